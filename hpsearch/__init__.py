@@ -1,0 +1,42 @@
+"""Reproducible, tracked hyperparameter search for a two-layer NumPy net.
+
+Workers import this package too, so it imports nothing heavy before it is asked to.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpsearch.coordinator import RunOptions, run_study
+    from hpsearch.definition import StudyDefinition, load_definition
+    from hpsearch.objective import Objective
+    from hpsearch.results import Net, load_net
+    from hpsearch.workspace import Workspace
+
+__all__ = [
+    "Net",
+    "Objective",
+    "RunOptions",
+    "StudyDefinition",
+    "Workspace",
+    "load_definition",
+    "load_net",
+    "run_study",
+]
+
+_HOMES = {
+    "Net": "hpsearch.results",
+    "Objective": "hpsearch.objective",
+    "RunOptions": "hpsearch.coordinator",
+    "StudyDefinition": "hpsearch.definition",
+    "Workspace": "hpsearch.workspace",
+    "load_definition": "hpsearch.definition",
+    "load_net": "hpsearch.results",
+    "run_study": "hpsearch.coordinator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,176 @@
+"""What a running study looks like at the terminal: a live table, or plain lines."""
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from hpsearch.cli.outcome import describe_record, print_outcome, shorten_duration
+from hpsearch.coordinator import (
+    Event,
+    RunOptions,
+    StudyOpened,
+    TrialAdvanced,
+    TrialEnded,
+    TrialReleased,
+    TrialStarted,
+)
+from hpsearch.definition import StudyDefinition
+from hpsearch.objective import TrialJob
+from hpsearch.records import TrialRecord, best_of
+from hpsearch.training import Epoch
+
+__all__ = ["Display", "make_display"]
+
+
+class Display(Protocol):
+    """Something that shows events."""
+
+    def show(self, event: Event) -> None:
+        """Take the next event."""
+        ...
+
+
+def make_display(options: RunOptions, *, quiet: bool) -> AbstractContextManager[Display]:
+    """A live display on a terminal, lines elsewhere; only the outcome if `quiet`."""
+    console = Console()
+    if quiet:
+        return _Quiet(console, options)
+    return (_LiveDisplay if console.is_terminal else _Lines)(console, options)
+
+
+class _Quiet:
+    """Prints the outcome."""
+
+    def __init__(self, console: Console, options: RunOptions) -> None:
+        self.console = console
+        self.options = options
+        self.definition: StudyDefinition | None = None
+        self.total = 0
+        self.records: dict[int, TrialRecord] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        match event:
+            case StudyOpened(definition, records, _):
+                self.definition = definition
+                self.records = {r.number: r for r in records if r.state.is_finished}
+            case TrialEnded(record):
+                self.records[record.number] = record
+        if self.definition:
+            print_outcome(self.console, event, self.definition, self.options)
+
+
+class _Lines(_Quiet):
+    """Prints a line for each trial that ends."""
+
+    def show(self, event: Event) -> None:
+        match event:
+            case StudyOpened(definition, _, n_jobs):
+                done = sum(record.state.is_finished for record in event.records)
+                self.console.print(
+                    f"{definition.name}: {definition.trials} trials, {done} done, {n_jobs} at a time"
+                )
+            case TrialEnded(record):
+                self.console.print(describe_record(record), soft_wrap=True)
+            case TrialReleased(number):
+                self.console.print(f"trial {number:>4}  stopped, to be continued")
+        super().show(event)
+
+
+class _LiveDisplay(_Quiet):
+    """Redraws the trials in flight, the best so far and the time left."""
+
+    def __init__(self, console: Console, options: RunOptions) -> None:
+        super().__init__(console, options)
+        self.running: dict[int, tuple[TrialJob, Sequence[Epoch]]] = {}
+        self.started = time.monotonic()
+        self.n_before = 0
+        self.live = Live(self, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.live.stop()
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        match event:
+            case StudyOpened():
+                self.n_before = len(self.records)
+            case TrialStarted(job):
+                self.running[job.number] = (job, ())
+            case TrialAdvanced(job, epochs):
+                self.running[job.number] = (job, epochs)
+            case TrialEnded(record):
+                self.running.pop(record.number, None)
+            case TrialReleased(number):
+                self.running.pop(number, None)
+
+    def __rich__(self) -> RenderableType:
+        if self.definition is None:
+            return Text("preparing the data ...", style="dim")
+        return Group(self._progress(), self._trials()) if self.running else self._progress()
+
+    def _progress(self) -> RenderableType:
+        assert self.definition is not None
+        done, total = len(self.records), self.definition.trials
+        progress = Progress(
+            TextColumn("{task.description}", style="bold"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        best = best_of(self.records.values())
+        notes = [f"best {best.value:.4f} (trial {best.number})"] if best else []
+        notes += [f"about {shorten_duration(left)} left"] if (left := self._time_left()) else []
+        progress.add_task(
+            self.definition.name, total=max(total, done), completed=done, note="  ".join(notes)
+        )
+        return progress
+
+    def _time_left(self) -> float | None:
+        assert self.definition is not None
+        done = len(self.records) - self.n_before
+        left = self.definition.trials - len(self.records)
+        return (time.monotonic() - self.started) / done * left if done and left > 0 else None
+
+    def _trials(self) -> Table:
+        table = Table(box=None, padding=(0, 2), header_style="dim")
+        for name in ("trial", "epoch", "val_accuracy", "train_loss", "hyperparameters"):
+            table.add_column(name, justify="left" if name == "hyperparameters" else "right")
+        for number, (job, epochs) in sorted(self.running.items()):
+            setting = job.hyperparameters
+            table.add_row(
+                str(number),
+                f"{len(epochs)}/{setting.epochs}",
+                f"{epochs[-1].val_accuracy:.4f}" if epochs else "",
+                f"{epochs[-1].train_loss:.4f}" if epochs else "",
+                f"learning_rate={setting.learning_rate:.3g} reg={setting.reg:.3g} "
+                f"hidden_size={setting.hidden_size} decay={setting.learning_rate_decay:.3g}",
+            )
+        return table

@@ -1,0 +1,123 @@
+"""``hpsearch best``, ``score`` and ``reconcile``: what is done with a study that has run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.options import (
+    DataDirOption,
+    StorageOption,
+    StudyArgument,
+    TrackingOption,
+    WorkspaceOption,
+    make_options,
+    open_recorded_study,
+)
+from hpsearch.coordinator import (
+    RunOptions,
+    Session,
+    Showcase,
+    open_session,
+    prepare_data,
+    tracking_store,
+)
+from hpsearch.errors import StoreError, UsageError
+from hpsearch.results import Net, export_net, find_best_net
+from hpsearch.vault import score_once
+
+__all__ = ["best", "reconcile", "score"]
+
+_PATIENCE_S = 3600.0
+
+
+def best(
+    study: StudyArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Write a study's best net to a folder: safetensors, manifest, README.
+
+    Example: hpsearch best quickstart --out best_net
+    """
+    options = make_options(workspace, data_dir=data_dir, storage=storage)
+    search, folder = open_recorded_study(study, options)
+    data = prepare_data(search.definition, options)
+    net = find_best_net(search.definition, search.records(), folder, data)
+    if net is None:
+        raise UsageError(f"{search.definition.name}: no trial is complete yet")
+    export_net(net, out)
+    print(
+        f"trial {net.facts['trial']}, val_accuracy {net.facts['val_accuracy']:.4f}: "
+        f"{out}/net.safetensors\n"
+        f"next:  python -c \"import hpsearch; net = hpsearch.load_net('{out}')\""
+    )
+
+
+def score(
+    study: StudyArgument,
+    spend_another_look: Annotated[
+        bool, typer.Option("--spend-another-look", help="Although the one look is spent.")
+    ] = False,
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+    storage: StorageOption = None,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Score the best net on the test split; a second look must be asked for, and is recorded.
+
+    Example: hpsearch score cifar10 --spend-another-look
+    """
+    options = make_options(
+        workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri
+    )
+    search, _ = open_recorded_study(study, options)
+    with open_session(search.definition, options) as session:
+        net = _best_net(session)
+        ledger = session.folder.test_ledger
+        look = score_once(net, session.data, ledger, spend_another_look=spend_another_look)
+        print(f"test_accuracy {look.accuracy:.4f} on {look.n:,} images")
+        _show_all(session, options, net)
+
+
+def reconcile(
+    study: StudyArgument,
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+    storage: StorageOption = None,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Bring MLflow level with the record, however it fell behind; removes nothing.
+
+    Example: hpsearch reconcile quickstart
+    """
+    options = make_options(
+        workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri
+    )
+    search, _ = open_recorded_study(study, options)
+    with open_session(search.definition, options) as session:
+        net = _best_net(session) if search.next_number() is None else None
+        _show_all(session, options, net, everything=True)
+        print(f"{search.definition.name}: {len(search.records())} trials shown in MLflow")
+
+
+def _best_net(session: Session) -> Net:
+    records = session.search.records()
+    net = find_best_net(session.definition, records, session.folder, session.data)
+    if net is None:
+        raise UsageError(f"{session.definition.name}: no trial is complete yet")
+    export_net(net, session.folder.best_net)
+    return net
+
+
+def _show_all(
+    session: Session, options: RunOptions, net: Net | None, *, everything: bool = False
+) -> None:
+    is_complete = session.search.next_number() is None
+    showcase = Showcase(session, tracking_store(options))
+    showcase.catch_up(everything=everything)
+    showcase.show_study("FINISHED" if is_complete else "KILLED", net)
+    if not showcase.close(_PATIENCE_S):
+        raise StoreError(f"MLflow is not level: {showcase.failure}")

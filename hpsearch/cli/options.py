@@ -1,0 +1,107 @@
+"""Options that several commands share, and what they mean."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from hpsearch.coordinator import RunOptions
+from hpsearch.definition import find_study_file, load_definition
+from hpsearch.errors import UsageError
+from hpsearch.search import SearchStudy, load_study, open_storage
+from hpsearch.workspace import StudyFolder, Workspace
+
+__all__ = [
+    "DataDirOption",
+    "StorageOption",
+    "StudyArgument",
+    "TrackingOption",
+    "WorkspaceOption",
+    "make_options",
+    "open_recorded_study",
+]
+
+StudyArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="A study file, or the stem of one in studies/."),
+]
+WorkspaceOption: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--workspace",
+        envvar="HPSEARCH_WORKSPACE",
+        metavar="DIR",
+        help="Where everything is kept.",
+    ),
+]
+DataDirOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="HPSEARCH_DATA_DIR",
+        metavar="DIR",
+        help="Where data sets lie.",
+    ),
+]
+StorageOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar="HPSEARCH_STORAGE",
+        show_envvar=True,
+        metavar="URL",
+        help="Optuna's storage; without it a journal file in the workspace.",
+    ),
+]
+TrackingOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        envvar="MLFLOW_TRACKING_URI",
+        metavar="URI",
+        help="MLflow's store or server; without it a database in the workspace.",
+    ),
+]
+
+
+def make_options(
+    workspace: Path,
+    *,
+    data_dir: Path | None = None,
+    storage: str | None = None,
+    tracking_uri: str | None = None,
+) -> RunOptions:
+    """The options that say where things are."""
+    return RunOptions(
+        workspace=Workspace(workspace.expanduser().resolve()),
+        data_dirs=(data_dir.expanduser().resolve(),) if data_dir else (),
+        storage_url=storage,
+        tracking_uri=tracking_uri,
+    )
+
+
+def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, StudyFolder]:
+    """Open a study that has run before, by its file or its name, for reading.
+
+    Raises
+    ------
+    UsageError
+        If there is none; names those that there are.
+    """
+    name = _name_of(study)
+    folder = options.workspace.study(name)
+    if options.storage_url is None and not folder.journal.exists():
+        known = ", ".join(options.workspace.study_names()) or "none"
+        raise UsageError(
+            f"{study}: expected a study that has run in {options.workspace.root}; "
+            f"there are: {known}"
+        )
+    return load_study(name, open_storage(options.storage_url, folder.journal)), folder
+
+
+def _name_of(study: str) -> str:
+    try:
+        path = find_study_file(study)
+    except UsageError:
+        return Path(study).name  # perhaps its file is gone, but its record is not
+    return load_definition(path).name

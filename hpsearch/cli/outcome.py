@@ -1,0 +1,126 @@
+"""The end of a run in words: the five best, the test score, what to do next."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from hpsearch.coordinator import (
+    Event,
+    LookRefused,
+    MirrorBehind,
+    RunOptions,
+    StudyEnded,
+    TestScored,
+)
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import State, TrialRecord
+
+__all__ = ["describe_record", "print_outcome", "shorten_duration"]
+
+_N_BEST = 5
+
+
+def print_outcome(
+    console: Console, event: Event, definition: StudyDefinition, options: RunOptions
+) -> None:
+    """Print what `event` means for the outcome; nothing for events on the way."""
+    name = definition.name
+    match event:
+        case TestScored(look, is_new):
+            when = "looked at just now" if is_new else "looked at before; not opened again"
+            console.print(
+                f"[bold]test_accuracy {look.accuracy:.4f}[/] on {look.n:,} images ({when})"
+                + (
+                    f"; {look.accuracy_first_1000:.4f} on the first 1,000"
+                    if look.n > 1000
+                    else ""
+                )
+            )
+        case LookRefused(looks):
+            console.print(
+                f"The best net has changed since the test split was looked at ({len(looks)} look"
+                f"{'s' if len(looks) != 1 else ''}); the new one is not scored.\n"
+                f"  hpsearch score {name} --spend-another-look"
+            )
+        case StudyEnded(records, is_complete):
+            if any(record.state == State.COMPLETE for record in records):
+                console.print(_list_best(records))
+            else:
+                console.print(f"{name}: no trial is complete, so there is no best net")
+            if is_complete:
+                _print_next(console, name, options)
+            else:
+                done = sum(record.state.is_finished for record in records)
+                console.print(
+                    f"{name}: {done} of {definition.trials} trials done; "
+                    "the same command continues"
+                )
+        case MirrorBehind(reason):
+            console.print(
+                f"MLflow is behind ({reason}).\n  hpsearch reconcile {name}   brings it level",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def describe_record(record: TrialRecord) -> str:
+    """One trial in one line."""
+    value = f"{record.value:.4f}" if record.value is not None else "-"
+    setting = " ".join(f"{k}={_brief(v)}" for k, v in record.hyperparameters.items())
+    note = " diverged" if record.diverged else f" {record.reason}" if record.reason else ""
+    return (
+        f"trial {record.number:>4}  {record.state.lower():<8}{note} val_accuracy {value}  "
+        f"{shorten_duration(record.duration_s):>6}  {setting}"
+    )
+
+
+def shorten_duration(seconds: float) -> str:
+    """A duration as people say it: ``8 s``, ``2 min 5 s``, ``3 h 20 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _list_best(records: Sequence[TrialRecord]) -> Table:
+    complete = [record for record in records if record.state == State.COMPLETE]
+    complete.sort(key=lambda record: (-(record.value or 0.0), record.number))
+    names = list(complete[0].hyperparameters) if complete else []
+    constant = {
+        name for name in names if len({record.hyperparameters[name] for record in records
+                                       if name in record.hyperparameters}) == 1
+    }
+    names = [name for name in names if name not in constant]
+    table = Table(title=f"the best of {len(complete)} complete trials", title_justify="left")
+    for name in ("trial", "val_accuracy", *names, "training"):
+        table.add_column(name, justify="right")
+    for record in complete[:_N_BEST]:
+        table.add_row(
+            str(record.number),
+            f"{record.value:.4f}",
+            *(_brief(record.hyperparameters[name]) for name in names),
+            shorten_duration(record.duration_s),
+        )
+    return table
+
+
+def _print_next(console: Console, name: str, options: RunOptions) -> None:
+    default = options.workspace.root.name == "workspace"
+    where = "" if default else f" --workspace {options.workspace.root}"
+    console.print(
+        f"next:  hpsearch ui{where}                       browse all trials in MLflow\n"
+        f"       hpsearch best {name} --out best_net{where}   keep the best net\n"
+        f"       hpsearch status {name}{where}               where the study stands",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _brief(value: float) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,40 @@
+"""The coordinator: the one process that owns a study's state while it runs."""
+
+from hpsearch.coordinator.events import (
+    Event,
+    LookRefused,
+    MirrorBehind,
+    NetChosen,
+    StudyEnded,
+    StudyOpened,
+    TestScored,
+    TrialAdvanced,
+    TrialEnded,
+    TrialReleased,
+    TrialStarted,
+)
+from hpsearch.coordinator.options import RunOptions
+from hpsearch.coordinator.run import run_study
+from hpsearch.coordinator.session import Session, open_session, prepare_data
+from hpsearch.coordinator.showcase import Showcase, tracking_store
+
+__all__ = [
+    "Event",
+    "LookRefused",
+    "MirrorBehind",
+    "NetChosen",
+    "RunOptions",
+    "Session",
+    "Showcase",
+    "StudyEnded",
+    "StudyOpened",
+    "TestScored",
+    "TrialAdvanced",
+    "TrialEnded",
+    "TrialReleased",
+    "TrialStarted",
+    "open_session",
+    "prepare_data",
+    "run_study",
+    "tracking_store",
+]

@@ -1,0 +1,49 @@
+"""What a session of a study cost: wall time, and the part in which law 1 kept workers waiting."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hpsearch.coordinator.session import Session
+
+__all__ = ["SESSIONS", "Clock"]
+
+SESSIONS = "sessions"
+
+
+@dataclass
+class Clock:
+    """Measures one session and notes it in the study's record.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    waits_for_lag : bool
+        Whether free workers wait because the next trial may not start yet.
+    """
+
+    session: Session
+    waits_for_lag: bool = False
+    _started: float = field(default_factory=time.monotonic)
+    _waited_s: float = 0.0
+
+    @contextlib.contextmanager
+    def measuring(self, n_free: int) -> Iterator[None]:
+        """Count the time inside, for each of `n_free` workers, if they wait for the lag."""
+        started = time.monotonic()
+        yield
+        if self.waits_for_lag:
+            self._waited_s += n_free * (time.monotonic() - started)
+
+    def note(self) -> None:
+        """Write the session's figures so far to the study's record."""
+        search = self.session.search
+        sessions = dict(search.attribute(SESSIONS) or {})
+        sessions[self.session.lease.token] = {
+            "n_jobs": self.session.n_jobs,
+            "wall_s": round(time.monotonic() - self._started, 3),
+            "waited_for_lag_s": round(self._waited_s, 3),
+        }
+        search.note(SESSIONS, sessions)

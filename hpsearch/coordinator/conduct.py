@@ -1,0 +1,145 @@
+"""The loop: ask, dispatch, record, until no trial is left or it is told to stop."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from optuna.trial import Trial, TrialState
+
+from hpsearch.coordinator.clock import Clock
+from hpsearch.coordinator.events import (
+    Event,
+    TrialAdvanced,
+    TrialEnded,
+    TrialReleased,
+    TrialStarted,
+)
+from hpsearch.coordinator.session import Session
+from hpsearch.errors import StoreError
+from hpsearch.execution import WorkerLostError, WorkerPool
+from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective.prepare import prepare_job
+from hpsearch.objective.record import record_result
+from hpsearch.training import HISTORY_FILE, load_history, save_history
+
+__all__ = ["conduct"]
+
+# How often running trials are looked at; also the longest that a stop goes unnoticed.
+_TICK_S = 0.5
+_STATES = {
+    Outcome.COMPLETE: TrialState.COMPLETE,
+    Outcome.PRUNED: TrialState.PRUNED,
+    Outcome.FAILED: TrialState.FAIL,
+}
+
+
+def conduct(session: Session, backend: str, stop: threading.Event) -> Iterator[Event]:
+    """Run the study's trials, as many at a time as the session has jobs.
+
+    Parameters
+    ----------
+    session : Session
+        The study, held by this process.
+    backend : str
+        joblib's.
+    stop : threading.Event
+        Once set, no trial starts; those in flight stop at the end of their epoch.
+
+    Yields
+    ------
+    Event
+        Starts, epochs and ends of trials. Ends when nothing is in flight and no trial may
+        start: all have ended, or `stop` is set.
+
+    Raises
+    ------
+    StoreError
+        If a worker could not go on for a reason that is not the trial's, such as a full
+        disk; all trials in flight are given back first.
+    """
+    with WorkerPool(run_job, session.n_jobs, backend) as pool:
+        conductor = _Conductor(session, pool, Clock(session))
+        while True:
+            if not stop.is_set():
+                yield from conductor.dispatch()
+            elif pool.retries:
+                pool.retries = False
+                session.lease.revoke()
+            if not pool.n_in_flight:
+                break
+            yield from conductor.collect()
+            if conductor.halted:
+                stop.set()
+    if conductor.halted:
+        raise StoreError(f"{session.definition.name}: a worker had to stop: {conductor.halted}")
+
+
+@dataclass
+class _Conductor:
+    session: Session
+    pool: WorkerPool[TrialJob, TrialResult]
+    clock: Clock
+    halted: str | None = None
+    _trials: dict[int, Trial] = field(default_factory=dict)
+    _jobs: dict[int, TrialJob] = field(default_factory=dict)
+    _n_epochs: dict[int, int] = field(default_factory=dict)
+
+    def dispatch(self) -> Iterator[Event]:
+        """Start the trials that may start now."""
+        search = self.session.search
+        self.clock.waits_for_lag = False
+        while self.pool.has_room and not self.halted:
+            number = search.next_number()
+            if number is None:
+                return
+            if not search.may_start(number):
+                self.clock.waits_for_lag = True
+                return
+            trial = search.ask()
+            job = prepare_job(
+                trial,
+                self.session.definition,
+                self.session.data,
+                self.session.folder.trial(number),
+                pruning=search.pruning_rule(number),
+                lease=self.session.lease,
+            )
+            self._trials[number], self._jobs[number] = trial, job
+            self.pool.submit(job)
+            yield TrialStarted(job)
+
+    def collect(self) -> Iterator[Event]:
+        """Record what has arrived, then look at what is still running."""
+        free = self.session.n_jobs - self.pool.n_in_flight
+        with self.clock.measuring(free):
+            arrived = list(self.pool.collect(_TICK_S))
+        for job, result in arrived:
+            yield self._take(job, result)
+        for number, job in self._jobs.items():
+            epochs = load_history(job.folder / HISTORY_FILE)
+            if len(epochs) > self._n_epochs.get(number, 0):
+                self._n_epochs[number] = len(epochs)
+                yield TrialAdvanced(job, epochs)
+
+    def _take(self, job: TrialJob, result: TrialResult | WorkerLostError) -> Event:
+        search = self.session.search
+        del self._jobs[job.number]
+        trial = self._trials.pop(job.number)
+        if isinstance(result, WorkerLostError):
+            if not self.pool.retries:
+                search.release(job.number)
+                return TrialReleased(job.number)
+            result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))
+        if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED):
+            if result.outcome == Outcome.HALTED:
+                self.halted = result.reason
+            search.release(job.number)
+            return TrialReleased(job.number)
+        if result.epochs and not (job.folder / HISTORY_FILE).exists():
+            job.folder.mkdir(parents=True, exist_ok=True)  # the worker had another disk
+            save_history(job.folder / HISTORY_FILE, result.epochs)
+        record_result(trial, result)
+        value = result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None
+        search.finish(trial, _STATES[result.outcome], value)
+        self.clock.note()
+        return TrialEnded(search.records()[job.number])

@@ -1,0 +1,117 @@
+"""What a running study tells: the terminal and MLflow are both written from these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.objective import TrialJob
+from hpsearch.records import TrialRecord
+from hpsearch.results import Net
+from hpsearch.training import Epoch
+from hpsearch.vault import Look
+
+__all__ = [
+    "Event",
+    "LookRefused",
+    "MirrorBehind",
+    "NetChosen",
+    "StudyEnded",
+    "StudyOpened",
+    "TestScored",
+    "TrialAdvanced",
+    "TrialEnded",
+    "TrialReleased",
+    "TrialStarted",
+]
+
+
+@dataclass(frozen=True)
+class StudyOpened:
+    """The study is open; `records` are those of earlier runs."""
+
+    definition: StudyDefinition
+    records: Sequence[TrialRecord]
+    n_jobs: int
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A job left for a worker."""
+
+    job: TrialJob
+
+
+@dataclass(frozen=True)
+class TrialAdvanced:
+    """A running trial has ended another epoch; `epochs` are all so far."""
+
+    job: TrialJob
+    epochs: Sequence[Epoch]
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """A trial is complete, pruned or failed, and so recorded."""
+
+    record: TrialRecord
+
+
+@dataclass(frozen=True)
+class TrialReleased:
+    """A trial was stopped and waits to be continued."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class NetChosen:
+    """All trials have ended, and this is the best net."""
+
+    net: Net
+
+
+@dataclass(frozen=True)
+class TestScored:
+    """The net's score on the test split; `is_new` if it was looked at just now."""
+
+    __test__ = False  # not one of pytest's
+
+    look: Look
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class LookRefused:
+    """The best net has changed since the test split was looked at."""
+
+    looks: Sequence[Look]
+
+
+@dataclass(frozen=True)
+class MirrorBehind:
+    """MLflow could not be brought level with the record."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class StudyEnded:
+    """The run is over; `is_complete` unless it was stopped before its last trial."""
+
+    records: Sequence[TrialRecord]
+    is_complete: bool
+
+
+Event: TypeAlias = (
+    StudyOpened
+    | TrialStarted
+    | TrialAdvanced
+    | TrialEnded
+    | TrialReleased
+    | NetChosen
+    | TestScored
+    | LookRefused
+    | MirrorBehind
+    | StudyEnded
+)

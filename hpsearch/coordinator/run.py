@@ -1,0 +1,124 @@
+"""A whole run of a study: open it, conduct its trials, choose and score the best net."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from hpsearch.coordinator.conduct import conduct
+from hpsearch.coordinator.events import (
+    Event,
+    LookRefused,
+    MirrorBehind,
+    NetChosen,
+    StudyEnded,
+    StudyOpened,
+    TestScored,
+    TrialAdvanced,
+    TrialEnded,
+    TrialReleased,
+)
+from hpsearch.coordinator.options import RunOptions
+from hpsearch.coordinator.session import Session, open_session
+from hpsearch.coordinator.showcase import Showcase, tracking_store
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import RefusedError
+from hpsearch.results import Net, export_net, find_best_net
+from hpsearch.vault import read_looks, score_once
+
+__all__ = ["MIRROR_ADDRESS", "run_study"]
+
+MIRROR_ADDRESS = "mlflow"
+# How long the end of a run waits for MLflow before leaving it to `hpsearch reconcile`.
+_PATIENCE_S = 120.0
+
+
+def run_study(
+    definition: StudyDefinition, options: RunOptions, stop: threading.Event
+) -> Iterator[Event]:
+    """Run `definition` to its number of trials, or continue it.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        The study.
+    options : RunOptions
+        Where and with what.
+    stop : threading.Event
+        Set it to stop at the next epoch boundary; the study can then be run again.
+
+    Yields
+    ------
+    Event
+        What happens, as it happens. The last is `StudyEnded`.
+
+    Raises
+    ------
+    HpsearchError
+        If the study cannot be opened or its stores fail; what is recorded stays.
+    """
+    with open_session(definition, options) as session, _stopping_after(options.timeout_s, stop):
+        search = session.search
+        yield StudyOpened(definition, search.records(), session.n_jobs)
+        showcase = Showcase(session, tracking_store(options))
+        try:
+            showcase.show_study("RUNNING")
+            for event in conduct(session, options.backend, stop):
+                _show(showcase, session, event)
+                yield event
+            is_complete = search.next_number() is None
+            net = None
+            if is_complete and (net := _choose_net(session)):
+                yield NetChosen(net)
+                yield _score(session, net)
+        except BaseException:
+            showcase.catch_up()
+            showcase.show_study("KILLED")
+            showcase.close(patience_s=5.0)
+            raise
+        showcase.catch_up()
+        showcase.show_study("FINISHED" if is_complete else "KILLED", net)
+        yield StudyEnded(search.records(), is_complete)
+        if not showcase.close(_PATIENCE_S):
+            yield MirrorBehind(str(showcase.failure))
+        if showcase.address and search.attribute(MIRROR_ADDRESS) != showcase.address:
+            search.note(MIRROR_ADDRESS, showcase.address)
+
+
+def _show(showcase: Showcase, session: Session, event: Event) -> None:
+    match event:
+        case TrialAdvanced(job, epochs):
+            showcase.show_running(session.search.records()[job.number], epochs)
+        case TrialEnded(record):
+            showcase.show_ended(record)
+        case TrialReleased(number):
+            showcase.show_ended(session.search.records()[number])
+
+
+def _choose_net(session: Session) -> Net | None:
+    search, folder = session.search, session.folder
+    net = find_best_net(session.definition, search.records(), folder, session.data)
+    if net:
+        export_net(net, folder.best_net)
+    return net
+
+
+def _score(session: Session, net: Net) -> Event:
+    ledger = session.folder.test_ledger
+    looks = read_looks(ledger)
+    try:
+        look = score_once(net, session.data, ledger)
+    except RefusedError:
+        return LookRefused(looks)
+    return TestScored(look, is_new=look not in looks)
+
+
+@contextlib.contextmanager
+def _stopping_after(timeout_s: float | None, stop: threading.Event) -> Iterator[None]:
+    timer = threading.Timer(timeout_s or 0.0, stop.set)
+    timer.daemon = True
+    if timeout_s is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,134 @@
+"""Holding a study: its lock, its data, its storage, and the lease for its workers."""
+
+import contextlib
+import os
+import platform
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import joblib
+from filelock import FileLock, Timeout
+
+from hpsearch.coordinator.options import RunOptions
+from hpsearch.data import PreparedData, find_source, prepare
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import RefusedError, StoreError
+from hpsearch.execution import FileLease
+from hpsearch.search import (
+    SearchStudy,
+    create_or_continue_study,
+    mend_journal,
+    open_storage,
+)
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["Session", "open_session", "prepare_data"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A study held by this process.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        The record.
+    data : PreparedData
+        The images.
+    folder : StudyFolder
+        The study's files.
+    lease : FileLease
+        For the workers.
+    n_jobs : int
+        Trials in flight at most.
+    """
+
+    search: SearchStudy
+    data: PreparedData
+    folder: StudyFolder
+    lease: FileLease
+    n_jobs: int
+
+    @property
+    def definition(self) -> StudyDefinition:
+        """The study's definition."""
+        return self.search.definition
+
+
+@contextlib.contextmanager
+def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[Session]:
+    """Take hold of a study: create it, or continue what is there.
+
+    Trials that a dead coordinator left running are given back first.
+
+    Raises
+    ------
+    RefusedError
+        If another process holds the study, or the study exists with another definition.
+    DataError
+        If the data is missing or damaged.
+    StoreError
+        If the workspace or the storage cannot be reached or written.
+    """
+    folder = options.workspace.study(definition.name)
+    folder.create()
+    lease = FileLease(folder.lease, uuid.uuid4().hex, os.getpid(), platform.node())
+    with _locked(folder):
+        data = prepare_data(definition, options)
+        data.verify()
+        mend_journal(folder.journal)
+        storage = open_storage(options.storage_url, folder.journal)
+        search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
+        search.release_orphans()
+        lease.grant()
+        n_jobs = options.n_jobs or max(1, joblib.cpu_count() // definition.threads_per_trial)
+        try:
+            yield Session(search, data, folder, lease, n_jobs)
+        finally:
+            lease.revoke()
+
+
+def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedData:
+    """Find the study's data and prepare it, if that has not been done before.
+
+    Raises
+    ------
+    DataError
+        If the data is missing or damaged.
+    """
+    settings = definition.data
+    downloads = options.workspace.data / "downloads"
+    source = find_source(
+        settings.source,
+        folders=options.data_dirs,
+        download_folder=downloads,
+        show_progress=options.show_progress,
+    )
+    return prepare(
+        source,
+        n_train=settings.train,
+        n_validation=settings.validation,
+        n_test=settings.test,
+        folder=options.workspace.data,
+    )
+
+
+@contextlib.contextmanager
+def _locked(folder: StudyFolder) -> Iterator[None]:
+    # The system frees the lock when its holder dies, however it dies.
+    lock = FileLock(folder.root / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        holder = FileLease.read(folder.lease)
+        who = f"process {holder.pid} on {holder.host}" if holder else "another process"
+        raise RefusedError(
+            f"{folder.root.name}: the study is being run by {who}; one at a time"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{lock.lock_file}: cannot be written ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        lock.release()

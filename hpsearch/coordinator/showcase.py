@@ -1,0 +1,214 @@
+"""The showcase: draws pictures and writes MLflow beside the study, never in its way."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpsearch.coordinator.options import RunOptions
+from hpsearch.coordinator.session import Session
+from hpsearch.coordinator.summary import summarise_net, summarise_study
+from hpsearch.data import open_split
+from hpsearch.errors import StoreError
+from hpsearch.records import TrialRecord
+from hpsearch.results import (
+    Net,
+    make_study_pictures,
+    make_trial_pictures,
+    shed_checkpoints,
+    write_table,
+)
+from hpsearch.tracking import NetView, StudyView, TrackingStore, TrialView, open_mirror
+from hpsearch.training import HISTORY_FILE, Epoch, load_history
+from hpsearch.vault import Look, read_looks
+from hpsearch.versions import code_version, package_versions
+
+if TYPE_CHECKING:
+    from hpsearch.tracking.mirror import Mirror
+
+__all__ = ["Showcase", "tracking_store"]
+
+# A running trial's curves are drawn further this often; each time costs a request.
+_LIVE_INTERVAL_S = 5.0
+# After a failure MLflow is left alone for so long.
+_RETRY_INTERVAL_S = 30.0
+_N_EXAMPLES = 2
+
+
+def tracking_store(options: RunOptions) -> TrackingStore:
+    """MLflow as the options say: a server, or the store in the workspace."""
+    if options.tracking_uri:
+        return TrackingStore(options.tracking_uri, None)
+    workspace = options.workspace
+    return TrackingStore(f"sqlite:///{workspace.mlflow_db}", workspace.mlflow_artifacts)
+
+
+class Showcase:
+    """Takes what happens and shows it, in a thread of its own, in order.
+
+    Nothing here is needed by the study: a task that fails is dropped, `failure` says why, and
+    the record still holds all that it would have shown.
+
+    Parameters
+    ----------
+    session : Session
+        The study.
+    store : TrackingStore
+        Where MLflow is.
+    """
+
+    def __init__(self, session: Session, store: TrackingStore) -> None:
+        self.failure: str | None = None
+        self._session = session
+        self._store = store
+        self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._connection: Mirror | None = None
+        self._retry_at = 0.0
+        self._shown_live: dict[int, float] = {}
+        self._drawn: dict[int, TrialRecord] = {}
+        self._thread = threading.Thread(target=self._work, name="showcase", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> dict[str, str] | None:
+        """MLflow's ids of the study, once they are known."""
+        mirror = self._connection
+        return mirror and {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
+
+    def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
+        """Show a trial that runs; at most every few seconds."""
+        now = time.monotonic()
+        if now - self._shown_live.get(record.number, -_LIVE_INTERVAL_S) >= _LIVE_INTERVAL_S:
+            self._shown_live[record.number] = now
+            self._tasks.put(lambda: self._mirror().show_trial(TrialView(record, epochs)))
+
+    def show_ended(self, record: TrialRecord) -> None:
+        """Draw and show a trial that has ended, or was given back."""
+        self._tasks.put(lambda: self._show_ended(record))
+
+    def show_study(self, status: str, net: Net | None = None) -> None:
+        """Show the study as it stands, and register its best net if that is known."""
+        records = self._session.search.records()
+        self._tasks.put(lambda: self._show_study(status, records, net))
+
+    def catch_up(self, *, everything: bool = False) -> None:
+        """Show what MLflow does not show yet; or everything, whatever it shows."""
+        records = self._session.search.records()
+        self._tasks.put(lambda: self._catch_up(records, everything))
+
+    def close(self, patience_s: float) -> bool:
+        """Wait until all is shown, but not longer than `patience_s`; whether it is."""
+        self._tasks.put(None)
+        self._thread.join(patience_s)
+        if self._thread.is_alive():
+            self.failure = self.failure or f"MLflow was not done after {patience_s:.0f} s"
+        return self.failure is None
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            try:
+                task()
+            except StoreError as error:
+                self.failure = str(error)
+            except Exception as error:  # whatever a picture or MLflow does, the study goes on
+                self.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+    def _mirror(self) -> "Mirror":
+        if self._connection is None:
+            if time.monotonic() < self._retry_at:
+                raise StoreError(self.failure or "MLflow cannot be reached")
+            self._retry_at = time.monotonic() + _RETRY_INTERVAL_S
+            self._connection = open_mirror(
+                self._store, self._session.definition, *_describe(self._session)
+            )
+        return self._connection
+
+    def _show_ended(self, record: TrialRecord) -> None:
+        session = self._session
+        folder = session.folder.trial(record.number)
+        epochs = load_history(folder / HISTORY_FILE)
+        files = []
+        if record.state.is_finished:
+            title = f"{session.definition.name}, trial {record.number}"
+            files = make_trial_pictures(folder, title, session.data.image_shape)
+            self._drawn[record.number] = record
+            shed_checkpoints(list(self._drawn.values()), session.folder)
+        self._mirror().show_trial(TrialView(record, epochs, files))
+
+    def _show_study(self, status: str, records: Sequence[TrialRecord], net: Net | None) -> None:
+        session = self._session
+        looks = read_looks(session.folder.test_ledger)
+        files = self._draw_study(records) if status != "RUNNING" else []
+        if net:
+            self._mirror().show_net(
+                NetView(
+                    folder=session.folder.best_net,
+                    sha256=net.sha256(),
+                    example=open_split(session.data)
+                    .validation_images[:_N_EXAMPLES]
+                    .reshape(-1, *net.image_shape),
+                    summary=summarise_net(net, looks),
+                    tags=_net_tags(net, looks),
+                )
+            )
+        self._mirror().show_study(
+            StudyView(
+                status=status,
+                summary=summarise_study(session.definition, records, looks),
+                records=records,
+                metrics=_test_metrics(looks),
+                files=files,
+            )
+        )
+
+    def _draw_study(self, records: Sequence[TrialRecord]) -> list[Path]:
+        folder = self._session.folder
+        table = folder.root / "trials.csv"
+        write_table(records, table)
+        return [table, *make_study_pictures(self._session.search, folder.pictures)]
+
+    def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
+        mirror = self._mirror()
+        self.failure = None
+        for record in records:
+            if everything or not mirror.is_level(record):
+                self._show_ended(record)
+
+
+def _net_tags(net: Net, looks: Sequence[Look]) -> dict[str, str]:
+    tags = {"trial": str(net.facts["trial"]), "val_accuracy": str(net.facts["val_accuracy"])}
+    return tags | {
+        name: str(value)
+        for look in looks
+        if look.net_sha256 == net.sha256()
+        for name, value in _test_metrics([look]).items()
+    }
+
+
+def _test_metrics(looks: Sequence[Look]) -> dict[str, float]:
+    if not looks:
+        return {}
+    return {
+        "test_accuracy": looks[-1].accuracy,
+        "test_accuracy_first_1000": looks[-1].accuracy_first_1000,
+        "test_looks": float(len(looks)),
+    }
+
+
+def _describe(session: Session) -> tuple[dict[str, object], dict[str, str]]:
+    data = session.data
+    described = {
+        "name": data.name,
+        "source": data.source,
+        "checksum": data.checksum,
+        "shape": [data.n_train, *data.image_shape],
+    }
+    tags = {
+        "seed": str(session.definition.seed),
+        "code_version": code_version(),
+        "data_checksum": data.checksum,
+        **{f"version.{name}": number for name, number in package_versions().items()},
+    }
+    return described, tags

@@ -1,0 +1,55 @@
+"""A study and its best net in a few lines of Markdown, for MLflow's pages."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import TrialRecord, best_of
+from hpsearch.results import Net
+from hpsearch.vault import Look
+
+__all__ = ["summarise_net", "summarise_study"]
+
+
+def summarise_study(
+    definition: StudyDefinition, records: Sequence[TrialRecord], looks: Sequence[Look]
+) -> str:
+    """What was searched, how far it has come, what was found."""
+    states = Counter(record.state.lower() for record in records)
+    counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none yet"
+    lines = [
+        f"**{definition.name}**  {definition.description}".rstrip(),
+        "",
+        f"- trials: {counted}, of {definition.trials}",
+    ]
+    if best := best_of(records):
+        lines.append(f"- best: trial {best.number}, val_accuracy {best.value:.4f}")
+        lines += [f"    - {name} = {_brief(v)}" for name, v in best.hyperparameters.items()]
+    lines += [_describe(look) for look in looks]
+    return "\n".join(lines)
+
+
+def summarise_net(net: Net, looks: Sequence[Look]) -> str:
+    """Where the net comes from and how good it is."""
+    facts = net.facts
+    lines = [
+        f"Best net of the study **{facts['study']}**: trial {facts['trial']}, "
+        f"val_accuracy {facts['val_accuracy']:.4f}.",
+        "",
+        *(f"- {name} = {_brief(v)}" for name, v in facts["hyperparameters"].items()),
+        *(_describe(look) for look in looks if look.net_sha256 == net.sha256()),
+        "",
+        f"`predict` takes raw uint8 images of shape (N, {', '.join(map(str, net.image_shape))}).",
+    ]
+    return "\n".join(lines)
+
+
+def _describe(look: Look) -> str:
+    return (
+        f"- test_accuracy {look.accuracy:.4f} on {look.n:,} images, "
+        f"looked at once for the net {look.net_sha256[:12]}"
+    )
+
+
+def _brief(value: float) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

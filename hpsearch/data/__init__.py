@@ -1,0 +1,30 @@
+"""Data sets: found, downloaded, verified, prepared once, and memory-mapped by every worker.
+
+::
+
+    find_source -> Source.load -> Dataset -> prepare -> PreparedData -> open_split -> Split
+
+The test split is written by `prepare` into `TEST_FILE` and opened by nothing in here.
+"""
+
+from hpsearch.data.dataset import Dataset, Source
+from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
+from hpsearch.data.preparation import prepare
+from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
+from hpsearch.data.sources import SOURCE_NAMES, find_source
+from hpsearch.data.split import Split, open_split
+
+__all__ = [
+    "SOURCE_NAMES",
+    "TEST_FILE",
+    "Dataset",
+    "PreparedData",
+    "Source",
+    "Split",
+    "find_source",
+    "get_CIFAR10_data",
+    "load_CIFAR10",
+    "load_prepared",
+    "open_split",
+    "prepare",
+]

@@ -1,0 +1,240 @@
+"""CIFAR-10 as its author publishes it: pickled or binary batches, or the archive to download.
+
+Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,
+https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.data.dataset import Dataset, hash_splits
+from hpsearch.data.pickles import IMAGE_BYTES, N_CLASSES, load_batch
+from hpsearch.data.reading import read_bytes
+from hpsearch.errors import DamagedDataError, MissingDataError
+
+if TYPE_CHECKING:
+    from hpsearch.data.download import Archive
+
+__all__ = ["Cifar10", "Edition", "find_cifar10", "locate_cifar10"]
+
+_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+_ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
+_PICKLED_FOLDER = "cifar-10-batches-py"
+_BINARY_FOLDER = "cifar-10-batches-bin"
+_BINARY_SUFFIX = ".bin"
+# The last is the test split.
+_BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+_CLASS_NAMES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+
+_Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What tells the published batches from any others.
+
+    Parameters
+    ----------
+    md5 : tuple of str
+        MD5 of each pickled batch; the test batch is the last.
+    arrays_sha256 : str
+        `hash_splits` of the images and labels; the identity of both file formats.
+    batch_size : int
+        Images in a batch.
+    """
+
+    md5: tuple[str, ...]
+    arrays_sha256: str
+    batch_size: int
+
+
+# MD5s: published with the archive, as torchvision lists them. batches.meta is not among them:
+# it holds the class names, which are written above, and is never opened.
+OFFICIAL = Edition(
+    md5=(
+        "c99cafc152244af753f735de768cd75f",
+        "d4bba439e000b95fd0a9bffe97cbabec",
+        "54ebc095f3ab1f0389bbae665268c751",
+        "634d18415352ddfa80567beed471001a",
+        "482c414d41f54cd18b22e5b47cb7c3cb",
+        "40351d587109b95175f43aff81a1287e",
+    ),
+    # Computed once, from pickled batches for which the MD5s above hold.
+    arrays_sha256="6bf90f5178eadb6e647dcbcd65af9fc969f1e4c559a54cbed41d483e057dfd25",
+    batch_size=10_000,
+)
+
+
+@dataclass(frozen=True)
+class Cifar10:
+    """A folder of CIFAR-10 batches.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the six files.
+    edition : Edition
+        What they must be.
+    """
+
+    folder: Path
+    edition: Edition = OFFICIAL
+    name: ClassVar[str] = "cifar10"
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the images and labels, known beforehand; the same for both formats."""
+        return self.edition.arrays_sha256
+
+    def load(self) -> Dataset:
+        """Verify and read the six batches.
+
+        Returns
+        -------
+        Dataset
+            Images of shape (N, 32, 32, 3): 50,000 to train on, 10,000 to test.
+
+        Raises
+        ------
+        DamagedDataError
+            If a pickled batch fails its MD5, which is checked before it is unpickled; or a
+            binary one has another size, a label above 9, or other images.
+        MissingDataError
+            If a batch is not there.
+        """
+        is_pickled = (self.folder / _BATCHES[0]).is_file()
+        read = self._read_pickled if is_pickled else self._read_binary
+        *train, test = [read(name) for name in _BATCHES]
+        splits = (*_join(train), *_join([test]))
+        # The MD5s have already vouched for pickled batches.
+        if not is_pickled and (found := hash_splits(*splits)) != self.checksum:
+            raise DamagedDataError(
+                f"{self.folder}: images and labels have the SHA-256 {found},"
+                f" expected {self.checksum}"
+            )
+        return Dataset(self.name, *splits, _CLASS_NAMES, self.checksum, str(self.folder))
+
+    def _read_pickled(self, name: str) -> _Batch:
+        path = self.folder / name
+        content = read_bytes(path)
+        expected = self.edition.md5[_BATCHES.index(name)]
+        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if found != expected:
+            raise DamagedDataError(f"{path}: has the MD5 {found}, expected {expected}")
+        return load_batch(content, where=str(path))
+
+    def _read_binary(self, name: str) -> _Batch:
+        path = self.folder / (name + _BINARY_SUFFIX)
+        content = read_bytes(path)
+        record = 1 + IMAGE_BYTES
+        expected = self.edition.batch_size * record
+        if len(content) != expected:
+            raise DamagedDataError(f"{path}: has {len(content)} bytes, expected {expected}")
+        records = np.frombuffer(content, dtype=np.uint8).reshape(-1, record)
+        labels = records[:, 0].astype(np.int64)
+        if labels.max() >= N_CLASSES:
+            raise DamagedDataError(
+                f"{path}: has the label {labels.max()}, expected 0 to {N_CLASSES - 1}"
+            )
+        return records[:, 1:], labels
+
+
+def locate_cifar10(folder: Path) -> Path | None:
+    """Folder of batches that is in `folder`, or is `folder`; None if there is none.
+
+    Raises
+    ------
+    MissingDataError
+        If some of the six batches are there but not all.
+    """
+    for candidate in (folder / _PICKLED_FOLDER, folder / _BINARY_FOLDER, folder):
+        for suffix in ("", _BINARY_SUFFIX):
+            lacking = [n for n in _BATCHES if not (candidate / (n + suffix)).is_file()]
+            if not lacking:
+                return candidate
+            if len(lacking) < len(_BATCHES):
+                raise MissingDataError(
+                    f"{candidate}: expected six batches of CIFAR-10, has no {lacking[0]}{suffix}"
+                )
+    return None
+
+
+def find_cifar10(
+    folders: Sequence[Path],
+    download_folder: Path,
+    *,
+    allow_download: bool = True,
+    show_progress: bool = False,
+    archive: "Archive | None" = None,
+    edition: Edition = OFFICIAL,
+) -> Cifar10:
+    """Find CIFAR-10 in `folders`, then in `download_folder`, or else download it there.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Where to look, in order.
+    download_folder : Path
+        Where to look last, and to put a download.
+    allow_download : bool
+        Whether the network may be used.
+    show_progress : bool
+        Draw a progress bar while downloading.
+    archive : Archive, optional
+        What to download; the official archive by default.
+    edition : Edition
+        What the batches must be.
+
+    Returns
+    -------
+    Cifar10
+        Not yet verified; `Cifar10.load` does that.
+
+    Raises
+    ------
+    MissingDataError
+        If it is nowhere and cannot be downloaded, or a folder holds only part of it.
+    DamagedDataError
+        If the download fails its checksum.
+    StoreError
+        If a download cannot be kept.
+    """
+    for folder in (*folders, download_folder):
+        if located := locate_cifar10(folder):
+            return Cifar10(located, edition)
+    if not allow_download:
+        raise MissingDataError(_say_missing(folders, download_folder, "download not allowed"))
+    # pooch and requests: only in the process that downloads, not in every worker.
+    from hpsearch.data.download import Archive, fetch_archive
+
+    archive = archive or Archive(_URL, _ARCHIVE_MD5, _PICKLED_FOLDER)
+    try:
+        fetched = fetch_archive(archive, download_folder, show_progress=show_progress)
+    except MissingDataError as error:
+        raise MissingDataError(_say_missing(folders, download_folder, str(error))) from error
+    return Cifar10(fetched, edition)
+
+
+def _join(batches: Sequence[_Batch]) -> _Batch:
+    """One split of batches: images by height, width and colour, and labels."""
+    pixels, labels = zip(*batches, strict=True)
+    colour_first = np.concatenate(pixels).reshape(-1, 3, 32, 32)
+    return np.ascontiguousarray(colour_first.transpose(0, 2, 3, 1)), np.concatenate(labels)
+
+
+def _say_missing(folders: Sequence[Path], download_folder: Path, reason: str) -> str:
+    places = [str(folder) for folder in (*folders, download_folder)]
+    return (
+        f"cifar10: not in {', '.join(places)}; {reason}; put {_PICKLED_FOLDER}/ into {places[0]},"
+        " or set HPSEARCH_DATA_DIR to the folder that holds it, or begin with the quickstart"
+        " study, which needs no download: python scripts/run_study.py quickstart"
+    )

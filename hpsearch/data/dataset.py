@@ -1,0 +1,99 @@
+"""What every source of images gives: two splits, as they were published."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.hashing import hash_arrays
+
+__all__ = ["Dataset", "Source", "hash_splits"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A labelled set of images, read and verified.
+
+    Parameters
+    ----------
+    name : str
+        Name of the source, as in a study file.
+    train_images, test_images : uint8 array, shape (N, H, W, C)
+        Pixels by height, width and colour.
+    train_labels, test_labels : int64 array, shape (N,)
+        Index into `class_names` of each image.
+    class_names : tuple of str
+        What the labels stand for.
+    checksum : str
+        Identity of the source: equal for equal images and labels, whatever the file format.
+    source : str
+        Where it came from, for people: a path or a package.
+    """
+
+    name: str
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    checksum: str
+    source: str
+
+
+class Source(Protocol):
+    """A place a data set can be loaded from, known to be there."""
+
+    @property
+    def name(self) -> str:
+        """Name of the source, as in a study file."""
+
+    @property
+    def checksum(self) -> str:
+        """The `Dataset.checksum` that `load` will give; much cheaper than loading."""
+
+    def load(self) -> Dataset:
+        """Verify, then read.
+
+        Returns
+        -------
+        Dataset
+            All of it, in memory.
+
+        Raises
+        ------
+        DamagedDataError
+            If a file fails its checksum or its format.
+        MissingDataError
+            If a file has gone since the source was found.
+        """
+
+
+def hash_splits(
+    train_images: NDArray[np.uint8],
+    train_labels: NDArray[np.int64],
+    test_images: NDArray[np.uint8],
+    test_labels: NDArray[np.int64],
+) -> str:
+    """SHA-256 that identifies a data set by its images and labels.
+
+    Parameters
+    ----------
+    train_images, test_images : uint8 array, shape (N, H, W, C)
+        As in `Dataset`.
+    train_labels, test_labels : int64 array, shape (N,)
+        As in `Dataset`.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    return hash_arrays(
+        {
+            "train_images": train_images,
+            "train_labels": train_labels,
+            "test_images": test_images,
+            "test_labels": test_labels,
+        }
+    )

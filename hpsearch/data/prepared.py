@@ -1,0 +1,168 @@
+"""Data on disk as workers want it: one file per array, rows flattened, and a manifest.
+
+`hpsearch.data.preparation` writes such a folder; here is what it is and how it is read. The
+test split lies in it too, in `TEST_FILE`, but nothing here opens that file: the vault does.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.data.reading import hash_file, one_line, read_bytes
+from hpsearch.errors import DamagedDataError
+from hpsearch.hashing import hash_json
+
+__all__ = ["TEST_FILE", "PreparedData", "load_prepared", "read_manifest", "seal"]
+
+MANIFEST_FILE = "manifest.json"
+TRAIN_IMAGES_FILE = "train_images.npy"
+TRAIN_LABELS_FILE = "train_labels.npy"
+VALIDATION_IMAGES_FILE = "validation_images.npy"
+VALIDATION_LABELS_FILE = "validation_labels.npy"
+MEAN_IMAGE_FILE = "mean_image.npy"
+TEST_FILE = "test.npz"
+DATA_FILES = (
+    *(TRAIN_IMAGES_FILE, TRAIN_LABELS_FILE),
+    *(VALIDATION_IMAGES_FILE, VALIDATION_LABELS_FILE),
+    *(MEAN_IMAGE_FILE, TEST_FILE),
+)
+FORMAT_VERSION = 1
+ADVICE = "delete the folder and it will be prepared again"
+
+_SEAL = "manifest_sha256"
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A folder of prepared data, as its manifest describes it. Small, and can be pickled.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is; absolute.
+    name : str
+        Name of the source, as in a study file.
+    image_shape : tuple of int
+        Height, width and colours, whose product D is the length of a row.
+    class_names : tuple of str
+        What the labels stand for.
+    n_train, n_validation, n_test : int
+        Images in each split.
+    checksum : str
+        SHA-256 over the contents of all files: equal for equal data, wherever it came from.
+    source : str
+        Where the data came from, for people.
+    source_checksum : str
+        `Dataset.checksum` of what it was prepared from.
+    """
+
+    folder: Path
+    name: str
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    n_train: int
+    n_validation: int
+    n_test: int
+    checksum: str
+    source: str
+    source_checksum: str
+
+    def verify(self) -> None:
+        """Hash the files of the training and validation splits again. Leaves the test file be.
+
+        Raises
+        ------
+        DamagedDataError
+            If the manifest or a file is not as it was written.
+        """
+        expected = read_manifest(self.folder)["files"]
+        for name in DATA_FILES:
+            if name == TEST_FILE:
+                continue
+            path = self.folder / name
+            try:
+                found = hash_file(path)
+            except OSError as error:
+                reason = f"{path}: cannot be read: {one_line(error)}; {ADVICE}"
+                raise DamagedDataError(reason) from error
+            if found != expected[name]:
+                raise DamagedDataError(
+                    f"{path}: has the SHA-256 {found}, expected {expected[name]}; {ADVICE}"
+                )
+
+
+def load_prepared(folder: Path) -> PreparedData:
+    """Read what the manifest in `folder` says; the data stay on disk, unverified.
+
+    Parameters
+    ----------
+    folder : Path
+        As written by `hpsearch.data.prepare`.
+
+    Returns
+    -------
+    PreparedData
+        With an absolute folder.
+
+    Raises
+    ------
+    DamagedDataError
+        If the manifest is not as it was written.
+    MissingDataError
+        If it is not there.
+    """
+    manifest = read_manifest(folder)
+    try:
+        height, width, colours = manifest["image_shape"]
+        return PreparedData(
+            folder=folder.absolute(),
+            name=manifest["name"],
+            image_shape=(height, width, colours),
+            class_names=tuple(manifest["class_names"]),
+            n_train=manifest["n_train"],
+            n_validation=manifest["n_validation"],
+            n_test=manifest["n_test"],
+            checksum=manifest["checksum"],
+            source=manifest["source"],
+            source_checksum=manifest["source_checksum"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _broken(folder, one_line(error)) from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest in `folder`.
+
+    Besides the fields of `PreparedData` it holds ``files`` and ``sizes``, which give the
+    SHA-256 and the bytes of each file by name, the test file's among them.
+
+    Raises
+    ------
+    DamagedDataError
+        If it is not as it was written, or of another version.
+    MissingDataError
+        If it is not there.
+    """
+    content = read_bytes(folder / MANIFEST_FILE)
+    try:
+        manifest = json.loads(content)
+        found = manifest.pop(_SEAL)
+        expected = hash_json(manifest)
+    except Exception as error:  # a garbled text can be any JSON, or none
+        raise _broken(folder, f"{type(error).__name__}: {one_line(error)}") from error
+    if found != expected:
+        raise _broken(folder, f"its content has the SHA-256 {expected}, it says {found}")
+    if manifest.get("format") != FORMAT_VERSION:
+        raise _broken(folder, f"format {manifest.get('format')}, expected {FORMAT_VERSION}")
+    return dict(manifest)
+
+
+def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """`manifest` and its own SHA-256, without which a flipped digit would go unnoticed."""
+    return {**manifest, _SEAL: hash_json(manifest)}
+
+
+def _broken(folder: Path, reason: str) -> DamagedDataError:
+    return DamagedDataError(f"{folder / MANIFEST_FILE}: not as written: {reason}; {ADVICE}")

@@ -1,0 +1,80 @@
+"""From the name of a data set in a study file to a place it can be loaded from."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.data.cifar10 import Cifar10, find_cifar10
+from hpsearch.data.dataset import Source
+from hpsearch.data.digits import Digits
+from hpsearch.data.idx import FashionMnist, find_fashion_mnist
+from hpsearch.data.reading import one_line
+from hpsearch.errors import MissingDataError, UsageError
+
+__all__ = ["SOURCE_NAMES", "find_source"]
+
+SOURCE_NAMES: tuple[str, ...] = (Digits.name, Cifar10.name, FashionMnist.name)
+
+
+def find_source(
+    name: str,
+    *,
+    folders: Sequence[Path],
+    download_folder: Path,
+    allow_download: bool = True,
+    show_progress: bool = False,
+) -> Source:
+    """Where to load the data set `name` from; downloads it if it must and may.
+
+    Parameters
+    ----------
+    name : str
+        One of `SOURCE_NAMES`.
+    folders : sequence of Path
+        Where to look, in order.
+    download_folder : Path
+        Where to look last, and to put a download.
+    allow_download : bool
+        Whether the network may be used.
+    show_progress : bool
+        Draw a progress bar while downloading.
+
+    Returns
+    -------
+    Source
+        Its files are there; `Source.load` verifies them.
+
+    Raises
+    ------
+    UsageError
+        If no source is called `name`.
+    MissingDataError
+        If it is nowhere and cannot be downloaded.
+    DamagedDataError
+        If a download fails its checksum.
+    StoreError
+        If a download cannot be kept.
+    """
+    _check_name(name)
+    if name == Digits.name:
+        return Digits()
+    try:
+        if name == FashionMnist.name:
+            return find_fashion_mnist((*folders, download_folder))
+        return find_cifar10(
+            folders,
+            download_folder,
+            allow_download=allow_download,
+            show_progress=show_progress,
+        )
+    except OSError as error:
+        # A folder that may not be entered, say; the error names it.
+        raise MissingDataError(f"{name}: cannot be looked for: {one_line(error)}") from error
+
+
+def _check_name(name: str) -> None:
+    if name in SOURCE_NAMES:
+        return
+    nearest = difflib.get_close_matches(name, SOURCE_NAMES, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise UsageError(f"data.source must be one of {', '.join(SOURCE_NAMES)}, got {name!r}{hint}")

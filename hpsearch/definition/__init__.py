@@ -1,0 +1,22 @@
+"""Study files: TOML in, a frozen and checked `StudyDefinition` out."""
+
+from hpsearch.definition.changes import list_changes
+from hpsearch.definition.loading import find_study_file, list_study_files, load_definition
+from hpsearch.definition.pruners import PrunerSettings
+from hpsearch.definition.samplers import SamplerSettings
+from hpsearch.definition.space import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.definition.study import StudyDefinition
+
+__all__ = [
+    "Choices",
+    "ParameterSpace",
+    "PrunerSettings",
+    "Range",
+    "SamplerSettings",
+    "SearchSpace",
+    "StudyDefinition",
+    "find_study_file",
+    "list_changes",
+    "list_study_files",
+    "load_definition",
+]

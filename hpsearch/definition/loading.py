@@ -1,0 +1,96 @@
+"""From a path or a name to a `StudyDefinition`, with errors that fit on a line."""
+
+import tomllib
+from pathlib import Path
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from hpsearch.definition.base import suggest
+from hpsearch.definition.study import StudyDefinition
+from hpsearch.errors import UsageError
+
+__all__ = ["find_study_file", "list_study_files", "load_definition"]
+
+# Parts of an error's location that pydantic adds for its unions; no keys of the file.
+_TAGS = frozenset({"range", "choices", "fixed"})
+
+
+def list_study_files() -> dict[str, Path]:
+    """The study files at hand: those in ``./studies``, then those shipped with the program.
+
+    Returns
+    -------
+    dict
+        Stem to path.
+    """
+    shipped = Path(__file__).resolve().parents[2] / "studies"
+    files: dict[str, Path] = {}
+    for folder in (Path("studies"), shipped):
+        for path in sorted(folder.glob("*.toml")):
+            files.setdefault(path.stem, path)
+    return files
+
+
+def find_study_file(study: str) -> Path:
+    """Find the file that `study` means: a path, or the stem of a file in ``studies/``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file; names those that there are.
+    """
+    path = Path(study)
+    if path.suffix == ".toml":
+        if path.is_file():
+            return path
+        raise UsageError(f"{study}: expected a study file, found no such file")
+    files = list_study_files()
+    if study not in files:
+        raise UsageError(f"{study}: expected the name of a study{suggest(study, files)}")
+    return files[study]
+
+
+def load_definition(path: Path) -> StudyDefinition:
+    """Read and check a study file.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file; a study without a `name` takes the stem of it.
+
+    Raises
+    ------
+    UsageError
+        In one line: the file, the key, what was expected and what was found.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: expected a study file, could not read it ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: expected TOML: {error}") from error
+    try:
+        return StudyDefinition.model_validate({"name": path.stem} | content)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_describe(error)}") from error
+
+
+def _describe(error: ValidationError) -> str:
+    first, *others = error.errors(include_url=False)
+    key = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
+    message = _reword(first)
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{key or 'the study'}: {message}{more}"
+
+
+def _reword(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    match error["type"]:
+        case "value_error":
+            return message
+        case "missing":
+            return "is missing"
+        case "union_tag_invalid":
+            known = [tag.strip("'") for tag in error["ctx"]["expected_tags"].split(", ")]
+            return f"there is no {error['ctx']['tag']!r}{suggest(error['ctx']['tag'], known)}"
+    return f"{message[0].lower()}{message[1:]}, got {error['input']!r}"

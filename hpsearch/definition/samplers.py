@@ -1,0 +1,72 @@
+"""Settings of the samplers: who proposes the next trial's hyperparameters."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field
+
+from hpsearch.definition.base import Table, name_to_table
+
+__all__ = ["SamplerSettings"]
+
+
+class Tpe(Table):
+    """Tree-structured Parzen estimator: learns which regions are good.
+
+    Parameters
+    ----------
+    n_startup_trials : int
+        Finished trials that trial k must know before its proposal is more than random.
+    """
+
+    name: Literal["tpe"]
+    n_startup_trials: Annotated[int, Field(ge=1)] = 10
+
+
+class Random(Table):
+    """Independent random draws."""
+
+    name: Literal["random"]
+
+
+class Qmc(Table):
+    """Scrambled Sobol' points: random search that leaves no gaps."""
+
+    name: Literal["qmc"]
+
+
+class Grid(Table):
+    """Every combination of the choices, once each, in an order shuffled by the study's seed."""
+
+    name: Literal["grid"]
+
+
+class Gp(Table):
+    """Gaussian process; needs the extra ``hpsearch[gp]``.
+
+    Parameters
+    ----------
+    n_startup_trials : int
+        Finished trials that trial k must know before its proposal is more than random.
+    """
+
+    name: Literal["gp"]
+    n_startup_trials: Annotated[int, Field(ge=1)] = 10
+
+
+class Cmaes(Table):
+    """Covariance matrix adaptation; needs the extra ``hpsearch[cmaes]``.
+
+    Parameters
+    ----------
+    n_startup_trials : int
+        Finished trials that trial k must know before its proposal is more than random.
+    """
+
+    name: Literal["cmaes"]
+    n_startup_trials: Annotated[int, Field(ge=1)] = 1
+
+
+SamplerSettings: TypeAlias = Annotated[
+    Annotated[Tpe | Random | Qmc | Grid | Gp | Cmaes, Field(discriminator="name")],
+    BeforeValidator(name_to_table),
+]

@@ -1,0 +1,157 @@
+"""The definition of a study: everything its result depends on."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from hpsearch.definition.base import Table, suggest
+from hpsearch.definition.pruners import NoPruner, PrunerSettings
+from hpsearch.definition.samplers import SamplerSettings, Tpe
+from hpsearch.definition.space import Choices, SearchSpace
+
+__all__ = ["StudyDefinition"]
+
+
+class DataSettings(Table):
+    """Which images, and how they are dealt.
+
+    Parameters
+    ----------
+    source : str
+        ``digits`` (embedded), ``cifar10`` or ``fashion_mnist``.
+    train, validation : int
+        The first so many images are the training split, the next so many the validation split.
+    test : int, optional
+        The first so many test images; all of them if left out.
+    """
+
+    source: Literal["digits", "cifar10", "fashion_mnist"]
+    train: Annotated[int, Field(ge=1)]
+    validation: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)] | None = None
+
+
+class TrainingSettings(Table):
+    """What all trials have in common.
+
+    Parameters
+    ----------
+    batch_size : int
+        Images per SGD step.
+    initial_std : float
+        Standard deviation of the first weights.
+    """
+
+    batch_size: Annotated[int, Field(ge=1)] = 200
+    initial_std: Annotated[float, Field(gt=0)] = 1e-4
+
+
+class SearchSettings(Table):
+    """How the space is searched.
+
+    Parameters
+    ----------
+    sampler : sampler
+        Who proposes; a name, or a table with a name and its settings.
+    pruner : pruner
+        Who ends trials early; likewise.
+    space : SearchSpace
+        What is searched.
+    first : list of tables
+        Settings that the first trials take; what one leaves out the sampler fills in.
+    """
+
+    sampler: SamplerSettings = Tpe(name="tpe")
+    pruner: PrunerSettings = NoPruner(name="none")
+    space: SearchSpace
+    first: Annotated[tuple[dict[str, float], ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _check_grid(self) -> "SearchSettings":
+        if self.sampler.name == "grid":
+            for name, space in self.space.searched().items():
+                if not isinstance(space, Choices):
+                    raise ValueError(
+                        f"the grid sampler needs choices for {name}, got a range: "
+                        f"write {name} = {{ choices = [...] }}"
+                    )
+            if self.first:
+                raise ValueError("the grid sampler takes no first settings: it visits them all")
+        return self
+
+    @model_validator(mode="after")
+    def _check_first(self) -> "SearchSettings":
+        searched = self.space.searched()
+        for index, setting in enumerate(self.first):
+            for name, value in setting.items():
+                if name not in searched:
+                    raise ValueError(
+                        f"first.{index} sets {name!r}, which is not searched"
+                        f"{suggest(name, searched)}"
+                    )
+                if not searched[name].contains(value):
+                    raise ValueError(f"first.{index}.{name} must lie in its space, got {value}")
+        return self
+
+
+class StudyDefinition(Table):
+    """A study, checked: equal definitions on equal data give equal results.
+
+    Parameters
+    ----------
+    name : str
+        Name of the study everywhere: folder, Optuna study, MLflow experiment, model.
+    description : str
+        A sentence for people.
+    seed : int
+        Root of all randomness.
+    trials : int
+        How many trials the study shall have in all.
+    lag : int
+        Trial k knows the finished trials up to k - lag, and waits for those.
+    threads_per_trial : int
+        BLAS threads of one trial; they change rounding, so they are part of the definition.
+    data : DataSettings
+        The images.
+    training : TrainingSettings
+        What all trials have in common.
+    search : SearchSettings
+        Sampler, pruner and space.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    trials: Annotated[int, Field(ge=1)]
+    lag: Annotated[int, Field(ge=1)] = 8
+    threads_per_trial: Annotated[int, Field(ge=1)] = 1
+    data: DataSettings
+    training: TrainingSettings = TrainingSettings()
+    search: SearchSettings
+
+    @model_validator(mode="after")
+    def _check_trials_fit_the_grid(self) -> "StudyDefinition":
+        if self.search.sampler.name == "grid" and self.trials > self.n_grid_cells():
+            raise ValueError(
+                f"trials must be at most {self.n_grid_cells()}, the cells of the grid, "
+                f"got {self.trials}"
+            )
+        return self
+
+    def n_grid_cells(self) -> int:
+        """How many combinations the choices have."""
+        spaces = self.search.space.searched().values()
+        return math.prod(len(space.choices) for space in spaces if isinstance(space, Choices))
+
+    def with_trials(self, trials: int) -> "StudyDefinition":
+        """The same study with another number of trials, checked again."""
+        return type(self).model_validate(self.model_dump() | {"trials": trials})
+
+    def meaning(self) -> dict[str, Any]:
+        """All that the result of trial k depends on, as plain JSON values.
+
+        The description is left out, and so is the number of trials: a longer study begins
+        with the trials of a shorter one.
+        """
+        return self.model_dump(mode="json", exclude={"description", "trials"})

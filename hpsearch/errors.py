@@ -1,0 +1,72 @@
+"""What can go wrong, and the exit code each kind ends the program with.
+
+::
+
+    HpsearchError                    a defect of ours if raised bare          1
+    ├── UsageError                   the command or the study file is wrong   2
+    ├── DataError                    the data ...                             3
+    │   ├── MissingDataError             is not there
+    │   └── DamagedDataError             fails its checksum or cannot be read
+    ├── StoreError                   a store cannot be reached or written     4
+    ├── RefusedError                 the request breaks a promise             5
+    └── InterruptedStudyError        stopped on request; can be resumed     130
+
+Messages are one line: what was given, what was expected, where.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "DamagedDataError",
+    "DataError",
+    "HpsearchError",
+    "InterruptedStudyError",
+    "MissingDataError",
+    "RefusedError",
+    "StoreError",
+    "UsageError",
+]
+
+
+class HpsearchError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(HpsearchError):
+    """The command line or a study file asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class DataError(HpsearchError):
+    """The data set cannot be used."""
+
+    exit_code = 3
+
+
+class MissingDataError(DataError):
+    """The data set is in none of the places it may be."""
+
+
+class DamagedDataError(DataError):
+    """A file is not what its checksum or its format says it should be."""
+
+
+class StoreError(HpsearchError):
+    """A store (Optuna's, MLflow's, the workspace's disk) cannot be reached or written."""
+
+    exit_code = 4
+
+
+class RefusedError(HpsearchError):
+    """The request would break a promise: a second look, a changed definition."""
+
+    exit_code = 5
+
+
+class InterruptedStudyError(HpsearchError):
+    """The study was asked to stop; running it again continues it."""
+
+    exit_code = 130

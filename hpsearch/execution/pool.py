@@ -1,0 +1,151 @@
+"""A pool of joblib workers that takes jobs one by one and survives the death of any of them."""
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from joblib import Parallel, delayed
+
+__all__ = ["WorkerLostError", "WorkerPool"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+MAX_ATTEMPTS = 3
+
+
+class WorkerLostError(Exception):
+    """A job's worker died each time it was tried."""
+
+
+@dataclass
+class _Flight(Generic[Job]):
+    job: Job
+    attempts: int = 0
+
+
+@dataclass
+class WorkerPool(Generic[Job, Result]):
+    """Runs ``run(job)`` on joblib's workers; results come as they are ready.
+
+    Every job is a joblib call of its own, made from one of `n_jobs` threads: so a free worker
+    takes the next job at once, whatever the others are doing, and a dead worker ends only the
+    calls in flight. Those are made again, at most three times in all. The third time a job
+    runs with no other beside it: if its worker dies then, it was not by another's fault, and
+    which trial fails does not depend on what happened to run along.
+
+    Parameters
+    ----------
+    run : callable
+        From a job to its result; must not raise. Importable by the workers.
+    n_jobs : int
+        Jobs in flight at most.
+    backend : str
+        Name of a joblib backend: ``loky``, ``threading`` or any registered one.
+    """
+
+    run: Callable[[Job], Result]
+    n_jobs: int
+    backend: str = "loky"
+    retries: bool = True
+    n_lost: int = 0
+    _flying: dict["Future[Result]", _Flight[Job]] = field(default_factory=dict)
+    _lost: deque[_Flight[Job]] = field(default_factory=deque)
+
+    def __enter__(self) -> Self:
+        """Start the threads; workers start with their first job."""
+        self._threads = ThreadPoolExecutor(self.n_jobs, thread_name_prefix="slot")
+        self._starting = threading.Lock()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave; jobs in flight are not waited for if something was raised."""
+        self._threads.shutdown(wait=error is None, cancel_futures=True)
+
+    @property
+    def n_in_flight(self) -> int:
+        """Jobs submitted whose result has not been collected."""
+        return len(self._flying) + len(self._lost)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a job submitted now would start now."""
+        return self.n_in_flight < self.n_jobs and not self._lost and not self._flies_alone()
+
+    def submit(self, job: Job) -> None:
+        """Start a job."""
+        self._launch(_Flight(job))
+
+    def collect(self, timeout_s: float) -> Iterator[tuple[Job, Result | WorkerLostError]]:
+        """Yield the results that have arrived; wait at most `timeout_s` for the first.
+
+        Yields
+        ------
+        job, result
+            A `WorkerLostError` instead of a result if all attempts ended with a dead worker,
+            or the first one did and `retries` is off.
+        """
+        done, _ = wait(self._flying, timeout_s, return_when=FIRST_COMPLETED)
+        for future in done:
+            flight = self._flying.pop(future)
+            error = future.exception()
+            if error is None:
+                yield flight.job, future.result()
+                continue
+            self.n_lost += 1
+            if flight.attempts < MAX_ATTEMPTS and self.retries:
+                self._lost.append(flight)
+            else:
+                reason = str(error).split(". ")[0]
+                yield (
+                    flight.job,
+                    WorkerLostError(
+                        f"its worker died {flight.attempts} times ({type(error).__name__}: {reason})"
+                    ),
+                )
+        self._relaunch()
+
+    def _relaunch(self) -> None:
+        while self._lost and not self._flies_alone():
+            if self._lost[0].attempts == MAX_ATTEMPTS - 1 and self._flying:
+                return
+            self._launch(self._lost.popleft())
+
+    def _flies_alone(self) -> bool:
+        return any(flight.attempts == MAX_ATTEMPTS for flight in self._flying.values())
+
+    def _launch(self, flight: _Flight[Job]) -> None:
+        flight.attempts += 1
+        self._flying[self._threads.submit(self._call, flight.job)] = flight
+
+    def _call(self, job: Job) -> Result:
+        options: dict[str, Any] = {}
+        if self.backend == "loky":
+            # A terminal sends Ctrl-C to the workers too; the coordinator alone answers it.
+            options["initializer"] = _ignore_interrupts
+        # joblib sets up its executor without a lock of its own.
+        with self._starting:
+            results = Parallel(
+                # One worker would run the job in the coordinator's own process.
+                n_jobs=max(2, self.n_jobs),
+                backend=self.backend,
+                return_as="generator_unordered",
+                batch_size=1,
+                **options,
+            )([delayed(self.run)(job)])
+        result: Result = next(results)
+        return result
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,51 @@
+"""Names for contents: equal content, equal hash, on every machine."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["hash_arrays", "hash_json"]
+
+
+def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over names, dtypes, shapes and values, whatever the order and the file format.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Name to array.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{name} {little.dtype.str} {little.shape}\n".encode())
+        digest.update(little.data)
+    return digest.hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """SHA-256 of `value` as canonical JSON; floats are written exactly.
+
+    Parameters
+    ----------
+    value : Any
+        Made of what JSON knows.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    # Python writes a float with the fewest digits that read back as the same float.
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

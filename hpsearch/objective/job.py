@@ -1,0 +1,131 @@
+"""What travels to a worker and what comes back: plain values, nothing that holds a connection."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from hpsearch.data import PreparedData
+from hpsearch.hashing import hash_json
+from hpsearch.training import Epoch, Hyperparameters
+
+__all__ = ["Lease", "Outcome", "Pruning", "TrialJob", "TrialResult"]
+
+
+class Pruning(Protocol):
+    """Decides after each epoch whether a trial ends early."""
+
+    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+        """Whether the trial should end after `epoch`."""
+        ...
+
+    def rungs(self) -> dict[str, float]:
+        """What later trials will be compared with."""
+        ...
+
+
+class Lease(Protocol):
+    """A worker's permission to go on; it ends when its coordinator stops or is replaced."""
+
+    def is_valid(self) -> bool:
+        """Whether the worker may train and write."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """Everything that a worker needs to know of a trial.
+
+    Parameters
+    ----------
+    number : int
+        The trial's number.
+    study_seed : int
+        With `number`, the seed of the trial's training.
+    hyperparameters : Hyperparameters
+        The setting.
+    data : PreparedData
+        Where the images are, and which.
+    folder : Path
+        The trial's own folder, for checkpoint and history.
+    threads : int
+        BLAS threads to use.
+    pruning : Pruning, optional
+        Asked after each epoch but the last.
+    lease : Lease, optional
+        Asked before each epoch's results are written.
+    """
+
+    number: int
+    study_seed: int
+    hyperparameters: Hyperparameters
+    data: PreparedData
+    folder: Path
+    threads: int
+    pruning: Pruning | None = None
+    lease: Lease | None = None
+
+    def identity(self) -> str:
+        """Hash of all that the trained net depends on; a checkpoint belongs to one identity."""
+        return hash_json(
+            [
+                self.study_seed,
+                self.number,
+                vars(self.hyperparameters),
+                self.data.checksum,
+                self.threads,
+            ]
+        )
+
+
+class Outcome(StrEnum):
+    """How a worker's attempt at a trial ended."""
+
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAILED = "FAILED"
+    INTERRUPTED = "INTERRUPTED"
+    """Asked to stop: the trial can go on from its checkpoint."""
+    HALTED = "HALTED"
+    """Not the trial's fault: the disk is full, the data is gone. The study stops."""
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What came of a job.
+
+    Parameters
+    ----------
+    number : int
+        The trial's number.
+    outcome : Outcome
+        How it ended.
+    epochs : tuple of Epoch
+        All epochs so far, those before a resumption included.
+    net_sha256 : str, optional
+        Hash of the final net with its preprocessing, if complete.
+    rungs : dict
+        What successive halving noted.
+    reason : str, optional
+        Why it failed or halted.
+    host : str
+        The machine it ran on.
+    """
+
+    number: int
+    outcome: Outcome
+    epochs: tuple[Epoch, ...]
+    net_sha256: str | None = None
+    rungs: dict[str, float] | None = None
+    reason: str | None = None
+    host: str = ""
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss was nan or inf."""
+        return bool(self.epochs) and self.epochs[-1].diverged
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of training, over all attempts that left an epoch behind."""
+        return sum(epoch.duration_s for epoch in self.epochs)

@@ -1,0 +1,83 @@
+"""The whole trial as one callable, for plain ``study.optimize``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.trial import Trial
+
+from hpsearch.data import PreparedData
+from hpsearch.definition import StudyDefinition
+from hpsearch.objective.job import Outcome
+from hpsearch.objective.prepare import prepare_job
+from hpsearch.objective.record import record_result
+from hpsearch.objective.run import run_job
+
+__all__ = ["Objective"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Train one net per trial and return its validation accuracy.
+
+    With plain Optuna its own sampler and pruner decide, so law 1 is Optuna's to keep.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        Space, fixed settings and seed; its sampler and pruner are not used.
+    data : PreparedData
+        The images.
+    trials : Path
+        Folder for checkpoints and histories.
+
+    Examples
+    --------
+    >>> study = optuna.create_study(direction="maximize")      # doctest: +SKIP
+    >>> study.optimize(Objective(definition, data, Path("trials")), n_trials=10)
+    """
+
+    definition: StudyDefinition
+    data: PreparedData
+    trials: Path
+
+    def __call__(self, trial: Trial) -> float:
+        """Run `trial`.
+
+        Returns
+        -------
+        float
+            Validation accuracy after the last epoch.
+
+        Raises
+        ------
+        optuna.TrialPruned
+            If Optuna's pruner says so, or training diverged.
+        RuntimeError
+            If the trial failed; Optuna records it.
+        """
+        folder = self.trials / f"{trial.number:04d}"
+        job = prepare_job(
+            trial, self.definition, self.data, folder, pruning=_OptunaPruning(trial)
+        )
+        result = run_job(job)
+        record_result(trial, result)
+        if result.outcome == Outcome.PRUNED:
+            raise optuna.TrialPruned("diverged" if result.diverged else "")
+        if result.outcome != Outcome.COMPLETE:
+            raise RuntimeError(result.reason)
+        return result.epochs[-1].val_accuracy
+
+
+@dataclass(frozen=True)
+class _OptunaPruning:
+    """Asks the trial's own study."""
+
+    trial: Trial
+
+    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+        self.trial.report(val_accuracy, epoch)
+        return self.trial.should_prune()
+
+    def rungs(self) -> dict[str, float]:
+        return {}

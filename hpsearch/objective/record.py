@@ -1,0 +1,37 @@
+"""Recording a result: from what a worker returned to Optuna's trial."""
+
+from optuna.trial import Trial
+
+from hpsearch.objective.job import TrialResult
+from hpsearch.search import RUNGS
+
+__all__ = ["record_result"]
+
+
+def record_result(trial: Trial, result: TrialResult) -> None:
+    """Write all of `result` to `trial` but its final state.
+
+    May be repeated, as happens when the coordinator died in the middle of it.
+
+    Parameters
+    ----------
+    trial : optuna.trial.Trial
+        Running.
+    result : TrialResult
+        What came of it.
+    """
+    reported = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+    for epoch in result.epochs:
+        if epoch.number not in reported:
+            trial.report(epoch.val_accuracy, epoch.number)
+    notes = {
+        "duration_s": result.duration_s,
+        "diverged": result.diverged,
+        "net_sha256": result.net_sha256,
+        "host": result.host,
+        "reason": result.reason,
+        RUNGS: result.rungs,
+    }
+    for key, value in notes.items():
+        if value is not None:
+            trial.set_user_attr(key, value)

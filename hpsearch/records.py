@@ -1,0 +1,88 @@
+"""What happened, in plain values: the trials of a study as recorded."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from hpsearch.hashing import hash_json
+
+__all__ = ["State", "TrialRecord", "best_of", "fingerprint"]
+
+
+class State(StrEnum):
+    """How a trial stands."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAILED = "FAILED"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen to the trial."""
+        return self in (State.COMPLETE, State.PRUNED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial, as recorded.
+
+    Parameters
+    ----------
+    number : int
+        0 for the first.
+    state : State
+        How it stands.
+    value : float or None
+        Validation accuracy at its end; of a pruned trial, where it was pruned.
+    hyperparameters : dict
+        All that were searched or fixed.
+    val_accuracies : tuple of float
+        One for each epoch.
+    net_sha256 : str or None
+        Hash of the net that it ended with; of complete trials.
+    duration_s : float
+        Seconds of training, over all attempts that counted.
+    diverged : bool
+        Whether it was ended by a loss that was nan or inf.
+    reason : str or None
+        Why it failed.
+    started_at, ended_at : datetime or None
+        Of its last attempt.
+    """
+
+    number: int
+    state: State
+    value: float | None
+    hyperparameters: dict[str, Any]
+    val_accuracies: tuple[float, ...]
+    net_sha256: str | None
+    duration_s: float
+    diverged: bool
+    reason: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+def best_of(records: Iterable[TrialRecord]) -> TrialRecord | None:
+    """The complete trial with the best value; of equals the lower number."""
+    complete = [record for record in records if record.state == State.COMPLETE]
+    return min(complete, key=lambda r: (-(r.value or 0.0), r.number), default=None)
+
+
+def fingerprint(records: Sequence[TrialRecord]) -> str:
+    """SHA-256 over what law 1 promises: equal for equal studies, to the last bit.
+
+    Covers every finished trial's number, state, hyperparameters and validation accuracy after
+    each epoch; floats exactly; no times.
+    """
+    return hash_json(
+        [
+            [record.number, record.state, record.hyperparameters, record.val_accuracies]
+            for record in records
+            if record.state.is_finished
+        ]
+    )

@@ -1,0 +1,19 @@
+"""What comes out of a study: nets that can be kept and used, pictures, the table of trials."""
+
+from hpsearch.results.artifact import export_net, load_net
+from hpsearch.results.best import find_best_net, load_trial_net, shed_checkpoints
+from hpsearch.results.net import Net
+from hpsearch.results.pictures import make_study_pictures, make_trial_pictures
+from hpsearch.results.table import write_table
+
+__all__ = [
+    "Net",
+    "export_net",
+    "find_best_net",
+    "load_net",
+    "load_trial_net",
+    "make_study_pictures",
+    "make_trial_pictures",
+    "shed_checkpoints",
+    "write_table",
+]

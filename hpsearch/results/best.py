@@ -1,0 +1,94 @@
+"""Finding the best net of a study in its record."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.data import PreparedData, open_split
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import DamagedDataError
+from hpsearch.records import TrialRecord, best_of
+from hpsearch.results.net import Net
+from hpsearch.training import CHECKPOINT_FILE, load_checkpoint
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["find_best_net", "load_trial_net", "shed_checkpoints"]
+
+# The best few, so that the next best is at hand when somebody asks for it.
+N_CHECKPOINTS_KEPT = 3
+
+
+def find_best_net(
+    definition: StudyDefinition,
+    records: Sequence[TrialRecord],
+    folder: StudyFolder,
+    data: PreparedData,
+) -> Net | None:
+    """The net of the complete trial with the best validation accuracy; None if there is none.
+
+    Raises
+    ------
+    DamagedDataError
+        If its checkpoint is gone or is not the net that was recorded.
+    """
+    best = best_of(records)
+    return load_trial_net(definition, best, folder, data) if best else None
+
+
+def load_trial_net(
+    definition: StudyDefinition, record: TrialRecord, folder: StudyFolder, data: PreparedData
+) -> Net:
+    """The net that a complete trial ended with, from its checkpoint.
+
+    Raises
+    ------
+    DamagedDataError
+        If the checkpoint is gone or is not the net that was recorded.
+    """
+    path = folder.trial(record.number) / CHECKPOINT_FILE
+    again = f"hpsearch replay {definition.name} {record.number} trains it again"
+    try:
+        checkpoint = load_checkpoint(path)
+    except FileNotFoundError as error:
+        raise DamagedDataError(f"{path}: the checkpoint is gone; {again}") from error
+    net = Net(
+        parameters=checkpoint.net,
+        mean_image=open_split(data).mean_image,
+        image_shape=data.image_shape,
+        class_names=data.class_names,
+        facts={
+            "study": definition.name,
+            "trial": record.number,
+            "val_accuracy": record.value,
+            "hyperparameters": record.hyperparameters,
+            "seed": definition.seed,
+            "data": data.name,
+            "data_checksum": data.checksum,
+        },
+    )
+    if net.sha256() != record.net_sha256:
+        raise DamagedDataError(
+            f"{path}: expected the net {record.net_sha256} of the record, got {net.sha256()}; "
+            f"{again}"
+        )
+    return net
+
+
+def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[Path]:
+    """Delete the weights of finished trials that are not among the best few.
+
+    Histories and pictures stay, and a trial can always be trained again.
+
+    Returns
+    -------
+    list of Path
+        What was deleted.
+    """
+    ranked = sorted(
+        (record for record in records if record.state.is_finished),
+        key=lambda r: (r.state != "COMPLETE", -(r.value or 0.0), r.number),
+    )
+    paths = [folder.trial(r.number) / CHECKPOINT_FILE for r in ranked[N_CHECKPOINTS_KEPT:]]
+    shed = [path for path in paths if path.exists()]
+    for path in shed:
+        path.unlink()
+    return shed

@@ -1,0 +1,78 @@
+"""A trained net with its preprocessing: raw images in, classes out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.hashing import hash_arrays
+from hpsearch.net import Parameters
+from hpsearch.training import predict_labels
+
+__all__ = ["Net"]
+
+
+@dataclass(frozen=True)
+class Net:
+    """A two-layer net that has been trained, and all that it needs to be used.
+
+    Parameters
+    ----------
+    parameters : dict of float32 arrays
+        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
+    mean_image : float32 array, shape (D,)
+        Subtracted from every image.
+    image_shape : tuple of int
+        Height, width, colours; their product is D.
+    class_names : tuple of str
+        What the C classes are called.
+    facts : dict
+        Where it comes from: study, trial, hyperparameters, val_accuracy; plain JSON.
+    """
+
+    parameters: Parameters
+    mean_image: NDArray[np.float32]
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    facts: dict[str, Any]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays by name: what is saved, and what `sha256` is over."""
+        return {**self.parameters, "mean_image": self.mean_image}
+
+    def sha256(self) -> str:
+        """The net's identity: equal nets, equal hash."""
+        return hash_arrays(self.arrays())
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Classify raw images.
+
+        Parameters
+        ----------
+        images : uint8 array, shape (N, H, W, C) or (N, H * W * C)
+            Pixels as the camera gave them, 0 to 255.
+
+        Returns
+        -------
+        int64 array, shape (N,)
+            Indices into `class_names`.
+
+        Raises
+        ------
+        ValueError
+            If the images have another shape or type.
+        """
+        images = np.asarray(images)
+        height, width, colours = self.image_shape
+        if images.dtype != np.uint8 or images.shape[1:] not in (
+            self.image_shape,
+            (self.mean_image.size,),
+        ):
+            raise ValueError(
+                f"images: expected uint8 of shape (N, {height}, {width}, {colours}) or "
+                f"(N, {self.mean_image.size}), got {images.dtype} of shape {images.shape}"
+            )
+        return predict_labels(
+            self.parameters, images.reshape(len(images), -1), self.mean_image
+        )

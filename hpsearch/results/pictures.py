@@ -1,0 +1,89 @@
+"""The pictures of a trial and of a study, kept with the record so that they outlive MLflow."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.errors import DamagedDataError
+from hpsearch.files import write_atomically
+from hpsearch.plots import (
+    plot_learning_curves,
+    plot_study,
+    save_figure,
+    save_png,
+    weight_tiles,
+)
+from hpsearch.search import SearchStudy
+from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Epoch, load_checkpoint, load_history
+
+__all__ = ["CURVES_FILE", "LOSSES_FILE", "WEIGHTS_FILE", "make_study_pictures", "make_trial_pictures"]
+
+CURVES_FILE = "learning_curves.png"
+WEIGHTS_FILE = "weights.png"
+LOSSES_FILE = "iteration_losses.csv"
+
+
+def make_trial_pictures(
+    folder: Path, title: str, image_shape: tuple[int, int, int]
+) -> list[Path]:
+    """Draw a finished trial's curves and first-layer weights, unless they are there already.
+
+    Parameters
+    ----------
+    folder : Path
+        The trial's.
+    title : str
+        Heading of the curves.
+    image_shape : tuple of int
+        Height, width, colours.
+
+    Returns
+    -------
+    list of Path
+        What there is to show. The weights are missing if the checkpoint is.
+    """
+    epochs = load_history(folder / HISTORY_FILE)
+    paths = [folder / name for name in (CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE)]
+    curves, weights, losses = paths
+    if epochs and not curves.exists():
+        all_losses = [loss for epoch in epochs for loss in epoch.iteration_losses]
+        save_figure(plot_learning_curves(epochs, all_losses, title), curves)
+    if epochs and not losses.exists():
+        write_atomically(losses, _format_losses(epochs))
+    if not weights.exists():
+        try:
+            net = load_checkpoint(folder / CHECKPOINT_FILE).net
+        except (FileNotFoundError, DamagedDataError):
+            pass
+        else:
+            save_png(weight_tiles(net["W1"], net["W2"], image_shape), weights)
+    return [path for path in paths if path.exists()]
+
+
+def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
+    """Draw Optuna's plots of the study as it is now.
+
+    Returns
+    -------
+    list of Path
+        One PNG each for those that Optuna can draw yet.
+    """
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for name, figure in plot_study(search.optuna_study).items():
+        paths.append(folder / f"{name}.png")
+        save_figure(figure, paths[-1])
+    return paths
+
+
+def _format_losses(epochs: Sequence[Epoch]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["iteration", "epoch", "train_loss"])
+    iteration = 0
+    for epoch in epochs:
+        for loss in epoch.iteration_losses:
+            writer.writerow([iteration, epoch.number, f"{loss:.6g}"])
+            iteration += 1
+    return text.getvalue().encode()

@@ -1,0 +1,31 @@
+"""The trials of a study as a table that any program reads."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.files import write_atomically
+from hpsearch.records import TrialRecord
+
+__all__ = ["write_table"]
+
+
+def write_table(records: Sequence[TrialRecord], path: Path) -> None:
+    """Write one CSV row for each trial: number, state, hyperparameters, accuracy, cost."""
+    names = list(dict.fromkeys(name for record in records for name in record.hyperparameters))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", "val_accuracy", *names, "epochs_run", "duration_s"])
+    for record in records:
+        writer.writerow(
+            [
+                record.number,
+                record.state,
+                "" if record.value is None else record.value,
+                *(record.hyperparameters.get(name, "") for name in names),
+                len(record.val_accuracies),
+                round(record.duration_s, 3),
+            ]
+        )
+    write_atomically(path, text.getvalue().encode())

@@ -1,0 +1,162 @@
+"""Optuna's samplers, made to depend on the trial's number and on what it may know."""
+
+import importlib.util
+import warnings
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    GridSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from hpsearch.definition import Choices, StudyDefinition
+from hpsearch.errors import UsageError
+from hpsearch.search.pruners import make_pruner
+from hpsearch.search.space import make_distributions
+from hpsearch.search.view import known_trials, read_system_attrs, start_view_trial
+
+__all__ = ["LaggedSampler", "check_sampler", "make_sampler"]
+
+# Third entry of the seed of everything a sampler draws; trainings use another.
+_SAMPLER_STREAM = 1
+_CMAES_STATE = "cma:"
+
+
+def check_sampler(definition: StudyDefinition) -> None:
+    """Find out before the study starts whether its sampler's extra is installed.
+
+    Raises
+    ------
+    UsageError
+        If it is not; names the extra.
+    """
+    name = definition.search.sampler.name
+    needed = {"gp": "torch", "cmaes": "cmaes"}.get(name)
+    if needed and importlib.util.find_spec(needed) is None:
+        raise UsageError(
+            f"search.sampler: {name!r} needs the package {needed}: pip install 'hpsearch[{name}]'"
+        )
+
+
+def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
+    """Optuna's own sampler for trial `number`, freshly seeded.
+
+    Samplers that draw are seeded from (study seed, number). Those that walk a fixed sequence
+    (grid, qmc) share the study's seed and take their place in it from the number.
+    """
+    study_seed = _seed(definition.seed)
+    trial_seed = _seed(definition.seed, number)
+    settings = definition.search.sampler
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        match settings.name:
+            case "tpe":
+                return TPESampler(seed=trial_seed, n_startup_trials=settings.n_startup_trials)
+            case "random":
+                return RandomSampler(seed=trial_seed)
+            case "gp":
+                return GPSampler(seed=trial_seed, n_startup_trials=settings.n_startup_trials)
+            case "cmaes":
+                return CmaEsSampler(
+                    seed=trial_seed,
+                    n_startup_trials=settings.n_startup_trials,
+                    warn_independent_sampling=False,
+                )
+            case "grid":
+                searched = definition.search.space.searched()
+                return GridSampler(
+                    {n: s.choices for n, s in searched.items() if isinstance(s, Choices)},
+                    seed=study_seed,
+                )
+            case "qmc":
+                space = make_distributions(definition.search.space)
+                return _NumberedQmcSampler(number, space, study_seed)
+
+
+class LaggedSampler(BaseSampler):
+    """Proposes for trial k from the trials that it may know (law 1).
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        Seed, lag, sampler, space and first settings.
+    """
+
+    def __init__(self, definition: StudyDefinition) -> None:
+        self._definition = definition
+        self._distributions = make_distributions(definition.search.space)
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """All that the definition searches."""
+        return self._distributions
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Propose all hyperparameters of `trial` at once, on its view of the study."""
+        definition, number = self._definition, trial.number
+        view_trial = start_view_trial(
+            definition.name,
+            known_trials(study.get_trials(deepcopy=False), number, definition.lag),
+            number,
+            sampler=make_sampler(definition, number),
+            pruner=make_pruner(definition),
+            distributions=search_space,
+        )
+        if definition.search.sampler.name == "cmaes":
+            _keep_cmaes_state(read_system_attrs(view_trial), study, trial)
+        first = definition.search.first
+        given = first[number] if number < len(first) else {}
+        return view_trial.params | {
+            name: type(view_trial.params[name])(value) for name, value in given.items()
+        }
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Refuse: a hyperparameter outside the definition would escape law 1."""
+        raise KeyError(f"{param_name} is not searched by the study {self._definition.name}")
+
+
+class _NumberedQmcSampler(QMCSampler):
+    """The point of the sequence that has the trial's number; Optuna's counts in the storage."""
+
+    def __init__(self, number: int, space: dict[str, BaseDistribution], seed: int) -> None:
+        super().__init__(qmc_type="sobol", scramble=True, seed=seed)
+        self._number = number
+        self._space = space
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return {name: space for name, space in self._space.items() if not space.single()}
+
+    def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
+        return self._number
+
+
+def _keep_cmaes_state(view_attrs: dict[str, Any], study: Study, trial: FrozenTrial) -> None:
+    """Give the real trial what CMA-ES noted on the view's, for later trials to go on from."""
+    for key, value in view_attrs.items():
+        if key.startswith(_CMAES_STATE):
+            study._storage.set_trial_system_attr(trial._trial_id, key, value)
+
+
+def _seed(*entropy: int) -> int:
+    return int(np.random.SeedSequence([*entropy, _SAMPLER_STREAM]).generate_state(1)[0])

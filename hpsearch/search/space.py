@@ -1,0 +1,47 @@
+"""The search space in Optuna's terms."""
+
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import Trial
+
+from hpsearch.definition import Choices, Range, SearchSpace
+
+__all__ = ["make_distributions", "suggest_hyperparameters"]
+
+_INTEGERS = frozenset({"hidden_size", "epochs"})
+
+
+def make_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """One Optuna distribution for each hyperparameter that is searched."""
+    return {
+        name: _make_distribution(parameter, is_integer=name in _INTEGERS)
+        for name, parameter in space.searched().items()
+    }
+
+
+def suggest_hyperparameters(trial: Trial, space: SearchSpace) -> dict[str, Any]:
+    """All five hyperparameters of `trial`: the fixed ones, and the rest as its sampler says."""
+    return space.fixed() | {
+        name: _suggest(trial, name, parameter) for name, parameter in space.searched().items()
+    }
+
+
+def _make_distribution(parameter: Range[Any] | Choices[Any], *, is_integer: bool) -> BaseDistribution:
+    if isinstance(parameter, Choices):
+        return CategoricalDistribution(parameter.choices)
+    if is_integer:
+        return IntDistribution(parameter.low, parameter.high, log=parameter.log)
+    return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+
+
+def _suggest(trial: Trial, name: str, parameter: Range[Any] | Choices[Any]) -> Any:
+    if isinstance(parameter, Choices):
+        return trial.suggest_categorical(name, parameter.choices)
+    suggest = trial.suggest_int if name in _INTEGERS else trial.suggest_float
+    return suggest(name, parameter.low, parameter.high, log=parameter.log)

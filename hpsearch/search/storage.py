@@ -1,0 +1,71 @@
+"""Opening Optuna's storage: a journal file in the workspace, or a database by URL."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from hpsearch.errors import StoreError, UsageError
+
+__all__ = ["mend_journal", "open_storage"]
+
+
+def open_storage(url: str | None, journal: Path) -> BaseStorage:
+    """Open the storage at `url`, or the journal file if there is none.
+
+    Parameters
+    ----------
+    url : str or None
+        An SQLAlchemy URL: SQLite, PostgreSQL, MySQL.
+    journal : Path
+        The journal file; its folder must exist.
+
+    Raises
+    ------
+    UsageError
+        If `url` is none, or its driver is not installed.
+    StoreError
+        If the storage cannot be reached or read. Passwords are left out of the message.
+    """
+    if url is None:
+        try:
+            return JournalStorage(JournalFileBackend(str(journal)))
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"{journal}: expected a readable journal, got {error}") from error
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+    except ArgumentError as error:
+        raise UsageError("--storage: expected an SQLAlchemy URL such as sqlite:///a.db") from error
+    try:
+        return RDBStorage(url, skip_compatibility_check=False)
+    except ImportError as error:
+        raise UsageError(f"--storage {shown}: its driver is not installed ({error})") from error
+    except (SQLAlchemyError, RuntimeError, OSError) as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise StoreError(f"--storage {shown}: cannot be reached: {reason}") from error
+
+
+def mend_journal(journal: Path) -> None:
+    """Undo what a killed writer may have left: half a last line, and its lock.
+
+    Only for the one process that holds the study: another's writing would look the same.
+
+    Parameters
+    ----------
+    journal : Path
+        The journal file; need not exist.
+    """
+    with contextlib.suppress(FileNotFoundError), journal.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        # Records are far smaller than this; a journal without a newline here is all torn.
+        start = max(0, end - 2**24)
+        file.seek(start)
+        tail = file.read()
+        if not tail.endswith(b"\n"):
+            file.truncate(start + tail.rfind(b"\n") + 1)
+    for lock in journal.parent.glob(f"{journal.name}.lock*"):
+        lock.unlink(missing_ok=True)

@@ -1,0 +1,168 @@
+"""A study in Optuna's storage: whose turn it is, asking, finishing, giving back."""
+
+import warnings
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from hpsearch.definition import StudyDefinition, list_changes
+from hpsearch.errors import RefusedError, UsageError
+from hpsearch.records import TrialRecord
+from hpsearch.search.pruning import PruningRule, make_pruning_rule
+from hpsearch.search.records import read_trials
+from hpsearch.search.samplers import LaggedSampler, check_sampler
+from hpsearch.search.view import quiet_optuna
+
+__all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
+
+_MEANING = "definition"
+_TOTAL = "trials"
+_DATA = "data_checksum"
+
+
+class SearchStudy:
+    """One study under law 1. Only the coordinator calls what writes.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        What is searched, and how.
+    study : optuna.Study
+        Where it is recorded; its sampler is a `LaggedSampler`.
+    """
+
+    def __init__(self, definition: StudyDefinition, study: optuna.Study) -> None:
+        self.definition = definition
+        self.optuna_study = study
+
+    def records(self) -> list[TrialRecord]:
+        """All trials so far, by number."""
+        return read_trials(self.optuna_study)
+
+    def next_number(self) -> int | None:
+        """The trial whose turn it is: one given back, else a new one; None if none is left."""
+        trials = self._trials()
+        waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
+        if waiting:
+            return min(waiting)
+        return len(trials) if len(trials) < self.definition.trials else None
+
+    def may_start(self, number: int) -> bool:
+        """Whether all that trial `number` must know has finished."""
+        known = self._trials()[: max(0, number - self.definition.lag + 1)]
+        return all(trial.state.is_finished() for trial in known)
+
+    def ask(self) -> Trial:
+        """Start the trial whose turn it is. Its hyperparameters are the same every time."""
+        return self.optuna_study.ask()
+
+    def pruning_rule(self, number: int) -> PruningRule | None:
+        """What decides in the worker whether trial `number` goes on."""
+        return make_pruning_rule(self.definition, self._trials(), number)
+
+    def finish(self, trial: Trial, state: TrialState, value: float | None = None) -> None:
+        """Record how `trial` ended; pruned trials take the last value reported."""
+        self.optuna_study.tell(trial, values=value, state=state)
+
+    def release(self, number: int) -> None:
+        """Give a running trial back: it waits to be started again under its number."""
+        trial_id = self._trials()[number]._trial_id
+        self.optuna_study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+
+    def release_orphans(self) -> list[int]:
+        """Give back all trials that a dead coordinator left running; their numbers."""
+        numbers = [t.number for t in self._trials() if t.state == TrialState.RUNNING]
+        for number in numbers:
+            self.release(number)
+        return numbers
+
+    def attribute(self, key: str) -> Any:
+        """What was noted about the study under `key`, or None."""
+        return self.optuna_study.user_attrs.get(key)
+
+    def note(self, key: str, value: Any) -> None:
+        """Note something about the study; `value` must be plain JSON."""
+        self.optuna_study.set_user_attr(key, value)
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self.optuna_study.get_trials(deepcopy=False)
+
+
+def create_or_continue_study(
+    definition: StudyDefinition, storage: BaseStorage, *, data_checksum: str
+) -> SearchStudy:
+    """Create the study, or continue it if its meaning is what it was.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        What to search; a changed number of trials is taken over.
+    storage : optuna storage
+        Where.
+    data_checksum : str
+        Identity of the prepared data.
+
+    Raises
+    ------
+    RefusedError
+        If the study exists with another definition or on other data; names what changed.
+    UsageError
+        If the sampler's extra is not installed.
+    """
+    check_sampler(definition)
+    with quiet_optuna():
+        study = optuna.create_study(
+            study_name=definition.name,
+            storage=storage,
+            sampler=LaggedSampler(definition),
+            pruner=optuna.pruners.NopPruner(),
+            direction="maximize",
+            load_if_exists=True,
+        )
+    search = SearchStudy(definition, study)
+    if search.attribute(_MEANING) is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(["val_accuracy"])
+        search.note(_DATA, data_checksum)
+        search.note(_MEANING, definition.meaning())
+    _refuse_changes(search, data_checksum)
+    if search.attribute(_TOTAL) != definition.trials:
+        search.note(_TOTAL, definition.trials)
+    return search
+
+
+def load_study(name: str, storage: BaseStorage) -> SearchStudy:
+    """Load a study as it was defined when it last ran.
+
+    Raises
+    ------
+    UsageError
+        If the storage has no study of that name; names those that it has.
+    """
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError as error:
+        known = ", ".join(optuna.get_all_study_names(storage)) or "none yet"
+        raise UsageError(f"{name}: expected the name of a study that has run; {known}") from error
+    attrs = study.user_attrs
+    if _MEANING not in attrs or _TOTAL not in attrs:
+        raise UsageError(f"{name}: expected a study of this program, found another's in the storage")
+    definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
+    study.sampler = LaggedSampler(definition)
+    return SearchStudy(definition, study)
+
+
+def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
+    name = search.definition.name
+    changes = list_changes(search.attribute(_MEANING), search.definition.meaning())
+    if search.attribute(_DATA) != data_checksum:
+        changes.append(f"data: {search.attribute(_DATA)} -> {data_checksum}")
+    if changes:
+        raise RefusedError(
+            f"{name}: the study exists with another definition ({'; '.join(changes)}); "
+            "give the changed study another name, or put the file back as it was"
+        )

@@ -1,0 +1,110 @@
+"""The view of a study that holds exactly what trial k may know, for sampler and pruner alike."""
+
+import contextlib
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection, load_study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+__all__ = ["known_trials", "quiet_optuna", "read_system_attrs", "start_view_trial"]
+
+
+def known_trials(trials: Iterable[FrozenTrial], number: int, lag: int) -> list[FrozenTrial]:
+    """The trials that trial `number` may know: numbered ``number - lag`` or lower.
+
+    Raises
+    ------
+    ValueError
+        If one of them has not finished: trial `number` was asked for too early.
+    """
+    known = [trial for trial in trials if trial.number <= number - lag]
+    for trial in known:
+        if not trial.state.is_finished():
+            raise ValueError(f"trial {number} may not start before trial {trial.number} ends")
+    return known
+
+
+def start_view_trial(
+    name: str,
+    known: Sequence[FrozenTrial],
+    number: int,
+    *,
+    sampler: BaseSampler | None = None,
+    pruner: BasePruner | None = None,
+    distributions: Mapping[str, BaseDistribution] | None = None,
+) -> Trial:
+    """Start trial `number` of a study in memory that holds `known` besides.
+
+    Optuna's samplers and pruners work on that study as on any other.
+
+    Parameters
+    ----------
+    name : str
+        The real study's name; Hyperband deals trials into brackets by it.
+    known : sequence of FrozenTrial
+        Finished trials; never changed.
+    number : int
+        The trial's number.
+    sampler, pruner : optional
+        The view's; Optuna's defaults if left out.
+    distributions : mapping, optional
+        Hyperparameters to ask the sampler for.
+
+    Returns
+    -------
+    optuna.trial.Trial
+        Running, with the `params` asked for.
+    """
+    storage = _ViewStorage(known, number)
+    with quiet_optuna():
+        storage.create_new_study([StudyDirection.MAXIMIZE], name)
+    study = load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
+    return study.ask(fixed_distributions=dict(distributions or {}))
+
+
+def read_system_attrs(trial: Trial) -> dict[str, Any]:
+    """What a sampler or pruner of Optuna's noted on `trial` for trials to come."""
+    attrs: dict[str, Any] = trial.storage.get_trial_system_attrs(trial._trial_id)
+    return attrs
+
+
+@contextlib.contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna from announcing each study that it makes, memory's included."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+class _ViewStorage(InMemoryStorage):
+    """Known trials by reference, never copied, and the running trial kept in memory."""
+
+    def __init__(self, known: Sequence[FrozenTrial], number: int) -> None:
+        super().__init__()
+        self._known = known
+        self._running_number = number
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        trial_id = super().create_new_trial(study_id, template_trial)
+        super().get_trial(trial_id).number = self._running_number
+        return trial_id
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        running = super().get_all_trials(study_id, deepcopy=deepcopy)
+        return [
+            trial for trial in (*self._known, *running) if states is None or trial.state in states
+        ]

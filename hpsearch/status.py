@@ -1,0 +1,99 @@
+"""How a study stands: one plain value, for people and for programs."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpsearch.execution import FileLease
+from hpsearch.records import State, TrialRecord, best_of, fingerprint
+from hpsearch.search import SearchStudy
+from hpsearch.vault import read_looks
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["read_status"]
+
+# Names under which the coordinator notes things in the study's record.
+_SESSIONS = "sessions"
+_MLFLOW = "mlflow"
+
+
+def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
+    """What ``hpsearch status --json`` prints.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        The record.
+    folder : StudyFolder
+        The study's files.
+
+    Returns
+    -------
+    dict
+        ``study``, ``complete``, ``trials``, ``best``, ``fingerprint``, ``test``, ``mlflow``,
+        ``cost``; made of what JSON knows.
+    """
+    records = search.records()
+    lease = FileLease.read(folder.lease)
+    is_run = lease is not None and lease.token is not None and lease.is_valid()
+    counts = _count(records, search.definition.trials, is_run=is_run)
+    looks = read_looks(folder.test_ledger)
+    return {
+        "study": search.definition.name,
+        "complete": counts["running"] + counts["waiting"] == 0,
+        "trials": counts,
+        "best": _describe_best(records),
+        "fingerprint": fingerprint(records),
+        "test": {
+            "looks": [
+                {"net_sha256": look.net_sha256, "n": look.n, "accuracy": look.accuracy}
+                for look in looks
+            ]
+        },
+        "mlflow": search.attribute(_MLFLOW),
+        "cost": _add_up(
+            records, search.attribute(_SESSIONS) or {}, search.definition.threads_per_trial
+        ),
+    }
+
+
+def _count(records: Sequence[TrialRecord], total: int, *, is_run: bool) -> dict[str, int]:
+    """Trials by state; those that a dead coordinator left running wait to be continued."""
+    states = Counter(record.state for record in records)
+    running = states[State.RUNNING] if is_run else 0
+    finished = states[State.COMPLETE] + states[State.PRUNED] + states[State.FAILED]
+    total = max(total, finished)
+    return {
+        "total": total,
+        "complete": states[State.COMPLETE],
+        "pruned": states[State.PRUNED],
+        "failed": states[State.FAILED],
+        "running": running,
+        "waiting": total - finished - running,
+    }
+
+
+def _describe_best(records: Sequence[TrialRecord]) -> dict[str, Any] | None:
+    best = best_of(records)
+    return best and {
+        "number": best.number,
+        "value": best.value,
+        "params": best.hyperparameters,
+        "net_sha256": best.net_sha256,
+    }
+
+
+def _add_up(
+    records: Sequence[TrialRecord], sessions: Mapping[str, Mapping[str, float]], threads: int
+) -> dict[str, float]:
+    """Core-seconds: in training, of that in pruned trials, and paid for but not training."""
+    training = threads * sum(record.duration_s for record in records)
+    pruned = threads * sum(r.duration_s for r in records if r.state == State.PRUNED)
+    paid = threads * sum(one["n_jobs"] * one["wall_s"] for one in sessions.values())
+    waited = threads * sum(one["waited_for_lag_s"] for one in sessions.values())
+    return {
+        "training": round(training, 3),
+        "pruned": round(pruned, 3),
+        "overhead": round(max(0.0, paid - training), 3),
+        "waited_for_lag": round(waited, 3),
+    }

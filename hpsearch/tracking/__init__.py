@@ -1,0 +1,10 @@
+"""MLflow: a view of the record, written from it and only from it.
+
+Importing this package does not import MLflow, which takes longer than starting a study;
+`open_mirror` does.
+"""
+
+from hpsearch.tracking.opening import open_mirror
+from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
+
+__all__ = ["NetView", "StudyView", "TrackingStore", "TrialView", "open_mirror"]

@@ -1,0 +1,199 @@
+"""The mirror: shows a study's record in MLflow, as often as wanted, with the same outcome."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import State, TrialRecord, best_of
+from hpsearch.tracking.failures import telling_failures
+from hpsearch.tracking.model import describe_dataset, register_net
+from hpsearch.tracking.runs import STUDY_TAG, TRIAL_TAG, attach, find_runs, log, set_status
+from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
+from hpsearch.training import Epoch
+
+__all__ = ["Mirror"]
+
+_STATUS = {
+    State.WAITING: "KILLED",
+    State.RUNNING: "RUNNING",
+    State.COMPLETE: "FINISHED",
+    State.PRUNED: "FINISHED",
+    State.FAILED: "FAILED",
+}
+# Written last: a run that carries it lacks nothing.
+_SHOWN_TAG = "hpsearch.shown"
+_EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
+
+
+class Mirror:
+    """One study's experiment, parent run and trial runs in MLflow.
+
+    Every method creates what is missing and leaves alone what others have added; all raise
+    `StoreError` if MLflow cannot be reached. Not for several threads at once.
+
+    Parameters
+    ----------
+    store : TrackingStore
+        Where MLflow is.
+    definition : StudyDefinition
+        The study.
+    data : mapping
+        ``name``, ``source``, ``checksum`` and ``shape`` of the data set.
+    tags : mapping
+        Tags that all runs get: versions, seed, data.
+    """
+
+    def __init__(
+        self,
+        store: TrackingStore,
+        definition: StudyDefinition,
+        data: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> None:
+        self._store = store
+        self._name = definition.name
+        self._tags = {STUDY_TAG: definition.name, **tags}
+        self._dataset = describe_dataset(data)
+        self._runs: dict[int, Run] = {}
+        self._n_epochs_shown: dict[int, int] = {}
+        with telling_failures(store):
+            mlflow.set_tracking_uri(store.uri)
+            self._client = MlflowClient(store.uri)
+            self.experiment_id = _find_or_create_experiment(self._client, self._name, store)
+            self.run_id = self._find_runs() or self._create_run(self._name, {})
+
+    def is_level(self, record: TrialRecord) -> bool:
+        """Whether the trial's run, as last seen, shows all of `record`."""
+        run = self._runs.get(record.number)
+        return (
+            run is not None
+            and run.info.status == _STATUS[record.state]
+            and run.data.tags.get(_SHOWN_TAG) == record.state
+        )
+
+    def show_trial(self, view: TrialView) -> None:
+        """Make the trial's run level with `view`."""
+        record = view.record
+        with telling_failures(self._store):
+            run = self._runs.get(record.number) or self._create_trial_run(record)
+            run_id = run.info.run_id
+            n_shown = self._n_epochs_shown.get(record.number, 0)
+            log(
+                self._client,
+                run_id,
+                params=None if n_shown else record.hyperparameters,
+                metrics=_epoch_points(view.epochs[n_shown:]),
+                tags={**_trial_tags(record), **view.tags},
+            )
+            attach(self._client, run_id, view.files)
+            set_status(self._client, run, _STATUS[record.state], _end_ms(view))
+            self._client.set_tag(run_id, _SHOWN_TAG, str(record.state))
+            self._n_epochs_shown[record.number] = len(view.epochs)
+            self._runs[record.number] = self._client.get_run(run_id)
+
+    def show_study(self, view: StudyView) -> None:
+        """Make the parent run level with `view`."""
+        with telling_failures(self._store):
+            run = self._client.get_run(self.run_id)
+            points = _best_so_far(view.records)
+            last_ms = max((point[2] for point in points), default=run.info.start_time)
+            points += [(name, value, last_ms, 0) for name, value in view.metrics.items()]
+            tags = {"mlflow.note.content": view.summary}
+            log(self._client, self.run_id, metrics=points, tags=tags)
+            attach(self._client, self.run_id, view.files, replace=True)
+            set_status(self._client, run, view.status, None)
+
+    def show_net(self, view: NetView) -> str:
+        """Log and register the net unless it is there; point the alias ``best`` to it.
+
+        MLflow ends the parent run with it: `show_study` afterwards.
+
+        Returns
+        -------
+        str
+            The model's version in the registry.
+        """
+        with telling_failures(self._store):
+            return register_net(self._client, self._name, self.run_id, view)
+
+    def _find_runs(self) -> str | None:
+        """Note the trials' runs; the parent run's id, if there is one."""
+        parent = None
+        for run in find_runs(self._client, self.experiment_id, self._name):
+            number = run.data.tags.get(TRIAL_TAG)
+            if number is not None:
+                self._runs.setdefault(int(number), run)
+            else:
+                parent = parent or str(run.info.run_id)
+        return parent
+
+    def _create_trial_run(self, record: TrialRecord) -> Run:
+        tags = {TRIAL_TAG: str(record.number), "mlflow.parentRunId": self.run_id}
+        start_ms = int(record.started_at.timestamp() * 1000) if record.started_at else None
+        run_id = self._create_run(f"trial {record.number:04d}", tags, start_ms)
+        self._runs[record.number] = self._client.get_run(run_id)
+        return self._runs[record.number]
+
+    def _create_run(self, name: str, tags: Mapping[str, str], start_ms: int | None = None) -> str:
+        run = self._client.create_run(
+            self.experiment_id,
+            start_time=start_ms,
+            run_name=name,
+            tags={**self._tags, **tags},
+        )
+        self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
+        return str(run.info.run_id)
+
+
+def _find_or_create_experiment(client: MlflowClient, name: str, store: TrackingStore) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        location = store.artifacts.as_uri() if store.artifacts else None
+        return str(client.create_experiment(name, artifact_location=location))
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
+
+
+def _trial_tags(record: TrialRecord) -> dict[str, str]:
+    tags = {"state": str(record.state)}
+    if record.state == State.PRUNED:
+        tags["pruned"] = f"epoch {len(record.val_accuracies)}"
+    if record.diverged:
+        tags["diverged"] = "true"
+    if record.reason:
+        tags["error"] = record.reason
+    if record.net_sha256:
+        tags["net_sha256"] = record.net_sha256
+    return tags
+
+
+def _epoch_points(epochs: Sequence[Epoch]) -> list[tuple[str, float, int, int]]:
+    """Metric points of `epochs`; nan and inf, which stores disagree about, are left out."""
+    return [
+        (name, value, int(epoch.ended_at * 1000), epoch.number)
+        for epoch in epochs
+        for name in _EPOCH_METRICS
+        if abs(value := getattr(epoch, name)) < float("inf")
+    ]
+
+
+def _end_ms(view: TrialView) -> int | None:
+    """When the trial ended by its own clock: the same whenever it is shown."""
+    return int(view.epochs[-1].ended_at * 1000) if view.epochs else None
+
+
+def _best_so_far(records: Sequence[TrialRecord]) -> list[tuple[str, float, int, int]]:
+    points = []
+    for index, record in enumerate(records):
+        if not record.state.is_finished:
+            break
+        best = best_of(records[: index + 1])
+        if best and best.value is not None and record.ended_at:
+            ms = int(record.ended_at.timestamp() * 1000)
+            points.append(("best_val_accuracy", best.value, ms, record.number))
+    return points

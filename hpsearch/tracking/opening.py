@@ -1,0 +1,57 @@
+"""Opening MLflow: what it may do and what it may cost."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.tracking.views import TrackingStore
+
+if TYPE_CHECKING:
+    from hpsearch.tracking.mirror import Mirror
+
+__all__ = ["open_mirror"]
+
+_SETTINGS = {
+    # Off unless the user turned it on.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # MLflow's own 7 retries block one call on a dead server for four minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # Models are written without pickle, so nothing needs it to read them.
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def open_mirror(
+    store: TrackingStore,
+    definition: StudyDefinition,
+    data: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> "Mirror":
+    """Connect to MLflow; find or create the study's experiment and parent run.
+
+    Parameters
+    ----------
+    store : TrackingStore
+        Where MLflow is.
+    definition : StudyDefinition
+        The study.
+    data : mapping
+        ``name``, ``source``, ``checksum`` and ``shape`` of the data set.
+    tags : mapping
+        Tags that all runs get: versions, seed, data.
+
+    Raises
+    ------
+    StoreError
+        If MLflow cannot be reached.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    from hpsearch.tracking.mirror import Mirror  # imports MLflow, which reads those settings
+
+    return Mirror(store, definition, data, tags)

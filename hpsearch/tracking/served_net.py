@@ -1,0 +1,50 @@
+"""The code that MLflow stores with a net and runs to serve it.
+
+It stands alone: NumPy, safetensors and MLflow are all that it may import, because that is all
+that a serving environment has.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.pyfunc import PythonModel
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+__all__ = ["ServedNet"]
+
+
+class ServedNet(PythonModel):  # type: ignore[misc]
+    """A two-layer net that takes raw images."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the weights and the mean image."""
+        self._net = load_file(Path(context.artifacts["net"]) / "net.safetensors")
+
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> NDArray[np.int64]:
+        """Classify.
+
+        Parameters
+        ----------
+        context : mlflow.pyfunc.PythonModelContext
+            Not needed after loading.
+        model_input : uint8 array, shape (N, H, W, C)
+            Raw pixels.
+        params : dict, optional
+            Not used.
+
+        Returns
+        -------
+        int64 array, shape (N,)
+            Classes.
+        """
+        net = self._net
+        images = np.asarray(model_input, np.uint8).reshape(len(model_input), -1)
+        inputs = np.subtract(images, net["mean_image"], dtype=np.float32)
+        hidden = np.maximum(inputs @ net["W1"] + net["b1"], 0)
+        return np.asarray((hidden @ net["W2"] + net["b2"]).argmax(axis=1), np.int64)
+
+
+mlflow.models.set_model(ServedNet())

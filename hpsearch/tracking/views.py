@@ -1,0 +1,109 @@
+"""What is shown in MLflow, in plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hpsearch.records import TrialRecord
+from hpsearch.training import Epoch
+
+__all__ = ["NetView", "StudyView", "TrackingStore", "TrialView"]
+
+
+@dataclass(frozen=True)
+class TrackingStore:
+    """Where MLflow is.
+
+    Parameters
+    ----------
+    uri : str
+        ``sqlite:///...``, or a server's ``http://...``.
+    artifacts : Path or None
+        Folder for artifacts; None leaves it to the server.
+    """
+
+    uri: str
+    artifacts: Path | None
+
+    def shown(self) -> str:
+        """The URI as it may be printed."""
+        return self.without_password(self.uri)
+
+    def without_password(self, text: str) -> str:
+        """`text` with the URI's password blotted out."""
+        password = urlsplit(self.uri).password
+        return text.replace(password, "***") if password else text
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """One trial as MLflow shall show it.
+
+    Parameters
+    ----------
+    record : TrialRecord
+        State, hyperparameters, times.
+    epochs : sequence of Epoch
+        All so far.
+    files : sequence of Path
+        Pictures and tables to attach.
+    tags : mapping
+        Further tags.
+    """
+
+    record: TrialRecord
+    epochs: Sequence[Epoch] = ()
+    files: Sequence[Path] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """The study as MLflow shall show it.
+
+    Parameters
+    ----------
+    status : str
+        MLflow's word: RUNNING, FINISHED or KILLED.
+    summary : str
+        Markdown for the run's page.
+    records : sequence of TrialRecord
+        All trials, for the best so far.
+    metrics : mapping
+        Final figures.
+    files : sequence of Path
+        Plots and tables to attach; replaced if they are there already.
+    """
+
+    status: str
+    summary: str
+    records: Sequence[TrialRecord] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    files: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class NetView:
+    """The best net as MLflow shall serve it.
+
+    Parameters
+    ----------
+    folder : Path
+        As `hpsearch.results.export_net` wrote it.
+    sha256 : str
+        Its identity; a net is registered once.
+    example : uint8 array, shape (n, H, W, C)
+        A few raw images that show what `predict` takes.
+    summary : str
+        Markdown for the model's page.
+    tags : mapping
+        Tags of the model version.
+    """
+
+    folder: Path
+    sha256: str
+    example: Any
+    summary: str
+    tags: Mapping[str, str] = field(default_factory=dict)

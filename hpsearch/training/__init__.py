@@ -1,0 +1,26 @@
+"""Training for studies: SGD one epoch at a time, in float32, resumable to the bit."""
+
+from hpsearch.training.checkpoint import (
+    CHECKPOINT_FILE,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from hpsearch.training.epoch import Epoch, Hyperparameters
+from hpsearch.training.history import HISTORY_FILE, load_history, save_history
+from hpsearch.training.prediction import predict_labels
+from hpsearch.training.sgd import train
+
+__all__ = [
+    "CHECKPOINT_FILE",
+    "HISTORY_FILE",
+    "Checkpoint",
+    "Epoch",
+    "Hyperparameters",
+    "load_checkpoint",
+    "load_history",
+    "predict_labels",
+    "save_checkpoint",
+    "save_history",
+    "train",
+]

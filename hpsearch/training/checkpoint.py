@@ -1,0 +1,129 @@
+"""Saving the state of a training after an epoch, and taking it up again."""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.errors import DamagedDataError
+from hpsearch.files import write_atomically
+from hpsearch.net import Parameters
+from hpsearch.training.epoch import Epoch
+
+__all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
+
+CHECKPOINT_FILE = "checkpoint.npz"
+
+_NET = ("W1", "b1", "W2", "b2")
+_COLUMNS = (
+    "train_loss",
+    "train_accuracy",
+    "val_accuracy",
+    "learning_rate",
+    "duration_s",
+    "ended_at",
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training as it stood after its last epoch.
+
+    Parameters
+    ----------
+    identity : str
+        What is being trained (setting, seed, data): a checkpoint of anything else is of no use.
+    net : dict of float32 arrays
+        W1, b1, W2, b2.
+    generator_state : dict
+        ``rng.bit_generator.state``.
+    epochs : tuple of Epoch
+        All epochs so far.
+    """
+
+    identity: str
+    net: Parameters
+    generator_state: dict[str, Any]
+    epochs: tuple[Epoch, ...]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` to `path`, wholly or not at all.
+
+    The file is an ``.npz`` without pickles, which ``numpy.load`` opens. Its members carry a
+    CRC-32, which `load_checkpoint` verifies.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or read-only; the previous checkpoint is untouched.
+    """
+    epochs = checkpoint.epochs
+    losses = [epoch.iteration_losses for epoch in epochs]
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        allow_pickle=False,
+        **checkpoint.net,
+        identity=_as_bytes(checkpoint.identity),
+        generator_state=_as_bytes(json.dumps(checkpoint.generator_state)),
+        columns=np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
+        diverged=np.array([epoch.diverged for epoch in epochs], np.bool_),
+        n_iterations=np.array([len(one) for one in losses], np.int64),
+        iteration_losses=np.array([loss for one in losses for loss in one], np.float64),
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read what `save_checkpoint` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    DamagedDataError
+        If the file is truncated, fails its checksums or is not a checkpoint.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as members:
+            arrays = {name: members[name] for name in members.files}
+        return Checkpoint(
+            identity=_as_text(arrays["identity"]),
+            net={name: arrays[name] for name in _NET},
+            generator_state=json.loads(_as_text(arrays["generator_state"])),
+            epochs=_unpack_epochs(arrays),
+        )
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as e:
+        raise DamagedDataError(
+            f"{path}: expected a checkpoint, got a damaged file ({type(e).__name__}: {e})"
+        ) from e
+
+
+def _unpack_epochs(arrays: dict[str, NDArray[Any]]) -> tuple[Epoch, ...]:
+    ends = np.cumsum(arrays["n_iterations"])
+    starts = ends - arrays["n_iterations"]
+    return tuple(
+        Epoch(
+            number=index + 1,
+            iteration_losses=tuple(arrays["iteration_losses"][starts[index] : ends[index]].tolist()),
+            diverged=bool(arrays["diverged"][index]),
+            **dict(zip(_COLUMNS, row.tolist(), strict=True)),
+        )
+        for index, row in enumerate(arrays["columns"])
+    )
+
+
+def _as_bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _as_text(array: NDArray[Any]) -> str:
+    return array.tobytes().decode()

@@ -1,0 +1,35 @@
+"""Which code produced a result."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = ["code_version", "package_versions"]
+
+_PACKAGES = ("numpy", "optuna", "joblib")
+
+
+def code_version() -> str:
+    """The program's version; in a git checkout with its commit."""
+    here = Path(__file__).resolve().parent.parent
+    number = version("hpsearch")
+    if not (here / ".git").exists():
+        return number
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return number
+    return f"{number}+{described.stdout.strip()}"
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages whose arithmetic or order a result depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}

@@ -1,0 +1,107 @@
+"""Where things are kept: the one place that knows the names of files and folders."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.errors import StoreError
+
+__all__ = ["StudyFolder", "Workspace"]
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """The folder of one study.
+
+    Parameters
+    ----------
+    root : Path
+        ``workspace/studies/<name>``.
+    """
+
+    root: Path
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's record, unless a storage URL is given."""
+        return self.root / "optuna.journal"
+
+    @property
+    def trials(self) -> Path:
+        """Folder of the trials' folders."""
+        return self.root / "trials"
+
+    @property
+    def test_ledger(self) -> Path:
+        """Every look at the test split."""
+        return self.root / "test_ledger.jsonl"
+
+    @property
+    def lease(self) -> Path:
+        """Who coordinates the study now."""
+        return self.root / "coordinator.json"
+
+    @property
+    def best_net(self) -> Path:
+        """The best net, as exported."""
+        return self.root / "best_net"
+
+    @property
+    def pictures(self) -> Path:
+        """Optuna's plots of the whole study."""
+        return self.root / "plots"
+
+    def trial(self, number: int) -> Path:
+        """The folder of trial `number`: checkpoint, history, pictures."""
+        return self.trials / f"{number:04d}"
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses.
+        """
+        try:
+            self.trials.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}: the workspace cannot be written ({error.strerror}); "
+                "give another with --workspace"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that holds all that a user of the program has made.
+
+    Parameters
+    ----------
+    root : Path
+        Absolute.
+    """
+
+    root: Path
+
+    @property
+    def mlflow_db(self) -> Path:
+        """MLflow's tracking store and registry, unless a tracking URI is given."""
+        return self.root / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """MLflow's artifacts, likewise."""
+        return self.root / "mlartifacts"
+
+    @property
+    def data(self) -> Path:
+        """Prepared data sets, and downloaded ones."""
+        return self.root / "data"
+
+    def study(self, name: str) -> StudyFolder:
+        """The folder of the study `name`."""
+        return StudyFolder(self.root / "studies" / name)
+
+    def study_names(self) -> list[str]:
+        """The studies that have a folder, by name."""
+        return sorted(path.name for path in (self.root / "studies").glob("*") if path.is_dir())
