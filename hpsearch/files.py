@@ -1,7 +1,7 @@
 """Writing files so that a reader, or the next run, never meets half of one."""
 
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 __all__ = ["append_line", "write_atomically"]
@@ -22,10 +22,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     OSError
         If the disk is full or read-only; the old file is untouched.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    beside = Path(name)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

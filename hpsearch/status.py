@@ -75,7 +75,9 @@ def _count(records: Sequence[TrialRecord], total: int, *, is_run: bool) -> dict[
 
 def _describe_best(records: Sequence[TrialRecord]) -> dict[str, Any] | None:
     best = best_of(records)
-    return best and {
+    if best is None:
+        return None
+    return {
         "number": best.number,
         "value": best.value,
         "params": best.hyperparameters,

@@ -86,7 +86,8 @@ class _Lines(_Quiet):
             case StudyOpened(definition, _, n_jobs):
                 done = sum(record.state.is_finished for record in event.records)
                 self.console.print(
-                    f"{definition.name}: {definition.trials} trials, {done} done, {n_jobs} at a time"
+                    f"{definition.name}: {definition.trials} trials, "
+                    f"{done} done, {n_jobs} at a time"
                 )
             case TrialEnded(record):
                 self.console.print(describe_record(record), soft_wrap=True)

@@ -70,9 +70,7 @@ def score(
 
     Example: hpsearch score cifar10 --spend-another-look
     """
-    options = make_options(
-        workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri
-    )
+    options = make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri)
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
         net = _best_net(session)
@@ -93,9 +91,7 @@ def reconcile(
 
     Example: hpsearch reconcile quickstart
     """
-    options = make_options(
-        workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri
-    )
+    options = make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri)
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
         net = _best_net(session) if search.next_number() is None else None

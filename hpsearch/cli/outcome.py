@@ -31,11 +31,7 @@ def print_outcome(
             when = "looked at just now" if is_new else "looked at before; not opened again"
             console.print(
                 f"[bold]test_accuracy {look.accuracy:.4f}[/] on {look.n:,} images ({when})"
-                + (
-                    f"; {look.accuracy_first_1000:.4f} on the first 1,000"
-                    if look.n > 1000
-                    else ""
-                )
+                + (f"; {look.accuracy_first_1000:.4f} on the first 1,000" if look.n > 1000 else "")
             )
         case LookRefused(looks):
             console.print(
@@ -53,8 +49,7 @@ def print_outcome(
             else:
                 done = sum(record.state.is_finished for record in records)
                 console.print(
-                    f"{name}: {done} of {definition.trials} trials done; "
-                    "the same command continues"
+                    f"{name}: {done} of {definition.trials} trials done; the same command continues"
                 )
         case MirrorBehind(reason):
             console.print(
@@ -93,8 +88,12 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
     complete.sort(key=lambda record: (-(record.value or 0.0), record.number))
     names = list(complete[0].hyperparameters) if complete else []
     constant = {
-        name for name in names if len({record.hyperparameters[name] for record in records
-                                       if name in record.hyperparameters}) == 1
+        name
+        for name in names
+        if len(
+            {record.hyperparameters[name] for record in records if name in record.hyperparameters}
+        )
+        == 1
     }
     names = [name for name in names if name not in constant]
     table = Table(title=f"the best of {len(complete)} complete trials", title_justify="left")

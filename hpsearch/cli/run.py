@@ -37,7 +37,8 @@ def run(
     ] = None,
     backend: Annotated[str, typer.Option(metavar="NAME", help="joblib's backend.")] = "loky",
     trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Trials that the study shall have in all.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Trials that the study shall have in all."),
     ] = None,
     timeout: Annotated[
         float | None,
@@ -88,7 +89,7 @@ def _with_trials(definition: StudyDefinition, trials: int | None) -> StudyDefini
 def _stopping_on_signals(stop: threading.Event, asked: threading.Event) -> Iterator[None]:
     """Stop in order at the first Ctrl-C or SIGTERM; at once at the second."""
 
-    def answer(number: int, frame: FrameType | None) -> None:
+    def answer(_number: int, _frame: FrameType | None) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()

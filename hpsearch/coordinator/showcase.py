@@ -75,7 +75,9 @@ class Showcase:
     def address(self) -> dict[str, str] | None:
         """MLflow's ids of the study, once they are known."""
         mirror = self._connection
-        return mirror and {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
+        if mirror is None:
+            return None
+        return {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs; at most every few seconds."""
@@ -199,7 +201,7 @@ def _test_metrics(looks: Sequence[Look]) -> dict[str, float]:
 
 def _describe(session: Session) -> tuple[dict[str, object], dict[str, str]]:
     data = session.data
-    described = {
+    described: dict[str, object] = {
         "name": data.name,
         "source": data.source,
         "checksum": data.checksum,

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 

@@ -83,9 +83,7 @@ IntSpace: TypeAlias = Annotated[
     | Annotated[int, Tag("fixed")],
     Discriminator(_shape_of),
 ]
-ParameterSpace: TypeAlias = (
-    Range[float] | Range[int] | Choices[float] | Choices[int] | float | int
-)
+ParameterSpace: TypeAlias = Range[float] | Range[int] | Choices[float] | Choices[int] | float | int
 
 
 class SearchSpace(Table):

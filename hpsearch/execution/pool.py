@@ -110,7 +110,8 @@ class WorkerPool(Generic[Job, Result]):
                 yield (
                     flight.job,
                     WorkerLostError(
-                        f"its worker died {flight.attempts} times ({type(error).__name__}: {reason})"
+                        f"its worker died {flight.attempts} times "
+                        f"({type(error).__name__}: {reason})"
                     ),
                 )
         self._relaunch()

@@ -57,9 +57,7 @@ class Objective:
             If the trial failed; Optuna records it.
         """
         folder = self.trials / f"{trial.number:04d}"
-        job = prepare_job(
-            trial, self.definition, self.data, folder, pruning=_OptunaPruning(trial)
-        )
+        job = prepare_job(trial, self.definition, self.data, folder, pruning=_OptunaPruning(trial))
         result = run_job(job)
         record_result(trial, result)
         if result.outcome == Outcome.PRUNED:

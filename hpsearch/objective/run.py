@@ -1,4 +1,4 @@
-"""Running a job: the part that happens in the worker. A pure function but for the trial's folder."""
+"""Running a job: what happens in the worker. A pure function but for the trial's folder."""
 
 import dataclasses
 import platform
@@ -70,9 +70,7 @@ def _run(job: TrialJob) -> TrialResult:
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_accuracy):
             return _finish(job, Outcome.PRUNED, epochs)
     net_sha256 = hash_arrays({**net, "mean_image": split.mean_image})
-    return dataclasses.replace(
-        _finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256
-    )
+    return dataclasses.replace(_finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256)
 
 
 def _start_or_resume(
@@ -87,9 +85,7 @@ def _start_or_resume(
         rng.bit_generator.state = checkpoint.generator_state
         return checkpoint.net, rng, checkpoint.epochs
     n_inputs, setting = split.train_images.shape[1], job.hyperparameters
-    net = make_parameters(
-        n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng
-    )
+    net = make_parameters(n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng)
     return net, rng, ()
 
 
@@ -111,9 +107,7 @@ def _save(
     job: TrialJob, net: Parameters, rng: np.random.Generator, epochs: tuple[Epoch, ...]
 ) -> None:
     state = dict(rng.bit_generator.state)
-    save_checkpoint(
-        job.folder / CHECKPOINT_FILE, Checkpoint(job.identity(), net, state, epochs)
-    )
+    save_checkpoint(job.folder / CHECKPOINT_FILE, Checkpoint(job.identity(), net, state, epochs))
     save_history(job.folder / HISTORY_FILE, epochs)
 
 

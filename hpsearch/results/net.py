@@ -73,6 +73,4 @@ class Net:
                 f"images: expected uint8 of shape (N, {height}, {width}, {colours}) or "
                 f"(N, {self.mean_image.size}), got {images.dtype} of shape {images.shape}"
             )
-        return predict_labels(
-            self.parameters, images.reshape(len(images), -1), self.mean_image
-        )
+        return predict_labels(self.parameters, images.reshape(len(images), -1), self.mean_image)

@@ -17,16 +17,20 @@ from hpsearch.plots import (
 from hpsearch.search import SearchStudy
 from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Epoch, load_checkpoint, load_history
 
-__all__ = ["CURVES_FILE", "LOSSES_FILE", "WEIGHTS_FILE", "make_study_pictures", "make_trial_pictures"]
+__all__ = [
+    "CURVES_FILE",
+    "LOSSES_FILE",
+    "WEIGHTS_FILE",
+    "make_study_pictures",
+    "make_trial_pictures",
+]
 
 CURVES_FILE = "learning_curves.png"
 WEIGHTS_FILE = "weights.png"
 LOSSES_FILE = "iteration_losses.csv"
 
 
-def make_trial_pictures(
-    folder: Path, title: str, image_shape: tuple[int, int, int]
-) -> list[Path]:
+def make_trial_pictures(folder: Path, title: str, image_shape: tuple[int, int, int]) -> list[Path]:
     """Draw a finished trial's curves and first-layer weights, unless they are there already.
 
     Parameters
@@ -47,8 +51,7 @@ def make_trial_pictures(
     paths = [folder / name for name in (CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE)]
     curves, weights, losses = paths
     if epochs and not curves.exists():
-        all_losses = [loss for epoch in epochs for loss in epoch.iteration_losses]
-        save_figure(plot_learning_curves(epochs, all_losses, title), curves)
+        save_figure(plot_learning_curves(epochs, title), curves)
     if epochs and not losses.exists():
         write_atomically(losses, _format_losses(epochs))
     if not weights.exists():

@@ -32,7 +32,9 @@ def suggest_hyperparameters(trial: Trial, space: SearchSpace) -> dict[str, Any]:
     }
 
 
-def _make_distribution(parameter: Range[Any] | Choices[Any], *, is_integer: bool) -> BaseDistribution:
+def _make_distribution(
+    parameter: Range[Any] | Choices[Any], *, is_integer: bool
+) -> BaseDistribution:
     if isinstance(parameter, Choices):
         return CategoricalDistribution(parameter.choices)
     if is_integer:

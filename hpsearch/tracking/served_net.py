@@ -9,14 +9,13 @@ from typing import Any
 
 import mlflow
 import numpy as np
-from mlflow.pyfunc import PythonModel
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 __all__ = ["ServedNet"]
 
 
-class ServedNet(PythonModel):  # type: ignore[misc]
+class ServedNet(mlflow.pyfunc.PythonModel):
     """A two-layer net that takes raw images."""
 
     def load_context(self, context: Any) -> None:

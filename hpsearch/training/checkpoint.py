@@ -113,7 +113,9 @@ def _unpack_epochs(arrays: dict[str, NDArray[Any]]) -> tuple[Epoch, ...]:
     return tuple(
         Epoch(
             number=index + 1,
-            iteration_losses=tuple(arrays["iteration_losses"][starts[index] : ends[index]].tolist()),
+            iteration_losses=tuple(
+                arrays["iteration_losses"][starts[index] : ends[index]].tolist()
+            ),
             diverged=bool(arrays["diverged"][index]),
             **dict(zip(_COLUMNS, row.tolist(), strict=True)),
         )

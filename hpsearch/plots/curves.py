@@ -1,0 +1,104 @@
+"""Loss and accuracy over the course of one training."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+__all__ = ["plot_learning_curves"]
+
+# Okabe & Ito 2008: told apart by colour-blind readers too.
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
+
+
+class EpochLike(Protocol):
+    """What is drawn of an epoch."""
+
+    @property
+    def number(self) -> int:
+        """1 for the first."""
+        ...
+
+    @property
+    def train_loss(self) -> float:
+        """Mean over the epoch."""
+        ...
+
+    @property
+    def train_accuracy(self) -> float:
+        """Mean over the epoch."""
+        ...
+
+    @property
+    def val_accuracy(self) -> float:
+        """At the end of the epoch."""
+        ...
+
+    @property
+    def iteration_losses(self) -> tuple[float, ...]:
+        """Loss of each step."""
+        ...
+
+
+def plot_learning_curves(epochs: Sequence[EpochLike], title: str) -> Figure:
+    """Draw the loss of each iteration and the accuracies of each epoch.
+
+    Parameters
+    ----------
+    epochs : sequence of Epoch
+        At least one.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not known to pyplot: safe in any thread, gone when dropped.
+    """
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    loss_axes, accuracy_axes = figure.subplots(2, 1)
+    figure.suptitle(title)
+    _draw_losses(loss_axes, epochs)
+    _draw_accuracies(accuracy_axes, epochs)
+    for axes in (loss_axes, accuracy_axes):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_losses(axes: Axes, epochs: Sequence[EpochLike]) -> None:
+    losses = np.array([loss for epoch in epochs for loss in epoch.iteration_losses])
+    counts = np.array([len(epoch.iteration_losses) for epoch in epochs])
+    middles = np.cumsum(counts) - (counts + 1) / 2
+    axes.plot(losses, color=_GREY, linewidth=0.6, label="each iteration")
+    axes.plot(
+        middles,
+        [epoch.train_loss for epoch in epochs],
+        color=_BLUE,
+        marker="o",
+        markersize=3,
+        label="mean of the epoch",
+    )
+    axes.set(xlabel="iteration", ylabel="train_loss")
+    axes.legend(frameon=False)
+
+
+def _draw_accuracies(axes: Axes, epochs: Sequence[EpochLike]) -> None:
+    numbers = [epoch.number for epoch in epochs]
+    for name, colour in (("train_accuracy", _BLUE), ("val_accuracy", _ORANGE)):
+        values = [getattr(epoch, name) for epoch in epochs]
+        axes.plot(numbers, values, color=colour, marker="o", markersize=3, label=name)
+    best = max(epochs, key=lambda epoch: epoch.val_accuracy)
+    axes.plot(best.number, best.val_accuracy, "o", color=_ORANGE, markersize=9, fillstyle="none")
+    axes.annotate(
+        f"best {best.val_accuracy:.4f}",
+        (best.number, best.val_accuracy),
+        textcoords="offset points",
+        xytext=(0, -16),
+        ha="center",
+        color=_ORANGE,
+    )
+    axes.set(xlabel="epoch", ylabel="accuracy")
+    axes.legend(frameon=False, loc="lower right")

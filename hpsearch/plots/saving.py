@@ -1,0 +1,29 @@
+"""Writing pictures to disk, wholly or not at all."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from numpy.typing import NDArray
+
+from hpsearch.files import write_atomically
+
+__all__ = ["save_figure", "save_png"]
+
+_DPI = 110
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write `figure` to `path` as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight")
+    write_atomically(path, buffer.getvalue())
+
+
+def save_png(image: NDArray[np.uint8], path: Path) -> None:
+    """Write `image`, uint8 of shape (height, width, 3), to `path` pixel by pixel."""
+    buffer = io.BytesIO()
+    imsave(buffer, image, format="png")
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,101 @@
+"""Optuna's own plots of a whole study."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+import numpy as np
+import optuna
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+from optuna.visualization import matplotlib as optuna_plots
+
+__all__ = ["plot_study"]
+
+_TARGET = "val_accuracy"
+# matplotlib's names and inches for each plot of one figure.
+_SIZES: Mapping[str, tuple[float, float]] = {
+    "optimization_history": (8, 4.5),
+    "param_importances": (8, 3.5),
+    "slice": (14, 4),
+    "parallel_coordinate": (10, 5),
+    "timeline": (9, 5),
+}
+
+
+def plot_study(study: optuna.Study) -> dict[str, Figure]:
+    """Draw those of Optuna's plots for which `study` has enough trials.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        With any number of trials.
+
+    Returns
+    -------
+    dict
+        Name to figure, from ``optimization_history``, ``param_importances``, ``slice``,
+        ``parallel_coordinate``, ``timeline``.
+    """
+    plots: dict[str, Callable[[], Any]] = {
+        "optimization_history": lambda: optuna_plots.plot_optimization_history(
+            study, target_name=_TARGET
+        ),
+        "param_importances": lambda: optuna_plots.plot_param_importances(
+            study, target_name=_TARGET
+        ),
+        "slice": lambda: optuna_plots.plot_slice(study, target_name=_TARGET),
+        "parallel_coordinate": lambda: optuna_plots.plot_parallel_coordinate(
+            study, target_name=_TARGET
+        ),
+        "timeline": lambda: optuna_plots.plot_timeline(study),
+    }
+    figures = {}
+    with _plain_matplotlib():
+        for name, plot in plots.items():
+            figure = _draw(plot)
+            if figure is not None:
+                figure.set_size_inches(*_SIZES[name])
+                _drop_minor_labels(figure)
+                figures[name] = figure
+    return figures
+
+
+def _draw(plot: Callable[[], Any]) -> Figure | None:
+    """The figure of `plot`, or None if Optuna finds too little to draw."""
+    from matplotlib import pyplot as plt
+
+    try:
+        drawn = plot()
+    except (ValueError, RuntimeError, ZeroDivisionError):
+        return None
+    finally:
+        plt.close("all")
+    axes: Axes | None = drawn if isinstance(drawn, Axes) else next(iter(np.ravel(drawn)), None)
+    figure = axes.get_figure() if axes is not None else None
+    return figure if isinstance(figure, Figure) and axes is not None and axes.has_data() else None
+
+
+def _drop_minor_labels(figure: Figure) -> None:
+    """Keep the decades of logarithmic axes only; the labels in between run into each other."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_minor_formatter(NullFormatter())
+
+
+@contextmanager
+def _plain_matplotlib() -> Iterator[None]:
+    """No windows, no warnings; everything as it was afterwards."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings(), matplotlib.rc_context():
+            warnings.simplefilter("ignore")
+            matplotlib.use("agg", force=False)
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)

@@ -1,0 +1,32 @@
+"""What other rooms may import, and what importing must not bring along."""
+
+import subprocess
+import sys
+
+import hpsearch.data
+
+
+def test_public_names_are_these():
+    assert hpsearch.data.__all__ == [
+        "SOURCE_NAMES",
+        "TEST_FILE",
+        "Dataset",
+        "PreparedData",
+        "Source",
+        "Split",
+        "find_source",
+        "get_CIFAR10_data",
+        "load_CIFAR10",
+        "load_prepared",
+        "open_split",
+        "prepare",
+    ]
+    assert all(hasattr(hpsearch.data, name) for name in hpsearch.data.__all__)
+
+
+def test_workers_stay_small():
+    """A worker opens a split; it needs no scikit-learn, no HTTP and no progress bars."""
+    code = "import sys, hpsearch.data; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"sklearn", "pooch", "requests", "rich", "optuna", "mlflow", "joblib"}

@@ -1,0 +1,255 @@
+"""Data are cut as in the assignment, written once, and the same whoever writes them."""
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hpsearch.data import TEST_FILE, find_source, load_prepared, open_split, prepare
+from hpsearch.errors import DamagedDataError, StoreError, UsageError
+
+SIZES = {"n_train": 8, "n_validation": 3, "n_test": 2}
+
+
+def test_splits_are_the_first_images_and_the_next_flattened_by_height_width_colour(
+    source, tmp_path
+):
+    prepared = prepare(source, **SIZES, folder=tmp_path)
+    train = np.load(prepared.folder / "train_images.npy")
+    validation = np.load(prepared.folder / "validation_images.npy")
+    test = np.load(prepared.folder / TEST_FILE)
+    dataset = source.dataset
+    np.testing.assert_array_equal(train, dataset.train_images[:8].reshape(8, 12))
+    np.testing.assert_array_equal(validation, dataset.train_images[8:11].reshape(3, 12))
+    np.testing.assert_array_equal(test["images"], dataset.test_images[:2].reshape(2, 12))
+    assert train[0, 2 * (3 * 1 + 2) + 1] == dataset.train_images[0, 1, 2, 1]
+    labels = [np.load(prepared.folder / f"{split}_labels.npy") for split in ("train", "validation")]
+    np.testing.assert_array_equal(np.concatenate(labels), dataset.train_labels[:11])
+    np.testing.assert_array_equal(test["labels"], dataset.test_labels[:2])
+    assert {train.dtype, test["images"].dtype} == {np.dtype(np.uint8)}
+    assert {labels[0].dtype, test["labels"].dtype} == {np.dtype(np.int64)}
+
+
+def test_mean_image_is_the_exact_mean_of_the_training_split(source, tmp_path):
+    prepared = prepare(source, **SIZES | {"n_train": 7}, folder=tmp_path)
+    columns = source.dataset.train_images[:7].reshape(7, 12).T.tolist()
+    mean_image = np.load(prepared.folder / "mean_image.npy")
+    assert mean_image.dtype == np.float64
+    assert mean_image.tolist() == [float(Fraction(sum(column), 7)) for column in columns]
+
+
+def test_prepared_data_describes_itself_and_its_source(source, tmp_path):
+    prepared = prepare(source, **SIZES | {"n_test": None}, folder=tmp_path)
+    assert (prepared.n_train, prepared.n_validation, prepared.n_test) == (8, 3, 5)
+    assert prepared.image_shape == (2, 3, 2)
+    assert prepared.class_names == ("a", "b", "c")
+    assert prepared.source_checksum == source.checksum
+    assert prepared.folder.is_absolute()
+    assert prepared.folder.name.startswith("toy-")
+
+
+def test_manifest_holds_the_sha256_of_every_file(prepared):
+    files = json.loads((prepared.folder / "manifest.json").read_bytes())["files"]
+    on_disk = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in prepared.folder.iterdir()
+        if path.name != "manifest.json"
+    }
+    assert files == on_disk
+    assert TEST_FILE in files
+
+
+def test_preparing_again_loads_nothing_and_writes_nothing(source, tmp_path):
+    first = prepare(source, **SIZES, folder=tmp_path)
+    stamp = (first.folder / "train_images.npy").stat()
+    assert prepare(source, **SIZES, folder=tmp_path) == first
+    assert source.n_loads == 1
+    assert (first.folder / "train_images.npy").stat() == stamp
+
+
+def test_checksum_depends_on_the_data_not_on_the_place(source, tmp_path):
+    here = prepare(source, **SIZES, folder=tmp_path / "here")
+    there = prepare(source, **SIZES, folder=tmp_path / "there")
+    fewer = prepare(source, **SIZES | {"n_train": 7}, folder=tmp_path / "here")
+    assert here.checksum == there.checksum
+    assert here.checksum != fewer.checksum
+    assert here.folder.name == there.folder.name != fewer.folder.name
+
+
+def test_nothing_but_the_prepared_folder_is_left(source, tmp_path):
+    prepared = prepare(source, **SIZES, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == [prepared.folder]
+
+
+@pytest.mark.parametrize("name", ["train_images.npy", "mean_image.npy", "test.npz"])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_folder_with_a_cut_or_missing_file_is_prepared_again(source, tmp_path, name, damage):
+    first = prepare(source, **SIZES, folder=tmp_path)
+    path = first.folder / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-1]) if damage == "cut" else path.unlink()
+    assert prepare(source, **SIZES, folder=tmp_path) == first
+    assert path.read_bytes() == content
+    assert source.n_loads == 2
+    assert list(tmp_path.iterdir()) == [first.folder]
+
+
+def test_folder_with_a_broken_manifest_is_prepared_again(source, tmp_path):
+    first = prepare(source, **SIZES, folder=tmp_path)
+    (first.folder / "manifest.json").write_bytes(b"{")
+    assert prepare(source, **SIZES, folder=tmp_path) == first
+    assert list(tmp_path.iterdir()) == [first.folder]
+
+
+def test_only_writing_opens_the_test_file(source, tmp_path):
+    """With other bytes of the same length in its place, nothing notices."""
+    prepared = prepare(source, **SIZES, folder=tmp_path)
+    path = prepared.folder / TEST_FILE
+    path.write_bytes(bytes(path.stat().st_size))
+    assert prepare(source, **SIZES, folder=tmp_path) == load_prepared(prepared.folder)
+    prepared.verify()
+    open_split(prepared)
+    assert source.n_loads == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        ({"n_train": 10}, ["data.train = 10", "data.validation = 3", "13", "12"]),
+        ({"n_test": 6}, ["data.test = 6", "5"]),
+        ({"n_train": 0}, ["data.train", "got 0"]),
+        ({"n_validation": -1}, ["data.validation", "got -1"]),
+        ({"n_test": 0}, ["data.test", "got 0"]),
+    ],
+)
+def test_size_that_cannot_be_is_refused_by_its_key(source, tmp_path, sizes, named):
+    with pytest.raises(UsageError) as caught:
+        prepare(source, **SIZES | sizes, folder=tmp_path / "data")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(part in message for part in named)
+    assert not (tmp_path / "data").exists()
+
+
+def test_source_that_changes_while_it_is_read_is_refused(source, tmp_path):
+    source.load = lambda: dataclasses.replace(source.dataset, checksum="another")
+    with pytest.raises(DamagedDataError, match="changed"):
+        prepare(source, **SIZES, folder=tmp_path)
+
+
+def test_loser_of_the_race_uses_what_the_winner_wrote(source, tmp_path):
+    """The winner does all its work while the loser is still loading."""
+    winners = []
+
+    def load_slowly():
+        del source.load
+        winners.append(prepare(source, **SIZES, folder=tmp_path))
+        (winners[0].folder / "mark").touch()
+        return source.dataset
+
+    source.load = load_slowly
+    assert prepare(source, **SIZES, folder=tmp_path) == winners[0]
+    assert (winners[0].folder / "mark").exists()
+    assert list(tmp_path.iterdir()) == [winners[0].folder]
+
+
+RACER = """
+import sys
+from pathlib import Path
+from hpsearch.data import find_source, prepare
+folder = Path(sys.argv[1])
+source = find_source("digits", folders=[], download_folder=folder)
+source.load()
+print("ready", flush=True)
+sys.stdin.readline()
+prepared = prepare(source, n_train=1000, n_validation=200, n_test=None, folder=folder)
+prepared.verify()
+print(prepared.checksum)
+"""
+
+
+def test_processes_preparing_at_once_all_succeed(tmp_path):
+    command = [sys.executable, "-c", RACER, str(tmp_path)]
+    pipe = subprocess.PIPE
+    racers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
+    for racer in racers:
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    checksums = {racer.communicate()[0] for racer in racers}
+    assert [racer.returncode for racer in racers] == [0, 0, 0]
+    assert len(checksums) == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from hpsearch.data import find_source, prepare
+from hpsearch.errors import StoreError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+source = find_source("digits", folders=[], download_folder=Path("."))
+try:
+    prepare(source, n_train=1000, n_validation=200, n_test=None, folder=Path(sys.argv[1]))
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    """A limit on the size of files makes writes fail for real, as on a full disk."""
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert "cannot be written" in done.stdout
+    assert str(tmp_path) in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_cannot_be_made_is_a_store_error(source, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be written"):
+        prepare(source, **SIZES, folder=tmp_path / "file" / "data")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(n_train=st.integers(1, 11), n_validation=st.integers(1, 11), n_test=st.integers(1, 5))
+def test_any_sizes_that_fit_cut_the_images_without_overlap(
+    source, tmp_path_factory, n_train, n_validation, n_test
+):
+    n_validation = min(n_validation, 12 - n_train)
+    sizes = {"n_train": n_train, "n_validation": n_validation, "n_test": n_test}
+    prepared = prepare(source, **sizes, folder=tmp_path_factory.mktemp("data"))
+    split = open_split(prepared)
+    joined = np.concatenate([split.train_images, split.validation_images])
+    np.testing.assert_array_equal(
+        joined, source.dataset.train_images[: n_train + n_validation].reshape(-1, 12)
+    )
+    assert len(split.train_images) == n_train
+    assert prepared.n_test == n_test
+
+
+@pytest.mark.slow
+def test_cifar10_as_the_assignment_cuts_it(cifar10_folder, tmp_path):
+    source = find_source(
+        "cifar10", folders=[cifar10_folder], download_folder=tmp_path, allow_download=False
+    )
+    prepared = prepare(
+        source, n_train=49_000, n_validation=1_000, n_test=None, folder=tmp_path / "data"
+    )
+    prepared.verify()
+    mean_image = np.load(prepared.folder / "mean_image.npy")
+    # Printed by the course's SVM notebook, for the same 49,000 images.
+    published = [130.64189796, 135.98173469, 132.47391837, 130.05569388, 135.34804082]
+    np.testing.assert_allclose(mean_image[:5], published, atol=5e-9)
+    assert open_split(prepared).train_images.shape == (49_000, 3072)
+    assert prepared.n_test == 10_000
