@@ -50,6 +50,8 @@ class TrialRecord:
         Whether it was ended by a loss that was nan or inf.
     reason : str or None
         Why it failed.
+    versions : dict
+        NumPy, BLAS and processor that it was trained with.
     started_at, ended_at : datetime or None
         Of its last attempt.
     """
@@ -63,6 +65,7 @@ class TrialRecord:
     duration_s: float
     diverged: bool
     reason: str | None
+    versions: dict[str, str]
     started_at: datetime | None
     ended_at: datetime | None
 

@@ -4,6 +4,8 @@ A look is written down before it is taken and again when it is done. Whatever ha
 between, the ledger then knows for which net the look was spent, and only that net may finish it.
 """
 
+import hashlib
+import io
 import json
 import time
 import zipfile
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import TEST_FILE, PreparedData
+from hpsearch.data import TEST_FILE, PreparedData, read_manifest
 from hpsearch.errors import DamagedDataError, RefusedError, StoreError
 from hpsearch.files import append_line
 from hpsearch.results import Net
@@ -107,8 +109,12 @@ def score_once(
 
 def _open_test_split(data: PreparedData) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     path = data.folder / TEST_FILE
+    expected = read_manifest(data.folder)["files"][TEST_FILE]
     try:
-        with np.load(path, allow_pickle=False) as members:
+        content = path.read_bytes()
+        if (found := hashlib.sha256(content).hexdigest()) != expected:
+            raise ValueError(f"a file with the SHA-256 {found} instead of {expected}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as members:
             return members["images"], members["labels"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DamagedDataError(

@@ -5,7 +5,9 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["code_version", "package_versions"]
+from threadpoolctl import threadpool_info
+
+__all__ = ["code_version", "machine_versions", "package_versions"]
 
 _PACKAGES = ("numpy", "optuna", "joblib")
 
@@ -28,6 +30,20 @@ def code_version() -> str:
     except (OSError, subprocess.SubprocessError):
         return number
     return f"{number}+{described.stdout.strip()}"
+
+
+def machine_versions() -> dict[str, str]:
+    """What the last bit of a training depends on: NumPy, its BLAS, and the processor."""
+    blas = [
+        f"{library['internal_api']} {library['version']} {library.get('architecture', '')}".strip()
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    ]
+    return {
+        "numpy": version("numpy"),
+        "blas": ", ".join(sorted(set(blas))),
+        "processor": platform.machine(),
+    }
 
 
 def package_versions() -> dict[str, str]:

@@ -25,6 +25,7 @@ def make_app() -> typer.Typer:
     app.command("status")(inspect.status)
     app.command("best")(keep.best)
     app.command("score")(keep.score)
+    app.command("replay")(keep.replay)
     app.command("ui")(inspect.ui)
     app.command("reconcile")(keep.reconcile)
     return app

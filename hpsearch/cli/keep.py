@@ -1,4 +1,4 @@
-"""``hpsearch best``, ``score`` and ``reconcile``: what is done with a study that has run."""
+"""``hpsearch best``, ``score``, ``replay``, ``reconcile``: after a study has run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,13 +20,16 @@ from hpsearch.coordinator import (
     Showcase,
     open_session,
     prepare_data,
+    replay_trial,
     tracking_store,
 )
 from hpsearch.errors import StoreError, UsageError
+from hpsearch.records import best_of
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.vault import score_once
+from hpsearch.versions import machine_versions
 
-__all__ = ["best", "reconcile", "score"]
+__all__ = ["best", "reconcile", "replay", "score"]
 
 _PATIENCE_S = 3600.0
 
@@ -78,6 +81,44 @@ def score(
         look = score_once(net, session.data, ledger, spend_another_look=spend_another_look)
         print(f"test_accuracy {look.accuracy:.4f} on {look.n:,} images")
         _show_all(session, options, net)
+
+
+def replay(
+    study: StudyArgument,
+    trial: Annotated[
+        int | None, typer.Argument(metavar="[TRIAL]", help="Its number; the best if left out.")
+    ] = None,
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Train a trial again from its record and compare the nets, bit for bit.
+
+    Example: hpsearch replay quickstart 3
+    """
+    options = make_options(workspace, data_dir=data_dir, storage=storage)
+    search, folder = open_recorded_study(study, options)
+    best = best_of(search.records())
+    if trial is None and best is None:
+        raise UsageError(f"{search.definition.name}: no trial is complete yet")
+    number = best.number if trial is None and best else int(trial or 0)
+    print(f"training trial {number} of {search.definition.name} again ...", flush=True)
+    outcome = replay_trial(search, number, folder, prepare_data(search.definition, options))
+    record = outcome.record
+    if outcome.is_equal:
+        what = f"net {record.net_sha256}" if record.net_sha256 else "accuracies of all epochs"
+        print(f"equal: {what}")
+        if outcome.restored:
+            print(f"its checkpoint is back in {folder.trial(number)}")
+        return
+    difference = outcome.val_accuracies[-1] - record.val_accuracies[-1]
+    there, here = record.versions, machine_versions()
+    changed = [f"{k}: {there[k]} -> {here.get(k)}" for k in there if there[k] != here.get(k)]
+    print(
+        f"different: val_accuracy {difference:+.4f}; "
+        + (f"the machine differs in {', '.join(changed)}" if changed else "on an equal machine")
+    )
+    raise typer.Exit(1)
 
 
 def reconcile(

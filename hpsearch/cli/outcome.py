@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -84,28 +85,22 @@ def shorten_duration(seconds: float) -> str:
 
 
 def _list_best(records: Sequence[TrialRecord]) -> Table:
+    """The best trials side by side: names of hyperparameters are too long for columns."""
     complete = [record for record in records if record.state == State.COMPLETE]
     complete.sort(key=lambda record: (-(record.value or 0.0), record.number))
-    names = list(complete[0].hyperparameters) if complete else []
-    constant = {
-        name
-        for name in names
-        if len(
-            {record.hyperparameters[name] for record in records if name in record.hyperparameters}
-        )
-        == 1
-    }
-    names = [name for name in names if name not in constant]
-    table = Table(title=f"the best of {len(complete)} complete trials", title_justify="left")
-    for name in ("trial", "val_accuracy", *names, "training"):
-        table.add_column(name, justify="right")
-    for record in complete[:_N_BEST]:
-        table.add_row(
-            str(record.number),
-            f"{record.value:.4f}",
-            *(_brief(record.hyperparameters[name]) for name in names),
-            shorten_duration(record.duration_s),
-        )
+    best = complete[:_N_BEST]
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), title=f"best of {len(complete)} complete trials"
+    )
+    table.add_column("trial", no_wrap=True)
+    for record in best:
+        table.add_column(str(record.number), justify="right")
+    table.add_row("val_accuracy", *(f"{record.value:.4f}" for record in best), style="bold")
+    for name in best[0].hyperparameters:
+        values = {record.hyperparameters.get(name) for record in records}
+        if len(values) > 1:
+            table.add_row(name, *(_brief(record.hyperparameters[name]) for record in best))
+    table.add_row("training", *(shorten_duration(record.duration_s) for record in best))
     return table
 
 

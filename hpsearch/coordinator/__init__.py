@@ -14,6 +14,7 @@ from hpsearch.coordinator.events import (
     TrialStarted,
 )
 from hpsearch.coordinator.options import RunOptions
+from hpsearch.coordinator.replay import Replay, replay_trial
 from hpsearch.coordinator.run import run_study
 from hpsearch.coordinator.session import Session, open_session, prepare_data
 from hpsearch.coordinator.showcase import Showcase, tracking_store
@@ -23,6 +24,7 @@ __all__ = [
     "LookRefused",
     "MirrorBehind",
     "NetChosen",
+    "Replay",
     "RunOptions",
     "Session",
     "Showcase",
@@ -35,6 +37,7 @@ __all__ = [
     "TrialStarted",
     "open_session",
     "prepare_data",
+    "replay_trial",
     "run_study",
     "tracking_store",
 ]

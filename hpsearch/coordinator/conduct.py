@@ -4,8 +4,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from optuna.trial import Trial, TrialState
-
 from hpsearch.coordinator.clock import Clock
 from hpsearch.coordinator.events import (
     Event,
@@ -20,17 +18,14 @@ from hpsearch.execution import WorkerLostError, WorkerPool
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
+from hpsearch.records import State
+from hpsearch.search import Trial
 from hpsearch.training import HISTORY_FILE, load_history, save_history
 
 __all__ = ["conduct"]
 
 # How often running trials are looked at; also the longest that a stop goes unnoticed.
 _TICK_S = 0.5
-_STATES = {
-    Outcome.COMPLETE: TrialState.COMPLETE,
-    Outcome.PRUNED: TrialState.PRUNED,
-    Outcome.FAILED: TrialState.FAIL,
-}
 
 
 def conduct(session: Session, backend: str, stop: threading.Event) -> Iterator[Event]:
@@ -140,6 +135,6 @@ class _Conductor:
             save_history(job.folder / HISTORY_FILE, result.epochs)
         record_result(trial, result)
         value = result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None
-        search.finish(trial, _STATES[result.outcome], value)
+        search.finish(trial, State(result.outcome), value)
         self.clock.note()
         return TrialEnded(search.records()[job.number])

@@ -23,6 +23,7 @@ from hpsearch.coordinator.showcase import Showcase, tracking_store
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
 from hpsearch.results import Net, export_net, find_best_net
+from hpsearch.search import telling_storage_failures
 from hpsearch.vault import read_looks, score_once
 
 __all__ = ["MIRROR_ADDRESS", "run_study"]
@@ -56,7 +57,11 @@ def run_study(
     HpsearchError
         If the study cannot be opened or its stores fail; what is recorded stays.
     """
-    with open_session(definition, options) as session, _stopping_after(options.timeout_s, stop):
+    with (
+        telling_storage_failures(definition.name),
+        open_session(definition, options) as session,
+        _stopping_after(options.timeout_s, stop),
+    ):
         search = session.search
         yield StudyOpened(definition, search.records(), session.n_jobs)
         showcase = Showcase(session, tracking_store(options))

@@ -6,15 +6,16 @@ import platform
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-import joblib
 from filelock import FileLock, Timeout
 
 from hpsearch.coordinator.options import RunOptions
-from hpsearch.data import PreparedData, find_source, prepare
-from hpsearch.definition import StudyDefinition
-from hpsearch.errors import RefusedError, StoreError
-from hpsearch.execution import FileLease
+from hpsearch.data import PreparedData, find_source, load_prepared, prepare
+from hpsearch.definition import DataSettings, StudyDefinition
+from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError
+from hpsearch.execution import FileLease, default_n_jobs
 from hpsearch.search import (
     SearchStudy,
     create_or_continue_study,
@@ -82,7 +83,7 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
         search.release_orphans()
         lease.grant()
-        n_jobs = options.n_jobs or max(1, joblib.cpu_count() // definition.threads_per_trial)
+        n_jobs = options.n_jobs or default_n_jobs(definition.threads_per_trial)
         try:
             yield Session(search, data, folder, lease, n_jobs)
         finally:
@@ -97,21 +98,39 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
     DataError
         If the data is missing or damaged.
     """
-    settings = definition.data
-    downloads = options.workspace.data / "downloads"
-    source = find_source(
+    settings, folder = definition.data, options.workspace.data
+    find = partial(
+        find_source,
         settings.source,
         folders=options.data_dirs,
-        download_folder=downloads,
+        download_folder=folder / "downloads",
         show_progress=options.show_progress,
     )
+    try:
+        source = find(allow_download=False)
+    except MissingDataError:
+        # What was prepared from it serves as well as the source.
+        if prepared := _find_prepared(settings, folder):
+            return prepared
+        source = find(allow_download=True)
     return prepare(
         source,
         n_train=settings.train,
         n_validation=settings.validation,
         n_test=settings.test,
-        folder=options.workspace.data,
+        folder=folder,
     )
+
+
+def _find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
+    for path in sorted(folder.glob(f"{settings.source}-*")):
+        with contextlib.suppress(DataError):
+            data = load_prepared(path)
+            if (data.n_train, data.n_validation) == (settings.train, settings.validation) and (
+                settings.test in (None, data.n_test)
+            ):
+                return data
+    return None
 
 
 @contextlib.contextmanager

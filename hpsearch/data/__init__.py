@@ -10,7 +10,7 @@ The test split is written by `prepare` into `TEST_FILE` and opened by nothing in
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
-from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
+from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
 from hpsearch.data.sources import SOURCE_NAMES, find_source
 from hpsearch.data.split import Split, open_split
 
@@ -27,4 +27,5 @@ __all__ = [
     "load_prepared",
     "open_split",
     "prepare",
+    "read_manifest",
 ]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
-__all__ = ["WorkerLostError", "WorkerPool"]
+__all__ = ["WorkerLostError", "WorkerPool", "default_n_jobs"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -146,6 +146,11 @@ class WorkerPool(Generic[Job, Result]):
             )([delayed(self.run)(job)])
         result: Result = next(results)
         return result
+
+
+def default_n_jobs(threads: int) -> int:
+    """How many jobs of so many threads the cores of this machine allow; at least 1."""
+    return max(1, int(cpu_count()) // threads)
 
 
 def _ignore_interrupts() -> None:

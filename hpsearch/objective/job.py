@@ -1,6 +1,6 @@
 """What travels to a worker and what comes back: plain values, nothing that holds a connection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -110,6 +110,8 @@ class TrialResult:
         Why it failed or halted.
     host : str
         The machine it ran on.
+    versions : dict
+        Of what its arithmetic depends on.
     """
 
     number: int
@@ -119,6 +121,7 @@ class TrialResult:
     rungs: dict[str, float] | None = None
     reason: str | None = None
     host: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def diverged(self) -> bool:

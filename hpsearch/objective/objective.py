@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
-from optuna.trial import Trial
 
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
@@ -12,6 +11,7 @@ from hpsearch.objective.job import Outcome
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.objective.run import run_job
+from hpsearch.search import Trial
 
 __all__ = ["Objective"]
 

@@ -3,12 +3,10 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from optuna.trial import Trial
-
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective.job import Lease, Pruning, TrialJob
-from hpsearch.search import suggest_hyperparameters
+from hpsearch.search import Trial, suggest_hyperparameters
 from hpsearch.training import Hyperparameters
 
 __all__ = ["prepare_job"]

@@ -1,9 +1,7 @@
 """Recording a result: from what a worker returned to Optuna's trial."""
 
-from optuna.trial import Trial
-
 from hpsearch.objective.job import TrialResult
-from hpsearch.search import RUNGS
+from hpsearch.search import RUNGS, Trial
 
 __all__ = ["record_result"]
 
@@ -29,6 +27,7 @@ def record_result(trial: Trial, result: TrialResult) -> None:
         "diverged": result.diverged,
         "net_sha256": result.net_sha256,
         "host": result.host,
+        "versions": result.versions,
         "reason": result.reason,
         RUNGS: result.rungs,
     }

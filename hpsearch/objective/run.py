@@ -22,6 +22,7 @@ from hpsearch.training import (
     save_history,
     train,
 )
+from hpsearch.versions import machine_versions
 
 __all__ = ["run_job"]
 
@@ -51,7 +52,7 @@ def run_job(job: TrialJob) -> TrialResult:
         result = TrialResult(job.number, Outcome.HALTED, (), reason=_one_line(error))
     except Exception as error:
         result = TrialResult(job.number, Outcome.FAILED, (), reason=_one_line(error))
-    return dataclasses.replace(result, host=platform.node())
+    return dataclasses.replace(result, host=platform.node(), versions=machine_versions())
 
 
 def _run(job: TrialJob) -> TrialResult:

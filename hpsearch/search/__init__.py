@@ -1,17 +1,21 @@
 """Optuna under law 1: storages, samplers and pruners that see what trial k may know."""
 
+from optuna.trial import Trial
+
 from hpsearch.search.pruning import RUNGS, PruningRule
 from hpsearch.search.space import suggest_hyperparameters
-from hpsearch.search.storage import mend_journal, open_storage
+from hpsearch.search.storage import mend_journal, open_storage, telling_storage_failures
 from hpsearch.search.study import SearchStudy, create_or_continue_study, load_study
 
 __all__ = [
     "RUNGS",
     "PruningRule",
     "SearchStudy",
+    "Trial",
     "create_or_continue_study",
     "load_study",
     "mend_journal",
     "open_storage",
     "suggest_hyperparameters",
+    "telling_storage_failures",
 ]

@@ -33,6 +33,7 @@ def _read(trial: FrozenTrial) -> TrialRecord:
         duration_s=attrs.get("duration_s", 0.0),
         diverged=attrs.get("diverged", False),
         reason=attrs.get("reason"),
+        versions=attrs.get("versions", {}),
         started_at=trial.datetime_start,
         ended_at=trial.datetime_complete,
     )

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
@@ -11,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from hpsearch.errors import StoreError, UsageError
 
-__all__ = ["mend_journal", "open_storage"]
+__all__ = ["mend_journal", "open_storage", "telling_storage_failures"]
 
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
@@ -47,6 +49,20 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     except (SQLAlchemyError, RuntimeError, OSError) as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise StoreError(f"--storage {shown}: cannot be reached: {reason}") from error
+
+
+@contextlib.contextmanager
+def telling_storage_failures(name: str) -> Iterator[None]:
+    """Turn a storage's errors inside into a `StoreError` of one line."""
+    try:
+        yield
+    except (OSError, SQLAlchemyError, StorageInternalError) as error:
+        cause = getattr(error, "orig", None) or error.__cause__ or error
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        raise StoreError(
+            f"{name}: the record cannot be written: {reason}; "
+            "what is recorded stays, and the same command continues"
+        ) from error
 
 
 def mend_journal(journal: Path) -> None:

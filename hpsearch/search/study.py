@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.definition import StudyDefinition, list_changes
 from hpsearch.errors import RefusedError, UsageError
-from hpsearch.records import TrialRecord
+from hpsearch.records import State, TrialRecord
 from hpsearch.search.pruning import PruningRule, make_pruning_rule
 from hpsearch.search.records import read_trials
 from hpsearch.search.samplers import LaggedSampler, check_sampler
@@ -21,6 +21,11 @@ __all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
 _MEANING = "definition"
 _TOTAL = "trials"
 _DATA = "data_checksum"
+_FINAL = {
+    State.COMPLETE: TrialState.COMPLETE,
+    State.PRUNED: TrialState.PRUNED,
+    State.FAILED: TrialState.FAIL,
+}
 
 
 class SearchStudy:
@@ -63,9 +68,9 @@ class SearchStudy:
         """What decides in the worker whether trial `number` goes on."""
         return make_pruning_rule(self.definition, self._trials(), number)
 
-    def finish(self, trial: Trial, state: TrialState, value: float | None = None) -> None:
+    def finish(self, trial: Trial, state: State, value: float | None = None) -> None:
         """Record how `trial` ended; pruned trials take the last value reported."""
-        self.optuna_study.tell(trial, values=value, state=state)
+        self.optuna_study.tell(trial, values=value, state=_FINAL[state])
 
     def release(self, number: int) -> None:
         """Give a running trial back: it waits to be started again under its number."""

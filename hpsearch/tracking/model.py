@@ -1,7 +1,10 @@
 """The best net as an MLflow model: no pickle, no import of this program, its own preprocessing."""
 
+import contextlib
 import json
+import warnings
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +34,13 @@ def register_net(client: MlflowClient, name: str, run_id: str, view: NetView) ->
     str
         The version.
     """
-    version = _find_version(client, name, view.sha256) or _log_model(name, run_id, view)
+    number = _find_version(client, name, view.sha256) or _add_version(client, name, run_id, view)
     for key, value in {_NET_TAG: view.sha256, **view.tags}.items():
-        client.set_model_version_tag(name, version, key, value)
+        client.set_model_version_tag(name, number, key, value)
     client.update_registered_model(name, description=view.summary)
-    client.update_model_version(name, version, description=view.summary)
-    client.set_registered_model_alias(name, ALIAS, version)
-    return version
+    client.update_model_version(name, number, description=view.summary)
+    client.set_registered_model_alias(name, ALIAS, number)
+    return number
 
 
 def describe_dataset(data: Mapping[str, Any]) -> DatasetInput:
@@ -67,9 +70,11 @@ def _find_version(client: MlflowClient, name: str, sha256: str) -> str | None:
     return str(same[0].version) if same else None
 
 
-def _log_model(name: str, run_id: str, view: NetView) -> str:
+def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
     one = view.example.shape[1:]
-    with mlflow.start_run(run_id=run_id):
+    with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
+        # It would rather infer a signature from type hints than take the one given.
+        warnings.simplefilter("ignore", UserWarning)
         info = mlflow.pyfunc.log_model(
             name="best_net",
             python_model=str(Path(__file__).with_name("served_net.py")),
@@ -80,16 +85,14 @@ def _log_model(name: str, run_id: str, view: NetView) -> str:
             ),
             input_example=view.example,
             pip_requirements=[
-                f"{package}=={_version(package)}" for package in ("mlflow", "numpy", "safetensors")
+                f"{package}=={version(package)}" for package in ("mlflow", "numpy", "safetensors")
             ],
-            registered_model_name=name,
             metadata={_NET_TAG: view.sha256},
             tags={_NET_TAG: view.sha256},
         )
-    return str(info.registered_model_version)
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
+    with contextlib.suppress(MlflowException):  # it is there already
+        client.create_registered_model(name)
+    added = client.create_model_version(
+        name, source=info.model_uri, run_id=run_id, model_id=info.model_id
+    )
+    return str(added.version)

@@ -7,22 +7,23 @@ that a serving environment has.
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
-from numpy.typing import NDArray
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
 from safetensors.numpy import load_file
 
 __all__ = ["ServedNet"]
 
 
-class ServedNet(mlflow.pyfunc.PythonModel):
+class ServedNet(PythonModel):
     """A two-layer net that takes raw images."""
 
+    # MLflow would read the hints of `predict` as a schema; the signature says it better.
     def load_context(self, context: Any) -> None:
         """Read the weights and the mean image."""
         self._net = load_file(Path(context.artifacts["net"]) / "net.safetensors")
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> NDArray[np.int64]:
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Classify.
 
         Parameters
@@ -46,4 +47,4 @@ class ServedNet(mlflow.pyfunc.PythonModel):
         return np.asarray((hidden @ net["W2"] + net["b2"]).argmax(axis=1), np.int64)
 
 
-mlflow.models.set_model(ServedNet())
+set_model(ServedNet())

@@ -1,0 +1,35 @@
+# Makes an environment if there is none; `make PYTHON=python3.12 ...` chooses the interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: study test check figures clean
+
+study: $(VENV)/.study ## run the quickstart study (nothing to download)
+	$(BIN)/python scripts/run_study.py
+
+test: $(VENV)/.test check ## check the code, then run the fast tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.test ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+figures: $(VENV)/.study ## the assignment's printed figures beside ours (needs CIFAR-10)
+	$(BIN)/python scripts/reproduce_assignment.py
+
+clean: ## remove the environment and all caches; never the workspace
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.study: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
