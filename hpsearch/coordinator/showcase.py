@@ -208,6 +208,8 @@ def _describe(session: Session) -> tuple[dict[str, object], dict[str, str]]:
         "shape": [data.n_train, *data.image_shape],
     }
     tags = {
+        "mlflow.source.name": f"hpsearch run {session.definition.name}",
+        "mlflow.source.type": "LOCAL",
         "seed": str(session.definition.seed),
         "code_version": code_version(),
         "data_checksum": data.checksum,

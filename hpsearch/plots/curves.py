@@ -96,8 +96,8 @@ def _draw_accuracies(axes: Axes, epochs: Sequence[EpochLike]) -> None:
         f"best {best.val_accuracy:.4f}",
         (best.number, best.val_accuracy),
         textcoords="offset points",
-        xytext=(0, -16),
-        ha="center",
+        xytext=(-10, -4),
+        ha="right",
         color=_ORANGE,
     )
     axes.set(xlabel="epoch", ylabel="accuracy")

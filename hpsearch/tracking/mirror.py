@@ -24,6 +24,8 @@ _STATUS = {
     State.PRUNED: "FINISHED",
     State.FAILED: "FAILED",
 }
+# Opens MLflow's pages for training rather than those for language models.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # Written last: a run that carries it lacks nothing.
 _SHOWN_TAG = "hpsearch.shown"
 _EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
@@ -153,7 +155,9 @@ def _find_or_create_experiment(client: MlflowClient, name: str, store: TrackingS
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         location = store.artifacts.as_uri() if store.artifacts else None
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(
+            client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS)
+        )
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -72,9 +71,7 @@ def _find_version(client: MlflowClient, name: str, sha256: str) -> str | None:
 
 def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
     one = view.example.shape[1:]
-    with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
-        # It would rather infer a signature from type hints than take the one given.
-        warnings.simplefilter("ignore", UserWarning)
+    with mlflow.start_run(run_id=run_id):
         info = mlflow.pyfunc.log_model(
             name="best_net",
             python_model=str(Path(__file__).with_name("served_net.py")),
