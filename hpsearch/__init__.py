@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.coordinator import RunOptions, run_study
+    from hpsearch.coordinator import RunOptions, prepare_data, run_study
     from hpsearch.definition import StudyDefinition, load_definition
     from hpsearch.objective import Objective
     from hpsearch.results import Net, load_net
@@ -21,6 +21,7 @@ __all__ = [
     "Workspace",
     "load_definition",
     "load_net",
+    "prepare_data",
     "run_study",
 ]
 
@@ -32,6 +33,7 @@ _HOMES = {
     "Workspace": "hpsearch.workspace",
     "load_definition": "hpsearch.definition",
     "load_net": "hpsearch.results",
+    "prepare_data": "hpsearch.coordinator",
     "run_study": "hpsearch.coordinator",
 }
 

@@ -32,7 +32,8 @@ def print_outcome(
             when = "looked at just now" if is_new else "looked at before; not opened again"
             console.print(
                 f"[bold]test_accuracy {look.accuracy:.4f}[/] on {look.n:,} images ({when})"
-                + (f"; {look.accuracy_first_1000:.4f} on the first 1,000" if look.n > 1000 else "")
+                + (f"; {look.accuracy_first_1000:.4f} on the first 1,000" if look.n > 1000 else ""),
+                soft_wrap=True,
             )
         case LookRefused(looks):
             console.print(
@@ -49,9 +50,7 @@ def print_outcome(
                 _print_next(console, name, options)
             else:
                 done = sum(record.state.is_finished for record in records)
-                console.print(
-                    f"{name}: {done} of {definition.trials} trials done; the same command continues"
-                )
+                console.print(f"{name}: {done} of {definition.trials} trials done")
         case MirrorBehind(reason):
             console.print(
                 f"MLflow is behind ({reason}).\n  hpsearch reconcile {name}   brings it level",

@@ -69,7 +69,11 @@ def run(
             display.show(event)
             if isinstance(event, StudyEnded):
                 is_complete = event.is_complete
-    if asked.is_set() and not is_complete:
+    if is_complete:
+        return
+    if not asked.is_set():
+        print("the time is up; the same command continues")
+    else:
         raise InterruptedStudyError(
             f"{definition.name}: stopped; all epochs are saved, and the same command continues"
         )
