@@ -34,6 +34,7 @@ def run_job(job: TrialJob) -> TrialResult:
     """Train the job's net, from its checkpoint if there is one, until it ends or must stop.
 
     Never raises for what may go wrong in a trial: joblib would take the other trials down too.
+    BLAS keeps the job's number of threads in this process afterwards.
 
     Parameters
     ----------
@@ -45,9 +46,10 @@ def run_job(job: TrialJob) -> TrialResult:
     TrialResult
         The same to the bit however often the trial was stopped and taken up again.
     """
+    # Never set back: another trial may be running in another thread of this process.
+    threadpool_limits(job.threads)
     try:
-        with threadpool_limits(job.threads):
-            result = _run(job)
+        result = _run(job)
     except (OSError, DataError) as error:
         result = TrialResult(job.number, Outcome.HALTED, (), reason=_one_line(error))
     except Exception as error:
