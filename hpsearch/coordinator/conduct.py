@@ -14,8 +14,9 @@ from hpsearch.coordinator.events import (
 )
 from hpsearch.coordinator.session import Session
 from hpsearch.errors import StoreError
-from hpsearch.execution import WorkerLostError, WorkerPool
+from hpsearch.execution import Attempts, WorkerLostError, WorkerPool
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective.attempts import read_attempts
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
@@ -52,7 +53,7 @@ def conduct(session: Session, backend: str, stop: threading.Event) -> Iterator[E
         If a worker could not go on for a reason that is not the trial's, such as a full
         disk; all trials in flight are given back first.
     """
-    with WorkerPool(run_job, session.n_jobs, backend) as pool:
+    with WorkerPool(run_job, session.n_jobs, backend, _read_attempts) as pool:
         conductor = _Conductor(session, pool, Clock(session))
         while True:
             if not stop.is_set():
@@ -138,3 +139,7 @@ class _Conductor:
         search.finish(trial, State(result.outcome), value)
         self.clock.note()
         return TrialEnded(search.records()[job.number])
+
+
+def _read_attempts(job: TrialJob) -> Attempts:
+    return read_attempts(job.folder)

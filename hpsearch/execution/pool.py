@@ -16,17 +16,44 @@ __all__ = ["WorkerLostError", "WorkerPool", "default_n_jobs"]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-MAX_ATTEMPTS = 3
+# A job fails if its worker dies so often at the same point of it.
+MAX_DEATHS = 3
+# Workers that die before they begin say nothing about a job; so many say something of them.
+MAX_FALSE_STARTS = 20
 
 
 class WorkerLostError(Exception):
-    """A job's worker died each time it was tried."""
+    """A job's worker died, again and again at the same point."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """How a job has fared on the workers so far.
+
+    Parameters
+    ----------
+    n_begun : int
+        How often a worker began it.
+    reached : int
+        How far it had come when one last began it.
+    """
+
+    n_begun: int
+    reached: int
 
 
 @dataclass
 class _Flight(Generic[Job]):
     job: Job
-    attempts: int = 0
+    n_begun_before: int = 0
+    reached: int = -1
+    n_deaths: int = 0
+    n_false_starts: int = 0
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether one more death would be the last."""
+        return self.n_deaths == MAX_DEATHS - 1
 
 
 @dataclass
@@ -35,9 +62,9 @@ class WorkerPool(Generic[Job, Result]):
 
     Every job is a joblib call of its own, made from one of `n_jobs` threads: so a free worker
     takes the next job at once, whatever the others are doing, and a dead worker ends only the
-    calls in flight. Those are made again, at most three times in all. The third time a job
-    runs with no other beside it: if its worker dies then, it was not by another's fault, and
-    which trial fails does not depend on what happened to run along.
+    calls in flight. Those are made again. A job is given up when its worker has died three
+    times at the same point of it; the third time it runs with no other beside it, so that it
+    is not blamed for a neighbour.
 
     Parameters
     ----------
@@ -47,11 +74,14 @@ class WorkerPool(Generic[Job, Result]):
         Jobs in flight at most.
     backend : str
         Name of a joblib backend: ``loky``, ``threading`` or any registered one.
+    attempts : callable
+        From a job to its `Attempts` so far.
     """
 
     run: Callable[[Job], Result]
     n_jobs: int
-    backend: str = "loky"
+    backend: str
+    attempts: Callable[[Job], Attempts]
     retries: bool = True
     n_lost: int = 0
     _flying: dict["Future[Result]", _Flight[Job]] = field(default_factory=dict)
@@ -92,41 +122,48 @@ class WorkerPool(Generic[Job, Result]):
         Yields
         ------
         job, result
-            A `WorkerLostError` instead of a result if all attempts ended with a dead worker,
-            or the first one did and `retries` is off.
+            A `WorkerLostError` instead of a result if the job is given up, or its worker died
+            and `retries` is off.
         """
         done, _ = wait(self._flying, timeout_s, return_when=FIRST_COMPLETED)
         for future in done:
             flight = self._flying.pop(future)
-            error = future.exception()
-            if error is None:
+            if (error := future.exception()) is None:
                 yield flight.job, future.result()
-                continue
-            self.n_lost += 1
-            if flight.attempts < MAX_ATTEMPTS and self.retries:
-                self._lost.append(flight)
+            elif (given_up := self._count_death(flight, error)) or not self.retries:
+                yield flight.job, given_up or WorkerLostError("its worker died")
             else:
-                reason = str(error).split(". ")[0]
-                yield (
-                    flight.job,
-                    WorkerLostError(
-                        f"its worker died {flight.attempts} times "
-                        f"({type(error).__name__}: {reason})"
-                    ),
-                )
+                self._lost.append(flight)
         self._relaunch()
+
+    def _count_death(self, flight: _Flight[Job], error: BaseException) -> WorkerLostError | None:
+        """Hold a death against the job if it had begun; the error to give it up with, if so."""
+        self.n_lost += 1
+        attempts = self.attempts(flight.job)
+        if attempts.n_begun == flight.n_begun_before:
+            flight.n_false_starts += 1
+        elif attempts.reached > flight.reached:
+            flight.reached, flight.n_deaths = attempts.reached, 1
+        else:
+            flight.n_deaths += 1
+        reason = f"{type(error).__name__}: {str(error).split('. ')[0]}"
+        if flight.n_deaths == MAX_DEATHS:
+            return WorkerLostError(f"its worker died {MAX_DEATHS} times at one point ({reason})")
+        if flight.n_false_starts == MAX_FALSE_STARTS:
+            return WorkerLostError(f"its workers die before they begin ({reason})")
+        return None
 
     def _relaunch(self) -> None:
         while self._lost and not self._flies_alone():
-            if self._lost[0].attempts == MAX_ATTEMPTS - 1 and self._flying:
+            if self._lost[0].is_suspect and self._flying:
                 return
             self._launch(self._lost.popleft())
 
     def _flies_alone(self) -> bool:
-        return any(flight.attempts == MAX_ATTEMPTS for flight in self._flying.values())
+        return any(flight.is_suspect for flight in self._flying.values())
 
     def _launch(self, flight: _Flight[Job]) -> None:
-        flight.attempts += 1
+        flight.n_begun_before = self.attempts(flight.job).n_begun
         self._flying[self._threads.submit(self._call, flight.job)] = flight
 
     def _call(self, job: Job) -> Result:

@@ -11,6 +11,7 @@ from hpsearch.data import Split, open_split
 from hpsearch.errors import DamagedDataError, DataError
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters, make_parameters
+from hpsearch.objective.attempts import note_attempt
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 from hpsearch.training import (
     CHECKPOINT_FILE,
@@ -61,6 +62,7 @@ def _run(job: TrialJob) -> TrialResult:
     job.folder.mkdir(parents=True, exist_ok=True)
     split = open_split(job.data)
     net, rng, epochs = _start_or_resume(job, split)
+    note_attempt(job.folder, len(epochs))
     for epoch in _replay_then_train(job, split, net, rng, epochs):
         if epoch.number > len(epochs):
             if job.lease and not job.lease.is_valid():
