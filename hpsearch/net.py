@@ -241,29 +241,29 @@ class TwoLayerNet:
         train_accuracies: list[float] = []
         val_accuracies: list[float] = []
         diverged_at = None
-        for iteration in range(num_iters):
-            rows = np.random.choice(n, batch_size)  # noqa: NPY002 - see __init__
-            X_batch, y_batch = X[rows], y[rows]
-            with np.errstate(all="ignore"):  # divergence is told by the loss, once
+        with np.errstate(all="ignore"):  # divergence is told once, by the loss
+            for iteration in range(num_iters):
+                rows = np.random.choice(n, batch_size)  # noqa: NPY002 - see __init__
+                X_batch, y_batch = X[rows], y[rows]
                 loss, gradients = self.loss(X_batch, y_batch, reg)
-            losses.append(loss)
-            if not np.isfinite(loss):
-                diverged_at = iteration
-                warnings.warn(
-                    f"training diverged: loss {loss} at iteration {iteration}, "
-                    f"learning rate {learning_rate:g}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-                break
-            for name, gradient in gradients.items():
-                self.params[name] -= learning_rate * gradient
-            if verbose and iteration % 100 == 0:
-                print(f"iteration {iteration} / {num_iters}: loss {loss:f}")
-            if iteration % iterations_per_epoch == 0:
-                train_accuracies.append(float(np.mean(self.predict(X_batch) == y_batch)))
-                val_accuracies.append(float(np.mean(self.predict(X_val) == y_val)))
-                learning_rate *= learning_rate_decay
+                losses.append(loss)
+                if not np.isfinite(loss):
+                    diverged_at = iteration
+                    warnings.warn(
+                        f"training diverged: loss {loss} at iteration {iteration}, "
+                        f"learning rate {learning_rate:g}",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+                    break
+                for name, gradient in gradients.items():
+                    self.params[name] -= learning_rate * gradient
+                if verbose and iteration % 100 == 0:
+                    print(f"iteration {iteration} / {num_iters}: loss {loss:f}")
+                if iteration % iterations_per_epoch == 0:
+                    train_accuracies.append(float(np.mean(self.predict(X_batch) == y_batch)))
+                    val_accuracies.append(float(np.mean(self.predict(X_val) == y_val)))
+                    learning_rate *= learning_rate_decay
         return {
             "loss_history": losses,
             "train_acc_history": train_accuracies,

@@ -152,12 +152,12 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
         known = ", ".join(optuna.get_all_study_names(storage)) or "none yet"
-        raise UsageError(f"{name}: expected the name of a study that has run; {known}") from error
+        raise UsageError(
+            f"{name}: expected the name of a study that has run; there are: {known}"
+        ) from error
     attrs = study.user_attrs
     if _MEANING not in attrs or _TOTAL not in attrs:
-        raise UsageError(
-            f"{name}: expected a study of this program, found another's in the storage"
-        )
+        raise UsageError(f"{name}: expected a study of this program, found another in the storage")
     definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)

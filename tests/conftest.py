@@ -1,0 +1,72 @@
+"""Small real things that many tests start from."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.data import PreparedData, find_source, prepare
+from hpsearch.definition import StudyDefinition
+from hpsearch.workspace import Workspace
+
+DATA = {"source": "digits", "train": 600, "validation": 150, "test": 100}
+SPACE = {
+    "learning_rate": {"low": 0.003, "high": 0.1, "log": True},
+    "reg": {"low": 1e-5, "high": 1e-2, "log": True},
+    "hidden_size": {"low": 4, "high": 24},
+    "epochs": {"low": 3, "high": 6},
+}
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """Six hundred training digits, prepared once."""
+    folder = tmp_path_factory.mktemp("data")
+    source = find_source("digits", folders=[], download_folder=folder)
+    return prepare(source, n_train=600, n_validation=150, n_test=100, folder=folder)
+
+
+@pytest.fixture
+def define() -> Callable[..., StudyDefinition]:
+    """Make a small study on digits; keywords replace what it searches or how."""
+
+    def make(**changes: Any) -> StudyDefinition:
+        search = {"sampler": "tpe", "space": SPACE}
+        search |= {
+            key: changes.pop(key) for key in ("sampler", "pruner", "first") if key in changes
+        }
+        search["space"] = SPACE | changes.pop("space", {})
+        base = {
+            "name": "small",
+            "trials": 8,
+            "lag": 3,
+            "data": DATA,
+            "training": {"batch_size": 50, "initial_std": 0.01},
+            "search": search,
+        }
+        return StudyDefinition.model_validate(base | changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def migrated_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database; making one takes longer than most tests."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, migrated_mlflow: Path) -> Workspace:
+    """An empty workspace whose MLflow database is ready."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    shutil.copy(migrated_mlflow, root / "mlflow.db")
+    return Workspace(root)

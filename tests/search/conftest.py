@@ -1,0 +1,81 @@
+"""A study whose trainings are arithmetic, so that law 1 can be tried in every order."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.objective import Outcome, TrialResult
+from hpsearch.objective.record import record_result
+from hpsearch.records import State
+from hpsearch.search import SearchStudy, Trial, create_or_continue_study, open_storage
+from hpsearch.search.space import suggest_hyperparameters
+from hpsearch.training import Epoch
+
+
+def _train(trial: Trial, search: SearchStudy, tilt: float) -> TrialResult:
+    """Pretend to train: accuracies that depend on the setting and the number, on nothing else."""
+    setting = suggest_hyperparameters(trial, search.definition.search.space)
+    trial.set_user_attr("hyperparameters", setting)
+    rule = search.pruning_rule(trial.number)
+    rng = np.random.default_rng(trial.number)
+    goal = 0.5 - 0.1 * abs(np.log10(setting["learning_rate"]) + 2) + tilt
+    epochs: tuple[Epoch, ...] = ()
+    outcome = Outcome.COMPLETE
+    for number in range(1, setting["epochs"] + 1):
+        accuracy = float(goal * (1 - 0.5**number) + 0.02 * rng.standard_normal())
+        epochs += (Epoch(number, 1.0, accuracy, accuracy, 0.1, 0.0, 0.0, (1.0,)),)
+        is_last = number == setting["epochs"]
+        if not is_last and rule and rule(number, accuracy):
+            outcome = Outcome.PRUNED
+            break
+    rungs = rule.rungs() if rule else None
+    return TrialResult(trial.number, outcome, epochs, rungs=rungs, net_sha256=f"{goal}")
+
+
+@dataclasses.dataclass
+class Simulation:
+    """Runs a study with so many workers, whose trials end in the order that `rng` draws."""
+
+    folder: Path
+    tilts: dict[int, float] = dataclasses.field(default_factory=dict)
+    n_made: int = 0
+
+    def __call__(
+        self,
+        definition: StudyDefinition,
+        *,
+        n_workers: int = 1,
+        seed: int = 0,
+        url: str | None = None,
+        releases: float = 0.0,
+    ) -> SearchStudy:
+        self.n_made += 1
+        storage = open_storage(url, self.folder / f"{self.n_made}.journal")
+        search = create_or_continue_study(definition, storage, data_checksum="data")
+        rng = np.random.default_rng(seed)
+        flying: list[Trial] = []
+        while True:
+            number = search.next_number()
+            if number is not None and len(flying) < n_workers and search.may_start(number):
+                flying.append(search.ask())
+                continue
+            if not flying:
+                return search
+            trial = flying.pop(int(rng.integers(len(flying))))
+            result = _train(trial, search, self.tilts.get(trial.number, 0.0))
+            if rng.random() < releases:
+                search.release(trial.number)
+                continue
+            record_result(trial, result)
+            value = result.epochs[-1].val_accuracy if result.outcome == "COMPLETE" else None
+            search.finish(trial, State(result.outcome), value)
+
+
+@pytest.fixture
+def simulate(tmp_path: Path) -> Callable[..., SearchStudy]:
+    """A fresh simulation; `simulate.tilts` changes single trials' results."""
+    return Simulation(tmp_path)

@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import StoreError, UsageError
+from hpsearch.records import fingerprint
+from hpsearch.search import (
+    SearchStudy,
+    create_or_continue_study,
+    mend_journal,
+    open_storage,
+    telling_storage_failures,
+)
+
+
+def test_a_journal_torn_anywhere_in_its_last_record_goes_on(
+    define: Callable[..., StudyDefinition], simulate: Callable[..., SearchStudy], tmp_path: Path
+) -> None:
+    whole = fingerprint(simulate(define(trials=2)).records())
+    content = (tmp_path / "1.journal").read_bytes()
+    last = content[:-1].rfind(b"\n") + 1
+    journal = tmp_path / "torn.journal"
+    for end in range(last + 1, len(content), 7):
+        journal.write_bytes(content[:end])
+        (tmp_path / "torn.journal.lock").symlink_to("nowhere")
+        mend_journal(journal)
+        assert journal.read_bytes() == content[:last]
+        search = create_or_continue_study(
+            define(trials=2), open_storage(None, journal), data_checksum="data"
+        )
+        search.note("still", "writable")
+        assert not (tmp_path / "torn.journal.lock").is_symlink()
+    assert fingerprint(search.records()[:1]) != whole
+
+
+def test_a_journal_of_garbage_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_bytes(b"no json\n" * 2)
+    with pytest.raises(StoreError, match="expected a readable journal") as caught:
+        open_storage(None, tmp_path / "journal")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_url_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--storage: expected an SQLAlchemy URL"):
+        open_storage("no url", tmp_path / "journal")
+
+
+def test_an_unreachable_server_is_told_without_the_password(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be reached") as caught:
+        open_storage("postgresql+psycopg://user:secret@127.0.0.1:1/x", tmp_path / "journal")
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with (
+        pytest.raises(StoreError, match=r"small: the record cannot be written: .*No space left"),
+        telling_storage_failures("small"),
+    ):
+        raise OSError(28, "No space left on device")

@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import RefusedError, UsageError
+from hpsearch.records import State
+from hpsearch.search import SearchStudy, create_or_continue_study, load_study, open_storage
+from hpsearch.search.space import suggest_hyperparameters
+
+
+@pytest.fixture
+def open_study(tmp_path: Path) -> Callable[..., SearchStudy]:
+    def make(definition: StudyDefinition, data_checksum: str = "data") -> SearchStudy:
+        storage = open_storage(None, tmp_path / "journal")
+        return create_or_continue_study(definition, storage, data_checksum=data_checksum)
+
+    return make
+
+
+def test_a_released_trial_comes_again_with_its_number_and_setting(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
+) -> None:
+    search = open_study(define())
+    space = search.definition.search.space
+    settings = [suggest_hyperparameters(search.ask(), space) for _ in range(3)]
+    search.release(1)
+    assert search.next_number() == 1
+    again = search.ask()
+    assert again.number == 1
+    assert suggest_hyperparameters(again, space) == settings[1]
+
+
+def test_a_trial_may_start_once_all_that_it_must_know_has_ended(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
+) -> None:
+    search = open_study(define(lag=3))
+    trials = [search.ask() for _ in range(3)]
+    assert not search.may_start(3)
+    search.finish(trials[2], State.COMPLETE, 0.5)
+    assert not search.may_start(3)
+    search.finish(trials[0], State.COMPLETE, 0.5)
+    assert search.may_start(3)
+    assert not search.may_start(4)
+
+
+def test_asking_too_early_is_a_defect_that_shows(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
+) -> None:
+    search = open_study(define(lag=1))
+    search.ask()
+    with pytest.raises(ValueError, match="trial 1 may not start before trial 0 ends"):
+        suggest_hyperparameters(search.ask(), search.definition.search.space)
+
+
+def test_orphans_are_given_back(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
+) -> None:
+    search = open_study(define())
+    search.ask()
+    search.ask()
+    assert open_study(define()).release_orphans() == [0, 1]
+    assert {record.state for record in search.records()} == {State.WAITING}
+
+
+def test_a_changed_definition_is_refused_with_the_keys(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
+) -> None:
+    open_study(define())
+    with pytest.raises(RefusedError, match=r"lag: 3 -> 5; search\.space\.epochs\.high: 6 -> 7"):
+        open_study(define(lag=5, space={"epochs": {"low": 3, "high": 7}}))
+
+
+def test_other_data_is_refused(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
+) -> None:
+    open_study(define())
+    with pytest.raises(RefusedError, match="data: data -> other"):
+        open_study(define(), data_checksum="other")
+
+
+def test_more_trials_and_another_description_are_welcome(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy], tmp_path: Path
+) -> None:
+    open_study(define(trials=4))
+    open_study(define(trials=9, description="longer"))
+    loaded = load_study("small", open_storage(None, tmp_path / "journal"))
+    assert loaded.definition.trials == 9
+
+
+def test_an_unknown_study_names_the_known(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy], tmp_path: Path
+) -> None:
+    open_study(define())
+    with pytest.raises(UsageError, match=r"smal: .*there are: small"):
+        load_study("smal", open_storage(None, tmp_path / "journal"))

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from hpsearch.files import append_line, write_atomically
+
+
+def test_a_file_is_replaced_and_nothing_left_beside(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    write_atomically(path, b"old")
+
+    def refuse(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_lines_are_appended_after_a_torn_one_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    append_line(path, "one")
+    with path.open("ab") as file:
+        file.write(b"tor")
+    append_line(path, "two")
+    assert path.read_text() == "one\ntwo\n"

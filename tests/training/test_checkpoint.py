@@ -1,0 +1,92 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hpsearch.errors import DamagedDataError
+from hpsearch.hashing import hash_arrays
+from hpsearch.training import Checkpoint, Epoch, load_checkpoint, save_checkpoint
+
+
+def _checkpoint() -> Checkpoint:
+    rng = np.random.default_rng(0)
+    net = {
+        "W1": rng.standard_normal((6, 4)).astype(np.float32),
+        "b1": np.zeros(4, np.float32),
+        "W2": rng.standard_normal((4, 3)).astype(np.float32),
+        "b2": np.zeros(3, np.float32),
+    }
+    epochs = (
+        Epoch(1, 2.3, 0.1, 0.2, 0.01, 1.5, 1e9, (2.4, 2.2)),
+        Epoch(2, float("inf"), 0.3, 0.2, 0.009, 1.5, 1e9, (2.0, float("inf")), diverged=True),
+    )
+    return Checkpoint("of this", net, dict(rng.bit_generator.state), epochs)
+
+
+def _content(checkpoint: Checkpoint) -> Any:
+    return (
+        checkpoint.identity,
+        hash_arrays(checkpoint.net),
+        checkpoint.generator_state,
+        checkpoint.epochs,
+    )
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("saved") / "checkpoint.npz"
+    save_checkpoint(path, _checkpoint())
+    return path.read_bytes()
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c", _checkpoint())
+    assert _content(load_checkpoint(tmp_path / "c")) == _content(_checkpoint())
+
+
+@given(data=st.data())
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_flipped_bit_is_found_or_does_no_harm(
+    data: st.DataObject, saved: bytes, tmp_path: Path
+) -> None:
+    index = data.draw(st.integers(0, len(saved) - 1))
+    bit = data.draw(st.integers(0, 7))
+    damaged = bytearray(saved)
+    damaged[index] ^= 1 << bit
+    (tmp_path / "c").write_bytes(damaged)
+    try:
+        loaded = load_checkpoint(tmp_path / "c")
+    except DamagedDataError:
+        return
+    assert _content(loaded) == _content(_checkpoint())
+
+
+@given(fraction=st.floats(0, 1, exclude_max=True))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_truncated_checkpoint_is_refused(fraction: float, saved: bytes, tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(saved[: int(len(saved) * fraction)])
+    with pytest.raises(DamagedDataError):
+        load_checkpoint(tmp_path / "c")
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path / "c", _checkpoint())
+    before = (tmp_path / "c").read_bytes()
+
+    def refuse(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(tmp_path / "c", _checkpoint())
+    assert (tmp_path / "c").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]

@@ -1,0 +1,129 @@
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.data import Split
+from hpsearch.hashing import hash_arrays
+from hpsearch.net import loss_and_gradients
+from hpsearch.training import Checkpoint, Epoch, load_checkpoint, save_checkpoint, train
+
+Make = Callable[..., Any]
+
+
+def _result(epoch: Epoch) -> Epoch:
+    """The part of an epoch that is a result; times are not."""
+    return dataclasses.replace(epoch, duration_s=0.0, ended_at=0.0)
+
+
+def test_five_epochs_are_a_prefix_of_twenty(split: Split, setting: Make, start: Make) -> None:
+    runs = []
+    for n_epochs in (5, 20):
+        net, rng = start(setting())
+        epochs = train(net, split, setting(epochs=n_epochs), rng)
+        first_five = [_result(epoch) for epoch in itertools.islice(epochs, 5)]
+        runs.append((first_five, hash_arrays(net)))
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("n_before", [1, 2, 4])
+def test_a_training_taken_up_again_is_the_same_to_the_bit(
+    n_before: int, split: Split, setting: Make, start: Make, tmp_path: Any
+) -> None:
+    whole_net, rng = start(setting())
+    whole = [_result(epoch) for epoch in train(whole_net, split, setting(), rng)]
+
+    net, rng = start(setting())
+    before = tuple(itertools.islice(train(net, split, setting(), rng), n_before))
+    save_checkpoint(tmp_path / "c", Checkpoint("x", net, dict(rng.bit_generator.state), before))
+    saved = load_checkpoint(tmp_path / "c")
+    rng = np.random.default_rng()
+    rng.bit_generator.state = saved.generator_state
+    after = train(saved.net, split, setting(), rng, completed_epochs=n_before)
+
+    assert [_result(epoch) for epoch in (*saved.epochs, *after)] == whole
+    assert hash_arrays(saved.net) == hash_arrays(whole_net)
+
+
+def test_seeds_give_different_nets(split: Split, setting: Make, start: Make) -> None:
+    nets = []
+    for seed in (0, 1):
+        net, rng = start(setting(), seed)
+        list(train(net, split, setting(), rng))
+        nets.append(hash_arrays(net))
+    assert nets[0] != nets[1]
+
+
+def test_the_learning_rate_decays_after_each_epoch(
+    split: Split, setting: Make, start: Make
+) -> None:
+    net, rng = start(setting())
+    rates = [epoch.learning_rate for epoch in train(net, split, setting(), rng)]
+    assert rates == pytest.approx([0.02 * 0.9**n for n in range(5)])
+
+
+class _Witness:
+    """Labels that remember which were asked for."""
+
+    def __init__(self, labels: Any) -> None:
+        self.labels = labels
+        self.asked: list[int] = []
+
+    def __getitem__(self, rows: Any) -> Any:
+        self.asked.extend(rows)
+        return self.labels[rows]
+
+
+def test_every_epoch_takes_each_image_once_in_a_new_order(
+    split: Split, setting: Make, start: Make
+) -> None:
+    """600 images in batches of 64: the last batch has 24."""
+    net, rng = start(setting(epochs=2))
+    witness = _Witness(split.train_labels)
+    watched = dataclasses.replace(split, train_labels=witness)
+    epochs = list(train(net, watched, setting(epochs=2), rng))
+    assert [len(epoch.iteration_losses) for epoch in epochs] == [10, 10]
+    first, second = witness.asked[:600], witness.asked[600:]
+    assert sorted(first) == sorted(second) == list(range(600))
+    assert first != second
+
+
+def test_a_step_is_the_float64_step_rounded(split: Split, setting: Make, start: Make) -> None:
+    one = setting(batch_size=600, epochs=1, initial_std=0.05)
+    net, rng = start(one)
+    exact = {name: array.astype(np.float64) for name, array in net.items()}
+    X = split.train_images - split.mean_image.astype(np.float64)
+    loss, gradients = loss_and_gradients(exact, X, split.train_labels, one.reg)
+    epoch = next(train(net, split, one, rng))
+    assert epoch.train_loss == pytest.approx(loss, rel=1e-6)
+    for name in net:
+        expected = exact[name] - one.learning_rate * gradients[name]
+        assert np.allclose(net[name], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_accuracies_are_those_of_the_net(split: Split, setting: Make, start: Make) -> None:
+    fast = setting(learning_rate=0.2)
+    net, rng = start(fast)
+    *_, last = train(net, split, fast, rng)
+    X = split.validation_images - split.mean_image.astype(np.float64)
+    scores = np.maximum(X @ net["W1"] + net["b1"], 0) @ net["W2"] + net["b2"]
+    assert last.val_accuracy == np.mean(scores.argmax(axis=1) == split.validation_labels)
+    assert last.val_accuracy > 0.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_diverging_run_ends_at_once_with_its_last_finite_accuracy(
+    split: Split, setting: Make, start: Make
+) -> None:
+    wild = setting(learning_rate=1e4, epochs=50)
+    net, rng = start(wild)
+    epochs = list(train(net, split, wild, rng))
+    assert epochs[-1].diverged
+    assert len(epochs) < 50
+    assert not np.isfinite(epochs[-1].iteration_losses[-1])
+    assert len(epochs[-1].iteration_losses) < 10
+    assert 0 <= epochs[-1].val_accuracy <= 1
+    assert not any(epoch.diverged for epoch in epochs[:-1])
