@@ -88,7 +88,7 @@ def weight_tiles(
 
 def _stretch(image: NDArray[Any]) -> NDArray[Any]:
     low, high = image.min(), image.max()
-    if not high - low > 0 or not np.isfinite(high - low):
+    if not np.isfinite([low, high]).all() or low == high:
         return np.zeros_like(image)
     stretched: NDArray[Any] = (image - low) / (high - low)
     return stretched

@@ -86,7 +86,7 @@ def load_net(folder: str | Path) -> Net:
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_bytes())
         arrays = parse_tensors((folder / NET_FILE).read_bytes())
-        net = _assemble(manifest, arrays)
+        net, expected = _assemble(manifest, arrays), manifest["net_sha256"]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingDataError(
             f"{folder}: expected a folder with {NET_FILE} and {MANIFEST_FILE}"
@@ -94,9 +94,9 @@ def load_net(folder: str | Path) -> Net:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise DamagedDataError(f"{folder}: expected a net, got a damaged one ({reason})") from error
-    if net.sha256() != manifest["net_sha256"]:
+    if net.sha256() != expected:
         raise DamagedDataError(
-            f"{folder / NET_FILE}: expected the net {manifest['net_sha256']} of the manifest, "
+            f"{folder / NET_FILE}: expected the net {expected} of the manifest, "
             f"got {net.sha256()}"
         )
     return net

@@ -1,0 +1,67 @@
+"""Running small studies through the real coordinator."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hpsearch.coordinator import Event, RunOptions, run_study
+from hpsearch.definition import StudyDefinition
+from hpsearch.search import SearchStudy, load_study, open_storage
+from hpsearch.workspace import Workspace
+
+
+class DarkShowcase:
+    """Shows nothing. The real one has tests of its own, and costs seconds a study."""
+
+    failure = None
+    address = None
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def ignore(self, *_: Any, **__: Any) -> None:
+        pass
+
+    show_running = show_ended = show_study = catch_up = ignore
+
+    def close(self, patience_s: float) -> bool:
+        return True
+
+
+@pytest.fixture
+def conduct(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Event]]:
+    """Run a study to its end, or until `stop_at` says so of an event."""
+
+    def run(
+        definition: StudyDefinition,
+        *,
+        stop_at: Callable[[Event], bool] = lambda event: False,
+        shown: bool = False,
+        **options: Any,
+    ) -> list[Event]:
+        stop = threading.Event()
+        if not shown:
+            monkeypatch.setattr("hpsearch.coordinator.run.Showcase", DarkShowcase)
+        settings = {"workspace": workspace, "n_jobs": 2, "backend": "threading"} | options
+
+        def watched() -> Iterator[Event]:
+            for event in run_study(definition, RunOptions(**settings), stop):
+                if stop_at(event):
+                    stop.set()
+                yield event
+
+        return list(watched())
+
+    return run
+
+
+@pytest.fixture
+def recorded() -> Callable[..., SearchStudy]:
+    """The study as recorded in a workspace."""
+
+    def read(workspace: Workspace, name: str = "small") -> SearchStudy:
+        return load_study(name, open_storage(None, workspace.study(name).journal))
+
+    return read

@@ -1,0 +1,224 @@
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.coordinator import (
+    Event,
+    LookRefused,
+    MirrorBehind,
+    NetChosen,
+    StudyEnded,
+    StudyOpened,
+    TestScored,
+    TrialAdvanced,
+    TrialEnded,
+    TrialReleased,
+)
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import RefusedError, StoreError
+from hpsearch.execution import FileLease
+from hpsearch.records import State, fingerprint
+from hpsearch.search import SearchStudy
+from hpsearch.vault import read_looks
+from hpsearch.workspace import Workspace
+
+Conduct = Callable[..., list[Event]]
+Define = Callable[..., StudyDefinition]
+Recorded = Callable[..., SearchStudy]
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, migrated_mlflow: Path) -> Callable[[], Workspace]:
+    numbers = itertools.count()
+
+    def make() -> Workspace:
+        root = tmp_path / f"fresh-{next(numbers)}"
+        root.mkdir()
+        shutil.copy(migrated_mlflow, root / "mlflow.db")
+        return Workspace(root)
+
+    return make
+
+
+def _of(events: list[Event], kind: type) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_a_study_tells_what_happens_in_order(define: Define, conduct: Conduct) -> None:
+    events = conduct(define())
+    assert isinstance(events[0], StudyOpened)
+    assert {event.record.number for event in _of(events, TrialEnded)} == set(range(8))
+    chosen, scored, ended = events[-3:]
+    assert isinstance(chosen, NetChosen)
+    assert isinstance(scored, TestScored)
+    assert scored.is_new
+    assert isinstance(ended, StudyEnded)
+    assert ended.is_complete
+    best = max(ended.records, key=lambda record: (record.value, -record.number))
+    assert chosen.net.facts["trial"] == best.number
+    assert chosen.net.sha256() == best.net_sha256 == scored.look.net_sha256
+
+
+def test_neither_workers_nor_backend_change_the_result(
+    define: Define, conduct: Conduct, recorded: Recorded, fresh: Callable[[], Workspace]
+) -> None:
+    definition = define(pruner={"name": "median", "n_startup_trials": 2})
+    outcomes = set()
+    for n_jobs, backend in ((1, "threading"), (3, "threading"), (2, "loky")):
+        workspace = fresh()
+        events = conduct(definition, workspace=workspace, n_jobs=n_jobs, backend=backend)
+        (chosen,) = _of(events, NetChosen)
+        outcomes.add((fingerprint(recorded(workspace).records()), chosen.net.sha256()))
+    assert len(outcomes) == 1
+
+
+@pytest.mark.parametrize("kind", [TrialEnded, TrialAdvanced])
+def test_a_stopped_study_continues_as_if_it_had_not_been(
+    kind: type,
+    define: Define,
+    conduct: Conduct,
+    recorded: Recorded,
+    workspace: Workspace,
+    fresh: Callable[[], Workspace],
+) -> None:
+    definition = define(space={"epochs": {"low": 30, "high": 60}})
+    calm = fresh()
+    conduct(definition, workspace=calm)
+    for _ in range(2):
+        events = conduct(definition, stop_at=lambda event: isinstance(event, kind))
+        assert not events[-1].is_complete
+        assert not _of(events, TestScored)
+        assert State.RUNNING not in {r.state for r in recorded(workspace).records()}
+    conduct(definition)
+    assert fingerprint(recorded(workspace).records()) == fingerprint(recorded(calm).records())
+
+
+def test_an_interrupted_trial_is_given_back(
+    define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
+) -> None:
+    slow = define(trials=2, space={"epochs": {"low": 3000, "high": 4000}, "hidden_size": 24})
+    events = conduct(slow, stop_at=lambda event: isinstance(event, TrialAdvanced))
+    assert {event.number for event in _of(events, TrialReleased)} == {0, 1}
+    assert {record.state for record in recorded(workspace).records()} == {State.WAITING}
+
+
+def test_time_running_out_stops_a_study_in_order(
+    define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
+) -> None:
+    slow = define(trials=2, space={"epochs": {"low": 30000, "high": 40000}})
+    events = conduct(slow, timeout_s=1.0)
+    assert not events[-1].is_complete
+    assert {record.state for record in recorded(workspace).records()} == {State.WAITING}
+
+
+def test_a_complete_study_shows_its_score_and_opens_nothing(
+    define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conduct(define())
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the test split was opened")
+
+    monkeypatch.setattr("hpsearch.vault._open_test_split", refuse)
+    events = conduct(define())
+    (scored,) = _of(events, TestScored)
+    assert not scored.is_new
+    assert not _of(events, TrialEnded)
+
+
+def test_more_trials_keep_the_first_and_a_new_best_net_is_not_scored(
+    define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
+) -> None:
+    poor = {"learning_rate": 0.003, "hidden_size": 4, "epochs": 3}
+    good = {"learning_rate": 0.1, "hidden_size": 24, "epochs": 6}
+    definition = define(trials=1, first=[poor, good])
+    conduct(definition)
+    before = recorded(workspace).records()
+    events = conduct(definition.with_trials(2))
+    after = recorded(workspace).records()
+    assert fingerprint(after[:1]) == fingerprint(before)
+    assert after[1].value > after[0].value
+    (refused,) = _of(events, LookRefused)
+    ledger = workspace.study("small").test_ledger
+    assert refused.looks == read_looks(ledger)
+    assert [look.net_sha256 for look in read_looks(ledger)] == [after[0].net_sha256]
+
+
+def test_a_trial_that_raises_fails_and_the_study_goes_on(
+    define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hpsearch.objective import run as module
+
+    real = module._run
+
+    def fail_third(job: Any) -> Any:
+        if job.number == 2:
+            raise FloatingPointError("broken")
+        return real(job)
+
+    monkeypatch.setattr(module, "_run", fail_third)
+    events = conduct(define())
+    failed = [record for record in events[-1].records if record.state == State.FAILED]
+    assert [(r.number, r.reason) for r in failed] == [(2, "FloatingPointError: broken")]
+    assert events[-1].is_complete
+
+
+def test_a_full_disk_stops_the_study_and_loses_nothing(
+    define: Define,
+    conduct: Conduct,
+    recorded: Recorded,
+    workspace: Workspace,
+    fresh: Callable[[], Workspace],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from hpsearch.objective import run as module
+
+    real = module.save_checkpoint
+
+    def refuse_the_fifth(path: Path, checkpoint: Any) -> None:
+        if path.parent.name == "0004":
+            raise OSError(28, "No space left on device")
+        real(path, checkpoint)
+
+    with monkeypatch.context() as full:
+        full.setattr(module, "save_checkpoint", refuse_the_fifth)
+        with pytest.raises(StoreError, match="No space left on device"):
+            conduct(define())
+    assert State.RUNNING not in {r.state for r in recorded(workspace).records()}
+    conduct(define())
+    calm = fresh()
+    conduct(define(), workspace=calm)
+    assert fingerprint(recorded(workspace).records()) == fingerprint(recorded(calm).records())
+
+
+def test_a_dead_tracking_server_does_not_stop_a_study(
+    define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    events = conduct(define(trials=3), shown=True, tracking_uri="http://127.0.0.1:1")
+    assert isinstance(events[-1], MirrorBehind)
+    assert isinstance(events[-2], StudyEnded)
+    assert events[-2].is_complete
+    assert _of(events, TestScored)
+
+
+def test_a_second_coordinator_is_refused_and_told_who_the_first_is(
+    define: Define, conduct: Conduct, workspace: Workspace
+) -> None:
+    refusals = []
+
+    def try_another(event: Event) -> bool:
+        if isinstance(event, TrialEnded) and not refusals:
+            with pytest.raises(RefusedError) as caught:
+                conduct(define())
+            refusals.append(str(caught.value))
+        return False
+
+    conduct(define(), stop_at=try_another)
+    holder = FileLease.read(workspace.study("small").lease)
+    assert holder is not None
+    assert f"process {holder.pid} on {holder.host}" in refusals[0]

@@ -1,0 +1,87 @@
+"""The record shown in a real MLflow store, however the showing went wrong before."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from hpsearch.coordinator import Event, RunOptions, Showcase, open_session, tracking_store
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import State, TrialRecord
+from hpsearch.search import SearchStudy
+from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, load_history
+from hpsearch.workspace import Workspace
+
+PRUNING = {"name": "median", "n_startup_trials": 1}
+STATUS = {State.COMPLETE: "FINISHED", State.PRUNED: "FINISHED", State.FAILED: "FAILED"}
+
+
+def _assert_level(workspace: Workspace, records: list[TrialRecord]) -> None:
+    """For every trial exactly one run that says what the record says."""
+    client = MlflowClient(f"sqlite:///{workspace.mlflow_db}")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    trials = {run.data.tags.get("hpsearch.trial"): run for run in runs}
+    assert len(runs) == len(trials) == len(records) + 1
+    for record in records:
+        run = trials[str(record.number)]
+        history = load_history(workspace.study("small").trial(record.number) / HISTORY_FILE)
+        points = client.get_metric_history(run.info.run_id, "val_accuracy")
+        assert run.info.status == STATUS[record.state]
+        assert run.data.params == {k: str(v) for k, v in record.hyperparameters.items()}
+        assert [(p.step, p.value) for p in points] == [(e.number, e.val_accuracy) for e in history]
+        assert {item.path for item in client.list_artifacts(run.info.run_id)} == {
+            "iteration_losses.csv",
+            "learning_curves.png",
+            "weights.png",
+        }
+    parent = trials[None]
+    assert parent.info.status == "FINISHED"
+    assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {"trials.csv"}
+    assert parent.data.metrics["test_looks"] == 1
+    assert client.get_model_version_by_alias("small", "best")
+
+
+def _reconcile(definition: StudyDefinition, workspace: Workspace) -> None:
+    options = RunOptions(workspace)
+    with open_session(definition, options) as session:
+        showcase = Showcase(session, tracking_store(options))
+        showcase.catch_up(everything=True)
+        from hpsearch.results import find_best_net
+
+        net = find_best_net(definition, session.search.records(), session.folder, session.data)
+        showcase.show_study("FINISHED", net)
+        assert showcase.close(120), showcase.failure
+
+
+def test_a_study_is_shown_as_recorded(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    workspace: Workspace,
+) -> None:
+    conduct(define(pruner=PRUNING), shown=True)
+    _assert_level(workspace, recorded(workspace).records())
+    kept = list(workspace.study("small").trials.glob(f"*/{CHECKPOINT_FILE}"))
+    assert len(kept) == 3
+
+
+def test_what_was_not_shown_is_shown_by_the_next_run_and_by_reconcile(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    workspace: Workspace,
+    migrated_mlflow: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    definition = define(trials=4)
+    conduct(definition)  # in the dark
+    monkeypatch.undo()
+    conduct(definition, shown=True)
+    _assert_level(workspace, recorded(workspace).records())
+
+    workspace.mlflow_db.write_bytes(migrated_mlflow.read_bytes())  # wiped
+    _reconcile(definition, workspace)
+    _assert_level(workspace, recorded(workspace).records())

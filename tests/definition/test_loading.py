@@ -1,0 +1,148 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hpsearch.definition import find_study_file, list_study_files, load_definition
+from hpsearch.errors import UsageError
+
+GOOD = """
+trials = 8
+[data]
+source = "digits"
+train = 600
+validation = 150
+[search]
+sampler = "tpe"
+pruner = { name = "median" }
+[search.space]
+learning_rate = { low = 1e-3, high = 0.1, log = true }
+reg = 0.0
+hidden_size = { low = 4, high = 8 }
+epochs = { choices = [3, 5] }
+"""
+
+
+def _load(tmp_path: Path, content: str | bytes) -> Any:
+    path = tmp_path / "wide.toml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load_definition(path)
+
+
+@pytest.mark.parametrize("stem", sorted(list_study_files()))
+def test_shipped_studies_load(stem: str) -> None:
+    assert load_definition(find_study_file(stem)).name == stem
+
+
+def test_a_study_takes_the_name_of_its_file(tmp_path: Path) -> None:
+    assert _load(tmp_path, GOOD).name == "wide"
+    assert _load(tmp_path, 'name = "other"\n' + GOOD).name == "other"
+
+
+CASES = [
+    ("low = 1e-3", "low = -0.1", "search.space.learning_rate: low must be above 0 on a log scale"),
+    ("low = 1e-3", "low = 0", "search.space.learning_rate: low must be above 0 on a log scale"),
+    ("low = 1e-3", "low = 0.2", "search.space.learning_rate: low must be below high"),
+    ("low = 4, ", "low = 4.5, ", "search.space.hidden_size.low: input should be a valid integer"),
+    ("low = 4, ", "low = 0, ", "search.space.hidden_size: must be 1 or more, got 0"),
+    ("reg = 0.0", "reg = -1.0", "search.space.reg: must be 0 or more, got -1.0"),
+    ("reg = 0.0", "reg = inf", "search.space.reg: input should be a finite number"),
+    ("reg = 0.0", "reg = true", "search.space.reg: input should be a valid number"),
+    ("reg = 0.0", "", "search.space.reg: is missing"),
+    ("[3, 5]", "[3, 3]", "search.space.epochs: must name each value once"),
+    ("[3, 5]", "[]", "search.space.epochs"),
+    ("trials = 8", "trials = 0", "trials: input should be greater than or equal to 1, got 0"),
+    ("trials = 8", "trials = '8'", "trials: input should be a valid integer, got '8'"),
+    ("trials = 8", "", "trials: is missing"),
+    ("trials = 8", "trails = 8", "has no key 'trails'; did you mean 'trials'?"),
+    ("sampler", "sampeler", "search: has no key 'sampeler'; did you mean 'sampler'?"),
+    ("learning_rate", "learning_rat", "has no key 'learning_rat'; did you mean 'learning_rate'?"),
+    ("high = 0.1", "hi = 0.1", "search.space.learning_rate: has no key 'hi'"),
+    ('"tpe"', '"tpee"', "search.sampler: there is no 'tpee'; did you mean 'tpe'?"),
+    ('"median"', '"medium"', "search.pruner: there is no 'medium'; did you mean 'median'?"),
+    ('"digits"', '"digit"', "data.source: input should be 'digits', 'cifar10'"),
+    ('"tpe"', '"grid"', "search: the grid sampler needs choices for learning_rate, got a range"),
+    ("[search.space]", "first = [{ reg = 1 }]\n[search.space]", "first.0 sets 'reg', which is not"),
+    (
+        "[search.space]",
+        "first = [{ learning_rate = 1 }]\n[search.space]",
+        "first.0.learning_rate must lie in its space, got 1",
+    ),
+    ("trials = 8", "trials = 8\nname = 'a/b'", "name: string should match pattern"),
+    ("trials = 8", "trials = 8\nname = '..'", "name: string should match pattern"),
+    ("trials = 8", "trials = = 8", "expected TOML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "complaint"), CASES)
+def test_a_mistake_is_told_in_one_line_with_file_and_key(
+    old: str, new: str, complaint: str, tmp_path: Path
+) -> None:
+    assert old in GOOD
+    with pytest.raises(UsageError) as caught:
+        _load(tmp_path, GOOD.replace(old, new, 1))
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}/wide.toml: ")
+    assert complaint in message
+    assert "\n" not in message
+
+
+def test_a_grid_has_no_more_trials_than_cells(tmp_path: Path) -> None:
+    grid = GOOD.replace('"tpe"', '"grid"').replace("{ low = 4, high = 8 }", "4")
+    grid = grid.replace("{ low = 1e-3, high = 0.1, log = true }", "{ choices = [0.1, 0.2] }")
+    with pytest.raises(UsageError, match="trials must be at most 4, the cells of the grid, got 8"):
+        _load(tmp_path, grid)
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="could not read it"):
+        _load(tmp_path, b"\xff\xfe\x00")
+
+
+def test_a_missing_file_is_told() -> None:
+    with pytest.raises(UsageError, match="found no such file"):
+        find_study_file("nowhere/a.toml")
+
+
+def test_a_misspelt_study_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"quikstart: .*did you mean 'quickstart'"):
+        find_study_file("quikstart")
+
+
+keys = st.sampled_from(
+    ["trials", "data", "search", "space", "seed", "lag", "name", "sampler", "low", "x"]
+)
+values = st.recursive(
+    st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.booleans()
+    | st.text("ab/. '", max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def _write(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return '"' + value + '"'
+        case list():
+            return "[" + ", ".join(_write(one) for one in value) + "]"
+        case dict():
+            return "{" + ", ".join(f"{key} = {_write(one)}" for key, one in value.items()) + "}"
+    return repr(value)
+
+
+@given(document=st.dictionaries(keys, values, max_size=6))
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_document_gets_more_than_a_line(document: dict[str, Any], tmp_path: Path) -> None:
+    text = "\n".join(f"{key} = {_write(value)}" for key, value in document.items())
+    with pytest.raises(UsageError) as caught:
+        _load(tmp_path, text)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,58 @@
+from collections.abc import Callable
+
+import pytest
+from pydantic import ValidationError
+
+from hpsearch.definition import StudyDefinition, list_changes
+
+Define = Callable[..., StudyDefinition]
+
+
+def test_a_definition_cannot_be_changed(define: Define) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        define().seed = 3  # type: ignore[misc]
+
+
+def test_trials_and_description_are_no_part_of_the_meaning(define: Define) -> None:
+    assert define(trials=99, description="x").meaning() == define().meaning()
+
+
+def test_everything_else_is(define: Define) -> None:
+    base = define().meaning()
+    changes = (
+        {"seed": 1},
+        {"lag": 4},
+        {"threads_per_trial": 2},
+        {"training": {"batch_size": 51}},
+        {"pruner": "median"},
+        {"sampler": "random"},
+        {"space": {"reg": 0.5}},
+        {"first": [{"epochs": 4}]},
+    )
+    for change in changes:
+        assert define(**change).meaning() != base, change
+
+
+def test_a_meaning_comes_back_as_the_same_definition(define: Define) -> None:
+    definition = define(first=[{"epochs": 4}], pruner="hyperband")
+    again = StudyDefinition.model_validate({**definition.meaning(), "trials": 8})
+    assert again == definition
+
+
+def test_changes_are_listed_key_by_key(define: Define) -> None:
+    changes = list_changes(define().meaning(), define(seed=1, space={"reg": 0.5}).meaning())
+    assert "seed: 0 -> 1" in changes
+    assert "search.space.reg.low: 1e-05 -> nothing" in changes
+    assert "search.space.reg: nothing -> 0.5" in changes
+
+
+def test_the_number_of_trials_is_checked_again(define: Define) -> None:
+    assert define().with_trials(3).trials == 3
+    with pytest.raises(ValidationError):
+        define().with_trials(0)
+
+
+def test_the_most_epochs_are_known(define: Define) -> None:
+    assert define().search.space.max_epochs() == 6
+    assert define(space={"epochs": 9}).search.space.max_epochs() == 9
+    assert define(space={"epochs": {"choices": [2, 7]}}).search.space.max_epochs() == 7

@@ -1,0 +1,138 @@
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from hpsearch.execution import Attempts, WorkerLostError, WorkerPool
+from hpsearch.execution.pool import MAX_FALSE_STARTS
+
+
+class Job(NamedTuple):
+    """What to do in a worker; `folder` keeps count of the attempts."""
+
+    number: int
+    folder: Path
+    action: str = "return"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / str(self.number)
+
+
+def run(job: Job) -> tuple[int, int]:
+    with job.log.open("a") as log:
+        log.write("begun\n")
+    n_begun = len(job.log.read_text().splitlines())
+    match job.action:
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "die once" if n_begun == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+        case "wait":
+            time.sleep(0.3)
+    return job.number, os.getpid()
+
+
+def attempts(job: Job) -> Attempts:
+    return Attempts(len(job.log.read_text().splitlines()) if job.log.exists() else 0, 0)
+
+
+def no_attempts(job: Job) -> Attempts:
+    return Attempts(0, 0)
+
+
+def drain(pool: WorkerPool[Job, Any], jobs: list[Job]) -> Iterator[tuple[int, Any]]:
+    """Keep the pool full; yield what comes out."""
+    waiting = list(jobs)
+    while waiting or pool.n_in_flight:
+        while waiting and pool.has_room:
+            pool.submit(waiting.pop(0))
+        assert pool.n_in_flight <= pool.n_jobs
+        for job, result in pool.collect(1.0):
+            yield job.number, result
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_every_job_comes_back_once(backend: str, n_jobs: int, tmp_path: Path) -> None:
+    jobs = [Job(n, tmp_path) for n in range(7)]
+    with WorkerPool(run, n_jobs, backend, attempts) as pool:
+        results = dict(drain(pool, jobs))
+    assert {number: result[0] for number, result in results.items()} == {n: n for n in range(7)}
+
+
+def test_a_single_job_at_a_time_still_has_a_process_of_its_own(tmp_path: Path) -> None:
+    with WorkerPool(run, 1, "loky", attempts) as pool:
+        ((_, (_, pid)),) = drain(pool, [Job(0, tmp_path)])
+    assert pid != os.getpid()
+
+
+def test_a_slow_job_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """A sliding window, not waves: the slow first job ends after the quick ones behind it."""
+    jobs = [Job(0, tmp_path, "wait"), *(Job(n, tmp_path) for n in range(1, 5))]
+    with WorkerPool(run, 2, "threading", attempts) as pool:
+        order = [number for number, _ in drain(pool, jobs)]
+    assert order[-1] == 0
+
+
+def test_a_worker_killed_once_costs_nothing_but_another_attempt(tmp_path: Path) -> None:
+    jobs = [Job(0, tmp_path, "wait"), Job(1, tmp_path, "die once"), Job(2, tmp_path)]
+    with WorkerPool(run, 2, "loky", attempts) as pool:
+        results = dict(drain(pool, jobs))
+        assert pool.n_lost >= 1
+    assert {number: result[0] for number, result in results.items()} == {0: 0, 1: 1, 2: 2}
+
+
+def test_a_deadly_job_is_given_up_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    jobs = [Job(n, tmp_path, "die" if n == 2 else "wait") for n in range(6)]
+    with WorkerPool(run, 3, "loky", attempts) as pool:
+        results = dict(drain(pool, jobs))
+    assert isinstance(results.pop(2), WorkerLostError)
+    assert attempts(jobs[2]).n_begun == 3
+    assert {number: result[0] for number, result in results.items()} == {
+        n: n for n in (0, 1, 3, 4, 5)
+    }
+
+
+def test_a_job_that_advances_is_never_given_up(tmp_path: Path) -> None:
+    """Three deaths at one point of it end a job, not three deaths in its life."""
+    n_calls = 0
+
+    def advancing(job: Job) -> Attempts:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls > 12:  # from here on it stands still
+            return Attempts(n_calls, 12)
+        return Attempts(n_calls, n_calls)
+
+    with WorkerPool(run, 1, "loky", advancing) as pool:
+        ((_, result),) = drain(pool, [Job(0, tmp_path, "die")])
+    assert isinstance(result, WorkerLostError)
+    assert attempts(Job(0, tmp_path)).n_begun > 3
+
+
+def test_workers_that_never_begin_are_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with WorkerPool(run, 1, "loky", no_attempts) as pool:
+        ((_, result),) = drain(pool, [Job(0, tmp_path, "die")])
+    assert "die before they begin" in str(result)
+    assert attempts(Job(0, tmp_path)).n_begun == MAX_FALSE_STARTS
+
+
+def test_nothing_is_tried_again_once_retries_are_off(tmp_path: Path) -> None:
+    with WorkerPool(run, 1, "loky", attempts) as pool:
+        pool.retries = False
+        ((_, result),) = drain(pool, [Job(0, tmp_path, "die")])
+    assert isinstance(result, WorkerLostError)
+    assert attempts(Job(0, tmp_path)).n_begun == 1
+
+
+def test_workers_ignore_ctrl_c(tmp_path: Path) -> None:
+    with WorkerPool(run, 1, "loky", attempts) as pool:
+        ((_, result),) = drain(pool, [Job(0, tmp_path, "interrupt")])
+    assert result[0] == 0

@@ -1,0 +1,199 @@
+import dataclasses
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.data import PreparedData
+from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective.attempts import read_attempts
+from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Hyperparameters, load_history
+
+
+@dataclasses.dataclass
+class EpochsLeft:
+    """A lease that ends after so many epochs."""
+
+    n: int
+
+    def is_valid(self) -> bool:
+        self.n -= 1
+        return self.n >= 0
+
+
+@dataclasses.dataclass
+class Script:
+    """A pruner that decides by a list, and remembers what it was asked."""
+
+    decisions: Sequence[bool]
+    asked: list[int] = dataclasses.field(default_factory=list)
+
+    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+        self.asked.append(epoch)
+        return self.decisions[epoch - 1]
+
+    def rungs(self) -> dict[str, float]:
+        return {"completed_rung_0": 0.5}
+
+
+@pytest.fixture
+def job(digits: PreparedData, tmp_path: Path) -> Callable[..., TrialJob]:
+    numbers = itertools.count()
+
+    def make(**changes: Any) -> TrialJob:
+        setting = {
+            "learning_rate": 0.05,
+            "learning_rate_decay": 0.9,
+            "reg": 1e-3,
+            "hidden_size": 8,
+            "epochs": 4,
+            "batch_size": 50,
+            "initial_std": 0.01,
+        }
+        setting |= {key: changes.pop(key) for key in list(changes) if key in setting}
+        base: dict[str, Any] = {
+            "number": 3,
+            "study_seed": 0,
+            "hyperparameters": Hyperparameters(**setting),
+            "data": digits,
+            "folder": tmp_path / f"trial-{next(numbers)}",
+            "threads": 1,
+        }
+        return TrialJob(**base | changes)
+
+    return make
+
+
+def _result(result: TrialResult) -> Any:
+    """What must not depend on interruptions."""
+    epochs = [dataclasses.replace(e, duration_s=0.0, ended_at=0.0) for e in result.epochs]
+    return result.outcome, epochs, result.net_sha256
+
+
+def test_a_job_is_trained_to_its_last_epoch(job: Callable[..., TrialJob]) -> None:
+    one = job()
+    result = run_job(one)
+    assert result.outcome == Outcome.COMPLETE
+    assert [epoch.number for epoch in result.epochs] == [1, 2, 3, 4]
+    assert load_history(one.folder / HISTORY_FILE) == result.epochs
+    assert result.host
+    assert result.versions["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize("stops", [[1], [3], [1, 1, 1], [0, 2]])
+def test_an_interrupted_job_ends_as_if_it_had_not_been(
+    stops: list[int], job: Callable[..., TrialJob]
+) -> None:
+    calm, disturbed = run_job(job()), job()
+    for n in stops:
+        result = run_job(dataclasses.replace(disturbed, lease=EpochsLeft(n)))
+        assert result.outcome == Outcome.INTERRUPTED
+    assert _result(run_job(disturbed)) == _result(calm)
+    assert read_attempts(disturbed.folder).n_begun == len(stops) + 1
+
+
+def test_a_finished_job_run_again_gives_its_result_again(job: Callable[..., TrialJob]) -> None:
+    one = job()
+    assert _result(run_job(one)) == _result(run_job(one))
+
+
+def test_a_worker_without_a_lease_writes_nothing(job: Callable[..., TrialJob]) -> None:
+    one = job(lease=EpochsLeft(0))
+    run_job(one)
+    assert not (one.folder / CHECKPOINT_FILE).exists()
+    assert not (one.folder / HISTORY_FILE).exists()
+
+
+def test_a_checkpoint_of_another_trial_is_not_taken_up(job: Callable[..., TrialJob]) -> None:
+    one = job()
+    run_job(one)
+    other = dataclasses.replace(one, study_seed=1)
+    fresh = job(study_seed=1)
+    assert _result(run_job(other)) == _result(run_job(fresh))
+
+
+def test_a_damaged_checkpoint_is_not_taken_up(job: Callable[..., TrialJob]) -> None:
+    one = job()
+    calm = run_job(one)
+    path = one.folder / CHECKPOINT_FILE
+    path.write_bytes(path.read_bytes()[:-100])
+    assert _result(run_job(one)) == _result(calm)
+
+
+def test_the_pruner_is_asked_after_every_epoch_but_the_last(job: Callable[..., TrialJob]) -> None:
+    script = Script([False] * 4)
+    assert run_job(job(pruning=script)).outcome == Outcome.COMPLETE
+    assert script.asked == [1, 2, 3]
+
+
+def test_a_pruned_job_ends_there_and_hands_on_its_rungs(job: Callable[..., TrialJob]) -> None:
+    result = run_job(job(pruning=Script([False, True, False, False])))
+    assert result.outcome == Outcome.PRUNED
+    assert len(result.epochs) == 2
+    assert result.net_sha256 is None
+    assert result.rungs == {"completed_rung_0": 0.5}
+
+
+def test_the_pruner_hears_of_the_epochs_before_an_interruption(
+    job: Callable[..., TrialJob],
+) -> None:
+    one = job()
+    run_job(dataclasses.replace(one, lease=EpochsLeft(2)))
+    script = Script([False] * 4)
+    run_job(dataclasses.replace(one, pruning=script))
+    assert script.asked == [1, 2, 3]
+
+
+def test_divergence_ends_as_pruned_with_the_last_finite_accuracy(
+    job: Callable[..., TrialJob],
+) -> None:
+    one = job(learning_rate=1e6, epochs=50)
+    result = run_job(one)
+    assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
+    assert np.isfinite(result.epochs[-1].val_accuracy)
+    assert repr(_result(run_job(one))) == repr(_result(result))  # nan equals nothing
+
+
+def test_an_exception_fails_the_trial_with_its_reason(
+    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise FloatingPointError("two\nlines")
+
+    monkeypatch.setattr("hpsearch.objective.run.train", fail)
+    result = run_job(job())
+    assert result.outcome == Outcome.FAILED
+    assert result.reason == "FloatingPointError: two lines"
+
+
+def test_missing_data_halts_the_study_rather_than_fail_the_trial(
+    job: Callable[..., TrialJob], digits: PreparedData, tmp_path: Path
+) -> None:
+    gone = dataclasses.replace(digits, folder=tmp_path / "gone")
+    assert run_job(job(data=gone)).outcome == Outcome.HALTED
+
+
+def test_a_full_disk_halts_the_study_rather_than_fail_the_trial(
+    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    result = run_job(job())
+    assert result.outcome == Outcome.HALTED
+    assert "No space left on device" in str(result.reason)
+
+
+def test_workers_import_neither_optuna_nor_mlflow() -> None:
+    program = (
+        "import hpsearch.objective.run, hpsearch.execution, sys;"
+        "print({'optuna', 'mlflow', 'matplotlib', 'sklearn', 'pydantic'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stdout + done.stderr

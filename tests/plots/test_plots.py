@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from matplotlib.image import imread
+
+from hpsearch.net import TwoLayerNet
+from hpsearch.plots import (
+    plot_learning_curves,
+    plot_study,
+    save_figure,
+    save_png,
+    show_net_weights,
+    visualize_grid,
+    weight_tiles,
+)
+from hpsearch.training import Epoch
+
+
+@given(
+    n=st.integers(1, 12),
+    height=st.integers(1, 5),
+    width=st.integers(1, 5),
+    n_colours=st.sampled_from([1, 3]),
+    padding=st.integers(0, 3),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_grid_holds_every_image_at_its_full_range(
+    n: int, height: int, width: int, n_colours: int, padding: int
+) -> None:
+    images = np.random.default_rng(0).standard_normal((n, height, width, n_colours))
+    grid = visualize_grid(images, padding=padding)
+    size = int(np.ceil(np.sqrt(n)))
+    for index in range(n):
+        top, left = index // size * (height + padding), index % size * (width + padding)
+        tile = grid[top : top + height, left : left + width]
+        image = images[index]
+        if image.size > 1:
+            assert np.allclose(tile, 255 * (image - image.min()) / np.ptp(image))
+    assert grid.min() >= 0
+    assert grid.max() <= 255
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, np.nan, np.inf])
+def test_constant_and_broken_images_are_black(value: float) -> None:
+    assert not visualize_grid(np.full((1, 2, 2, 3), value)).any()
+
+
+@pytest.mark.parametrize("image_shape", [(32, 32, 3), (8, 8, 1)])
+def test_tiles_show_the_strongest_units_first(image_shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(0)
+    W1 = rng.standard_normal((int(np.prod(image_shape)), 4))
+    W2 = np.array([[1.0], [4.0], [2.0], [3.0]])
+    all_tiles = weight_tiles(W1, W2, image_shape)
+    assert all_tiles.dtype == np.uint8
+    assert all_tiles.shape[2] == 3
+    strongest = weight_tiles(W1, W2, image_shape, max_tiles=1)
+    height, width, _ = strongest.shape
+    assert width >= 48
+    assert np.array_equal(all_tiles[:height, :width], strongest)
+    assert np.array_equal(strongest, weight_tiles(W1[:, [1]], W2[[1]], image_shape))
+
+
+def test_show_net_weights_works_as_in_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    plt.switch_backend("agg")
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gca().images[0].get_array().shape))
+    show_net_weights(TwoLayerNet(3072, 9, 10))
+    plt.close("all")
+    assert shown == [(3 * 35 - 3, 3 * 35 - 3, 3)]
+
+
+def _epoch(number: int) -> Epoch:
+    return Epoch(number, 2.0 / number, 0.1, 0.1 * number, 0.1, 1.0, 0.0, (2.5, 1.5))
+
+
+@pytest.mark.parametrize("n_epochs", [1, 5])
+def test_curves_speak_the_projects_words(n_epochs: int) -> None:
+    figure = plot_learning_curves([_epoch(n + 1) for n in range(n_epochs)], "trial 3")
+    loss, accuracy = figure.axes
+    assert (loss.get_xlabel(), loss.get_ylabel()) == ("iteration", "train_loss")
+    assert accuracy.get_xlabel() == "epoch"
+    names = [text.get_text() for text in accuracy.get_legend().get_texts()]
+    assert names == ["train_accuracy", "val_accuracy"]
+    assert len(loss.lines[0].get_xdata()) == 2 * n_epochs
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("n_trials", [0, 1, 2, 12])
+def test_a_study_of_any_length_is_drawn_as_far_as_it_goes(n_trials: int, tmp_path: Path) -> None:
+    study = optuna.create_study(direction="maximize")
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("a", 0.001, 1, log=True) + trial.suggest_int("b", 1, 5)
+
+    study.optimize(objective, n_trials=n_trials)
+    figures = plot_study(study)
+    for name, figure in figures.items():
+        save_figure(figure, tmp_path / f"{name}.png")
+        assert imread(tmp_path / f"{name}.png").std() > 0
+    assert not plt.get_fignums()
+    if n_trials == 12:
+        assert set(figures) == {
+            "optimization_history",
+            "param_importances",
+            "slice",
+            "parallel_coordinate",
+            "timeline",
+        }
+
+
+def test_a_picture_is_saved_pixel_by_pixel(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    save_png(image, tmp_path / "a.png")
+    assert np.array_equal((imread(tmp_path / "a.png")[..., :3] * 255).round(), image)

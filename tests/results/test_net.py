@@ -1,0 +1,28 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.results import Net
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (2500, 4, 4, 3), np.uint8)
+
+
+def test_images_may_be_pictures_or_rows(net: Net) -> None:
+    labels = net.predict(IMAGES)
+    assert labels.dtype == np.int64
+    assert labels.shape == (2500,)
+    assert set(labels) <= {0, 1, 2}
+    assert np.array_equal(net.predict(IMAGES.reshape(2500, -1)), labels)
+
+
+def test_predictions_do_not_depend_on_their_company(net: Net) -> None:
+    assert np.array_equal(net.predict(IMAGES[1200:1300]), net.predict(IMAGES)[1200:1300])
+
+
+@pytest.mark.parametrize(
+    "images", [IMAGES.astype(float), IMAGES[:, :3], IMAGES[0], np.zeros((2, 47), np.uint8)]
+)
+def test_other_shapes_and_types_are_refused(net: Net, images: Any) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8 of shape \(N, 4, 4, 3\) or \(N, 48\)"):
+        net.predict(images)

@@ -1,0 +1,227 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from hpsearch.errors import StoreError
+from hpsearch.net import make_parameters
+from hpsearch.records import State
+from hpsearch.results import Net, export_net
+from hpsearch.tracking import NetView, StudyView, TrackingStore, TrialView
+
+Make = Callable[..., Any]
+
+
+def _runs(store: TrackingStore) -> dict[str, Any]:
+    """All active runs by name."""
+    client = MlflowClient(store.uri)
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    named = {run.info.run_name: run for run in runs}
+    assert len(named) == len(runs)
+    return named
+
+
+def _content(store: TrackingStore, run_id: str) -> Any:
+    """All that a run shows."""
+    client = MlflowClient(store.uri)
+    run = client.get_run(run_id)
+    points = {
+        name: [(p.step, p.value, p.timestamp) for p in client.get_metric_history(run_id, name)]
+        for name in run.data.metrics
+    }
+    files = [item.path for item in client.list_artifacts(run_id)]
+    return run.info.status, run.info.end_time, run.data.params, run.data.tags, points, files
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (State.RUNNING, "RUNNING"),
+        (State.WAITING, "KILLED"),
+        (State.COMPLETE, "FINISHED"),
+        (State.PRUNED, "FINISHED"),
+        (State.FAILED, "FAILED"),
+    ],
+)
+def test_each_state_has_its_status(
+    state: State, status: str, make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    make_mirror().show_trial(make_view(0, state))
+    assert _runs(store)["trial 0000"].info.status == status
+
+
+def test_a_trial_shows_its_parameters_curves_and_files(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    mirror = make_mirror()
+    mirror.show_trial(make_view(7, State.COMPLETE))
+    run = _runs(store)["trial 0007"]
+    _, _, params, tags, points, files = _content(store, run.info.run_id)
+    assert params == {"learning_rate": "0.1", "epochs": "3"}
+    assert [(step, value) for step, value, _ in points["val_accuracy"]] == [
+        (1, 0.2),
+        (2, 0.4),
+        (3, pytest.approx(0.6)),
+    ]
+    assert set(points) == {
+        "train_loss",
+        "train_accuracy",
+        "val_accuracy",
+        "learning_rate",
+        "duration_s",
+    }
+    assert tags["mlflow.parentRunId"] == mirror.run_id
+    assert (tags["hpsearch.trial"], tags["state"], tags["seed"]) == ("7", "COMPLETE", "0")
+    assert files == ["weights.png"]
+    assert [one.dataset.name for one in run.inputs.dataset_inputs] == ["digits"]
+
+
+def test_pruned_diverged_and_failed_trials_say_so(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    mirror = make_mirror()
+    mirror.show_trial(make_view(0, State.PRUNED, diverged=True))
+    mirror.show_trial(make_view(1, State.FAILED, reason="FloatingPointError: broken"))
+    runs = _runs(store)
+    assert runs["trial 0000"].data.tags["pruned"] == "epoch 3"
+    assert runs["trial 0000"].data.tags["diverged"] == "true"
+    assert runs["trial 0001"].data.tags["error"] == "FloatingPointError: broken"
+
+
+def test_showing_again_changes_nothing(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    make_mirror().show_trial(make_view(0, State.COMPLETE))
+    run_id = _runs(store)["trial 0000"].info.run_id
+    before = _content(store, run_id)
+    make_mirror().show_trial(make_view(0, State.COMPLETE))
+    assert _content(store, run_id) == before
+    assert len(_runs(store)) == 2
+
+
+def test_a_running_trial_grows_and_ends_in_the_same_run(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    mirror = make_mirror()
+    mirror.show_trial(make_view(0, State.RUNNING, n_epochs=1, hyperparameters={"epochs": 3}))
+    mirror.show_trial(make_view(0, State.WAITING, n_epochs=2))
+    assert mirror.is_level(make_view(0, State.WAITING).record)
+    make_mirror().show_trial(make_view(0, State.COMPLETE, n_epochs=3))
+    run = _runs(store)["trial 0000"]
+    points = _content(store, run.info.run_id)[4]
+    assert run.info.status == "FINISHED"
+    assert [step for step, *_ in points["val_accuracy"]] == [1, 2, 3]
+
+
+def test_nan_and_inf_are_left_out(make_mirror: Make, make_view: Make, store: TrackingStore) -> None:
+    import dataclasses
+
+    view: TrialView = make_view(0, State.PRUNED)
+    broken = dataclasses.replace(view.epochs[-1], train_loss=float("nan"))
+    make_mirror().show_trial(dataclasses.replace(view, epochs=[*view.epochs[:-1], broken]))
+    points = _content(store, _runs(store)["trial 0000"].info.run_id)[4]
+    assert [step for step, *_ in points["train_loss"]] == [1, 2]
+    assert [step for step, *_ in points["val_accuracy"]] == [1, 2, 3]
+
+
+def test_what_is_level_is_known_after_a_restart(make_mirror: Make, make_view: Make) -> None:
+    shown, hidden = make_view(0, State.COMPLETE), make_view(1, State.COMPLETE)
+    make_mirror().show_trial(shown)
+    mirror = make_mirror()
+    assert mirror.is_level(shown.record)
+    assert not mirror.is_level(hidden.record)
+
+
+def test_what_others_added_stays(make_mirror: Make, make_view: Make, store: TrackingStore) -> None:
+    make_mirror().show_trial(make_view(0, State.COMPLETE))
+    client = MlflowClient(store.uri)
+    run = _runs(store)["trial 0000"]
+    client.set_tag(run.info.run_id, "mine", "kept")
+    mine = client.create_run(run.info.experiment_id, run_name="my own")
+    make_mirror().show_trial(make_view(0, State.COMPLETE))
+    runs = _runs(store)
+    assert runs["trial 0000"].data.tags["mine"] == "kept"
+    assert runs["my own"].info.run_id == mine.info.run_id
+
+
+def test_the_study_shows_the_best_so_far_by_trial(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    records = [
+        make_view(0, State.COMPLETE, value=0.5).record,
+        make_view(1, State.PRUNED).record,
+        make_view(2, State.COMPLETE, value=0.7).record,
+    ]
+    view = StudyView("FINISHED", "# summary", records, {"test_accuracy": 0.6})
+    make_mirror().show_study(view)
+    make_mirror().show_study(view)
+    run = _runs(store)["small"]
+    points = _content(store, run.info.run_id)[4]
+    assert [(step, value) for step, value, _ in points["best_val_accuracy"]] == [
+        (0, 0.5),
+        (1, 0.5),
+        (2, 0.7),
+    ]
+    assert [value for _, value, _ in points["test_accuracy"]] == [0.6]
+    assert run.data.tags["mlflow.note.content"] == "# summary"
+
+
+def test_a_deleted_experiment_comes_back(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    mirror = make_mirror()
+    MlflowClient(store.uri).delete_experiment(mirror.experiment_id)
+    make_mirror().show_trial(make_view(0, State.COMPLETE))
+    assert "trial 0000" in _runs(store)
+
+
+def test_a_dead_server_is_told_without_its_password(
+    make_mirror: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(StoreError) as caught:
+        make_mirror(uri="http://user:secret@127.0.0.1:1", artifacts=None)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_best_net_is_registered_once_and_served_without_pickle(
+    make_mirror: Make, store: TrackingStore, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (9, 4, 4, 3), np.uint8)
+
+    def make_net(seed: int) -> NetView:
+        net = Net(
+            make_parameters(48, 5, 3, 0.1, np.random.default_rng(seed)),
+            np.full(48, 120, np.float32),
+            (4, 4, 3),
+            ("a", "b", "c"),
+            {"study": "small", "trial": seed, "val_accuracy": 0.5, "hyperparameters": {}},
+        )
+        folder = tmp_path / f"net-{seed}"
+        export_net(net, folder)
+        nets[seed] = net
+        return NetView(folder, net.sha256(), images[:2], "the best", {"trial": str(seed)})
+
+    nets: dict[int, Net] = {}
+    mirror = make_mirror()
+    assert mirror.show_net(make_net(1)) == "1"
+    assert mirror.show_net(make_net(2)) == "2"
+    assert mirror.show_net(make_net(1)) == "1"
+    client = MlflowClient(store.uri)
+    assert len(client.search_model_versions("name = 'small'")) == 2
+    assert client.get_model_version_by_alias("small", "best").version in (1, "1")
+
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    model = mlflow.pyfunc.load_model("models:/small@best")
+    assert np.array_equal(model.predict(images), nets[1].predict(images))
+    names = [path.suffix for path in store.artifacts.rglob("*")] if store.artifacts else []
+    assert ".safetensors" in names
+    assert not {".pkl", ".pickle", ".joblib", ".pt"} & set(names)
