@@ -21,6 +21,13 @@ SPACE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_leaks_between_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow leaves its address in the environment, where the next test would find it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """Six hundred training digits, prepared once."""

@@ -15,7 +15,7 @@ from hpsearch.coordinator.options import RunOptions
 from hpsearch.data import PreparedData, find_source, load_prepared, prepare
 from hpsearch.definition import DataSettings, StudyDefinition
 from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError
-from hpsearch.execution import FileLease, default_n_jobs
+from hpsearch.execution import FileLease, check_backend, default_n_jobs
 from hpsearch.search import (
     SearchStudy,
     create_or_continue_study,
@@ -72,6 +72,7 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
     StoreError
         If the workspace or the storage cannot be reached or written.
     """
+    check_backend(options.backend)
     folder = options.workspace.study(definition.name)
     folder.create()
     lease = FileLease(folder.lease, uuid.uuid4().hex, os.getpid(), platform.node())

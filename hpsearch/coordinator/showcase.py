@@ -39,10 +39,10 @@ _N_EXAMPLES = 2
 
 def tracking_store(options: RunOptions) -> TrackingStore:
     """MLflow as the options say: a server, or the store in the workspace."""
-    if options.tracking_uri:
-        return TrackingStore(options.tracking_uri, None)
-    workspace = options.workspace
-    return TrackingStore(f"sqlite:///{workspace.mlflow_db}", workspace.mlflow_artifacts)
+    uri = options.tracking_uri or f"sqlite:///{options.workspace.mlflow_db}"
+    # A server keeps its artifacts; anything else would put them into the current folder.
+    is_server = uri.startswith(("http://", "https://"))
+    return TrackingStore(uri, None if is_server else options.workspace.mlflow_artifacts)
 
 
 class Showcase:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count, delayed, parallel_config
 
-__all__ = ["WorkerLostError", "WorkerPool", "default_n_jobs"]
+from hpsearch.errors import UsageError
+
+__all__ = ["Attempts", "WorkerLostError", "WorkerPool", "check_backend", "default_n_jobs"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -183,6 +185,21 @@ class WorkerPool(Generic[Job, Result]):
             )([delayed(self.run)(job)])
         result: Result = next(results)
         return result
+
+
+def check_backend(name: str) -> None:
+    """Find out before a study starts whether joblib has the backend.
+
+    Raises
+    ------
+    UsageError
+        If not; joblib's own words name those that it has.
+    """
+    try:
+        with parallel_config(backend=name):
+            pass
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
 
 
 def default_n_jobs(threads: int) -> int:

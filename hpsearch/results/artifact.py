@@ -96,8 +96,7 @@ def load_net(folder: str | Path) -> Net:
         raise DamagedDataError(f"{folder}: expected a net, got a damaged one ({reason})") from error
     if net.sha256() != expected:
         raise DamagedDataError(
-            f"{folder / NET_FILE}: expected the net {expected} of the manifest, "
-            f"got {net.sha256()}"
+            f"{folder / NET_FILE}: expected the net {expected} of the manifest, got {net.sha256()}"
         )
     return net
 

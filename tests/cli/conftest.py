@@ -1,0 +1,66 @@
+"""The program in a process of its own, as a user starts it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hpsearch.workspace import Workspace
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "run_study.py"
+
+STUDY = """
+trials = {trials}
+lag = 3
+[data]
+source = "digits"
+train = 600
+validation = 150
+test = 100
+[training]
+batch_size = 50
+initial_std = 0.01
+[search]
+pruner = {{ name = "median", n_startup_trials = 2 }}
+[search.space]
+learning_rate = {{ low = 0.003, high = 0.1, log = true }}
+reg = 1e-3
+hidden_size = {{ low = 4, high = 24 }}
+epochs = {{ low = {low}, high = {high} }}
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY.format(trials=6, low=3, high=6))
+    return path
+
+
+@pytest.fixture
+def slow_study_file(tmp_path: Path) -> Path:
+    """Trials of a few seconds, so that there is time to interrupt them."""
+    path = tmp_path / "slow.toml"
+    path.write_text(STUDY.format(trials=5, low=400, high=800))
+    return path
+
+
+@pytest.fixture
+def start(workspace: Workspace) -> Callable[..., subprocess.Popen[str]]:
+    """Start ``run_study.py`` in a session of its own."""
+
+    def make(*arguments: str | Path, root: Path | None = None) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
+        return subprocess.Popen(
+            [sys.executable, SCRIPT, *arguments, "--workspace", root or workspace.root],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+
+    return make

@@ -1,0 +1,194 @@
+"""Every mistake gets one line on standard error and its exit code, never a traceback."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hpsearch
+from hpsearch.cli import main
+from hpsearch.workspace import Workspace
+
+
+@pytest.fixture
+def program(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the program in this process: exit code, standard output, standard error."""
+    for name in ("HPSEARCH_DATA_DIR", "HPSEARCH_WORKSPACE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(command: str, *arguments: Any) -> tuple[int, str, str]:
+        code = main([command, *map(str, arguments), "--workspace", str(workspace.root)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+Program = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def has_run(program: Program, study_file: Path) -> Path:
+    code, _, error = program("run", study_file, "--backend", "threading", "--quiet")
+    assert code == 0, error
+    return study_file
+
+
+def _assert_one_line(error: str, *words: str) -> None:
+    assert error.count("\n") == 1, error
+    assert error.startswith("hpsearch: ")
+    for word in words:
+        assert word in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "nowhere"], ["nowhere: expected the name of a study", "quickstart"]),
+        (["run", "quikstart"], ["did you mean 'quickstart'?"]),
+        (["run", "no/such.toml"], ["found no such file"]),
+        (["run", "quickstart", "--trials", "0"], ["--trials"]),
+        (["run", "quickstart", "--jobs", "x"], ["--jobs"]),
+        (["run", "quickstart", "--storage", "nonsense"], ["expected an SQLAlchemy URL"]),
+        (["run", "assignment_grid", "--trials", "99"], ["at most 15, the cells of the grid"]),
+        (["run", "quickstart", "--backend", "lokky"], ["lokky", "loky"]),
+        (["status", "quickstart"], ["expected a study that has run in", "there are: none"]),
+        (["best", "quickstart", "--out", "x"], ["expected a study that has run in"]),
+        (["staus", "quickstart"], ["staus", "status"]),
+        (["best", "quickstart"], ["--out"]),
+        (["ui"], ["expected a workspace in which a study has run"]),
+    ],
+)
+def test_a_wrong_command_exits_with_2(
+    arguments: list[str], words: list[str], program: Program, workspace: Workspace
+) -> None:
+    workspace.mlflow_db.unlink()
+    code, _, error = program(*arguments)
+    assert code == 2
+    _assert_one_line(error, *words)
+
+
+def test_missing_data_exits_with_3(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    code, _, error = program("run", "cifar10", "--data-dir", tmp_path)
+    assert code == 3
+    _assert_one_line(error, "HPSEARCH_DATA_DIR", "quickstart")
+
+
+def test_a_damaged_batch_exits_with_3(program: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "batches.meta"):
+        (folder / name).write_bytes(b"damaged")
+    code, _, error = program("run", "cifar10", "--data-dir", tmp_path)
+    assert code == 3
+    _assert_one_line(error, "data_batch_1", "c99cafc152244af753f735de768cd75f")
+
+
+def test_an_unreachable_store_exits_with_4(program: Program, study_file: Path) -> None:
+    url = "postgresql+psycopg://user:secret@127.0.0.1:1/x"
+    code, _, error = program("run", study_file, "--storage", url)
+    assert code == 4
+    _assert_one_line(error, "cannot be reached")
+    assert "secret" not in error
+
+
+def test_a_workspace_that_cannot_be_written_exits_with_4(
+    study_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["run", str(study_file), "--workspace", str(tmp_path / "file" / "w")]) == 4
+    _assert_one_line(capsys.readouterr().err, "cannot be written", "--workspace")
+
+
+def test_a_changed_definition_exits_with_5(program: Program, has_run: Path) -> None:
+    has_run.write_text(has_run.read_text().replace("reg = 1e-3", "reg = 2e-3"))
+    code, _, error = program("run", has_run)
+    assert code == 5
+    _assert_one_line(error, "search.space.reg: 0.001 -> 0.002")
+
+
+def test_status_has_all_that_programs_rely_on(program: Program, has_run: Path) -> None:
+    code, output, _ = program("status", has_run, "--json")
+    assert code == 0
+    status = json.loads(output)
+    assert status.keys() >= {
+        *("study", "complete", "trials", "best", "fingerprint", "test", "mlflow", "cost")
+    }
+    assert status["study"] == "small"
+    assert status["complete"] is True
+    assert status["trials"].keys() == {
+        *("total", "complete", "pruned", "failed", "running", "waiting")
+    }
+    assert status["best"].keys() == {"number", "value", "params", "net_sha256"}
+    assert len(status["fingerprint"]) == 64
+    (look,) = status["test"]["looks"]
+    assert look.keys() == {"net_sha256", "n", "accuracy"}
+    assert look["net_sha256"] == status["best"]["net_sha256"]
+    assert look["n"] == 100
+    assert status["mlflow"].keys() == {"experiment_id", "run_id"}
+    assert status["cost"].keys() >= {"training", "pruned", "overhead"}
+
+
+def test_status_reads_well(program: Program, has_run: Path) -> None:
+    code, output, _ = program("status", has_run)
+    assert code == 0
+    assert "small (complete)" in output
+    assert "val_accuracy" in output
+
+
+def test_a_study_is_known_by_its_name_when_its_file_is_gone(
+    program: Program, has_run: Path
+) -> None:
+    has_run.unlink()
+    assert program("status", "small", "--json")[0] == 0
+
+
+def test_a_complete_study_run_again_says_so(program: Program, has_run: Path) -> None:
+    code, output, _ = program("run", has_run, "--backend", "threading")
+    assert code == 0
+    assert "6 trials, 6 done" in output
+    assert "not opened again" in output
+
+
+def test_best_writes_a_net_that_loads(program: Program, has_run: Path, tmp_path: Path) -> None:
+    code, output, _ = program("best", has_run, "--out", tmp_path / "out")
+    assert code == 0
+    assert "net.safetensors" in output
+    net = hpsearch.load_net(tmp_path / "out")
+    assert net.predict(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2,)
+
+
+def test_the_best_nets_trial_can_be_replayed(program: Program, has_run: Path) -> None:
+    for arguments in ((), (1,), (5,)):
+        code, output, error = program("replay", has_run, *arguments)
+        assert code == 0, error
+        assert "equal: " in output
+
+
+def test_a_second_look_must_be_asked_for(program: Program, has_run: Path) -> None:
+    assert program("score", has_run)[0] == 0
+    ledger = has_run.parent / "workspace" / "studies" / "small" / "test_ledger.jsonl"
+    content = ledger.read_text()
+    assert content.count("\n") == 2
+    other = json.loads(content.splitlines()[1])["net_sha256"][::-1]
+    ledger.write_text(content.replace(json.loads(content.splitlines()[1])["net_sha256"], other))
+    code, _, error = program("score", has_run)
+    assert code == 5
+    _assert_one_line(error, "--spend-another-look")
+    assert program("score", has_run, "--spend-another-look")[0] == 0
+    assert json.loads(program("status", has_run, "--json")[1])["test"]["looks"][1]["n"] == 100
+
+
+def test_reconcile_says_what_it_did(program: Program, has_run: Path) -> None:
+    code, output, _ = program("reconcile", has_run)
+    assert code == 0
+    assert "6 trials shown in MLflow" in output

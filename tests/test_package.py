@@ -1,0 +1,49 @@
+"""What the package is from outside: its names, its layers, its types."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hpsearch
+import hpsearch.data
+import hpsearch.gradcheck
+import hpsearch.net
+import hpsearch.plots
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_public_names_are_these_and_resolve() -> None:
+    assert hpsearch.__all__ == [
+        "Net",
+        "Objective",
+        "RunOptions",
+        "StudyDefinition",
+        "Workspace",
+        "load_definition",
+        "load_net",
+        "prepare_data",
+        "run_study",
+    ]
+    assert all(callable(getattr(hpsearch, name)) for name in hpsearch.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = hpsearch.nothing
+
+
+def test_the_notebooks_names_are_there() -> None:
+    assert callable(hpsearch.net.TwoLayerNet)
+    assert callable(hpsearch.gradcheck.eval_numerical_gradient)
+    assert callable(hpsearch.gradcheck.rel_error)
+    assert callable(hpsearch.data.load_CIFAR10)
+    assert callable(hpsearch.data.get_CIFAR10_data)
+    assert callable(hpsearch.plots.visualize_grid)
+    assert callable(hpsearch.plots.show_net_weights)
+
+
+def test_rooms_import_only_from_rooms_below_them() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([program, "--no-logo"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
