@@ -8,7 +8,12 @@ from typing import Any
 
 from hpsearch.hashing import hash_json
 
-__all__ = ["State", "TrialRecord", "best_of", "fingerprint"]
+__all__ = ["MLFLOW_ADDRESS", "SESSIONS", "State", "TrialRecord", "best_of", "fingerprint"]
+
+
+# Names under which the coordinator notes things in a study's record.
+SESSIONS = "sessions"
+MLFLOW_ADDRESS = "mlflow"
 
 
 class State(StrEnum):

@@ -5,16 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpsearch.execution import FileLease
-from hpsearch.records import State, TrialRecord, best_of, fingerprint
+from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, State, TrialRecord, best_of, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.vault import read_looks
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["read_status"]
-
-# Names under which the coordinator notes things in the study's record.
-_SESSIONS = "sessions"
-_MLFLOW = "mlflow"
 
 
 def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
@@ -50,9 +46,9 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
                 for look in looks
             ]
         },
-        "mlflow": search.attribute(_MLFLOW),
+        "mlflow": search.attribute(MLFLOW_ADDRESS),
         "cost": _add_up(
-            records, search.attribute(_SESSIONS) or {}, search.definition.threads_per_trial
+            records, search.attribute(SESSIONS) or {}, search.definition.threads_per_trial
         ),
     }
 

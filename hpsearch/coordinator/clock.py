@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hpsearch.coordinator.session import Session
+from hpsearch.records import SESSIONS
 
-__all__ = ["SESSIONS", "Clock"]
-
-SESSIONS = "sessions"
+__all__ = ["Clock"]
 
 
 @dataclass

@@ -22,13 +22,13 @@ from hpsearch.coordinator.session import Session, open_session
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
+from hpsearch.records import MLFLOW_ADDRESS
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.search import telling_storage_failures
 from hpsearch.vault import read_looks, score_once
 
-__all__ = ["MIRROR_ADDRESS", "run_study"]
+__all__ = ["run_study"]
 
-MIRROR_ADDRESS = "mlflow"
 # How long the end of a run waits for MLflow before leaving it to `hpsearch reconcile`.
 _PATIENCE_S = 120.0
 
@@ -85,8 +85,8 @@ def run_study(
         yield StudyEnded(search.records(), is_complete)
         if not showcase.close(_PATIENCE_S):
             yield MirrorBehind(str(showcase.failure))
-        if showcase.address and search.attribute(MIRROR_ADDRESS) != showcase.address:
-            search.note(MIRROR_ADDRESS, showcase.address)
+        if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
+            search.note(MLFLOW_ADDRESS, showcase.address)
 
 
 def _show(showcase: Showcase, session: Session, event: Event) -> None:

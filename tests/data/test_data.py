@@ -20,6 +20,7 @@ def test_public_names_are_these():
         "load_prepared",
         "open_split",
         "prepare",
+        "read_manifest",
     ]
     assert all(hasattr(hpsearch.data, name) for name in hpsearch.data.__all__)
 
