@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.cli.outcome import describe_record, print_outcome, shorten_duration
+from hpsearch.cli.outcome import describe_record, print_outcome
 from hpsearch.coordinator import (
     Event,
     RunOptions,
@@ -26,6 +26,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.training import Epoch
+from hpsearch.wording import shorten_duration
 
 __all__ = ["Display", "make_display"]
 

@@ -18,10 +18,10 @@ from hpsearch.cli.options import (
     make_options,
     open_recorded_study,
 )
-from hpsearch.cli.outcome import shorten_duration
 from hpsearch.coordinator import tracking_store
 from hpsearch.errors import UsageError
 from hpsearch.status import read_status
+from hpsearch.wording import shorten_duration, shorten_number
 
 __all__ = ["status", "ui"]
 
@@ -90,7 +90,9 @@ def _tabulate(value: dict[str, Any]) -> Table:
     table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
     if best:
         table.add_row("best", f"trial {best['number']}, val_accuracy {best['value']:.4f}")
-        table.add_row("", "  ".join(f"{name}={_brief(v)}" for name, v in best["params"].items()))
+        table.add_row(
+            "", "  ".join(f"{name}={shorten_number(v)}" for name, v in best["params"].items())
+        )
         table.add_row("net", best["net_sha256"])
     for look in value["test"]["looks"] or ():
         table.add_row(
@@ -107,7 +109,3 @@ def _tabulate(value: dict[str, Any]) -> Table:
     )
     table.add_row("fingerprint", value["fingerprint"])
     return table
-
-
-def _brief(value: float) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -16,8 +16,9 @@ from hpsearch.coordinator import (
 )
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State, TrialRecord
+from hpsearch.wording import shorten_duration, shorten_number
 
-__all__ = ["describe_record", "print_outcome", "shorten_duration"]
+__all__ = ["describe_record", "print_outcome"]
 
 _N_BEST = 5
 
@@ -62,25 +63,12 @@ def print_outcome(
 def describe_record(record: TrialRecord) -> str:
     """One trial in one line."""
     value = f"{record.value:.4f}" if record.value is not None else "-"
-    setting = " ".join(f"{k}={_brief(v)}" for k, v in record.hyperparameters.items())
+    setting = " ".join(f"{k}={shorten_number(v)}" for k, v in record.hyperparameters.items())
     note = " diverged" if record.diverged else f" {record.reason}" if record.reason else ""
     return (
         f"trial {record.number:>4}  {record.state.lower():<8}{note} val_accuracy {value}  "
         f"{shorten_duration(record.duration_s):>6}  {setting}"
     )
-
-
-def shorten_duration(seconds: float) -> str:
-    """A duration as people say it: ``8 s``, ``2 min 5 s``, ``3 h 20 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _list_best(records: Sequence[TrialRecord]) -> Table:
@@ -98,7 +86,7 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
     for name in best[0].hyperparameters:
         values = {record.hyperparameters.get(name) for record in records}
         if len(values) > 1:
-            table.add_row(name, *(_brief(record.hyperparameters[name]) for record in best))
+            table.add_row(name, *(shorten_number(record.hyperparameters[name]) for record in best))
     table.add_row("training", *(shorten_duration(record.duration_s) for record in best))
     return table
 
@@ -113,7 +101,3 @@ def _print_next(console: Console, name: str, options: RunOptions) -> None:
         highlight=False,
         soft_wrap=True,
     )
-
-
-def _brief(value: float) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

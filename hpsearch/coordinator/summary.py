@@ -7,6 +7,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.results import Net
 from hpsearch.vault import Look
+from hpsearch.wording import shorten_number
 
 __all__ = ["summarise_net", "summarise_study"]
 
@@ -24,7 +25,7 @@ def summarise_study(
     ]
     if best := best_of(records):
         lines.append(f"- best: trial {best.number}, val_accuracy {best.value:.4f}")
-        lines += [f"    - {name} = {_brief(v)}" for name, v in best.hyperparameters.items()]
+        lines += [f"    - {name} = {shorten_number(v)}" for name, v in best.hyperparameters.items()]
     lines += [_describe(look) for look in looks]
     return "\n".join(lines)
 
@@ -36,7 +37,7 @@ def summarise_net(net: Net, looks: Sequence[Look]) -> str:
         f"Best net of the study **{facts['study']}**: trial {facts['trial']}, "
         f"val_accuracy {facts['val_accuracy']:.4f}.",
         "",
-        *(f"- {name} = {_brief(v)}" for name, v in facts["hyperparameters"].items()),
+        *(f"- {name} = {shorten_number(v)}" for name, v in facts["hyperparameters"].items()),
         *(_describe(look) for look in looks if look.net_sha256 == net.sha256()),
         "",
         f"`predict` takes raw uint8 images of shape (N, {', '.join(map(str, net.image_shape))}).",
@@ -49,7 +50,3 @@ def _describe(look: Look) -> str:
         f"- test_accuracy {look.accuracy:.4f} on {look.n:,} images, "
         f"looked at once for the net {look.net_sha256[:12]}"
     )
-
-
-def _brief(value: float) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -92,12 +92,10 @@ def _draw_accuracies(axes: Axes, epochs: Sequence[EpochLike]) -> None:
         axes.plot(numbers, values, color=colour, marker="o", markersize=3, label=name)
     best = max(epochs, key=lambda epoch: epoch.val_accuracy)
     axes.plot(best.number, best.val_accuracy, "o", color=_ORANGE, markersize=9, fillstyle="none")
-    axes.annotate(
-        f"best {best.val_accuracy:.4f}",
-        (best.number, best.val_accuracy),
-        textcoords="offset points",
-        xytext=(-10, -4),
-        ha="right",
+    axes.set_title(
+        f"best val_accuracy {best.val_accuracy:.4f}, epoch {best.number}",
+        loc="right",
+        fontsize="small",
         color=_ORANGE,
     )
     axes.set(xlabel="epoch", ylabel="accuracy")
