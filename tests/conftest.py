@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from hpsearch.data import PreparedData, find_source, prepare
 from hpsearch.definition import StudyDefinition
 from hpsearch.workspace import Workspace
+
+# New examples at every run of a developer's; in CI the same ones for the same code.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 DATA = {"source": "digits", "train": 600, "validation": 150, "test": 100}
 SPACE = {

@@ -91,4 +91,9 @@ def _map_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDAr
         raise DamagedDataError(f"{path}: not an array: {one_line(error)}; {ADVICE}") from error
     if array.dtype != dtype or array.shape != shape:
         raise DamagedDataError(f"{path}: holds {found}, expected {dtype} {shape}; {ADVICE}")
+    # A header with a wrong length of its own would shift the array by a few bytes.
+    if array.offset + array.nbytes != (size := path.stat().st_size):
+        raise DamagedDataError(
+            f"{path}: expected {array.offset + array.nbytes} bytes, got {size}; {ADVICE}"
+        )
     return np.asarray(array)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hpsearch.data import open_split
@@ -84,6 +84,7 @@ def test_pickle_in_place_of_an_array_is_refused_and_not_run(prepared, tmp_path):
 @pytest.mark.filterwarnings("ignore:Reading `.npy`:UserWarning")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bit=st.integers(0, 8 * 128 - 1))
+@example(bit=65)  # in the header's own length: the array begins two bytes early
 def test_flipped_bit_in_a_header_gives_an_error_or_the_right_array(
     prepared, source, flip, attempt, bit
 ):
