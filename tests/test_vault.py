@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +119,35 @@ def test_a_torn_first_line_spent_nothing(
     assert [look.net_sha256 for look in read_looks(ledger)] == [other_net.sha256()]
 
 
-@pytest.mark.parametrize("line", ["garbage", "[]", '{"event": "begun"}', "3"])
+def test_a_ledger_torn_anywhere_is_the_look_of_its_net(
+    net: Net, other_net: Net, digits: PreparedData, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first whole line on, no crash frees the look for another net."""
+    look = score_once(net, digits, ledger)
+    content = ledger.read_bytes()
+    for end in range(content.index(b"\n") + 1, len(content), 9):
+        ledger.write_bytes(content[:end])
+        with monkeypatch.context() as watched:
+            _forbid_the_split(watched)
+            with pytest.raises(RefusedError):
+                score_once(other_net, digits, ledger)
+        assert score_once(net, digits, ledger) == look
+
+
+def test_a_look_asked_for_after_a_crash_leaves_the_first_net_its_own(
+    net: Net, other_net: Net, digits: PreparedData, ledger: Path
+) -> None:
+    begun = {"event": "begun", "net_sha256": net.sha256()}
+    ledger.write_text(json.dumps(begun) + "\n")
+    score_once(other_net, digits, ledger, spend_another_look=True)
+    score_once(net, digits, ledger)
+    assert [look.net_sha256 for look in read_looks(ledger)] == [other_net.sha256(), net.sha256()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["garbage", "[]", '{"event": "begun"}', "3", '{"event": "scored", "net_sha256": "ab"}', "\xff"],
+)
 def test_a_damaged_ledger_stops_everything(
     line: str, net: Net, digits: PreparedData, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,12 +166,18 @@ def test_nothing_is_opened_if_the_ledger_cannot_be_written(
         score_once(net, digits, tmp_path / "missing" / "ledger")
 
 
+def test_nothing_is_opened_if_the_ledger_cannot_be_read(
+    net: Net, digits: PreparedData, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.mkdir()
+    _forbid_the_split(monkeypatch)
+    with pytest.raises(StoreError, match="cannot be read"):
+        score_once(net, digits, ledger)
+
+
 def test_a_damaged_test_split_is_refused(
     net: Net, digits: PreparedData, ledger: Path, tmp_path: Path
 ) -> None:
-    import dataclasses
-    import shutil
-
     copy = tmp_path / "data"
     shutil.copytree(digits.folder, copy)
     content = bytearray((copy / TEST_FILE).read_bytes())

@@ -16,6 +16,7 @@ from hpsearch.cli.outcome import describe_record, print_outcome
 from hpsearch.coordinator import (
     Event,
     RunOptions,
+    StudyEnded,
     StudyOpened,
     TrialAdvanced,
     TrialEnded,
@@ -105,6 +106,7 @@ class _LiveDisplay(_Quiet):
         self.running: dict[int, tuple[TrialJob, Sequence[Epoch]]] = {}
         self.started = time.monotonic()
         self.n_before = 0
+        self.has_ended = False
         self.live = Live(self, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -132,10 +134,14 @@ class _LiveDisplay(_Quiet):
                 self.running.pop(record.number, None)
             case TrialReleased(number):
                 self.running.pop(number, None)
+            case StudyEnded():
+                self.has_ended = True
 
     def __rich__(self) -> RenderableType:
         if self.definition is None:
             return Text("preparing the data ...", style="dim")
+        if self.has_ended:
+            return Text("writing MLflow ...", style="dim")
         return Group(self._progress(), self._trials()) if self.running else self._progress()
 
     def _progress(self) -> RenderableType:

@@ -50,7 +50,8 @@ def run_study(
     Yields
     ------
     Event
-        What happens, as it happens. The last is `StudyEnded`.
+        What happens, as it happens. After `StudyEnded` only MLflow is still being written;
+        a `MirrorBehind` follows if that failed.
 
     Raises
     ------

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hpsearch.execution import Attempts, WorkerLostError, WorkerPool
+from hpsearch.errors import UsageError
+from hpsearch.execution import Attempts, WorkerLostError, WorkerPool, check_backend
 from hpsearch.execution.pool import MAX_FALSE_STARTS
 
 
@@ -136,3 +137,29 @@ def test_workers_ignore_ctrl_c(tmp_path: Path) -> None:
     with WorkerPool(run, 1, "loky", attempts) as pool:
         ((_, result),) = drain(pool, [Job(0, tmp_path, "interrupt")])
     assert result[0] == 0
+
+
+def test_there_is_room_again_as_soon_as_a_result_is_taken(tmp_path: Path) -> None:
+    with WorkerPool(run, 2, "threading", attempts) as pool:
+        pool.submit(Job(0, tmp_path, "wait"))
+        assert pool.has_room
+        pool.submit(Job(1, tmp_path, "wait"))
+        assert not pool.has_room
+        assert len(list(pool.collect(10.0))) >= 1
+        assert pool.has_room
+
+
+def test_nothing_in_flight_is_nothing_to_wait_for() -> None:
+    with WorkerPool(run, 2, "threading", attempts) as pool:
+        assert list(pool.collect(600.0)) == []
+
+
+@pytest.mark.parametrize("name", ["loky", "threading", "sequential"])
+def test_joblibs_backends_are_known(name: str) -> None:
+    check_backend(name)
+
+
+def test_an_unknown_backend_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match=r"--backend lokky: .*'loky'") as caught:
+        check_backend("lokky")
+    assert "\n" not in str(caught.value)

@@ -12,7 +12,7 @@ import pytest
 from hpsearch.data import PreparedData
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
-from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Hyperparameters, load_history
+from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Hyperparameters, load_history, save_history
 
 
 @dataclasses.dataclass
@@ -100,6 +100,29 @@ def test_an_interrupted_job_ends_as_if_it_had_not_been(
 def test_a_finished_job_run_again_gives_its_result_again(job: Callable[..., TrialJob]) -> None:
     one = job()
     assert _result(run_job(one)) == _result(run_job(one))
+
+
+def test_a_pruned_job_run_again_is_pruned_at_the_same_epoch(job: Callable[..., TrialJob]) -> None:
+    """As when the coordinator died before it could record the end."""
+    one = job(pruning=Script([False, True, False, False]))
+    assert _result(run_job(one)) == _result(run_job(one))
+
+
+@pytest.mark.parametrize("change", ["reg", "study_seed", "number", "threads", "data"])
+def test_a_checkpoint_belongs_to_all_that_its_net_depends_on(
+    change: str, job: Callable[..., TrialJob], digits: PreparedData
+) -> None:
+    value = dataclasses.replace(digits, checksum="other") if change == "data" else 2
+    assert job(**{change: value}).identity() != job().identity()
+
+
+def test_a_crash_between_checkpoint_and_history_is_made_good(job: Callable[..., TrialJob]) -> None:
+    """The history is what MLflow and the plots show, so it must not stay an epoch behind."""
+    one = job()
+    epochs = run_job(one).epochs
+    save_history(one.folder / HISTORY_FILE, epochs[:-1])
+    run_job(one)
+    assert load_history(one.folder / HISTORY_FILE) == epochs
 
 
 def test_a_worker_without_a_lease_writes_nothing(job: Callable[..., TrialJob]) -> None:

@@ -1,0 +1,130 @@
+"""What stands at the terminal while a study runs, and when it has ended."""
+
+import dataclasses
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from hpsearch.cli.display import _Lines, _LiveDisplay, _Quiet
+from hpsearch.coordinator import (
+    LookRefused,
+    MirrorBehind,
+    RunOptions,
+    StudyEnded,
+    StudyOpened,
+    TestScored,
+    TrialAdvanced,
+    TrialEnded,
+    TrialReleased,
+    TrialStarted,
+)
+from hpsearch.data import PreparedData
+from hpsearch.definition import StudyDefinition
+from hpsearch.objective import TrialJob
+from hpsearch.records import State, TrialRecord
+from hpsearch.training import Epoch, Hyperparameters
+from hpsearch.vault import Look
+from hpsearch.workspace import Workspace
+
+SETTING = Hyperparameters(0.012, 0.9, 0.001, 24, 6, 50, 0.01)
+RECORD = TrialRecord(
+    number=3,
+    state=State.COMPLETE,
+    value=0.8125,
+    hyperparameters=dataclasses.asdict(SETTING),
+    val_accuracies=(0.5, 0.8125),
+    net_sha256="a" * 64,
+    duration_s=75.0,
+    diverged=False,
+    reason=None,
+    versions={},
+    started_at=None,
+    ended_at=None,
+)
+LOOK = Look("a" * 64, 10_000, 0.5431, 0.544)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Any]:
+    def build(kind: Any) -> Any:
+        console = Console(file=io.StringIO(), width=100, force_terminal=kind is _LiveDisplay)
+        return kind(console, RunOptions(Workspace(tmp_path / "workspace")))
+
+    return build
+
+
+@pytest.fixture
+def job(digits: PreparedData, tmp_path: Path) -> TrialJob:
+    return TrialJob(3, 0, SETTING, digits, tmp_path, 1)
+
+
+def _text(display: Any) -> str:
+    display.console.print(display)
+    return str(display.console.file.getvalue())
+
+
+def test_the_live_display_shows_progress_best_and_trials_in_flight(
+    make: Callable[..., Any], define: Callable[..., StudyDefinition], job: TrialJob
+) -> None:
+    display = make(_LiveDisplay)
+    assert "preparing the data" in _text(display)
+    display.show(StudyOpened(define(), [dataclasses.replace(RECORD, number=0)], 2))
+    display.show(TrialStarted(job))
+    epoch = Epoch(1, 1.5, 0.4, 0.61, 0.012, 1.0, 0.0, (1.5,))
+    display.show(TrialAdvanced(job, (epoch,)))
+    text = _text(display)
+    for words in ("small", "1/8", "best 0.8125 (trial 0)", "1/6", "0.6100", "hidden_size=24"):
+        assert words in text
+    display.show(TrialEnded(RECORD))
+    assert "2/8" in _text(display)
+    assert "left" in _text(display)
+    display.show(StudyEnded([RECORD], is_complete=True))
+    assert "writing MLflow ..." in _text(display).splitlines()[-1]
+
+
+def test_without_a_terminal_each_trial_is_a_line(
+    make: Callable[..., Any], define: Callable[..., StudyDefinition]
+) -> None:
+    display = make(_Lines)
+    display.show(StudyOpened(define(), [], 2))
+    display.show(TrialEnded(RECORD))
+    display.show(TrialReleased(4))
+    lines = display.console.file.getvalue().splitlines()
+    assert lines[0] == "small: 8 trials, 0 done, 2 at a time"
+    assert lines[1].startswith("trial    3  complete val_accuracy 0.8125  1 min 15 s")
+    assert lines[2] == "trial    4  stopped, to be continued"
+    assert len(lines) == 3
+
+
+def test_the_outcome_names_score_best_and_next_commands(
+    make: Callable[..., Any], define: Callable[..., StudyDefinition]
+) -> None:
+    display = make(_Quiet)
+    display.show(StudyOpened(define(), [], 2))
+    display.show(TrialEnded(RECORD))
+    display.show(TestScored(LOOK, is_new=True))
+    display.show(StudyEnded([RECORD], is_complete=True))
+    text = display.console.file.getvalue()
+    assert "test_accuracy 0.5431 on 10,000 images (looked at just now)" in text
+    assert "0.5440 on the first 1,000" in text
+    for words in ("best of 1 complete", "hpsearch ui", "hpsearch best small --out best_net"):
+        assert words in text
+
+
+def test_what_is_wrong_comes_with_what_to_do(
+    make: Callable[..., Any], define: Callable[..., StudyDefinition]
+) -> None:
+    display = make(_Quiet)
+    display.show(StudyOpened(define(), [], 2))
+    display.show(LookRefused([LOOK]))
+    display.show(MirrorBehind("no answer"))
+    display.show(StudyEnded([], is_complete=True))
+    text = display.console.file.getvalue()
+    assert "hpsearch score small --spend-another-look" in text
+    assert "MLflow is behind (no answer)" in text
+    assert "hpsearch reconcile small" in text
+    assert "no trial is complete" in text
