@@ -23,6 +23,10 @@ from hpsearch.results import Net
 
 __all__ = ["Look", "read_looks", "score_once"]
 
+_FIELDS = {
+    "begun": ("net_sha256",),
+    "scored": ("net_sha256", "n", "accuracy", "accuracy_first_1000"),
+}
 # The assignment scores its net on the first thousand test images.
 N_FIRST = 1000
 
@@ -52,7 +56,7 @@ class Look:
 def read_looks(ledger: Path) -> list[Look]:
     """All finished looks, in their order."""
     return [
-        Look(**{name: line[name] for name in Look.__dataclass_fields__})
+        Look(**{name: line[name] for name in _FIELDS["scored"]})
         for line in _read_lines(ledger)
         if line["event"] == "scored"
     ]
@@ -86,7 +90,7 @@ def score_once(
     DamagedDataError
         If the ledger or the test split is damaged.
     StoreError
-        If the ledger cannot be written; then nothing is opened.
+        If the ledger cannot be read or written; then nothing is opened.
     """
     sha256 = net.sha256()
     for look in read_looks(ledger):
@@ -128,11 +132,15 @@ def _read_lines(ledger: Path) -> list[dict[str, Any]]:
         content = ledger.read_bytes()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise StoreError(f"{ledger}: cannot be read ({error.strerror})") from error
     # A last line without its newline was torn by a crash before the split was opened.
     whole = content[: content.rfind(b"\n") + 1]
     try:
         lines = [json.loads(line) for line in whole.splitlines()]
-        return [line for line in lines if (line["event"], line["net_sha256"])]
+        for line in lines:
+            _ = [line[name] for name in _FIELDS[line["event"]]]
+        return lines
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedDataError(f"{ledger}: expected a ledger of looks, got {error}") from error
 

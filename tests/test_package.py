@@ -11,6 +11,7 @@ import hpsearch.data
 import hpsearch.gradcheck
 import hpsearch.net
 import hpsearch.plots
+from hpsearch import errors
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,3 +48,33 @@ def test_rooms_import_only_from_rooms_below_them() -> None:
     done = subprocess.run([program, "--no-logo"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
+
+
+@pytest.mark.slow
+def test_types_hold_strictly() -> None:
+    command = [sys.executable, "-m", "mypy", "--cache-dir", "/dev/null"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_exit_codes_are_these() -> None:
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    assert {kind.__name__: kind.exit_code for kind in kinds} == {
+        "HpsearchError": 1,
+        "UsageError": 2,
+        "DataError": 3,
+        "MissingDataError": 3,
+        "DamagedDataError": 3,
+        "StoreError": 4,
+        "RefusedError": 5,
+        "InterruptedStudyError": 130,
+    }
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    """Every worker does it."""
+    program = (
+        "import hpsearch, sys; print({'numpy', 'optuna', 'mlflow', 'joblib'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stdout + done.stderr

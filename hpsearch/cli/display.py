@@ -92,7 +92,7 @@ class _Lines(_Quiet):
                     f"{done} done, {n_jobs} at a time"
                 )
             case TrialEnded(record):
-                self.console.print(describe_record(record), soft_wrap=True)
+                self.console.print(describe_record(record), soft_wrap=True, markup=False)
             case TrialReleased(number):
                 self.console.print(f"trial {number:>4}  stopped, to be continued")
         super().show(event)

@@ -23,7 +23,7 @@ from hpsearch.coordinator import (
     replay_trial,
     tracking_store,
 )
-from hpsearch.errors import StoreError, UsageError
+from hpsearch.errors import RefusedError, StoreError, UsageError
 from hpsearch.records import best_of
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.vault import score_once
@@ -76,6 +76,11 @@ def score(
     options = make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri)
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
+        if session.search.next_number() is not None:
+            raise RefusedError(
+                f"{search.definition.name}: the search has not ended; it must not go on from what "
+                "a look at the test split has told"
+            )
         net = _best_net(session)
         ledger = session.folder.test_ledger
         look = score_once(net, session.data, ledger, spend_another_look=spend_another_look)
@@ -135,7 +140,9 @@ def reconcile(
     options = make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri)
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
-        net = _best_net(session) if search.next_number() is None else None
+        records = session.search.records()
+        is_complete = session.search.next_number() is None
+        net = _best_net(session) if is_complete and best_of(records) else None
         _show_all(session, options, net, everything=True)
         print(f"{search.definition.name}: {len(search.records())} trials shown in MLflow")
 

@@ -56,6 +56,7 @@ def print_outcome(
             console.print(
                 f"MLflow is behind ({reason}).\n  hpsearch reconcile {name}   brings it level",
                 highlight=False,
+                markup=False,
                 soft_wrap=True,
             )
 

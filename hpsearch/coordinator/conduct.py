@@ -13,7 +13,7 @@ from hpsearch.coordinator.events import (
     TrialStarted,
 )
 from hpsearch.coordinator.session import Session
-from hpsearch.errors import StoreError
+from hpsearch.errors import DamagedDataError, StoreError
 from hpsearch.execution import Attempts, WorkerLostError, WorkerPool
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
@@ -21,7 +21,7 @@ from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import Trial
-from hpsearch.training import HISTORY_FILE, load_history, save_history
+from hpsearch.training import HISTORY_FILE, Epoch, load_history, save_history
 
 __all__ = ["conduct"]
 
@@ -112,7 +112,7 @@ class _Conductor:
         for job, result in arrived:
             yield self._take(job, result)
         for number, job in self._jobs.items():
-            epochs = load_history(job.folder / HISTORY_FILE)
+            epochs = _read_history(job)
             if len(epochs) > self._n_epochs.get(number, 0):
                 self._n_epochs[number] = len(epochs)
                 yield TrialAdvanced(job, epochs)
@@ -131,7 +131,7 @@ class _Conductor:
                 self.halted = result.reason
             search.release(job.number)
             return TrialReleased(job.number)
-        if result.epochs and not (job.folder / HISTORY_FILE).exists():
+        if result.epochs and _read_history(job) != result.epochs:
             job.folder.mkdir(parents=True, exist_ok=True)  # the worker had another disk
             save_history(job.folder / HISTORY_FILE, result.epochs)
         record_result(trial, result)
@@ -139,6 +139,14 @@ class _Conductor:
         search.finish(trial, State(result.outcome), value)
         self.clock.note()
         return TrialEnded(search.records()[job.number])
+
+
+def _read_history(job: TrialJob) -> tuple[Epoch, ...]:
+    """What the trial's history says so far; nothing if it is damaged, as its end mends it."""
+    try:
+        return load_history(job.folder / HISTORY_FILE)
+    except DamagedDataError:
+        return ()
 
 
 def _read_attempts(job: TrialJob) -> Attempts:

@@ -37,7 +37,7 @@ class Attempts:
     n_begun : int
         How often a worker began it.
     reached : int
-        How far it had come when one last began it.
+        How far it has come.
     """
 
     n_begun: int

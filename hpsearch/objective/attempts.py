@@ -1,12 +1,15 @@
 """The attempts at a trial: a line each in its folder, to tell a deadly trial from bad luck."""
 
+import contextlib
 import json
 import platform
 import time
 from pathlib import Path
 
+from hpsearch.errors import DamagedDataError
 from hpsearch.execution import Attempts
 from hpsearch.files import append_line
+from hpsearch.training import HISTORY_FILE, load_history
 
 __all__ = ["ATTEMPTS_FILE", "note_attempt", "read_attempts"]
 
@@ -20,10 +23,11 @@ def note_attempt(folder: Path, from_epoch: int) -> None:
 
 
 def read_attempts(folder: Path) -> Attempts:
-    """How often the trial in `folder` was begun, and how far it had come the last time."""
+    """How often the trial in `folder` was begun, and how many epochs it has behind it."""
     try:
-        content = (folder / ATTEMPTS_FILE).read_bytes()
+        n_begun = (folder / ATTEMPTS_FILE).read_bytes().count(b"\n")
     except FileNotFoundError:
         return Attempts(0, 0)
-    lines = content[: content.rfind(b"\n") + 1].splitlines()
-    return Attempts(len(lines), json.loads(lines[-1])["from_epoch"] if lines else 0)
+    with contextlib.suppress(DamagedDataError):
+        return Attempts(n_begun, len(load_history(folder / HISTORY_FILE)))
+    return Attempts(n_begun, 0)

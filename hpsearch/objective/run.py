@@ -88,6 +88,8 @@ def _start_or_resume(
         checkpoint = None
     if checkpoint and checkpoint.identity == job.identity():
         rng.bit_generator.state = checkpoint.generator_state
+        # A crash between the two files may have left the history an epoch behind.
+        save_history(job.folder / HISTORY_FILE, checkpoint.epochs)
         return checkpoint.net, rng, checkpoint.epochs
     n_inputs, setting = split.train_images.shape[1], job.hyperparameters
     net = make_parameters(n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng)

@@ -33,10 +33,15 @@ epochs = {{ low = {low}, high = {high} }}
 """
 
 
+@pytest.fixture(scope="session")
+def small_study() -> str:
+    return STUDY.format(trials=6, low=3, high=6)
+
+
 @pytest.fixture
-def study_file(tmp_path: Path) -> Path:
+def study_file(tmp_path: Path, small_study: str) -> Path:
     path = tmp_path / "small.toml"
-    path.write_text(STUDY.format(trials=6, low=3, high=6))
+    path.write_text(small_study)
     return path
 
 

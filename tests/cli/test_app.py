@@ -1,12 +1,15 @@
 """Every mistake gets one line on standard error and its exit code, never a traceback."""
 
 import json
+import platform
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 import hpsearch
 from hpsearch.cli import main
@@ -32,10 +35,23 @@ def program(
 Program = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(scope="session")
+def complete_workspace(
+    tmp_path_factory: pytest.TempPathFactory, migrated_mlflow: Path, small_study: str
+) -> Path:
+    """A workspace in which the small study has run; made once, as it takes seconds."""
+    folder = tmp_path_factory.mktemp("complete")
+    (folder / "small.toml").write_text(small_study)
+    (folder / "workspace").mkdir()
+    shutil.copy(migrated_mlflow, folder / "workspace" / "mlflow.db")
+    arguments = ["--backend", "threading", "--quiet", "--workspace", str(folder / "workspace")]
+    assert main(["run", str(folder / "small.toml"), *arguments]) == 0
+    return folder / "workspace"
+
+
 @pytest.fixture
-def has_run(program: Program, study_file: Path) -> Path:
-    code, _, error = program("run", study_file, "--backend", "threading", "--quiet")
-    assert code == 0, error
+def has_run(complete_workspace: Path, workspace: Workspace, study_file: Path) -> Path:
+    shutil.copytree(complete_workspace, workspace.root, dirs_exist_ok=True)
     return study_file
 
 
@@ -186,6 +202,80 @@ def test_a_second_look_must_be_asked_for(program: Program, has_run: Path) -> Non
     _assert_one_line(error, "--spend-another-look")
     assert program("score", has_run, "--spend-another-look")[0] == 0
     assert json.loads(program("status", has_run, "--json")[1])["test"]["looks"][1]["n"] == 100
+
+
+def test_a_study_in_which_no_trial_is_complete_ends_and_reconciles(
+    program: Program, study_file: Path
+) -> None:
+    hopeless = study_file.read_text().replace("low = 0.003, high = 0.1", "low = 1e6, high = 1e7")
+    study_file.write_text(hopeless.replace("trials = 6", "trials = 2"))
+    code, output, error = program("run", study_file, "--backend", "threading")
+    assert code == 0, error
+    assert "no trial is complete" in output
+    assert json.loads(program("status", study_file, "--json")[1])["best"] is None
+    code, _, error = program("best", study_file, "--out", "x")
+    assert code == 2
+    _assert_one_line(error, "no trial is complete yet")
+    code, output, error = program("reconcile", study_file)
+    assert code == 0, error
+    assert "2 trials shown in MLflow" in output
+
+
+def test_a_study_that_is_being_run_is_refused(
+    program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    with FileLock(workspace.study("small").root / "lock"):
+        for command in ("run", "score", "reconcile"):
+            code, _, error = program(command, has_run)
+            assert code == 5
+            _assert_one_line(error, "is being run by process", f"on {platform.node()}")
+
+
+def test_a_lost_net_exits_with_3_and_can_be_had_again(
+    program: Program, has_run: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    number = json.loads(program("status", has_run, "--json")[1])["best"]["number"]
+    (workspace.study("small").trial(number) / "checkpoint.npz").unlink()
+    code, _, error = program("best", has_run, "--out", tmp_path / "out")
+    assert code == 3
+    _assert_one_line(error, f"hpsearch replay small {number}")
+    assert program("replay", has_run)[0] == 0
+    assert program("best", has_run, "--out", tmp_path / "out")[0] == 0
+
+
+def test_a_net_for_a_place_that_cannot_be_written_exits_with_4(
+    program: Program, has_run: Path
+) -> None:
+    code, _, error = program("best", has_run, "--out", has_run / "out")
+    assert code == 4
+    _assert_one_line(error, "cannot be written")
+
+
+@pytest.mark.parametrize("command", ["run", "status", "score"])
+def test_a_damaged_ledger_exits_with_3(
+    command: str, program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    workspace.study("small").test_ledger.write_text('{"event": "scored", "net_sha256": "a"}\n')
+    code, _, error = program(command, has_run)
+    assert code == 3
+    _assert_one_line(error, "test_ledger.jsonl")
+
+
+def test_running_out_of_time_is_no_failure(program: Program, study_file: Path) -> None:
+    code, output, _ = program("run", study_file, "--timeout", "0", "--backend", "threading")
+    assert code == 0
+    assert "the same command continues" in output
+
+
+def test_the_test_split_is_not_looked_at_before_the_search_has_ended(
+    program: Program, study_file: Path, has_run: Path, workspace: Workspace
+) -> None:
+    """Else a search could go on from what the look has told."""
+    workspace.study("small").test_ledger.unlink()
+    program("run", study_file, "--trials", "9", "--timeout", "0", "--backend", "threading")
+    code, _, error = program("score", study_file)
+    assert code == 5
+    _assert_one_line(error)
 
 
 def test_reconcile_says_what_it_did(program: Program, has_run: Path) -> None:

@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,32 @@ def test_a_deadly_job_is_given_up_and_its_neighbours_are_not(tmp_path: Path) -> 
     assert {number: result[0] for number, result in results.items()} == {
         n: n for n in (0, 1, 3, 4, 5)
     }
+
+
+def test_the_last_attempt_is_made_with_no_neighbour_to_blame(tmp_path: Path) -> None:
+    is_flying, died_twice = threading.Event(), threading.Event()
+    had_neighbour: list[bool] = []
+
+    def fly(job: Job) -> None:
+        if job.action == "die":
+            if not died_twice.is_set():
+                is_flying.wait(10)
+            had_neighbour.append(is_flying.is_set())
+            if len(had_neighbour) == 2:
+                died_twice.set()
+            raise OSError("as joblib raises when a worker dies")
+        is_flying.set()
+        died_twice.wait(10)
+        time.sleep(0.3)  # time enough for an attempt too early
+        is_flying.clear()
+
+    def begun(job: Job) -> Attempts:
+        return Attempts(len(had_neighbour), 0)
+
+    with WorkerPool(fly, 2, "threading", begun) as pool:
+        results = dict(drain(pool, [Job(0, tmp_path), Job(1, tmp_path, "die")]))
+    assert isinstance(results[1], WorkerLostError)
+    assert had_neighbour == [True, True, False]
 
 
 def test_a_job_that_advances_is_never_given_up(tmp_path: Path) -> None:

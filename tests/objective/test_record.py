@@ -35,6 +35,7 @@ def test_every_epochs_accuracy_is_reported_under_its_number(
     assert "reason" not in frozen.user_attrs
 
 
+@pytest.mark.filterwarnings("error")  # Optuna's, of epochs reported twice
 def test_recording_goes_on_where_a_dead_coordinator_left_off(
     trial: optuna.trial.Trial, make_result: Callable[[int], TrialResult]
 ) -> None:

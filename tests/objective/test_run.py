@@ -12,7 +12,13 @@ import pytest
 from hpsearch.data import PreparedData
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
-from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Hyperparameters, load_history, save_history
+from hpsearch.training import (
+    CHECKPOINT_FILE,
+    HISTORY_FILE,
+    Hyperparameters,
+    load_history,
+    save_history,
+)
 
 
 @dataclasses.dataclass

@@ -225,3 +225,43 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     names = [path.suffix for path in store.artifacts.rglob("*")] if store.artifacts else []
     assert ".safetensors" in names
     assert not {".pkl", ".pickle", ".joblib", ".pt"} & set(names)
+
+
+def test_half_a_trial_is_not_level_and_is_shown_whole_the_next_time(
+    make_mirror: Make, make_view: Make, store: TrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store may die between any two requests."""
+    view = make_view(0, State.COMPLETE)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no store")
+
+    for step in ("log", "attach", "set_status"):
+        with monkeypatch.context() as dying:
+            dying.setattr(f"hpsearch.tracking.mirror.{step}", fail)
+            with pytest.raises(StoreError, match="no store"):
+                make_mirror().show_trial(view)
+        assert not make_mirror().is_level(view.record)
+    mirror = make_mirror()
+    mirror.show_trial(view)
+    assert mirror.is_level(view.record)
+    runs = _runs(store)
+    assert set(runs) == {"small", "trial 0000"}
+    status, _, params, _, points, files = _content(store, runs["trial 0000"].info.run_id)
+    assert (status, len(params), files) == ("FINISHED", 2, ["weights.png"])
+    assert [step for step, *_ in points["val_accuracy"]] == [1, 2, 3]
+
+
+def test_every_run_of_a_study_uses_the_same_parent(make_mirror: Make) -> None:
+    first = make_mirror()
+    again = make_mirror()
+    assert (again.experiment_id, again.run_id) == (first.experiment_id, first.run_id)
+
+
+def test_more_epochs_than_one_request_takes_are_all_shown(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    make_mirror().show_trial(make_view(0, State.COMPLETE, n_epochs=450))
+    points = _content(store, _runs(store)["trial 0000"].info.run_id)[4]
+    for name in ("train_loss", "val_accuracy"):
+        assert [step for step, *_ in points[name]] == list(range(1, 451))

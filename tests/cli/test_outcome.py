@@ -1,0 +1,118 @@
+"""What a run prints about its trials and its end."""
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from hpsearch.cli.display import _Lines
+from hpsearch.cli.outcome import describe_record, print_outcome
+from hpsearch.coordinator import (
+    Event,
+    LookRefused,
+    MirrorBehind,
+    RunOptions,
+    StudyEnded,
+    StudyOpened,
+    TestScored,
+    TrialEnded,
+)
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import State, TrialRecord
+from hpsearch.vault import Look
+from hpsearch.workspace import Workspace
+
+LOOK = Look("ab" * 32, 10_000, 0.5123, 0.504)
+
+
+def _record(number: int, state: State, value: float | None = None, **changes: Any) -> TrialRecord:
+    base: dict[str, Any] = {
+        "hyperparameters": {"learning_rate": 0.1 + number, "reg": 0.001},
+        "val_accuracies": (0.1,),
+        "net_sha256": None,
+        "duration_s": 61.0,
+        "diverged": False,
+        "reason": None,
+        "versions": {},
+        "started_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "ended_at": None,
+    }
+    return TrialRecord(number=number, state=state, value=value, **base | changes)
+
+
+@pytest.fixture
+def shown(define: Callable[..., StudyDefinition]) -> Callable[..., str]:
+    """What is printed for an event."""
+
+    def show(event: Event, root: str = "/home/me/workspace") -> str:
+        console = Console(file=io.StringIO(), width=100)
+        print_outcome(console, event, define(), RunOptions(Workspace(Path(root))))
+        return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+    return show
+
+
+def test_a_score_is_given_with_its_size_and_whether_it_is_new(shown: Callable[..., str]) -> None:
+    text = shown(TestScored(LOOK, is_new=True))
+    assert "test_accuracy 0.5123 on 10,000 images (looked at just now)" in text
+    assert "0.5040 on the first 1,000" in text
+    assert "not opened again" in shown(TestScored(LOOK, is_new=False))
+
+
+def test_a_refused_look_says_how_to_ask_for_it(shown: Callable[..., str]) -> None:
+    assert "hpsearch score small --spend-another-look" in shown(LookRefused([LOOK]))
+
+
+def test_a_mirror_left_behind_says_how_to_bring_it_level(shown: Callable[..., str]) -> None:
+    text = shown(MirrorBehind("tracking store /a: [/no markup] refused"))
+    assert "hpsearch reconcile small" in text
+    assert "[/no markup] refused" in text
+
+
+def test_the_five_best_complete_trials_are_listed_best_first(shown: Callable[..., str]) -> None:
+    records = [_record(n, State.COMPLETE, 0.1 * n) for n in range(7)]
+    records.append(_record(7, State.PRUNED, 0.99))
+    text = shown(StudyEnded(records, is_complete=True))
+    trials = next(line for line in text.splitlines() if "trial" in line and "best" not in line)
+    assert trials.split()[1:] == ["6", "5", "4", "3", "2"]
+    assert "learning_rate" in text
+    assert "reg " not in text  # the same in all trials
+    assert "hpsearch best small --out best_net" in text
+    assert "--workspace" not in text
+
+
+def test_what_to_do_next_names_an_unusual_workspace(shown: Callable[..., str]) -> None:
+    event = StudyEnded([_record(0, State.COMPLETE, 0.1)], is_complete=True)
+    assert "hpsearch status small --workspace /data/ws" in shown(event, "/data/ws")
+
+
+def test_a_study_without_a_complete_trial_says_so(shown: Callable[..., str]) -> None:
+    event = StudyEnded([_record(0, State.FAILED, reason="OSError: x")], is_complete=False)
+    text = shown(event)
+    assert "no trial is complete" in text
+    assert "1 of 8 trials done" in text
+
+
+def test_a_trial_is_described_on_a_line() -> None:
+    line = describe_record(_record(3, State.COMPLETE, 0.5))
+    assert line.split() == [
+        *("trial", "3", "complete", "val_accuracy", "0.5000", "1", "min", "1", "s"),
+        *("learning_rate=3.1", "reg=0.001"),
+    ]
+    assert "diverged" in describe_record(_record(0, State.PRUNED, diverged=True))
+
+
+@pytest.mark.parametrize("reason", ["KeyError: '[/]'", "ValueError: [red] is no colour"])
+def test_a_reason_is_printed_as_it_is_whatever_is_in_it(
+    reason: str, define: Callable[..., StudyDefinition]
+) -> None:
+    """Square brackets are markup to rich, and an exception's text may hold any."""
+    console = Console(file=io.StringIO(), width=300)
+    lines = _Lines(console, RunOptions(Workspace(Path("/w"))))
+    lines.show(StudyOpened(define(), [], 2))
+    lines.show(TrialEnded(_record(0, State.FAILED, reason=reason)))
+    assert reason in console.file.getvalue()  # type: ignore[attr-defined]

@@ -1,0 +1,94 @@
+"""The record holds what really happened: training again says the same, or says what differs."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.coordinator import Event, RunOptions, prepare_data, replay_trial
+from hpsearch.data import PreparedData
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import UsageError
+from hpsearch.records import State, TrialRecord
+from hpsearch.search import SearchStudy
+from hpsearch.training import CHECKPOINT_FILE
+from hpsearch.workspace import Workspace
+
+FIRST = [
+    {"learning_rate": 0.1, "hidden_size": 24, "epochs": 6},
+    {"learning_rate": 0.003, "hidden_size": 4, "epochs": 6},
+]
+
+
+@dataclasses.dataclass
+class Changed:
+    """A study whose records say something else."""
+
+    search: SearchStudy
+    changes: dict[str, Any]
+
+    @property
+    def definition(self) -> StudyDefinition:
+        return self.search.definition
+
+    def records(self) -> list[TrialRecord]:
+        return [dataclasses.replace(one, **self.changes) for one in self.search.records()]
+
+
+@pytest.fixture
+def done(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    workspace: Workspace,
+) -> tuple[SearchStudy, PreparedData]:
+    """A good trial and, pruned by it, a poor one."""
+    pruner = {"name": "median", "n_startup_trials": 1}
+    conduct(define(trials=2, lag=1, first=FIRST, pruner=pruner))
+    search = recorded(workspace)
+    assert [record.state for record in search.records()] == [State.COMPLETE, State.PRUNED]
+    return search, prepare_data(search.definition, RunOptions(workspace))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_trial_trained_again_is_equal_to_the_last_bit(
+    number: int, done: tuple[SearchStudy, PreparedData], workspace: Workspace
+) -> None:
+    search, data = done
+    replay = replay_trial(search, number, workspace.study("small"), data)
+    assert replay.is_equal
+    assert not replay.restored
+
+
+def test_a_lost_checkpoint_comes_back(
+    done: tuple[SearchStudy, PreparedData], workspace: Workspace
+) -> None:
+    search, data = done
+    folder = workspace.study("small")
+    (folder.trial(0) / CHECKPOINT_FILE).unlink()
+    assert replay_trial(search, 0, folder, data).restored
+    assert (folder.trial(0) / CHECKPOINT_FILE).exists()
+    assert not list(Path(folder.root).glob(".replay-*"))
+
+
+@pytest.mark.parametrize("change", [{"net_sha256": "other"}, {"val_accuracies": (0.5,)}])
+def test_a_record_that_does_not_hold_is_told_and_restores_nothing(
+    change: dict[str, Any], done: tuple[SearchStudy, PreparedData], workspace: Workspace
+) -> None:
+    search, data = done
+    folder = workspace.study("small")
+    (folder.trial(0) / CHECKPOINT_FILE).unlink()
+    replay = replay_trial(Changed(search, change), 0, folder, data)  # type: ignore[arg-type]
+    assert not replay.is_equal
+    assert not (folder.trial(0) / CHECKPOINT_FILE).exists()
+
+
+@pytest.mark.parametrize("number", [-1, 2])
+def test_only_trials_that_ended_can_be_replayed(
+    number: int, done: tuple[SearchStudy, PreparedData], workspace: Workspace
+) -> None:
+    search, data = done
+    with pytest.raises(UsageError, match=f"complete or pruned trial, got {number}"):
+        replay_trial(search, number, workspace.study("small"), data)

@@ -1,0 +1,109 @@
+"""Holding a study: what is found is put in order, and only one process holds it."""
+
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.synchronize import Event as Signal
+from typing import Any
+
+import pytest
+
+from hpsearch.coordinator import RunOptions, open_session, prepare_data
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import MissingDataError, RefusedError, UsageError
+from hpsearch.execution import FileLease
+from hpsearch.records import State
+from hpsearch.workspace import Workspace
+
+Define = Callable[..., StudyDefinition]
+
+
+@pytest.fixture
+def options(workspace: Workspace) -> RunOptions:
+    return RunOptions(workspace)
+
+
+def _hold(definition: StudyDefinition, options: RunOptions, held: Signal) -> None:
+    """Take a study, start a trial, and wait to be killed."""
+    with open_session(definition, options) as session:
+        session.search.ask()
+        held.set()
+        multiprocessing.Event().wait()
+
+
+def test_the_lease_is_in_force_as_long_as_the_session(define: Define, options: RunOptions) -> None:
+    with open_session(define(), options) as session:
+        assert session.lease.is_valid()
+    assert not session.lease.is_valid()
+
+
+def test_another_session_is_refused_until_the_first_ends(
+    define: Define, options: RunOptions
+) -> None:
+    with open_session(define(), options) as session:
+        who = f"process {session.lease.pid} on {session.lease.host}"
+        with pytest.raises(RefusedError, match=who), open_session(define(), options):
+            pass
+        assert session.lease.is_valid()
+    with open_session(define(), options):
+        pass
+
+
+def test_other_studies_of_the_workspace_are_free(define: Define, options: RunOptions) -> None:
+    with open_session(define(), options), open_session(define(name="other"), options):
+        pass
+
+
+def test_a_dead_holder_keeps_neither_the_study_nor_its_trials(
+    define: Define, options: RunOptions
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    held = context.Event()
+    holder = context.Process(target=_hold, args=(define(), options, held))
+    holder.start()
+    assert held.wait(60)
+    with pytest.raises(RefusedError, match=f"process {holder.pid} on "):
+        open_session(define(), options).__enter__()
+    orphan = FileLease.read(options.workspace.study("small").lease)
+    assert orphan is not None
+    holder.kill()
+    holder.join()
+    with open_session(define(), options) as session:
+        assert [record.state for record in session.search.records()] == [State.WAITING]
+        assert not orphan.is_valid()
+
+
+def test_a_changed_definition_is_refused_and_the_old_one_goes_on(
+    define: Define, options: RunOptions
+) -> None:
+    with open_session(define(), options) as session:
+        session.search.ask()
+    with pytest.raises(RefusedError, match="seed: 0 -> 1"), open_session(define(seed=1), options):
+        pass
+    with open_session(define(), options) as session:
+        assert [record.state for record in session.search.records()] == [State.WAITING]
+
+
+def test_an_unknown_backend_is_refused_before_anything_is_made(
+    define: Define, options: RunOptions
+) -> None:
+    with (
+        pytest.raises(UsageError, match="--backend lokky"),
+        open_session(define(), RunOptions(options.workspace, backend="lokky")),
+    ):
+        pass
+    assert options.workspace.study_names() == []
+
+
+def test_prepared_data_serves_when_its_source_is_gone(
+    define: Define, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare_data(define(), options)
+
+    def find_nothing(*_: Any, **__: Any) -> None:
+        raise MissingDataError("gone")
+
+    monkeypatch.setattr("hpsearch.coordinator.session.find_source", find_nothing)
+    assert prepare_data(define(), options) == prepared
+    smaller = define(data={"source": "digits", "train": 500, "validation": 150, "test": 100})
+    with pytest.raises(MissingDataError):
+        prepare_data(smaller, options)

@@ -1,0 +1,79 @@
+"""What is drawn of a trial, from its folder alone."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hpsearch.net import make_parameters
+from hpsearch.results.pictures import (
+    CURVES_FILE,
+    LOSSES_FILE,
+    WEIGHTS_FILE,
+    make_trial_pictures,
+)
+from hpsearch.training import (
+    CHECKPOINT_FILE,
+    HISTORY_FILE,
+    Checkpoint,
+    Epoch,
+    save_checkpoint,
+    save_history,
+)
+
+EPOCHS = tuple(
+    Epoch(n, 2.0 / n, 0.1 * n, 0.2 * n, 0.1, 0.5, 0.0, (2.0 / n, 1.5 / n)) for n in (1, 2, 3)
+)
+SHAPE = (4, 4, 3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    net = make_parameters(48, 5, 3, 0.1, np.random.default_rng(0))
+    save_history(tmp_path / HISTORY_FILE, EPOCHS)
+    save_checkpoint(tmp_path / CHECKPOINT_FILE, Checkpoint("identity", net, {}, EPOCHS))
+    return tmp_path
+
+
+def test_a_trial_has_curves_weights_and_losses(folder: Path) -> None:
+    paths = make_trial_pictures(folder, "trial 0", SHAPE)
+    assert {path.name for path in paths} == {CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE}
+    for name in (CURVES_FILE, WEIGHTS_FILE):
+        with Image.open(folder / name) as picture:
+            picture.verify()
+    assert (folder / LOSSES_FILE).read_text().splitlines() == [
+        "iteration,epoch,train_loss",
+        *("0,1,2", "1,1,1.5", "2,2,1", "3,2,0.75", "4,3,0.666667", "5,3,0.5"),
+    ]
+
+
+def test_what_is_drawn_is_not_drawn_again_and_outlives_the_checkpoint(folder: Path) -> None:
+    make_trial_pictures(folder, "trial 0", SHAPE)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    (folder / CHECKPOINT_FILE).unlink()
+    assert len(make_trial_pictures(folder, "trial 0", SHAPE)) == 3
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert after == {name: ns for name, ns in before.items() if name != CHECKPOINT_FILE}
+
+
+@pytest.mark.parametrize("content", [None, b"damaged"])
+def test_without_a_checkpoint_only_the_weights_are_missing(
+    content: bytes | None, folder: Path
+) -> None:
+    (folder / CHECKPOINT_FILE).unlink()
+    if content is not None:
+        (folder / CHECKPOINT_FILE).write_bytes(content)
+    paths = make_trial_pictures(folder, "trial 0", SHAPE)
+    assert {path.name for path in paths} == {CURVES_FILE, LOSSES_FILE}
+
+
+def test_a_diverged_trial_can_be_drawn(folder: Path) -> None:
+    last = dataclasses.replace(EPOCHS[-1], train_loss=float("nan"), diverged=True)
+    save_history(folder / HISTORY_FILE, [*EPOCHS[:-1], last])
+    assert len(make_trial_pictures(folder, "trial 0", SHAPE)) == 3
+
+
+def test_a_trial_that_failed_before_its_first_epoch_has_no_pictures(tmp_path: Path) -> None:
+    assert make_trial_pictures(tmp_path, "trial 0", SHAPE) == []

@@ -1,0 +1,146 @@
+"""How a study stands, as other programs read it."""
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.execution import FileLease
+from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, State, fingerprint
+from hpsearch.search import SearchStudy, create_or_continue_study, open_storage
+from hpsearch.status import read_status
+from hpsearch.workspace import StudyFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    folder = StudyFolder(tmp_path / "small")
+    folder.create()
+    return folder
+
+
+@pytest.fixture
+def study(define: Callable[..., StudyDefinition], folder: StudyFolder) -> SearchStudy:
+    """Of eight trials, two complete, one pruned, one failed, one running."""
+    storage = open_storage(None, folder.journal)
+    search = create_or_continue_study(define(lag=8), storage, data_checksum="data")
+    trials = [search.ask() for _ in range(5)]
+    for trial, duration_s in zip(trials, (10.0, 20.0, 4.0, 0.0, 0.0), strict=True):
+        trial.set_user_attr("hyperparameters", {"reg": 0.1 * trial.number})
+        trial.set_user_attr("duration_s", duration_s)
+        trial.set_user_attr("net_sha256", f"net {trial.number}")
+        trial.report(0.5, 1)
+    search.finish(trials[0], State.COMPLETE, 0.5)
+    search.finish(trials[1], State.COMPLETE, 0.75)
+    search.finish(trials[2], State.PRUNED)
+    search.finish(trials[3], State.FAILED)
+    return search
+
+
+def _grant(folder: StudyFolder, pid: int) -> FileLease:
+    lease = FileLease(folder.lease, "token", pid, platform.node())
+    lease.grant()
+    return lease
+
+
+def _trials(study: SearchStudy, folder: StudyFolder) -> Any:
+    return read_status(study, folder)["trials"]
+
+
+def test_status_is_plain_json_with_the_documented_keys(
+    study: SearchStudy, folder: StudyFolder
+) -> None:
+    status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
+    assert list(status) == [
+        *("study", "complete", "trials", "best", "fingerprint", "test", "mlflow", "cost")
+    ]
+    assert status["study"] == "small"
+    assert status["complete"] is False
+    assert status["best"] == {
+        "number": 1,
+        "value": 0.75,
+        "params": {"reg": 0.1},
+        "net_sha256": "net 1",
+    }
+    assert status["fingerprint"] == fingerprint(study.records())
+    assert status["test"] == {"looks": []}
+    assert status["mlflow"] is None
+
+
+def test_trials_are_counted_by_state_and_add_up(study: SearchStudy, folder: StudyFolder) -> None:
+    _grant(folder, os.getpid())
+    assert _trials(study, folder) == {
+        "total": 8,
+        "complete": 2,
+        "pruned": 1,
+        "failed": 1,
+        "running": 1,
+        "waiting": 3,
+    }
+
+
+@pytest.mark.parametrize("how", ["dead", "revoked", "never there"])
+def test_a_trial_without_a_coordinator_waits(
+    how: str, study: SearchStudy, folder: StudyFolder
+) -> None:
+    if how == "dead":
+        _grant(folder, 2**22 + 1)  # above the kernel's highest process id
+    elif how == "revoked":
+        _grant(folder, os.getpid()).revoke()
+    counts = _trials(study, folder)
+    assert (counts["running"], counts["waiting"]) == (0, 4)
+
+
+def test_a_study_of_no_trials_yet_has_no_best(
+    define: Callable[..., StudyDefinition], folder: StudyFolder
+) -> None:
+    storage = open_storage(None, folder.journal)
+    search = create_or_continue_study(define(), storage, data_checksum="data")
+    status = read_status(search, folder)
+    assert status["best"] is None
+    assert status["trials"]["waiting"] == 8
+    assert not any(status["cost"].values())
+
+
+def test_a_study_that_has_more_trials_than_it_shall_have_is_complete(
+    study: SearchStudy, define: Callable[..., StudyDefinition], folder: StudyFolder
+) -> None:
+    study.optuna_study.tell(4, 0.1)
+    status = read_status(SearchStudy(define(trials=2), study.optuna_study), folder)
+    assert status["complete"] is True
+    assert (status["trials"]["total"], status["trials"]["waiting"]) == (5, 0)
+
+
+def test_cost_is_in_core_seconds_of_all_sessions(
+    study: SearchStudy, define: Callable[..., StudyDefinition], folder: StudyFolder
+) -> None:
+    study.note(
+        SESSIONS,
+        {
+            "a": {"n_jobs": 2, "wall_s": 15.0, "waited_for_lag_s": 1.5},
+            "b": {"n_jobs": 4, "wall_s": 5.0, "waited_for_lag_s": 0.5},
+        },
+    )
+    expected = {"training": 34.0, "pruned": 4.0, "overhead": 16.0, "waited_for_lag": 2.0}
+    assert read_status(study, folder)["cost"] == expected
+    threaded = SearchStudy(define(threads_per_trial=2), study.optuna_study)
+    assert read_status(threaded, folder)["cost"] == {k: 2 * v for k, v in expected.items()}
+
+
+def test_looks_and_mlflows_address_are_told(study: SearchStudy, folder: StudyFolder) -> None:
+    address = {"experiment_id": "1", "run_id": "ab"}
+    study.note(MLFLOW_ADDRESS, address)
+    look = {"net_sha256": "ab", "n": 100, "accuracy": 0.5}
+    lines = [
+        {"event": "begun", "net_sha256": "ab"},
+        {"event": "scored", "accuracy_first_1000": 0.5, "time": 1.0, **look},
+    ]
+    folder.test_ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    status = read_status(study, folder)
+    assert status["test"] == {"looks": [look]}
+    assert status["mlflow"] == address
