@@ -82,7 +82,7 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
     )
     table.add_column("trial", no_wrap=True)
     for record in best:
-        table.add_column(str(record.number), justify="right")
+        table.add_column(str(record.number), justify="right", no_wrap=True)
     table.add_row("val_accuracy", *(f"{record.value:.4f}" for record in best), style="bold")
     for name in best[0].hyperparameters:
         values = {record.hyperparameters.get(name) for record in records}
