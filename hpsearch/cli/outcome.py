@@ -95,10 +95,12 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
 def _print_next(console: Console, name: str, options: RunOptions) -> None:
     default = options.workspace.root.name == "workspace"
     where = "" if default else f" --workspace {options.workspace.root}"
-    console.print(
-        f"next:  hpsearch ui{where}                       browse all trials in MLflow\n"
-        f"       hpsearch best {name} --out best_net{where}   keep the best net\n"
-        f"       hpsearch status {name}{where}               where the study stands",
-        highlight=False,
-        soft_wrap=True,
-    )
+    commands = {
+        f"hpsearch ui{where}": "browse all trials in MLflow",
+        f"hpsearch best {name} --out best_net{where}": "keep the best net",
+        f"hpsearch status {name}{where}": "where the study stands",
+    }
+    width = max(map(len, commands))
+    for index, (command, purpose) in enumerate(commands.items()):
+        lead = "" if index else "next:"
+        console.print(f"{lead:6} {command:{width}}   {purpose}", highlight=False, soft_wrap=True)

@@ -252,6 +252,19 @@ def test_half_a_trial_is_not_level_and_is_shown_whole_the_next_time(
     assert [step for step, *_ in points["val_accuracy"]] == [1, 2, 3]
 
 
+def test_a_run_that_somebody_else_ended_is_not_taken_for_level(
+    make_mirror: Make, make_view: Make, store: TrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow itself may set a dead client's run to FINISHED."""
+    view = make_view(0, State.COMPLETE)
+    with monkeypatch.context() as dying:
+        dying.setattr("hpsearch.tracking.mirror.attach", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make_mirror().show_trial(view)
+    MlflowClient(store.uri).set_terminated(_runs(store)["trial 0000"].info.run_id)
+    assert not make_mirror().is_level(view.record)
+
+
 def test_every_run_of_a_study_uses_the_same_parent(make_mirror: Make) -> None:
     first = make_mirror()
     again = make_mirror()
