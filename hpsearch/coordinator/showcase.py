@@ -14,6 +14,7 @@ from hpsearch.data import open_split
 from hpsearch.errors import StoreError
 from hpsearch.records import TrialRecord
 from hpsearch.results import (
+    WEIGHTS_FILE,
     Net,
     make_study_pictures,
     make_trial_pictures,
@@ -67,7 +68,6 @@ class Showcase:
         self._connection: Mirror | None = None
         self._retry_at = 0.0
         self._shown_live: dict[int, float] = {}
-        self._drawn: dict[int, TrialRecord] = {}
         self._thread = threading.Thread(target=self._work, name="showcase", daemon=True)
         self._thread.start()
 
@@ -135,9 +135,17 @@ class Showcase:
         if record.state.is_finished:
             title = f"{session.definition.name}, trial {record.number}"
             files = make_trial_pictures(folder, title, session.data.image_shape)
-            self._drawn[record.number] = record
-            shed_checkpoints(list(self._drawn.values()), session.folder)
+            shed_checkpoints(self._drawn(), session.folder)
         self._mirror().show_trial(TrialView(record, epochs, files))
+
+    def _drawn(self) -> list[TrialRecord]:
+        """The finished trials whose weights need not be kept for their picture any more."""
+        folder = self._session.folder
+        return [
+            record
+            for record in self._session.search.records()
+            if record.state.is_finished and (folder.trial(record.number) / WEIGHTS_FILE).exists()
+        ]
 
     def _show_study(self, status: str, records: Sequence[TrialRecord], net: Net | None) -> None:
         session = self._session

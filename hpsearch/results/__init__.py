@@ -3,10 +3,15 @@
 from hpsearch.results.artifact import export_net, load_net
 from hpsearch.results.best import find_best_net, load_trial_net, shed_checkpoints
 from hpsearch.results.net import Net
-from hpsearch.results.pictures import make_study_pictures, make_trial_pictures
+from hpsearch.results.pictures import (
+    WEIGHTS_FILE,
+    make_study_pictures,
+    make_trial_pictures,
+)
 from hpsearch.results.table import write_table
 
 __all__ = [
+    "WEIGHTS_FILE",
     "Net",
     "export_net",
     "find_best_net",
