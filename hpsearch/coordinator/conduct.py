@@ -13,7 +13,7 @@ from hpsearch.coordinator.events import (
     TrialStarted,
 )
 from hpsearch.coordinator.session import Session
-from hpsearch.errors import DamagedDataError, StoreError
+from hpsearch.errors import DamagedDataError, HpsearchError, StoreError
 from hpsearch.execution import Attempts, WorkerLostError, WorkerPool
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
@@ -49,9 +49,9 @@ def conduct(session: Session, backend: str, stop: threading.Event) -> Iterator[E
 
     Raises
     ------
-    StoreError
-        If a worker could not go on for a reason that is not the trial's, such as a full
-        disk; all trials in flight are given back first.
+    StoreError, DamagedDataError
+        If a worker could not go on for a reason that is not the trial's: a full disk, data
+        that is gone; all trials in flight are given back first.
     """
     with WorkerPool(run_job, session.n_jobs, backend, _read_attempts) as pool:
         conductor = _Conductor(session, pool, Clock(session))
@@ -67,7 +67,7 @@ def conduct(session: Session, backend: str, stop: threading.Event) -> Iterator[E
             if conductor.halted:
                 stop.set()
     if conductor.halted:
-        raise StoreError(f"{session.definition.name}: a worker had to stop: {conductor.halted}")
+        raise conductor.halted
 
 
 @dataclass
@@ -75,7 +75,7 @@ class _Conductor:
     session: Session
     pool: WorkerPool[TrialJob, TrialResult]
     clock: Clock
-    halted: str | None = None
+    halted: HpsearchError | None = None
     _trials: dict[int, Trial] = field(default_factory=dict)
     _jobs: dict[int, TrialJob] = field(default_factory=dict)
     _n_epochs: dict[int, int] = field(default_factory=dict)
@@ -126,9 +126,10 @@ class _Conductor:
                 search.release(job.number)
                 return TrialReleased(job.number)
             result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))
-        if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED):
-            if result.outcome == Outcome.HALTED:
-                self.halted = result.reason
+        if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED, Outcome.NO_DATA):
+            if result.outcome != Outcome.INTERRUPTED:
+                failure = DamagedDataError if result.outcome == Outcome.NO_DATA else StoreError
+                self.halted = failure(f"{search.definition.name}: {result.reason}")
             search.release(job.number)
             return TrialReleased(job.number)
         if result.epochs and _read_history(job) != result.epochs:

@@ -87,7 +87,9 @@ class Outcome(StrEnum):
     INTERRUPTED = "INTERRUPTED"
     """Asked to stop: the trial can go on from its checkpoint."""
     HALTED = "HALTED"
-    """Not the trial's fault: the disk is full, the data is gone. The study stops."""
+    """Not the trial's fault: the disk is full. The study stops."""
+    NO_DATA = "NO_DATA"
+    """Not the trial's fault: the data is missing or damaged. The study stops."""
 
 
 @dataclass(frozen=True)

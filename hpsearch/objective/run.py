@@ -51,7 +51,9 @@ def run_job(job: TrialJob) -> TrialResult:
     threadpool_limits(job.threads)
     try:
         result = _run(job)
-    except (OSError, DataError) as error:
+    except DataError as error:
+        result = TrialResult(job.number, Outcome.NO_DATA, (), reason=_one_line(error))
+    except OSError as error:
         result = TrialResult(job.number, Outcome.HALTED, (), reason=_one_line(error))
     except Exception as error:
         result = TrialResult(job.number, Outcome.FAILED, (), reason=_one_line(error))

@@ -78,7 +78,8 @@ def weight_tiles(
     uint8 array, shape (h, w, 3)
         Tiles enlarged so that each is at least 48 pixels wide.
     """
-    strongest = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:max_tiles]
+    # float64: the squares of a diverged net's weights overflow float32.
+    strongest = np.argsort(-np.linalg.norm(W2.astype(float), axis=1), kind="stable")[:max_tiles]
     images = W1[:, strongest].T.reshape(-1, *image_shape)
     scale = max(1, math.ceil(_MIN_TILE / image_shape[1]))
     large = images.repeat(scale, axis=1).repeat(scale, axis=2)

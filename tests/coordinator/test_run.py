@@ -22,7 +22,7 @@ from hpsearch.coordinator import (
     TrialReleased,
 )
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import RefusedError, StoreError
+from hpsearch.errors import DamagedDataError, RefusedError, StoreError
 from hpsearch.execution import FileLease
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
@@ -251,6 +251,20 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(
     calm = fresh()
     conduct(define(), workspace=calm)
     assert fingerprint(recorded(workspace).records()) == fingerprint(recorded(calm).records())
+
+
+def test_data_that_goes_missing_stops_the_study_as_such(
+    define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
+) -> None:
+    def lose_the_data(event: Event) -> bool:
+        if isinstance(event, StudyOpened):
+            for path in workspace.data.glob("digits-*/train_images.npy"):
+                path.unlink()
+        return False
+
+    with pytest.raises(DamagedDataError, match=r"train_images\.npy"):
+        conduct(define(), stop_at=lose_the_data)
+    assert {record.state for record in recorded(workspace).records()} == {State.WAITING}
 
 
 def test_a_dead_tracking_server_does_not_stop_a_study(

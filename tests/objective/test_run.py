@@ -204,7 +204,7 @@ def test_missing_data_halts_the_study_rather_than_fail_the_trial(
     job: Callable[..., TrialJob], digits: PreparedData, tmp_path: Path
 ) -> None:
     gone = dataclasses.replace(digits, folder=tmp_path / "gone")
-    assert run_job(job(data=gone)).outcome == Outcome.HALTED
+    assert run_job(job(data=gone)).outcome == Outcome.NO_DATA
 
 
 def test_a_full_disk_halts_the_study_rather_than_fail_the_trial(

@@ -65,6 +65,13 @@ def test_tiles_show_the_strongest_units_first(image_shape: tuple[int, int, int])
     assert np.array_equal(strongest, weight_tiles(W1[:, [1]], W2[[1]], image_shape))
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_weights_of_a_diverged_net_are_drawn_without_a_word() -> None:
+    W1 = np.full((64, 3), np.float32(1e30))
+    W2 = np.array([[1e30], [np.inf], [np.nan]], np.float32)
+    assert not weight_tiles(W1, W2, (8, 8, 1)).any()
+
+
 def test_show_net_weights_works_as_in_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     plt.switch_backend("agg")
     shown = []
