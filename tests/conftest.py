@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +83,15 @@ def workspace(tmp_path: Path, migrated_mlflow: Path) -> Workspace:
     root.mkdir()
     shutil.copy(migrated_mlflow, root / "mlflow.db")
     return Workspace(root)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A Dask scheduler with two workers in processes of their own, restarted when dead."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=True),
+    ):
+        yield cluster

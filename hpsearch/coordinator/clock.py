@@ -19,11 +19,14 @@ class Clock:
     ----------
     session : Session
         The session.
+    n_jobs : int
+        Trials in flight at most.
     waits_for_lag : bool
         Whether free workers wait because the next trial may not start yet.
     """
 
     session: Session
+    n_jobs: int
     waits_for_lag: bool = False
     _started: float = field(default_factory=time.monotonic)
     _waited_s: float = 0.0
@@ -41,7 +44,7 @@ class Clock:
         search = self.session.search
         sessions = dict(search.attribute(SESSIONS) or {})
         sessions[self.session.lease.token] = {
-            "n_jobs": self.session.n_jobs,
+            "n_jobs": self.n_jobs,
             "wall_s": round(time.monotonic() - self._started, 3),
             "waited_for_lag_s": round(self._waited_s, 3),
         }

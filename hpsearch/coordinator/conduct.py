@@ -14,7 +14,13 @@ from hpsearch.coordinator.events import (
 )
 from hpsearch.coordinator.session import Session
 from hpsearch.errors import DamagedDataError, HpsearchError, StoreError
-from hpsearch.execution import Attempts, WorkerLostError, WorkerPool
+from hpsearch.execution import (
+    Attempts,
+    Backend,
+    NoWorkersError,
+    WorkerLostError,
+    WorkerPool,
+)
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
 from hpsearch.objective.prepare import prepare_job
@@ -29,15 +35,19 @@ __all__ = ["conduct"]
 _TICK_S = 0.5
 
 
-def conduct(session: Session, backend: str, stop: threading.Event) -> Iterator[Event]:
-    """Run the study's trials, as many at a time as the session has jobs.
+def conduct(
+    session: Session, backend: Backend, n_jobs: int, stop: threading.Event
+) -> Iterator[Event]:
+    """Run the study's trials, at most `n_jobs` at a time.
 
     Parameters
     ----------
     session : Session
         The study, held by this process.
-    backend : str
-        joblib's.
+    backend : Backend
+        Where the workers are.
+    n_jobs : int
+        Trials in flight at most.
     stop : threading.Event
         Once set, no trial starts; those in flight stop at the end of their epoch.
 
@@ -51,10 +61,10 @@ def conduct(session: Session, backend: str, stop: threading.Event) -> Iterator[E
     ------
     StoreError, DamagedDataError
         If a worker could not go on for a reason that is not the trial's: a full disk, data
-        that is gone; all trials in flight are given back first.
+        or a cluster that is gone; all trials in flight are given back first.
     """
-    with WorkerPool(run_job, session.n_jobs, backend, _read_attempts) as pool:
-        conductor = _Conductor(session, pool, Clock(session))
+    with WorkerPool(run_job, n_jobs, backend, _read_attempts) as pool:
+        conductor = _Conductor(session, pool, Clock(session, n_jobs))
         while True:
             if not stop.is_set():
                 yield from conductor.dispatch()
@@ -106,7 +116,7 @@ class _Conductor:
 
     def collect(self) -> Iterator[Event]:
         """Record what has arrived, then look at what is still running."""
-        free = self.session.n_jobs - self.pool.n_in_flight
+        free = self.pool.n_jobs - self.pool.n_in_flight
         with self.clock.measuring(free):
             arrived = list(self.pool.collect(_TICK_S))
         for job, result in arrived:
@@ -121,8 +131,10 @@ class _Conductor:
         search = self.session.search
         del self._jobs[job.number]
         trial = self._trials.pop(job.number)
+        if isinstance(result, NoWorkersError):
+            self.halted = StoreError(f"{search.definition.name}: {result}")
         if isinstance(result, WorkerLostError):
-            if not self.pool.retries:
+            if self.halted or not self.pool.retries:
                 search.release(job.number)
                 return TrialReleased(job.number)
             result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))

@@ -22,6 +22,7 @@ from hpsearch.coordinator.session import Session, open_session
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
+from hpsearch.execution import open_backend
 from hpsearch.records import MLFLOW_ADDRESS
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.search import telling_storage_failures
@@ -60,15 +61,17 @@ def run_study(
     """
     with (
         telling_storage_failures(definition.name),
+        open_backend(options.backend) as backend,
         open_session(definition, options) as session,
         _stopping_after(options.timeout_s, stop),
     ):
         search = session.search
-        yield StudyOpened(definition, search.records(), session.n_jobs)
+        n_jobs = options.n_jobs or backend.count_slots(definition.threads_per_trial)
+        yield StudyOpened(definition, search.records(), n_jobs)
         showcase = Showcase(session, tracking_store(options))
         try:
             showcase.show_study("RUNNING")
-            for event in conduct(session, options.backend, stop):
+            for event in conduct(session, backend, n_jobs, stop):
                 _show(showcase, session, event)
                 yield event
             is_complete = search.next_number() is None

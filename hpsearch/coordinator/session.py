@@ -15,7 +15,7 @@ from hpsearch.coordinator.options import RunOptions
 from hpsearch.data import PreparedData, find_source, load_prepared, prepare
 from hpsearch.definition import DataSettings, StudyDefinition
 from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError
-from hpsearch.execution import FileLease, check_backend, default_n_jobs
+from hpsearch.execution import FileLease
 from hpsearch.search import (
     SearchStudy,
     create_or_continue_study,
@@ -41,15 +41,12 @@ class Session:
         The study's files.
     lease : FileLease
         For the workers.
-    n_jobs : int
-        Trials in flight at most.
     """
 
     search: SearchStudy
     data: PreparedData
     folder: StudyFolder
     lease: FileLease
-    n_jobs: int
 
     @property
     def definition(self) -> StudyDefinition:
@@ -72,7 +69,6 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
     StoreError
         If the workspace or the storage cannot be reached or written.
     """
-    check_backend(options.backend)
     folder = options.workspace.study(definition.name)
     folder.create()
     lease = FileLease(folder.lease, uuid.uuid4().hex, os.getpid(), platform.node())
@@ -84,9 +80,8 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
         search.release_orphans()
         lease.grant()
-        n_jobs = options.n_jobs or default_n_jobs(definition.threads_per_trial)
         try:
-            yield Session(search, data, folder, lease, n_jobs)
+            yield Session(search, data, folder, lease)
         finally:
             lease.revoke()
 

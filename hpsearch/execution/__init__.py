@@ -1,19 +1,15 @@
 """Running jobs on workers: joblib's backends behind one pool, and the leases workers hold."""
 
+from hpsearch.execution.backends import Backend, open_backend
 from hpsearch.execution.lease import FileLease
-from hpsearch.execution.pool import (
-    Attempts,
-    WorkerLostError,
-    WorkerPool,
-    check_backend,
-    default_n_jobs,
-)
+from hpsearch.execution.pool import Attempts, NoWorkersError, WorkerLostError, WorkerPool
 
 __all__ = [
     "Attempts",
+    "Backend",
     "FileLease",
+    "NoWorkersError",
     "WorkerLostError",
     "WorkerPool",
-    "check_backend",
-    "default_n_jobs",
+    "open_backend",
 ]

@@ -1,19 +1,18 @@
 """A pool of joblib workers that takes jobs one by one and survives the death of any of them."""
 
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
-from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib import Parallel, delayed
 
-from hpsearch.errors import UsageError
+from hpsearch.execution.backends import Backend
 
-__all__ = ["Attempts", "WorkerLostError", "WorkerPool", "check_backend", "default_n_jobs"]
+__all__ = ["Attempts", "NoWorkersError", "WorkerLostError", "WorkerPool"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -28,6 +27,10 @@ class WorkerLostError(Exception):
     """A job's worker died, again and again at the same point."""
 
 
+class NoWorkersError(WorkerLostError):
+    """Workers die, or are gone, before they begin: not the job's fault."""
+
+
 @dataclass(frozen=True)
 class Attempts:
     """How a job has fared on the workers so far.
@@ -38,10 +41,13 @@ class Attempts:
         How often a worker began it.
     reached : int
         How far it has come.
+    n_begun_there : int
+        How many of those began no earlier.
     """
 
     n_begun: int
     reached: int
+    n_begun_there: int
 
 
 @dataclass
@@ -55,7 +61,7 @@ class _Flight(Generic[Job]):
     @property
     def is_suspect(self) -> bool:
         """Whether one more death would be the last."""
-        return self.n_deaths == MAX_DEATHS - 1
+        return self.n_deaths >= MAX_DEATHS - 1
 
 
 @dataclass
@@ -74,15 +80,15 @@ class WorkerPool(Generic[Job, Result]):
         From a job to its result; must not raise. Importable by the workers.
     n_jobs : int
         Jobs in flight at most.
-    backend : str
-        Name of a joblib backend: ``loky``, ``threading`` or any registered one.
+    backend : Backend
+        Where the workers are.
     attempts : callable
         From a job to its `Attempts` so far.
     """
 
     run: Callable[[Job], Result]
     n_jobs: int
-    backend: str
+    backend: Backend
     attempts: Callable[[Job], Attempts]
     retries: bool = True
     n_lost: int = 0
@@ -142,17 +148,22 @@ class WorkerPool(Generic[Job, Result]):
         """Hold a death against the job if it had begun; the error to give it up with, if so."""
         self.n_lost += 1
         attempts = self.attempts(flight.job)
-        if attempts.n_begun == flight.n_begun_before:
+        # More than one if a cluster's scheduler has made the call again by itself.
+        n_begun = attempts.n_begun - flight.n_begun_before
+        if n_begun == 0:
             flight.n_false_starts += 1
         elif attempts.reached > flight.reached:
-            flight.reached, flight.n_deaths = attempts.reached, 1
+            flight.reached = attempts.reached
+            flight.n_deaths = max(1, min(n_begun, attempts.n_begun_there))
         else:
-            flight.n_deaths += 1
-        reason = f"{type(error).__name__}: {str(error).split('. ')[0]}"
-        if flight.n_deaths == MAX_DEATHS:
-            return WorkerLostError(f"its worker died {MAX_DEATHS} times at one point ({reason})")
+            flight.n_deaths += n_begun
+        reason = f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0]}"
+        if flight.n_deaths >= MAX_DEATHS:
+            return WorkerLostError(
+                f"its worker died {flight.n_deaths} times at one point ({reason})"
+            )
         if flight.n_false_starts == MAX_FALSE_STARTS:
-            return WorkerLostError(f"its workers die before they begin ({reason})")
+            return NoWorkersError(f"workers die before they begin ({reason})")
         return None
 
     def _relaunch(self) -> None:
@@ -169,43 +180,14 @@ class WorkerPool(Generic[Job, Result]):
         self._flying[self._threads.submit(self._call, flight.job)] = flight
 
     def _call(self, job: Job) -> Result:
-        options: dict[str, Any] = {}
-        if self.backend == "loky":
-            # A terminal sends Ctrl-C to the workers too; the coordinator alone answers it.
-            options["initializer"] = _ignore_interrupts
         # joblib sets up its executor without a lock of its own.
         with self._starting:
             results = Parallel(
                 # One worker would run the job in the coordinator's own process.
                 n_jobs=max(2, self.n_jobs),
-                backend=self.backend,
                 return_as="generator_unordered",
                 batch_size=1,
-                **options,
+                **self.backend.options(),
             )([delayed(self.run)(job)])
         result: Result = next(results)
         return result
-
-
-def check_backend(name: str) -> None:
-    """Find out before a study starts whether joblib has the backend.
-
-    Raises
-    ------
-    UsageError
-        If not; joblib's own words name those that it has.
-    """
-    try:
-        with parallel_config(backend=name):
-            pass
-    except (ValueError, ImportError) as error:
-        raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
-
-
-def default_n_jobs(threads: int) -> int:
-    """How many jobs of so many threads the cores of this machine allow; at least 1."""
-    return max(1, int(cpu_count()) // threads)
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -25,9 +25,14 @@ def note_attempt(folder: Path, from_epoch: int) -> None:
 def read_attempts(folder: Path) -> Attempts:
     """How often the trial in `folder` was begun, and how many epochs it has behind it."""
     try:
-        n_begun = (folder / ATTEMPTS_FILE).read_bytes().count(b"\n")
+        lines = (folder / ATTEMPTS_FILE).read_bytes().splitlines()
     except FileNotFoundError:
-        return Attempts(0, 0)
+        return Attempts(0, 0, 0)
+    starts = []
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # torn or damaged
+            starts.append(int(json.loads(line)["from_epoch"]))
+    reached = 0
     with contextlib.suppress(DamagedDataError):
-        return Attempts(n_begun, len(load_history(folder / HISTORY_FILE)))
-    return Attempts(n_begun, 0)
+        reached = len(load_history(folder / HISTORY_FILE))
+    return Attempts(len(starts), reached, sum(start >= reached for start in starts))

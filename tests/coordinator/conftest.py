@@ -1,7 +1,10 @@
 """Running small studies through the real coordinator."""
 
+import itertools
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +58,20 @@ def conduct(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[.
         return list(watched())
 
     return run
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, migrated_mlflow: Path) -> Callable[[], Workspace]:
+    """Make one empty workspace after another."""
+    numbers = itertools.count()
+
+    def make() -> Workspace:
+        root = tmp_path / f"fresh-{next(numbers)}"
+        root.mkdir()
+        shutil.copy(migrated_mlflow, root / "mlflow.db")
+        return Workspace(root)
+
+    return make
 
 
 @pytest.fixture

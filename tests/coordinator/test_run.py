@@ -1,6 +1,4 @@
 import contextlib
-import itertools
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +20,7 @@ from hpsearch.coordinator import (
     TrialReleased,
 )
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DamagedDataError, RefusedError, StoreError
+from hpsearch.errors import DamagedDataError, RefusedError, StoreError, UsageError
 from hpsearch.execution import FileLease
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
@@ -33,19 +31,6 @@ from hpsearch.workspace import Workspace
 Conduct = Callable[..., list[Event]]
 Define = Callable[..., StudyDefinition]
 Recorded = Callable[..., SearchStudy]
-
-
-@pytest.fixture
-def fresh(tmp_path: Path, migrated_mlflow: Path) -> Callable[[], Workspace]:
-    numbers = itertools.count()
-
-    def make() -> Workspace:
-        root = tmp_path / f"fresh-{next(numbers)}"
-        root.mkdir()
-        shutil.copy(migrated_mlflow, root / "mlflow.db")
-        return Workspace(root)
-
-    return make
 
 
 def _of(events: list[Event], kind: type) -> list[Any]:
@@ -65,6 +50,14 @@ def test_a_study_tells_what_happens_in_order(define: Define, conduct: Conduct) -
     best = max(ended.records, key=lambda record: (record.value, -record.number))
     assert chosen.net.facts["trial"] == best.number
     assert chosen.net.sha256() == best.net_sha256 == scored.look.net_sha256
+
+
+def test_an_unknown_backend_is_refused_before_anything_is_made(
+    define: Define, conduct: Conduct, workspace: Workspace
+) -> None:
+    with pytest.raises(UsageError, match="--backend lokky"):
+        conduct(define(), backend="lokky")
+    assert workspace.study_names() == []
 
 
 def test_neither_workers_nor_backend_change_the_result(

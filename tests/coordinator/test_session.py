@@ -9,7 +9,7 @@ import pytest
 
 from hpsearch.coordinator import RunOptions, open_session, prepare_data
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import MissingDataError, RefusedError, UsageError
+from hpsearch.errors import MissingDataError, RefusedError
 from hpsearch.execution import FileLease
 from hpsearch.records import State
 from hpsearch.workspace import Workspace
@@ -81,17 +81,6 @@ def test_a_changed_definition_is_refused_and_the_old_one_goes_on(
         pass
     with open_session(define(), options) as session:
         assert [record.state for record in session.search.records()] == [State.WAITING]
-
-
-def test_an_unknown_backend_is_refused_before_anything_is_made(
-    define: Define, options: RunOptions
-) -> None:
-    with (
-        pytest.raises(UsageError, match="--backend lokky"),
-        open_session(define(), RunOptions(options.workspace, backend="lokky")),
-    ):
-        pass
-    assert options.workspace.study_names() == []
 
 
 def test_prepared_data_serves_when_its_source_is_gone(

@@ -2,14 +2,20 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from hpsearch.errors import UsageError
-from hpsearch.execution import Attempts, WorkerLostError, WorkerPool, check_backend
+from hpsearch.execution import (
+    Attempts,
+    NoWorkersError,
+    WorkerLostError,
+    WorkerPool,
+    open_backend,
+)
 
 
 class Job(NamedTuple):
@@ -41,11 +47,20 @@ def run(job: Job) -> tuple[int, int]:
 
 
 def attempts(job: Job) -> Attempts:
-    return Attempts(len(job.log.read_text().splitlines()) if job.log.exists() else 0, 0)
+    n_begun = len(job.log.read_text().splitlines()) if job.log.exists() else 0
+    return Attempts(n_begun, 0, n_begun)
 
 
 def no_attempts(job: Job) -> Attempts:
-    return Attempts(0, 0)
+    return Attempts(0, 0, 0)
+
+
+@contextmanager
+def open_pool(
+    run: Callable[[Job], Any], n_jobs: int, backend: str, attempts: Callable[[Job], Attempts]
+) -> Iterator[WorkerPool[Job, Any]]:
+    with open_backend(backend) as ready, WorkerPool(run, n_jobs, ready, attempts) as pool:
+        yield pool
 
 
 def drain(pool: WorkerPool[Job, Any], jobs: list[Job]) -> Iterator[tuple[int, Any]]:
@@ -63,13 +78,13 @@ def drain(pool: WorkerPool[Job, Any], jobs: list[Job]) -> Iterator[tuple[int, An
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_every_job_comes_back_once(backend: str, n_jobs: int, tmp_path: Path) -> None:
     jobs = [Job(n, tmp_path) for n in range(7)]
-    with WorkerPool(run, n_jobs, backend, attempts) as pool:
+    with open_pool(run, n_jobs, backend, attempts) as pool:
         results = dict(drain(pool, jobs))
     assert {number: result[0] for number, result in results.items()} == {n: n for n in range(7)}
 
 
 def test_a_single_job_at_a_time_still_has_a_process_of_its_own(tmp_path: Path) -> None:
-    with WorkerPool(run, 1, "loky", attempts) as pool:
+    with open_pool(run, 1, "loky", attempts) as pool:
         ((_, (_, pid)),) = drain(pool, [Job(0, tmp_path)])
     assert pid != os.getpid()
 
@@ -77,14 +92,14 @@ def test_a_single_job_at_a_time_still_has_a_process_of_its_own(tmp_path: Path) -
 def test_a_slow_job_does_not_hold_up_the_others(tmp_path: Path) -> None:
     """A sliding window, not waves: the slow first job ends after the quick ones behind it."""
     jobs = [Job(0, tmp_path, "wait"), *(Job(n, tmp_path) for n in range(1, 5))]
-    with WorkerPool(run, 2, "threading", attempts) as pool:
+    with open_pool(run, 2, "threading", attempts) as pool:
         order = [number for number, _ in drain(pool, jobs)]
     assert order[-1] == 0
 
 
 def test_a_worker_killed_once_costs_nothing_but_another_attempt(tmp_path: Path) -> None:
     jobs = [Job(0, tmp_path, "wait"), Job(1, tmp_path, "die once"), Job(2, tmp_path)]
-    with WorkerPool(run, 2, "loky", attempts) as pool:
+    with open_pool(run, 2, "loky", attempts) as pool:
         results = dict(drain(pool, jobs))
         assert pool.n_lost >= 1
     assert {number: result[0] for number, result in results.items()} == {0: 0, 1: 1, 2: 2}
@@ -92,7 +107,7 @@ def test_a_worker_killed_once_costs_nothing_but_another_attempt(tmp_path: Path) 
 
 def test_a_deadly_job_is_given_up_and_its_neighbours_are_not(tmp_path: Path) -> None:
     jobs = [Job(n, tmp_path, "die" if n == 2 else "wait") for n in range(6)]
-    with WorkerPool(run, 3, "loky", attempts) as pool:
+    with open_pool(run, 3, "loky", attempts) as pool:
         results = dict(drain(pool, jobs))
     assert isinstance(results.pop(2), WorkerLostError)
     assert attempts(jobs[2]).n_begun == 3
@@ -119,9 +134,9 @@ def test_the_last_attempt_is_made_with_no_neighbour_to_blame(tmp_path: Path) -> 
         is_flying.clear()
 
     def begun(job: Job) -> Attempts:
-        return Attempts(len(had_neighbour), 0)
+        return Attempts(len(had_neighbour), 0, len(had_neighbour))
 
-    with WorkerPool(fly, 2, "threading", begun) as pool:
+    with open_pool(fly, 2, "threading", begun) as pool:
         results = dict(drain(pool, [Job(0, tmp_path), Job(1, tmp_path, "die")]))
     assert isinstance(results[1], WorkerLostError)
     assert had_neighbour == [True, True, False]
@@ -135,10 +150,10 @@ def test_a_job_that_advances_is_never_given_up(tmp_path: Path) -> None:
         nonlocal n_calls
         n_calls += 1
         if n_calls > 12:  # from here on it stands still
-            return Attempts(n_calls, 12)
-        return Attempts(n_calls, n_calls)
+            return Attempts(n_calls, 12, n_calls - 12)
+        return Attempts(n_calls, n_calls, 0)
 
-    with WorkerPool(run, 1, "loky", advancing) as pool:
+    with open_pool(run, 1, "loky", advancing) as pool:
         ((_, result),) = drain(pool, [Job(0, tmp_path, "die")])
     assert isinstance(result, WorkerLostError)
     assert attempts(Job(0, tmp_path)).n_begun > 3
@@ -148,14 +163,15 @@ def test_workers_that_never_begin_are_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpsearch.execution.pool.MAX_FALSE_STARTS", 5)
-    with WorkerPool(run, 1, "loky", no_attempts) as pool:
+    with open_pool(run, 1, "loky", no_attempts) as pool:
         ((_, result),) = drain(pool, [Job(0, tmp_path, "die")])
+    assert isinstance(result, NoWorkersError)
     assert "die before they begin" in str(result)
     assert attempts(Job(0, tmp_path)).n_begun == 5
 
 
 def test_nothing_is_tried_again_once_retries_are_off(tmp_path: Path) -> None:
-    with WorkerPool(run, 1, "loky", attempts) as pool:
+    with open_pool(run, 1, "loky", attempts) as pool:
         pool.retries = False
         ((_, result),) = drain(pool, [Job(0, tmp_path, "die")])
     assert isinstance(result, WorkerLostError)
@@ -163,13 +179,13 @@ def test_nothing_is_tried_again_once_retries_are_off(tmp_path: Path) -> None:
 
 
 def test_workers_ignore_ctrl_c(tmp_path: Path) -> None:
-    with WorkerPool(run, 1, "loky", attempts) as pool:
+    with open_pool(run, 1, "loky", attempts) as pool:
         ((_, result),) = drain(pool, [Job(0, tmp_path, "interrupt")])
     assert result[0] == 0
 
 
 def test_there_is_room_again_as_soon_as_a_result_is_taken(tmp_path: Path) -> None:
-    with WorkerPool(run, 2, "threading", attempts) as pool:
+    with open_pool(run, 2, "threading", attempts) as pool:
         pool.submit(Job(0, tmp_path, "wait"))
         assert pool.has_room
         pool.submit(Job(1, tmp_path, "wait"))
@@ -179,16 +195,42 @@ def test_there_is_room_again_as_soon_as_a_result_is_taken(tmp_path: Path) -> Non
 
 
 def test_nothing_in_flight_is_nothing_to_wait_for() -> None:
-    with WorkerPool(run, 2, "threading", attempts) as pool:
+    with open_pool(run, 2, "threading", attempts) as pool:
         assert list(pool.collect(600.0)) == []
 
 
-@pytest.mark.parametrize("name", ["loky", "threading", "sequential"])
-def test_joblibs_backends_are_known(name: str) -> None:
-    check_backend(name)
+@pytest.mark.slow
+def test_a_cluster_runs_jobs_and_forgives_the_death_of_a_worker(
+    cluster: Any, tmp_path: Path
+) -> None:
+    jobs = [Job(n, tmp_path, "die once" if n == 2 else "wait") for n in range(6)]
+    with open_pool(run, 2, "dask", attempts) as pool:
+        results = dict(drain(pool, jobs))
+    assert {number: result[0] for number, result in results.items()} == {n: n for n in range(6)}
+    assert attempts(jobs[2]).n_begun == 2
 
 
-def test_an_unknown_backend_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match=r"--backend lokky: .*'loky'") as caught:
-        check_backend("lokky")
-    assert "\n" not in str(caught.value)
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_deadly_job_does_not_hang_a_cluster(cluster: Any, tmp_path: Path) -> None:
+    """joblib alone would wait for ever for a call whose workers have all died."""
+    jobs = [Job(n, tmp_path, "die" if n == 1 else "wait") for n in range(4)]
+    with open_pool(run, 2, "dask", attempts) as pool:
+        results = dict(drain(pool, jobs))
+    assert isinstance(results.pop(1), WorkerLostError)
+    assert {number: result[0] for number, result in results.items()} == {n: n for n in (0, 2, 3)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_cluster_that_is_gone_is_nobodys_fault(tmp_path: Path) -> None:
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=True),
+        open_pool(run, 1, "dask", no_attempts) as pool,
+    ):
+        cluster.close()
+        ((_, result),) = drain(pool, [Job(0, tmp_path)])
+    assert isinstance(result, NoWorkersError)
