@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import settings
 from hpsearch.data import PreparedData, find_source, prepare
 from hpsearch.definition import StudyDefinition
 from hpsearch.workspace import Workspace
+from tests.postgres import Postgres, find_program
 
 # New examples at every run of a developer's; in CI the same ones for the same code.
 settings.register_profile("ci", derandomize=True)
@@ -95,3 +97,18 @@ def cluster() -> Iterator[Any]:
         Client(cluster, set_as_default=True),
     ):
         yield cluster
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server that runs."""
+    if find_program("initdb") is None:
+        pytest.skip("PostgreSQL's programs are not installed")
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        server = Postgres(Path(folder))
+        server.create()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -26,6 +26,9 @@ from hpsearch.workspace import StudyFolder
 
 __all__ = ["Session", "open_session", "prepare_data"]
 
+# A database server takes seconds to restart, a minute to be replaced by its twin.
+_STORAGE_PATIENCE_S = 120.0
+
 
 @dataclass(frozen=True)
 class Session:
@@ -76,7 +79,9 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
         data = prepare_data(definition, options)
         data.verify()
         mend_journal(folder.journal)
-        storage = open_storage(options.storage_url, folder.journal)
+        storage = open_storage(
+            options.storage_url, folder.journal, patience_s=_STORAGE_PATIENCE_S
+        )
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
         search.release_orphans()
         lease.grant()

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from hpsearch.errors import StoreError, UsageError
+from hpsearch.search.patience import PatientStorage
 
 __all__ = ["mend_journal", "open_storage", "telling_storage_failures"]
 
 
-def open_storage(url: str | None, journal: Path) -> BaseStorage:
+def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> BaseStorage:
     """Open the storage at `url`, or the journal file if there is none.
 
     Parameters
@@ -25,6 +26,8 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
         An SQLAlchemy URL: SQLite, PostgreSQL, MySQL.
     journal : Path
         The journal file; its folder must exist.
+    patience_s : float
+        How long to wait for a server that goes away later. Only for a study's one writer.
 
     Raises
     ------
@@ -39,16 +42,22 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
         except (OSError, ValueError, KeyError) as error:
             raise StoreError(f"{journal}: expected a readable journal, got {error}") from error
     try:
-        shown = make_url(url).render_as_string(hide_password=True)
+        address = make_url(url)
     except ArgumentError as error:
         raise UsageError("--storage: expected an SQLAlchemy URL such as sqlite:///a.db") from error
+    shown = address.render_as_string(hide_password=True)
+    is_server = address.get_backend_name() != "sqlite"
     try:
-        return RDBStorage(url, skip_compatibility_check=False)
+        # Whether a connection still lives is asked before each use: servers restart.
+        database = RDBStorage(url, engine_kwargs={"pool_pre_ping": is_server})
     except ImportError as error:
         raise UsageError(f"--storage {shown}: its driver is not installed ({error})") from error
     except (SQLAlchemyError, RuntimeError, OSError) as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise StoreError(f"--storage {shown}: cannot be reached: {reason}") from error
+    if is_server and patience_s:
+        return PatientStorage(get_storage(database), patience_s)
+    return database
 
 
 @contextlib.contextmanager

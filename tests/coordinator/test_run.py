@@ -1,4 +1,5 @@
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ from hpsearch.search import SearchStudy
 from hpsearch.training import HISTORY_FILE, load_history
 from hpsearch.vault import read_looks
 from hpsearch.workspace import Workspace
+from tests.postgres import Postgres
 
 Conduct = Callable[..., list[Event]]
 Define = Callable[..., StudyDefinition]
@@ -244,6 +246,61 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(
     calm = fresh()
     conduct(define(), workspace=calm)
     assert fingerprint(recorded(workspace).records()) == fingerprint(recorded(calm).records())
+
+
+@pytest.mark.slow
+def test_a_database_that_restarts_in_the_middle_changes_nothing(
+    define: Define,
+    conduct: Conduct,
+    recorded: Recorded,
+    workspace: Workspace,
+    fresh: Callable[[], Workspace],
+    postgres: Postgres,
+) -> None:
+    conduct(define())
+    restarts: list[threading.Thread] = []
+
+    def restart(event: Event) -> bool:
+        if isinstance(event, TrialEnded) and event.record.number % 3 == 0:
+            postgres.stop()
+            restarts.append(threading.Timer(1.0, postgres.start))
+            restarts[-1].start()
+        return False
+
+    events = conduct(define(), workspace=fresh(), storage_url=postgres.url, stop_at=restart)
+    assert len(restarts) == 3
+    assert fingerprint(events[-1].records) == fingerprint(recorded(workspace).records())
+
+
+@pytest.mark.slow
+def test_a_database_that_stays_away_stops_the_study_until_it_is_back(
+    define: Define,
+    conduct: Conduct,
+    recorded: Recorded,
+    workspace: Workspace,
+    fresh: Callable[[], Workspace],
+    postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conduct(define())
+    disturbed = fresh()
+
+    def stop_the_server(event: Event) -> bool:
+        if isinstance(event, TrialEnded) and event.record.number == 3:
+            postgres.stop()
+        return False
+
+    with monkeypatch.context() as impatient:
+        impatient.setattr("hpsearch.coordinator.session._STORAGE_PATIENCE_S", 1.0)
+        with pytest.raises(StoreError, match="the same command continues") as caught:
+            conduct(
+                define(), workspace=disturbed, storage_url=postgres.url, stop_at=stop_the_server
+            )
+    assert "\n" not in str(caught.value)
+    assert postgres.password not in str(caught.value)
+    postgres.start()
+    events = conduct(define(), workspace=disturbed, storage_url=postgres.url)
+    assert fingerprint(events[-1].records) == fingerprint(recorded(workspace).records())
 
 
 def test_data_that_goes_missing_stops_the_study_as_such(
