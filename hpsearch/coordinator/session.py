@@ -79,9 +79,7 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
         data = prepare_data(definition, options)
         data.verify()
         mend_journal(folder.journal)
-        storage = open_storage(
-            options.storage_url, folder.journal, patience_s=_STORAGE_PATIENCE_S
-        )
+        storage = open_storage(options.storage_url, folder.journal, patience_s=_STORAGE_PATIENCE_S)
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
         search.release_orphans()
         lease.grant()

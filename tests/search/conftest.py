@@ -55,9 +55,7 @@ class Simulation:
         releases: float = 0.0,
     ) -> SearchStudy:
         self.n_made += 1
-        storage = open_storage(
-            url, self.folder / f"{self.n_made}.journal", patience_s=patience_s
-        )
+        storage = open_storage(url, self.folder / f"{self.n_made}.journal", patience_s=patience_s)
         search = create_or_continue_study(definition, storage, data_checksum="data")
         rng = np.random.default_rng(seed)
         flying: list[Trial] = []

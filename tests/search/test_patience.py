@@ -125,4 +125,3 @@ def test_a_server_that_restarts_again_and_again_holds_the_same_study(
     records = load_study("small", open_storage(postgres.url, Path("unused"))).records()
     assert fingerprint(records) == fingerprint(disturbed.records()) == fingerprint(calm.records())
     assert [record.number for record in records] == list(range(24))
-
