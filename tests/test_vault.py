@@ -22,7 +22,7 @@ def ledger(tmp_path: Path) -> Path:
 def _net(data: PreparedData, seed: int) -> Net:
     return Net(
         parameters=make_parameters(64, 5, 10, 0.1, np.random.default_rng(seed)),
-        mean_image=open_split(data).mean_image,
+        preprocessing=open_split(data).preprocessing,
         image_shape=data.image_shape,
         class_names=data.class_names,
         facts={},

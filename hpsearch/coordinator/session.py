@@ -118,6 +118,7 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         n_validation=settings.validation,
         n_test=settings.test,
         folder=folder,
+        basis=settings.principal_components(),
     )
 
 
@@ -125,9 +126,11 @@ def _find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
     for path in sorted(folder.glob(f"{settings.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
-            if (data.n_train, data.n_validation) == (settings.train, settings.validation) and (
-                settings.test in (None, data.n_test)
-            ):
+            if (data.n_train, data.n_validation, data.basis) == (
+                settings.train,
+                settings.validation,
+                settings.principal_components(),
+            ) and settings.test in (None, data.n_test):
                 return data
     return None
 

@@ -134,7 +134,9 @@ class Showcase:
         files = []
         if record.state.is_finished:
             title = f"{session.definition.name}, trial {record.number}"
-            files = make_trial_pictures(folder, title, session.data.image_shape)
+            files = make_trial_pictures(
+                folder, title, open_split(session.data).preprocessing, session.data.image_shape
+            )
             shed_checkpoints(self._drawn(), session.folder)
         self._mirror().show_trial(TrialView(record, epochs, files))
 

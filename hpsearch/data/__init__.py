@@ -7,10 +7,12 @@
 The test split is written by `prepare` into `TEST_FILE` and opened by nothing in here.
 """
 
+from hpsearch.data.components import PrincipalComponents
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
+from hpsearch.data.preprocessing import Preprocessing
 from hpsearch.data.sources import SOURCE_NAMES, find_source
 from hpsearch.data.split import Split, open_split
 
@@ -19,6 +21,8 @@ __all__ = [
     "TEST_FILE",
     "Dataset",
     "PreparedData",
+    "Preprocessing",
+    "PrincipalComponents",
     "Source",
     "Split",
     "find_source",

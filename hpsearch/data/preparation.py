@@ -1,13 +1,15 @@
 """Preparing data: a loaded source cut into splits, written once, then only mapped.
 
 The assignment's cut: training is the first images, validation the next, test the first of the
-test images; the mean image is that of the training split.
+test images; the mean image is that of the training split. With a basis of principal components
+the training images are written in it, and as pixels they are not needed any more.
 """
 
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -15,13 +17,16 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data.components import PrincipalComponents, fit_components, project
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.prepared import (
-    DATA_FILES,
+    COMPONENTS_FILE,
     FORMAT_VERSION,
     MANIFEST_FILE,
     MEAN_IMAGE_FILE,
+    ROUNDED_FILES,
     TEST_FILE,
+    TRAIN_COORDINATES_FILE,
     TRAIN_IMAGES_FILE,
     TRAIN_LABELS_FILE,
     VALIDATION_IMAGES_FILE,
@@ -38,8 +43,27 @@ from hpsearch.hashing import hash_json
 __all__ = ["prepare"]
 
 
+@dataclass(frozen=True)
+class _Cut:
+    """How a source is cut, and what its training images are written in."""
+
+    n_train: int
+    n_validation: int
+    n_test: int | None
+    basis: PrincipalComponents | None
+
+    def describe(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 def prepare(
-    source: Source, *, n_train: int, n_validation: int, n_test: int | None, folder: Path
+    source: Source,
+    *,
+    n_train: int,
+    n_validation: int,
+    n_test: int | None,
+    folder: Path,
+    basis: PrincipalComponents | None = None,
 ) -> PreparedData:
     """Cut the source into splits under `folder`, or take what is there from before.
 
@@ -55,6 +79,8 @@ def prepare(
         The first images of its test split; None for all.
     folder : Path
         The workspace's data folder; created if need be.
+    basis : PrincipalComponents, optional
+        What to write the training images in; pixels if left out.
 
     Returns
     -------
@@ -64,35 +90,27 @@ def prepare(
     Raises
     ------
     UsageError
-        If a size is below 1, or asks for more images than there are.
+        If a size is below 1, or asks for more images or components than there are.
     DamagedDataError, MissingDataError
         If the source cannot be loaded.
     StoreError
         If the disk is full or read-only.
     """
     _check_positive(n_train, n_validation, n_test)
-    checksum = source.checksum
-    key = hash_json(
-        {
-            "format": FORMAT_VERSION,
-            "source_checksum": checksum,
-            "n_train": n_train,
-            "n_validation": n_validation,
-            "n_test": n_test,
-        }
-    )
+    cut, checksum = _Cut(n_train, n_validation, n_test, basis), source.checksum
+    key = hash_json({"format": FORMAT_VERSION, "source_checksum": checksum, **cut.describe()})
     target = folder.absolute() / f"{source.name}-{key[:12]}"
     if _is_whole(target):
         return load_prepared(target)
     dataset = source.load()
     if dataset.checksum != checksum:
         raise DamagedDataError(f"{dataset.source}: changed while it was being read")
-    _check_sizes(dataset, n_train, n_validation, n_test)
+    _check_sizes(dataset, cut)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
             staged = Path(beside, "new")
-            _write(staged, dataset, n_train, n_validation, n_test)
+            _write(staged, dataset, cut)
             _install(staged, target)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {one_line(error)}") from error
@@ -106,25 +124,31 @@ def _check_positive(n_train: int, n_validation: int, n_test: int | None) -> None
             raise UsageError(f"data.{name} must be at least 1, got {size}")
 
 
-def _check_sizes(dataset: Dataset, n_train: int, n_validation: int, n_test: int | None) -> None:
-    available = len(dataset.train_images)
-    if n_train + n_validation > available:
+def _check_sizes(dataset: Dataset, cut: _Cut) -> None:
+    available, n_pixels = len(dataset.train_images), dataset.train_images[0].size
+    asked = cut.n_train + cut.n_validation
+    if asked > available:
         raise UsageError(
-            f"data.train = {n_train} and data.validation = {n_validation} ask for"
-            f" {n_train + n_validation} images, {dataset.name} has {available} for the two"
+            f"data.train = {cut.n_train} and data.validation = {cut.n_validation} ask for"
+            f" {asked} images, {dataset.name} has {available} for the two"
         )
-    if n_test is not None and n_test > len(dataset.test_images):
+    if cut.n_test is not None and cut.n_test > len(dataset.test_images):
         raise UsageError(
-            f"data.test = {n_test} asks for more test images than"
+            f"data.test = {cut.n_test} asks for more test images than"
             f" the {len(dataset.test_images)} of {dataset.name}"
+        )
+    if cut.basis and cut.basis.count and cut.basis.count > n_pixels:
+        raise UsageError(
+            f"data.basis.components must be at most {n_pixels}, the pixels of an image of"
+            f" {dataset.name}, got {cut.basis.count}"
         )
 
 
 def _is_whole(folder: Path) -> bool:
     """Whether `folder` has a good manifest and every file the size it was written with."""
     try:
-        sizes = read_manifest(folder)["sizes"]
-        return all((folder / name).stat().st_size == sizes[name] for name in DATA_FILES)
+        sizes: dict[str, int] = read_manifest(folder)["sizes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
     except (DataError, OSError):
         return False
 
@@ -142,32 +166,51 @@ def _install(staged: Path, target: Path) -> None:
                 target.rename(Path(tempfile.mkdtemp(dir=staged.parent), "damaged"))
 
 
-def _write(
-    folder: Path, dataset: Dataset, n_train: int, n_validation: int, n_test: int | None
-) -> None:
-    train, validation = slice(n_train), slice(n_train, n_train + n_validation)
-    images, labels = _flatten(dataset.train_images), dataset.train_labels
+def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
+    end = cut.n_train + cut.n_validation
+    images, labels = _flatten(dataset.train_images)[:end], dataset.train_labels[:end]
+    train = images[: cut.n_train]
+    # An integer sum has no rounding, so the mean is exact whatever the order of summing.
+    mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
     arrays: dict[str, NDArray[Any]] = {
-        TRAIN_IMAGES_FILE: images[train],
-        TRAIN_LABELS_FILE: labels[train],
-        VALIDATION_IMAGES_FILE: images[validation],
-        VALIDATION_LABELS_FILE: labels[validation],
-        # An integer sum has no rounding, so the mean is exact whatever the order of summing.
-        MEAN_IMAGE_FILE: images[train].sum(axis=0, dtype=np.int64) / n_train,
+        **_in_basis(train, mean_image, cut.basis),
+        TRAIN_LABELS_FILE: labels[: cut.n_train],
+        VALIDATION_IMAGES_FILE: images[cut.n_train :],
+        VALIDATION_LABELS_FILE: labels[cut.n_train :],
+        MEAN_IMAGE_FILE: mean_image,
     }
-    test_images, test_labels = _flatten(dataset.test_images)[:n_test], dataset.test_labels[:n_test]
-    sizes = {"n_train": n_train, "n_validation": n_validation, "n_test": len(test_labels)}
     folder.mkdir()
     for name, array in arrays.items():
         _write_synced(folder / name, partial(np.save, arr=array))
+    test = slice(cut.n_test)
+    test_images, test_labels = _flatten(dataset.test_images)[test], dataset.test_labels[test]
     save_test = partial(np.savez, images=test_images, labels=test_labels)
     _write_synced(folder / TEST_FILE, save_test)
-    manifest = json.dumps(seal(_describe(folder, dataset, sizes)), indent=2) + "\n"
+    sizes = {
+        **cut.describe(),
+        "n_test": len(test_labels),
+        "n_components": arrays[COMPONENTS_FILE].shape[1] if cut.basis else None,
+    }
+    files = {name: hash_file(folder / name) for name in (*arrays, TEST_FILE)}
+    manifest = json.dumps(seal(_describe(folder, dataset, sizes, files)), indent=2) + "\n"
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 
 
-def _describe(folder: Path, dataset: Dataset, sizes: dict[str, int]) -> dict[str, Any]:
-    files = {name: hash_file(folder / name) for name in DATA_FILES}
+def _in_basis(
+    train: NDArray[np.uint8], mean_image: NDArray[np.float64], basis: PrincipalComponents | None
+) -> dict[str, NDArray[Any]]:
+    """The training images as pixels, or as coordinates along the basis."""
+    if basis is None:
+        return {TRAIN_IMAGES_FILE: train}
+    components = fit_components(train, mean_image, basis)
+    coordinates = project(train, mean_image, components)
+    return {COMPONENTS_FILE: components, TRAIN_COORDINATES_FILE: coordinates}
+
+
+def _describe(
+    folder: Path, dataset: Dataset, sizes: dict[str, Any], files: dict[str, str]
+) -> dict[str, Any]:
+    exact = {name: found for name, found in files.items() if name not in ROUNDED_FILES}
     return {
         "format": FORMAT_VERSION,
         "name": dataset.name,
@@ -177,8 +220,8 @@ def _describe(folder: Path, dataset: Dataset, sizes: dict[str, int]) -> dict[str
         "source": dataset.source,
         "source_checksum": dataset.checksum,
         "files": files,
-        "sizes": {name: (folder / name).stat().st_size for name in DATA_FILES},
-        "checksum": hash_json(files),
+        "sizes": {name: (folder / name).stat().st_size for name in files},
+        "checksum": hash_json([exact, dataset.checksum, sizes["basis"]]),
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.data.components import PrincipalComponents
 from hpsearch.data.reading import hash_file, one_line, read_bytes
 from hpsearch.errors import DamagedDataError
 from hpsearch.hashing import hash_json
@@ -22,13 +23,12 @@ TRAIN_LABELS_FILE = "train_labels.npy"
 VALIDATION_IMAGES_FILE = "validation_images.npy"
 VALIDATION_LABELS_FILE = "validation_labels.npy"
 MEAN_IMAGE_FILE = "mean_image.npy"
+COMPONENTS_FILE = "components.npy"
+TRAIN_COORDINATES_FILE = "train_coordinates.npy"
 TEST_FILE = "test.npz"
-DATA_FILES = (
-    *(TRAIN_IMAGES_FILE, TRAIN_LABELS_FILE),
-    *(VALIDATION_IMAGES_FILE, VALIDATION_LABELS_FILE),
-    *(MEAN_IMAGE_FILE, TEST_FILE),
-)
-FORMAT_VERSION = 1
+# What a machine's own rounding is in; equal data may differ there in the last bit.
+ROUNDED_FILES = frozenset({COMPONENTS_FILE, TRAIN_COORDINATES_FILE})
+FORMAT_VERSION = 2
 ADVICE = "delete the folder and it will be prepared again"
 
 _SEAL = "manifest_sha256"
@@ -50,8 +50,13 @@ class PreparedData:
         What the labels stand for.
     n_train, n_validation, n_test : int
         Images in each split.
+    basis : PrincipalComponents or None
+        What training images are written in; None for pixels.
+    n_components : int or None
+        How many there are.
     checksum : str
-        SHA-256 over the contents of all files: equal for equal data, wherever it came from.
+        SHA-256 over the splits and the basis asked for: equal for equal data, wherever it came
+        from and whatever the machine's rounding.
     source : str
         Where the data came from, for people.
     source_checksum : str
@@ -65,6 +70,8 @@ class PreparedData:
     n_train: int
     n_validation: int
     n_test: int
+    basis: PrincipalComponents | None
+    n_components: int | None
     checksum: str
     source: str
     source_checksum: str
@@ -78,9 +85,7 @@ class PreparedData:
             If the manifest or a file is not as it was written.
         """
         expected = read_manifest(self.folder)["files"]
-        for name in DATA_FILES:
-            if name == TEST_FILE:
-                continue
+        for name in expected.keys() - {TEST_FILE}:
             path = self.folder / name
             try:
                 found = hash_file(path)
@@ -116,6 +121,7 @@ def load_prepared(folder: Path) -> PreparedData:
     manifest = read_manifest(folder)
     try:
         height, width, colours = manifest["image_shape"]
+        basis = manifest["basis"]
         return PreparedData(
             folder=folder.absolute(),
             name=manifest["name"],
@@ -124,6 +130,8 @@ def load_prepared(folder: Path) -> PreparedData:
             n_train=manifest["n_train"],
             n_validation=manifest["n_validation"],
             n_test=manifest["n_test"],
+            basis=None if basis is None else PrincipalComponents(**basis),
+            n_components=manifest["n_components"],
             checksum=manifest["checksum"],
             source=manifest["source"],
             source_checksum=manifest["source_checksum"],

@@ -13,7 +13,7 @@ from hpsearch.errors import UsageError
 __all__ = ["find_study_file", "list_study_files", "load_definition"]
 
 # Parts of an error's location that pydantic adds for its unions; no keys of the file.
-_TAGS = frozenset({"range", "choices", "fixed"})
+_TAGS = frozenset({"range", "choices", "fixed", "named", "table"})
 
 
 def list_study_files() -> dict[str, Path]:

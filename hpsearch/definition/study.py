@@ -3,14 +3,36 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from hpsearch.data import PrincipalComponents
 from hpsearch.definition.base import Table, suggest
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings, Tpe
 from hpsearch.definition.space import Choices, SearchSpace
 
 __all__ = ["StudyDefinition"]
+
+
+class BasisSettings(Table):
+    """Principal components of the training images, in place of pixels.
+
+    Parameters
+    ----------
+    components : int, optional
+        How many; exactly one of the two is given.
+    variance : float, optional
+        As many as keep this share of the variance.
+    """
+
+    components: Annotated[int, Field(ge=1)] | None = None
+    variance: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> "BasisSettings":
+        if (self.components is None) == (self.variance is None):
+            raise ValueError("expected components or variance, such as { components = 300 }")
+        return self
 
 
 class DataSettings(Table):
@@ -24,12 +46,24 @@ class DataSettings(Table):
         The first so many images are the training split, the next so many the validation split.
     test : int, optional
         The first so many test images; all of them if left out.
+    basis : str or table
+        What a net is fed: ``pixels``, or principal components of the training images.
     """
 
     source: Literal["digits", "cifar10", "fashion_mnist"]
     train: Annotated[int, Field(ge=1)]
     validation: Annotated[int, Field(ge=1)]
     test: Annotated[int, Field(ge=1)] | None = None
+    basis: Annotated[
+        Annotated[Literal["pixels"], Tag("named")] | Annotated[BasisSettings, Tag("table")],
+        Discriminator(lambda given: "named" if isinstance(given, str) else "table"),
+    ] = "pixels"
+
+    def principal_components(self) -> PrincipalComponents | None:
+        """The basis as `hpsearch.data` has it; None for pixels."""
+        if isinstance(self.basis, str):
+            return None
+        return PrincipalComponents(self.basis.components, self.basis.variance)
 
 
 class TrainingSettings(Table):

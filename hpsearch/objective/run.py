@@ -76,7 +76,7 @@ def _run(job: TrialJob) -> TrialResult:
         is_last = epoch.number == job.hyperparameters.epochs
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_accuracy):
             return _finish(job, Outcome.PRUNED, epochs)
-    net_sha256 = hash_arrays({**net, "mean_image": split.mean_image})
+    net_sha256 = hash_arrays({**net, **split.preprocessing.arrays()})
     return dataclasses.replace(_finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256)
 
 
@@ -93,7 +93,7 @@ def _start_or_resume(
         # A crash between the two files may have left the history an epoch behind.
         save_history(job.folder / HISTORY_FILE, checkpoint.epochs)
         return checkpoint.net, rng, checkpoint.epochs
-    n_inputs, setting = split.train_images.shape[1], job.hyperparameters
+    n_inputs, setting = split.preprocessing.n_inputs, job.hyperparameters
     net = make_parameters(n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng)
     return net, rng, ()
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
+from hpsearch.data import Preprocessing
 from hpsearch.errors import DamagedDataError, MissingDataError, StoreError
 from hpsearch.files import write_atomically
 from hpsearch.results.net import Net
@@ -24,7 +25,7 @@ _PARAMETERS = ("W1", "b1", "W2", "b2")
 _README = """# {study}: the net of trial {trial}
 
 A two-layer net (ReLU, softmax), validation accuracy {val_accuracy:.4f}.
-`net.safetensors` holds W1, b1, W2, b2 and the mean image; `manifest.json` the rest.
+`net.safetensors` holds W1, b1, W2, b2 and {arrays}; `manifest.json` the rest.
 
 With this program:
 
@@ -37,7 +38,7 @@ With NumPy and safetensors alone:
     import numpy as np
     from safetensors.numpy import load_file
     net = load_file("net.safetensors")
-    x = images.reshape(len(images), -1) - net["mean_image"]
+    x = {inputs}
     scores = np.maximum(x @ net["W1"] + net["b1"], 0) @ net["W2"] + net["b2"]
     classes = scores.argmax(axis=1)
 """
@@ -58,7 +59,12 @@ def export_net(net: Net, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / NET_FILE, format_tensors(net.arrays()))
         readme = _README.format(
-            folder=folder.name, height=height, width=width, colours=colours, **net.facts
+            folder=folder.name,
+            height=height,
+            width=width,
+            colours=colours,
+            **_explain(net.preprocessing),
+            **net.facts,
         )
         write_atomically(folder / "README.md", readme.encode())
         manifest = json.dumps(_describe(net), indent=2) + "\n"
@@ -101,6 +107,16 @@ def load_net(folder: str | Path) -> Net:
     return net
 
 
+def _explain(preprocessing: Preprocessing) -> dict[str, str]:
+    centred = 'images.reshape(len(images), -1) - net["mean_image"]'
+    if preprocessing.components is None:
+        return {"arrays": "the mean image", "inputs": centred}
+    return {
+        "arrays": "the mean image and the principal components",
+        "inputs": f'({centred}) @ net["components"]',
+    }
+
+
 def _describe(net: Net) -> dict[str, Any]:
     return {
         "net_sha256": net.sha256(),
@@ -115,15 +131,17 @@ def _describe(net: Net) -> dict[str, Any]:
 def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Net:
     described = {"net_sha256", "image_shape", "class_names", "arrays", "versions"}
     height, width, colours = manifest["image_shape"]
+    n_pixels, n_classes = height * width * colours, len(manifest["class_names"])
     n_inputs, n_hidden = arrays["W1"].shape
-    n_classes = len(manifest["class_names"])
     expected = {
-        "W1": (height * width * colours, n_hidden),
+        "W1": (n_inputs if "components" in arrays else n_pixels, n_hidden),
         "b1": (n_hidden,),
         "W2": (n_hidden, n_classes),
         "b2": (n_classes,),
-        "mean_image": (n_inputs,),
+        "mean_image": (n_pixels,),
     }
+    if "components" in arrays:
+        expected["components"] = (n_pixels, n_inputs)
     for name, shape in expected.items():
         if arrays[name].shape != shape or arrays[name].dtype != np.float32:
             raise ValueError(
@@ -131,7 +149,7 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Net:
             )
     return Net(
         parameters={name: arrays[name] for name in _PARAMETERS},
-        mean_image=arrays["mean_image"],
+        preprocessing=Preprocessing(arrays["mean_image"], arrays.get("components")),
         image_shape=(height, width, colours),
         class_names=tuple(manifest["class_names"]),
         facts={key: value for key, value in manifest.items() if key not in described},

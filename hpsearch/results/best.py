@@ -52,7 +52,7 @@ def load_trial_net(
         raise DamagedDataError(f"{path}: the checkpoint is gone; {again}") from error
     net = Net(
         parameters=checkpoint.net,
-        mean_image=open_split(data).mean_image,
+        preprocessing=open_split(data).preprocessing,
         image_shape=data.image_shape,
         class_names=data.class_names,
         facts={

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data import Preprocessing
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
 from hpsearch.training import predict_labels
@@ -20,11 +21,11 @@ class Net:
     Parameters
     ----------
     parameters : dict of float32 arrays
-        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
-    mean_image : float32 array, shape (D,)
-        Subtracted from every image.
+        W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,).
+    preprocessing : Preprocessing
+        From raw pixels to the net's inputs.
     image_shape : tuple of int
-        Height, width, colours; their product is D.
+        Height, width, colours; their product is the number of pixels.
     class_names : tuple of str
         What the C classes are called.
     facts : dict
@@ -32,14 +33,14 @@ class Net:
     """
 
     parameters: Parameters
-    mean_image: NDArray[np.float32]
+    preprocessing: Preprocessing
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
     facts: dict[str, Any]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All arrays by name: what is saved, and what `sha256` is over."""
-        return {**self.parameters, "mean_image": self.mean_image}
+        return {**self.parameters, **self.preprocessing.arrays()}
 
     def sha256(self) -> str:
         """The net's identity: equal nets, equal hash."""
@@ -65,12 +66,10 @@ class Net:
         """
         images = np.asarray(images)
         height, width, colours = self.image_shape
-        if images.dtype != np.uint8 or images.shape[1:] not in (
-            self.image_shape,
-            (self.mean_image.size,),
-        ):
+        n_pixels = self.preprocessing.n_pixels
+        if images.dtype != np.uint8 or images.shape[1:] not in (self.image_shape, (n_pixels,)):
             raise ValueError(
                 f"images: expected uint8 of shape (N, {height}, {width}, {colours}) or "
-                f"(N, {self.mean_image.size}), got {images.dtype} of shape {images.shape}"
+                f"(N, {n_pixels}), got {images.dtype} of shape {images.shape}"
             )
-        return predict_labels(self.parameters, images.reshape(len(images), -1), self.mean_image)
+        return predict_labels(self.parameters, images.reshape(len(images), -1), self.preprocessing)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpsearch.data import Preprocessing
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
 from hpsearch.plots import (
@@ -30,7 +31,9 @@ WEIGHTS_FILE = "weights.png"
 LOSSES_FILE = "iteration_losses.csv"
 
 
-def make_trial_pictures(folder: Path, title: str, image_shape: tuple[int, int, int]) -> list[Path]:
+def make_trial_pictures(
+    folder: Path, title: str, preprocessing: Preprocessing, image_shape: tuple[int, int, int]
+) -> list[Path]:
     """Draw a finished trial's curves and first-layer weights, unless they are there already.
 
     Parameters
@@ -39,6 +42,8 @@ def make_trial_pictures(folder: Path, title: str, image_shape: tuple[int, int, i
         The trial's.
     title : str
         Heading of the curves.
+    preprocessing : Preprocessing
+        Of the trial's net; weights are drawn as pixels.
     image_shape : tuple of int
         Height, width, colours.
 
@@ -60,7 +65,8 @@ def make_trial_pictures(folder: Path, title: str, image_shape: tuple[int, int, i
         except (FileNotFoundError, DamagedDataError):
             pass
         else:
-            save_png(weight_tiles(net["W1"], net["W2"], image_shape), weights)
+            W1 = preprocessing.to_pixels(net["W1"])
+            save_png(weight_tiles(W1, net["W2"], image_shape), weights)
     return [path for path in paths if path.exists()]
 
 

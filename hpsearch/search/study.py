@@ -165,7 +165,9 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
 
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
-    changes = list_changes(search.attribute(_MEANING), search.definition.meaning())
+    # Read through the model: keys that are newer than the record have their defaults there.
+    recorded = StudyDefinition.model_validate({**search.attribute(_MEANING), "trials": 1})
+    changes = list_changes(recorded.meaning(), search.definition.meaning())
     if search.attribute(_DATA) != data_checksum:
         changes.append(f"data: {search.attribute(_DATA)} -> {data_checksum}")
     if changes:

@@ -43,6 +43,8 @@ class ServedNet(PythonModel):
         net = self._net
         images = np.asarray(model_input, np.uint8).reshape(len(model_input), -1)
         inputs = np.subtract(images, net["mean_image"], dtype=np.float32)
+        if "components" in net:
+            inputs = inputs @ net["components"]
         hidden = np.maximum(inputs @ net["W1"] + net["b1"], 0)
         return np.asarray((hidden @ net["W2"] + net["b2"]).argmax(axis=1), np.int64)
 

@@ -8,7 +8,7 @@ from hpsearch.training.checkpoint import (
 )
 from hpsearch.training.epoch import Epoch, Hyperparameters
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
-from hpsearch.training.prediction import predict_labels
+from hpsearch.training.prediction import classify, predict_labels
 from hpsearch.training.sgd import train
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Checkpoint",
     "Epoch",
     "Hyperparameters",
+    "classify",
     "load_checkpoint",
     "load_history",
     "predict_labels",

@@ -3,40 +3,45 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters
 
-__all__ = ["predict_labels"]
+__all__ = ["classify", "predict_labels"]
+
+# Images at a time; bounds the memory.
+_CHUNK = 1000
 
 
 def predict_labels(
-    net: Parameters,
-    images: NDArray[np.uint8],
-    mean_image: NDArray[np.float32],
-    *,
-    chunk_size: int = 1000,
+    net: Parameters, images: NDArray[np.uint8], preprocessing: Preprocessing
 ) -> NDArray[np.int64]:
     """The class with the largest score for each image.
 
     Parameters
     ----------
     net : dict of float32 arrays
-        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
+        W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,).
     images : uint8 array, shape (N, D)
         Raw pixels.
-    mean_image : float32 array, shape (D,)
-        Subtracted from every image.
-    chunk_size : int
-        Images scored at a time; bounds the memory.
+    preprocessing : Preprocessing
+        From pixels to the net's inputs.
 
     Returns
     -------
     int64 array, shape (N,)
         In [0, C).
     """
-    labels = np.empty(len(images), np.int64)
-    for start in range(0, len(images), chunk_size):
-        chunk = slice(start, start + chunk_size)
-        hidden = np.subtract(images[chunk], mean_image, dtype=np.float32) @ net["W1"] + net["b1"]
-        scores = np.maximum(hidden, 0, out=hidden) @ net["W2"] + net["b2"]
-        labels[chunk] = scores.argmax(axis=1)
+    chunks = (images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK))
+    labels = [classify(net, preprocessing.apply(chunk)) for chunk in chunks]
+    return np.concatenate(labels) if labels else np.empty(0, np.int64)
+
+
+def classify(net: Parameters, inputs: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The class with the largest score for each row of `inputs`, shape (N, n_inputs)."""
+    hidden = inputs @ net["W1"]
+    hidden += net["b1"]
+    np.maximum(hidden, 0, out=hidden)
+    scores = hidden @ net["W2"]
+    scores += net["b2"]
+    labels: NDArray[np.int64] = scores.argmax(axis=1)
     return labels

@@ -12,6 +12,8 @@ def test_public_names_are_these():
         "TEST_FILE",
         "Dataset",
         "PreparedData",
+        "Preprocessing",
+        "PrincipalComponents",
         "Source",
         "Split",
         "find_source",
@@ -31,3 +33,4 @@ def test_workers_stay_small():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"sklearn", "pooch", "requests", "rich", "optuna", "mlflow", "joblib"}
+    assert not any(name.startswith("scipy") for name in loaded)

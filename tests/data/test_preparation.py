@@ -12,7 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.data import TEST_FILE, find_source, load_prepared, open_split, prepare
+from hpsearch.data import (
+    TEST_FILE,
+    PrincipalComponents,
+    find_source,
+    load_prepared,
+    open_split,
+    preparation,
+    prepare,
+    read_manifest,
+)
 from hpsearch.errors import DamagedDataError, StoreError, UsageError
 
 SIZES = {"n_train": 8, "n_validation": 3, "n_test": 2}
@@ -83,6 +92,37 @@ def test_checksum_depends_on_the_data_not_on_the_place(source, tmp_path):
     assert here.folder.name == there.folder.name != fewer.folder.name
 
 
+def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
+    bases = [
+        None,
+        PrincipalComponents(count=3),
+        PrincipalComponents(count=4),
+        PrincipalComponents(variance=0.5),
+    ]
+    all_prepared = [prepare(source, **SIZES, folder=tmp_path, basis=basis) for basis in bases]
+    assert len({prepared.folder for prepared in all_prepared}) == 4
+    assert len({prepared.checksum for prepared in all_prepared}) == 4
+    assert [prepared.basis for prepared in all_prepared] == bases
+    for prepared in all_prepared:
+        assert load_prepared(prepared.folder) == prepared
+        prepared.verify()
+
+
+def test_rounding_of_the_basis_is_no_difference_in_data(source, tmp_path, monkeypatch):
+    """Another processor's last bits must not make a study refuse its own data."""
+    basis = PrincipalComponents(count=3)
+    here = prepare(source, **SIZES, folder=tmp_path / "here", basis=basis)
+    fit = preparation.fit_components
+
+    def fit_elsewhere(*arguments):
+        return np.nextafter(fit(*arguments), np.float32(1))
+
+    monkeypatch.setattr(preparation, "fit_components", fit_elsewhere)
+    there = prepare(source, **SIZES, folder=tmp_path / "there", basis=basis)
+    assert here.checksum == there.checksum
+    assert read_manifest(here.folder)["files"] != read_manifest(there.folder)["files"]
+
+
 def test_nothing_but_the_prepared_folder_is_left(source, tmp_path):
     prepared = prepare(source, **SIZES, folder=tmp_path)
     assert list(tmp_path.iterdir()) == [prepared.folder]
@@ -127,6 +167,7 @@ def test_only_writing_opens_the_test_file(source, tmp_path):
         ({"n_train": 0}, ["data.train", "got 0"]),
         ({"n_validation": -1}, ["data.validation", "got -1"]),
         ({"n_test": 0}, ["data.test", "got 0"]),
+        ({"basis": PrincipalComponents(count=13)}, ["data.basis.components", "12", "got 13"]),
     ],
 )
 def test_size_that_cannot_be_is_refused_by_its_key(source, tmp_path, sizes, named):
@@ -230,11 +271,11 @@ def test_any_sizes_that_fit_cut_the_images_without_overlap(
     sizes = {"n_train": n_train, "n_validation": n_validation, "n_test": n_test}
     prepared = prepare(source, **sizes, folder=tmp_path_factory.mktemp("data"))
     split = open_split(prepared)
-    joined = np.concatenate([split.train_images, split.validation_images])
+    joined = np.concatenate([split.train_rows, split.validation_images])
     np.testing.assert_array_equal(
         joined, source.dataset.train_images[: n_train + n_validation].reshape(-1, 12)
     )
-    assert len(split.train_images) == n_train
+    assert len(split.train_rows) == n_train
     assert prepared.n_test == n_test
 
 
@@ -251,5 +292,5 @@ def test_cifar10_as_the_assignment_cuts_it(cifar10_folder, tmp_path):
     # Printed by the course's SVM notebook, for the same 49,000 images.
     published = [130.64189796, 135.98173469, 132.47391837, 130.05569388, 135.34804082]
     np.testing.assert_allclose(mean_image[:5], published, atol=5e-9)
-    assert open_split(prepared).train_images.shape == (49_000, 3072)
+    assert open_split(prepared).train_rows.shape == (49_000, 3072)
     assert prepared.n_test == 10_000

@@ -10,36 +10,53 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.data import open_split
+from hpsearch.data import PrincipalComponents, open_split, prepare
 from hpsearch.errors import DamagedDataError
 
 
 def test_split_has_the_arrays_that_training_takes(prepared, source):
     split = open_split(prepared)
     dataset = source.dataset
-    np.testing.assert_array_equal(split.train_images, dataset.train_images[:8].reshape(8, 12))
+    np.testing.assert_array_equal(split.train_rows, dataset.train_images[:8].reshape(8, 12))
     np.testing.assert_array_equal(split.train_labels, dataset.train_labels[:8])
     np.testing.assert_array_equal(
         split.validation_images, dataset.train_images[8:11].reshape(3, 12)
     )
     np.testing.assert_array_equal(split.validation_labels, dataset.train_labels[8:11])
-    assert split.train_images.dtype == np.uint8
+    assert split.train_rows.dtype == np.uint8
     assert split.train_labels.dtype == np.int64
-    assert split.mean_image.dtype == np.float32
+    assert split.preprocessing.mean_image.dtype == np.float32
+    assert split.preprocessing.components is None
     assert split.n_classes == 3
 
 
 def test_images_are_mapped_not_copied_and_cannot_be_written(prepared):
     split = open_split(prepared)
-    assert isinstance(split.train_images.base, np.memmap)
+    assert isinstance(split.train_rows.base, np.memmap)
     assert isinstance(split.validation_images.base, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
-        split.train_images[0] = 0
+        split.train_rows[0] = 0
 
 
 def test_mean_image_is_the_float64_mean_rounded_once(prepared, source):
     mean_image = source.dataset.train_images[:8].reshape(8, 12).mean(axis=0)
-    np.testing.assert_array_equal(open_split(prepared).mean_image, mean_image.astype(np.float32))
+    np.testing.assert_array_equal(
+        open_split(prepared).preprocessing.mean_image, mean_image.astype(np.float32)
+    )
+
+
+def test_in_a_basis_training_rows_are_what_preprocessing_makes_of_the_images(source, tmp_path):
+    sizes = {"n_train": 8, "n_validation": 3, "n_test": None}
+    prepared = prepare(source, **sizes, folder=tmp_path, basis=PrincipalComponents(count=5))
+    split = open_split(prepared)
+    images = source.dataset.train_images[:8].reshape(8, 12)
+    np.testing.assert_allclose(split.train_rows, split.preprocessing.apply(images), atol=1e-3)
+    assert split.train_rows.dtype == np.float32
+    assert split.preprocessing.n_inputs == 5
+    assert isinstance(split.train_rows.base, np.memmap)
+    assert split.validation_images.dtype == np.uint8
+    with pytest.raises(DamagedDataError, match=r"components.npy: holds float32 \(12, 5\), exp"):
+        open_split(dataclasses.replace(prepared, n_components=4))
 
 
 def test_opening_leaves_the_test_file_closed(prepared):
@@ -91,7 +108,7 @@ def test_flipped_bit_in_a_header_gives_an_error_or_the_right_array(
     path = prepared.folder / "train_images.npy"
     content = path.read_bytes()
     path.write_bytes(flip(content, bit))
-    images = attempt(lambda: np.array(open_split(prepared).train_images))
+    images = attempt(lambda: np.array(open_split(prepared).train_rows))
     path.write_bytes(content)
     if not isinstance(images, DamagedDataError):
         np.testing.assert_array_equal(images, source.dataset.train_images[:8].reshape(8, 12))

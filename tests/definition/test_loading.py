@@ -73,6 +73,12 @@ CASES = [
     ("trials = 8", "trials = 8\nname = 'a/b'", "name: string should match pattern"),
     ("trials = 8", "trials = 8\nname = '..'", "name: string should match pattern"),
     ("trials = 8", "trials = = 8", "expected TOML"),
+    ("[search]", "basis = 'pixel'\n[search]", "data.basis: input should be 'pixels', got 'pixel'"),
+    ("[search]", "basis = {}\n[search]", "data.basis: expected components or variance"),
+    ("[search]", "basis = { components = 0 }\n[search]", "data.basis.components: input should be"),
+    ("[search]", "basis = { variance = 1.0 }\n[search]", "data.basis.variance: input should be"),
+    ("[search]", "basis = { component = 9 }\n[search]", "did you mean 'components'?"),
+    ("[search]", "basis = 300\n[search]", "data.basis: input should be a valid dictionary"),
 ]
 
 

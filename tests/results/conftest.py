@@ -1,16 +1,22 @@
 import numpy as np
 import pytest
 
+from hpsearch.data import Preprocessing
 from hpsearch.net import make_parameters
 from hpsearch.results import Net
 
 
-@pytest.fixture
-def net() -> Net:
+@pytest.fixture(params=["pixels", "components"])
+def net(request: pytest.FixtureRequest) -> Net:
+    """One that is fed pixels, and one that is fed principal components."""
     rng = np.random.default_rng(0)
+    mean_image = rng.uniform(0, 255, 48).astype(np.float32)
+    rotation = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
+    components = rotation if request.param == "components" else None
+    preprocessing = Preprocessing(mean_image, components)
     return Net(
-        parameters=make_parameters(48, 5, 3, 0.1, rng),
-        mean_image=rng.uniform(0, 255, 48).astype(np.float32),
+        parameters=make_parameters(preprocessing.n_inputs, 5, 3, 0.1, rng),
+        preprocessing=preprocessing,
         image_shape=(4, 4, 3),
         class_names=("cat", "dog", "ship"),
         facts={

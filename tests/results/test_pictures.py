@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hpsearch.data import Preprocessing
 from hpsearch.net import make_parameters
 from hpsearch.results.pictures import (
     CURVES_FILE,
@@ -27,6 +28,7 @@ EPOCHS = tuple(
     Epoch(n, 2.0 / n, 0.1 * n, 0.2 * n, 0.1, 0.5, 0.0, (2.0 / n, 1.5 / n)) for n in (1, 2, 3)
 )
 SHAPE = (4, 4, 3)
+PIXELS = Preprocessing(np.zeros(48, np.float32))
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_trial_has_curves_weights_and_losses(folder: Path) -> None:
-    paths = make_trial_pictures(folder, "trial 0", SHAPE)
+    paths = make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
     assert {path.name for path in paths} == {CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE}
     for name in (CURVES_FILE, WEIGHTS_FILE):
         with Image.open(folder / name) as picture:
@@ -50,10 +52,10 @@ def test_a_trial_has_curves_weights_and_losses(folder: Path) -> None:
 
 
 def test_what_is_drawn_is_not_drawn_again_and_outlives_the_checkpoint(folder: Path) -> None:
-    make_trial_pictures(folder, "trial 0", SHAPE)
+    make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     (folder / CHECKPOINT_FILE).unlink()
-    assert len(make_trial_pictures(folder, "trial 0", SHAPE)) == 3
+    assert len(make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)) == 3
     after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert after == {name: ns for name, ns in before.items() if name != CHECKPOINT_FILE}
 
@@ -65,15 +67,34 @@ def test_without_a_checkpoint_only_the_weights_are_missing(
     (folder / CHECKPOINT_FILE).unlink()
     if content is not None:
         (folder / CHECKPOINT_FILE).write_bytes(content)
-    paths = make_trial_pictures(folder, "trial 0", SHAPE)
+    paths = make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
     assert {path.name for path in paths} == {CURVES_FILE, LOSSES_FILE}
 
 
 def test_a_diverged_trial_can_be_drawn(folder: Path) -> None:
     last = dataclasses.replace(EPOCHS[-1], train_loss=float("nan"), diverged=True)
     save_history(folder / HISTORY_FILE, [*EPOCHS[:-1], last])
-    assert len(make_trial_pictures(folder, "trial 0", SHAPE)) == 3
+    assert len(make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)) == 3
 
 
 def test_a_trial_that_failed_before_its_first_epoch_has_no_pictures(tmp_path: Path) -> None:
-    assert make_trial_pictures(tmp_path, "trial 0", SHAPE) == []
+    assert make_trial_pictures(tmp_path, "trial 0", PIXELS, SHAPE) == []
+
+
+def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path) -> None:
+    """The same picture as of the net on pixels that computes the same scores."""
+    make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
+    with Image.open(folder / WEIGHTS_FILE) as picture:
+        expected = np.asarray(picture).astype(int)
+    rotation = np.linalg.qr(np.random.default_rng(1).standard_normal((48, 48)))[0]
+    components = rotation.astype(np.float32)
+    net = make_parameters(48, 5, 3, 0.1, np.random.default_rng(0))
+    net["W1"] = components.T @ net["W1"]
+    rotated = tmp_path / "rotated"
+    rotated.mkdir()
+    save_history(rotated / HISTORY_FILE, EPOCHS)
+    save_checkpoint(rotated / CHECKPOINT_FILE, Checkpoint("identity", net, {}, EPOCHS))
+    preprocessing = Preprocessing(PIXELS.mean_image, components)
+    make_trial_pictures(rotated, "trial 0", preprocessing, SHAPE)
+    with Image.open(rotated / WEIGHTS_FILE) as picture:
+        assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1

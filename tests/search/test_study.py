@@ -8,6 +8,7 @@ from hpsearch.errors import RefusedError, UsageError
 from hpsearch.records import State
 from hpsearch.search import SearchStudy, create_or_continue_study, load_study, open_storage
 from hpsearch.search.space import suggest_hyperparameters
+from tests.conftest import DATA
 
 
 @pytest.fixture
@@ -70,6 +71,19 @@ def test_a_changed_definition_is_refused_with_the_keys(
     open_study(define())
     with pytest.raises(RefusedError, match=r"lag: 3 -> 5; search\.space\.epochs\.high: 6 -> 7"):
         open_study(define(lag=5, space={"epochs": {"low": 3, "high": 7}}))
+
+
+def test_a_record_older_than_a_key_has_its_default(
+    define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
+) -> None:
+    search = open_study(define())
+    meaning = search.attribute("definition")
+    del meaning["data"]["basis"]
+    search.note("definition", meaning)
+    open_study(define())
+    changed = define(data=DATA | {"basis": {"components": 20}})
+    with pytest.raises(RefusedError, match=r"data\.basis: pixels -> nothing"):
+        open_study(changed)
 
 
 def test_other_data_is_refused(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from hpsearch.data import Preprocessing
 from hpsearch.errors import StoreError
 from hpsearch.net import make_parameters
 from hpsearch.records import State
@@ -197,10 +198,15 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (9, 4, 4, 3), np.uint8)
 
+    components = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
+
     def make_net(seed: int) -> NetView:
+        preprocessing = Preprocessing(
+            np.full(48, 120, np.float32), components if seed == 1 else None
+        )
         net = Net(
-            make_parameters(48, 5, 3, 0.1, np.random.default_rng(seed)),
-            np.full(48, 120, np.float32),
+            make_parameters(preprocessing.n_inputs, 5, 3, 0.1, np.random.default_rng(seed)),
+            preprocessing,
             (4, 4, 3),
             ("a", "b", "c"),
             {"study": "small", "trial": seed, "val_accuracy": 0.5, "hyperparameters": {}},
@@ -220,8 +226,9 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     assert client.get_model_version_by_alias("small", "best").version in (1, "1")
 
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    model = mlflow.pyfunc.load_model("models:/small@best")
-    assert np.array_equal(model.predict(images), nets[1].predict(images))
+    for address, seed in (("models:/small@best", 1), ("models:/small/2", 2)):
+        model = mlflow.pyfunc.load_model(address)
+        assert np.array_equal(model.predict(images), nets[seed].predict(images))
     names = [path.suffix for path in store.artifacts.rglob("*")] if store.artifacts else []
     assert ".safetensors" in names
     assert not {".pkl", ".pickle", ".joblib", ".pt"} & set(names)

@@ -39,7 +39,7 @@ def start(split: Split) -> Callable[..., tuple[Parameters, np.random.Generator]]
 
     def make(setting: Hyperparameters, seed: int = 0) -> tuple[Parameters, np.random.Generator]:
         rng = np.random.default_rng(seed)
-        n_inputs = split.train_images.shape[1]
+        n_inputs = split.preprocessing.n_inputs
         net = make_parameters(
             n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng
         )

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import Split
+from hpsearch.data import Preprocessing, PrincipalComponents, Split
+from hpsearch.data.components import fit_components
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import loss_and_gradients
 from hpsearch.training import Checkpoint, Epoch, load_checkpoint, save_checkpoint, train
@@ -95,7 +96,7 @@ def test_a_step_is_the_float64_step_rounded(split: Split, setting: Make, start: 
     one = setting(batch_size=600, epochs=1, initial_std=0.05)
     net, rng = start(one)
     exact = {name: array.astype(np.float64) for name, array in net.items()}
-    X = split.train_images - split.mean_image.astype(np.float64)
+    X = split.train_rows - split.preprocessing.mean_image.astype(np.float64)
     loss, gradients = loss_and_gradients(exact, X, split.train_labels, one.reg)
     epoch = next(train(net, split, one, rng))
     assert epoch.train_loss == pytest.approx(loss, rel=1e-6)
@@ -108,7 +109,7 @@ def test_accuracies_are_those_of_the_net(split: Split, setting: Make, start: Mak
     fast = setting(learning_rate=0.2)
     net, rng = start(fast)
     *_, last = train(net, split, fast, rng)
-    X = split.validation_images - split.mean_image.astype(np.float64)
+    X = split.validation_images - split.preprocessing.mean_image.astype(np.float64)
     scores = np.maximum(X @ net["W1"] + net["b1"], 0) @ net["W2"] + net["b2"]
     assert last.val_accuracy == np.mean(scores.argmax(axis=1) == split.validation_labels)
     assert last.val_accuracy > 0.5
@@ -127,3 +128,24 @@ def test_a_diverging_run_ends_at_once_with_its_last_finite_accuracy(
     assert len(epochs[-1].iteration_losses) < 10
     assert 0 <= epochs[-1].val_accuracy <= 1
     assert not any(epoch.diverged for epoch in epochs[:-1])
+
+
+def test_training_does_not_notice_a_rotation_of_its_inputs(
+    split: Split, setting: Make, start: Make
+) -> None:
+    """In all principal components the same net is found as on pixels, up to rounding."""
+    mean_image = split.preprocessing.mean_image
+    wanted = PrincipalComponents(count=mean_image.size)
+    components = fit_components(split.train_rows, mean_image.astype(np.float64), wanted)
+    preprocessing = Preprocessing(mean_image, components)
+    rotated = dataclasses.replace(
+        split, train_rows=preprocessing.apply(split.train_rows), preprocessing=preprocessing
+    )
+    net, rng = start(setting())
+    same, same_rng = start(setting())
+    same["W1"] = components.T @ same["W1"]
+    on_pixels = [_result(epoch) for epoch in train(net, split, setting(), rng)]
+    on_components = [_result(epoch) for epoch in train(same, rotated, setting(), same_rng)]
+    for one, other in zip(on_pixels, on_components, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
+    np.testing.assert_allclose(preprocessing.to_pixels(same["W1"]), net["W1"], atol=1e-3)

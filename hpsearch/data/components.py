@@ -1,0 +1,102 @@
+"""Principal components of the training images: the same images in far fewer numbers.
+
+Gradient descent on a net whose first weights start Gaussian does not notice a rotation of its
+inputs. Rotated into their principal components, nearly all of what images hold is in the first
+few hundred of their 3,072 coordinates; the rest can be left out, and with it most arithmetic.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+__all__ = ["PrincipalComponents", "fit_components", "project"]
+
+# Evenly spaced training images to fit on. On CIFAR-10, 300 components fitted on so many keep
+# 96.4 % of the variance of all 49,000; fitted on all of them 96.6 %, in five times the time.
+N_FITTED = 10_000
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """How many components to keep: a count, or as many as keep a share of the variance.
+
+    Parameters
+    ----------
+    count : int, optional
+        At least 1; exactly one of the two is given.
+    variance : float, optional
+        Above 0, below 1.
+    """
+
+    count: int | None = None
+    variance: float | None = None
+
+
+def fit_components(
+    images: NDArray[np.uint8], mean_image: NDArray[np.float64], wanted: PrincipalComponents
+) -> NDArray[np.float32]:
+    """The directions along which `images` vary most.
+
+    The same bits on equal machines, however many threads BLAS may use elsewhere.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (N, D)
+        Training images.
+    mean_image : float64 array, shape (D,)
+        Their mean.
+    wanted : PrincipalComponents
+        How many.
+
+    Returns
+    -------
+    float32 array, shape (D, K)
+        Orthonormal columns, strongest first, each with its largest entry positive.
+    """
+    # Takes a while to import, and only the process that prepares the data needs it.
+    from scipy.linalg import eigh
+
+    sample = images[:: max(1, len(images) // N_FITTED)]
+    with threadpool_limits(1):
+        covariance = _covariance(sample, mean_image.astype(np.float32))
+        n_pixels = len(covariance)
+        count = wanted.count
+        if count is None:
+            count = _count_for(eigh(covariance, eigvals_only=True)[::-1], wanted.variance or 1.0)
+        _, columns = eigh(covariance, subset_by_index=[n_pixels - count, n_pixels - 1])
+    strongest_first = columns[:, ::-1]
+    largest = np.abs(strongest_first).argmax(axis=0)
+    signs = np.sign(strongest_first[largest, np.arange(count)])
+    return np.ascontiguousarray(strongest_first * signs, dtype=np.float32)
+
+
+def project(
+    images: NDArray[np.uint8], mean_image: NDArray[np.float64], components: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Coordinates of the centred `images`, shape (N, D), along `components`: shape (N, K)."""
+    mean = mean_image.astype(np.float32)
+    projected = np.empty((len(images), components.shape[1]), np.float32)
+    with threadpool_limits(1):
+        for start in range(0, len(images), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            centred = np.subtract(images[chunk], mean, dtype=np.float32)
+            np.matmul(centred, components, out=projected[chunk])
+    return projected
+
+
+def _covariance(images: NDArray[np.uint8], mean: NDArray[np.float32]) -> NDArray[np.float32]:
+    covariance = np.zeros((images.shape[1], images.shape[1]), np.float32)
+    for start in range(0, len(images), _CHUNK):
+        centred = np.subtract(images[start : start + _CHUNK], mean, dtype=np.float32)
+        # NumPy sees that this is a matrix by its own transpose, and does half the work.
+        covariance += centred.T @ centred
+    return covariance / np.float32(len(images))
+
+
+def _count_for(variances: NDArray[np.float32], share: float) -> int:
+    """The fewest of the largest `variances` that make up `share` of their sum."""
+    shares = np.cumsum(variances, dtype=np.float64) / np.sum(variances, dtype=np.float64)
+    return min(int(np.searchsorted(shares, share)) + 1, len(shares))

@@ -1,0 +1,134 @@
+"""One step of stochastic gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.net import Parameters
+
+__all__ = ["SgdStep"]
+
+Float32 = NDArray[np.float32]
+
+# Weights updated at a time: about a megabyte stays in the cache from the product to the sum.
+_TILE_SIZE = 2**18
+
+
+class SgdStep:
+    """Updates a net on one batch after the other.
+
+    Of all that a step costs, two products are the floor: inputs by W1, and inputs by the
+    hidden layer's gradient. What goes over all of W1 besides is done tile by tile, while the
+    tile is still in the cache.
+
+    Parameters
+    ----------
+    net : dict of float32 arrays
+        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); changed in place. W1 is kept by columns, so
+        that the weights of a hidden unit are neighbours: its products are quicker so.
+    reg : float
+        Weight of ``sum(W1**2) + sum(W2**2)`` in the loss.
+    batch_size : int
+        Images of a batch at most.
+    """
+
+    def __init__(self, net: Parameters, reg: float, batch_size: int) -> None:
+        net["W1"] = np.asfortranarray(net["W1"])
+        n_inputs, n_hidden = net["W1"].shape
+        n_classes = len(net["b2"])
+        self._net = net
+        self._reg = reg
+        self._rows = np.arange(batch_size)
+        self._hidden = np.empty((batch_size, n_hidden), np.float32)
+        self._active = np.empty((batch_size, n_hidden), np.bool_)
+        self._dhidden = np.empty((batch_size, n_hidden), np.float32)
+        self._scores = np.empty((batch_size, n_classes), np.float32)
+        self._dW2 = np.empty_like(net["W2"])
+        n_units = max(1, _TILE_SIZE // n_inputs)
+        self._tiles = [slice(unit, unit + n_units) for unit in range(0, n_hidden, n_units)]
+        self._dW1 = np.empty((n_inputs, min(n_units, n_hidden)), np.float32, order="F")
+        self._squares = _sum_of_squares(net["W1"]), _sum_of_squares(net["W2"])
+
+    def __call__(
+        self, inputs: Float32, labels: NDArray[np.int64], learning_rate: float
+    ) -> tuple[float, int]:
+        """Update the net on a batch.
+
+        Parameters
+        ----------
+        inputs : float32 array, shape (n, D)
+            The batch.
+        labels : int64 array, shape (n,)
+            Its classes.
+        learning_rate : float
+            Step size.
+
+        Returns
+        -------
+        loss : float
+            Of the net as it was before; nan or inf if training has diverged.
+        n_correct : int
+            Images that it had right.
+        """
+        n = len(labels)
+        with np.errstate(all="ignore"):  # a diverging run is seen by its loss
+            hidden, scores = self._forward(inputs)
+            n_correct = int(np.count_nonzero(scores.argmax(axis=1) == labels))
+            loss = self._softmax(scores, labels) + self._reg * sum(self._squares)
+            # From here on gradients carry the learning rate: scaling (n, C) numbers now
+            # saves a pass over all of W1 later.
+            scores *= np.float32(learning_rate / n)
+            self._update(inputs, hidden, scores, np.float32(1 - 2 * learning_rate * self._reg))
+        return loss, n_correct
+
+    def _forward(self, inputs: Float32) -> tuple[Float32, Float32]:
+        net, n = self._net, len(inputs)
+        hidden, scores = self._hidden[:n], self._scores[:n]
+        np.matmul(inputs, net["W1"], out=hidden)
+        hidden += net["b1"]
+        np.maximum(hidden, 0, out=hidden)
+        np.matmul(hidden, net["W2"], out=scores)
+        scores += net["b2"]
+        return hidden, scores
+
+    def _softmax(self, scores: Float32, labels: NDArray[np.int64]) -> float:
+        """Mean cross-entropy; turns `scores` into n times its gradient."""
+        true_class = (self._rows[: len(labels)], labels)
+        scores -= scores.max(axis=1, keepdims=True)
+        true_scores = scores[true_class]
+        np.exp(scores, out=scores)
+        normalisers = scores.sum(axis=1, keepdims=True)
+        scores /= normalisers
+        scores[true_class] -= 1
+        return float(np.mean(np.log(normalisers[:, 0]) - true_scores))
+
+    def _update(
+        self, inputs: Float32, hidden: Float32, dscores: Float32, shrink: np.float32
+    ) -> None:
+        net, n = self._net, len(inputs)
+        active, dhidden = self._active[:n], self._dhidden[:n]
+        np.matmul(dscores, net["W2"].T, out=dhidden)
+        np.greater(hidden, 0, out=active)
+        dhidden *= active
+        np.matmul(hidden.T, dscores, out=self._dW2)
+        squares = 0.0
+        for tile in self._tiles:
+            W1, dhidden_tile = net["W1"][:, tile], dhidden[:, tile]
+            dW1 = self._dW1[:, : W1.shape[1]]
+            np.matmul(inputs.T, dhidden_tile, out=dW1)
+            _descend(W1, dW1, shrink)
+            squares += _sum_of_squares(W1)
+        _descend(net["W2"], self._dW2, shrink)
+        self._squares = squares, _sum_of_squares(net["W2"])
+        net["b1"] -= dhidden.sum(axis=0)
+        net["b2"] -= dscores.sum(axis=0)
+
+
+def _descend(weights: Float32, gradient: Float32, shrink: np.float32) -> None:
+    """Weight decay and one step down `gradient`, which carries the learning rate."""
+    weights *= shrink
+    weights -= gradient
+
+
+def _sum_of_squares(weights: Float32) -> float:
+    flat = weights.ravel(order="K")
+    return float(flat @ flat)

@@ -1,0 +1,41 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hpsearch.data import PrincipalComponents, Split, find_source, open_split, prepare
+from hpsearch.training.batches import BatchReader
+
+NUMBERS = np.array([3, 17, 18, 200, 599])
+
+
+@pytest.fixture(params=["pixels", "components"])
+def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> Split:
+    if request.param == "pixels":
+        return split
+    source = find_source("digits", folders=[], download_folder=tmp_path)
+    sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
+    return open_split(
+        prepare(source, **sizes, folder=tmp_path, basis=PrincipalComponents(count=20))
+    )
+
+
+def test_a_batch_is_what_preprocessing_makes_of_its_images(any_split: Split, split: Split) -> None:
+    read = BatchReader(any_split, 64)
+    expected = any_split.preprocessing.apply(split.train_rows[NUMBERS])
+    inputs = read(NUMBERS)
+    assert inputs.dtype == np.float32
+    np.testing.assert_allclose(inputs, expected, atol=1e-4)
+
+
+def test_one_buffer_serves_all_batches_short_ones_too(any_split: Split) -> None:
+    read = BatchReader(any_split, 64)
+    long, short = read(np.arange(64)), read(np.arange(24))
+    assert (long.shape[0], short.shape[0]) == (64, 24)
+    assert np.shares_memory(long, short)
+
+
+def test_batches_larger_than_the_split_are_as_large_as_it(any_split: Split) -> None:
+    few = dataclasses.replace(any_split, train_rows=any_split.train_rows[:10])
+    assert len(BatchReader(few, 1000)(np.arange(10))) == 10
