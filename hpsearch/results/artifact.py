@@ -57,7 +57,9 @@ def export_net(net: Net, folder: Path) -> None:
     height, width, colours = net.image_shape
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / NET_FILE, format_tensors(net.arrays()))
+        # safetensors writes memory as it lies, and training keeps W1 by columns.
+        arrays = {name: np.ascontiguousarray(array) for name, array in net.arrays().items()}
+        write_atomically(folder / NET_FILE, format_tensors(arrays))
         readme = _README.format(
             folder=folder.name,
             height=height,

@@ -14,8 +14,10 @@ def net(request: pytest.FixtureRequest) -> Net:
     rotation = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
     components = rotation if request.param == "components" else None
     preprocessing = Preprocessing(mean_image, components)
+    parameters = make_parameters(preprocessing.n_inputs, 5, 3, 0.1, rng)
+    parameters["W1"] = np.asfortranarray(parameters["W1"])  # as training leaves it
     return Net(
-        parameters=make_parameters(preprocessing.n_inputs, 5, 3, 0.1, rng),
+        parameters=parameters,
         preprocessing=preprocessing,
         image_shape=(4, 4, 3),
         class_names=("cat", "dog", "ship"),
