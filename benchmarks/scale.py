@@ -36,6 +36,7 @@ from tests.postgres import Postgres, find_program
 
 _LAGS = (1, 8, 32, 128, 1000)
 _TRIAL_S = 30.0
+_FEWEST = 40
 
 
 def measure_load(storage: BaseStorage, n_workers: int, n_trials: int, sampler: str) -> Load:
@@ -45,11 +46,6 @@ def measure_load(storage: BaseStorage, n_workers: int, n_trials: int, sampler: s
     search = create_or_continue_study(definition, storage, data_checksum="none")
     coordinator = RealCoordinator(search)
     return simulate(coordinator, n_workers, lag, n_trials, draw_durations(0, _TRIAL_S))
-
-
-def count_trials(n_workers: int, rounds: float) -> int:
-    """Trials enough to see workers come back; the first round is a burst of new ones."""
-    return max(40, round(rounds * n_workers))
 
 
 def measure_regret(lag: int, n_trials: int, seed: int) -> list[float]:
@@ -110,7 +106,7 @@ def main() -> None:
 
 def run(
     root: Path, workers: Sequence[int], rounds: float, n_seeds: int, n_trials: int, url: str | None
-) -> None:
+) -> Report:
     """Measure and report the load, then the price of the lag."""
     loads: dict[tuple[str, str], list[Load]] = {}
     report = Report(
@@ -130,7 +126,7 @@ def run(
     )
     for storage, sampler in _plan(url):
         for n_workers in workers:
-            n = count_trials(n_workers, rounds)
+            n = max(_FEWEST, round(rounds * n_workers))
             folder = root / f"{storage}-{sampler}-{n_workers}"
             load = measure_load(_open(storage, folder, url), n_workers, n, sampler)
             loads.setdefault((storage, sampler), []).append(load)
@@ -139,6 +135,7 @@ def run(
     regrets = {lag: _regret_at_end(lag, n_trials, n_seeds) for lag in _LAGS}
     report.write(draw(workers, loads, regrets))
     report_lag(regrets, n_trials, n_seeds).write()
+    return report
 
 
 def report_lag(regrets: dict[int, list[float]], n_trials: int, n_seeds: int) -> Report:

@@ -150,13 +150,15 @@ def simulate(
     arrived: list[int] = []
     recorded: set[int] = set()
     n_known = 0
-    while number < n_trials:
+    while True:
         while n_free and number < n_trials and number - lag < n_known:
             spent_s += (cost := coordinator.start(number))
             now += cost
             starts.append((now, now + duration_s(number)))
             heapq.heappush(running, (starts[-1][1], number))
             number, n_free = number + 1, n_free - 1
+        if number == n_trials:
+            break
         for one in arrived:
             spent_s += (cost := coordinator.record(one))
             now += cost

@@ -72,8 +72,9 @@ class SearchStudy:
 
     def may_start(self, number: int) -> bool:
         """Whether all that trial `number` must know has finished."""
-        known = self._trials()[: max(0, number - self.definition.lag + 1)]
-        return all(trial.state.is_finished() for trial in known)
+        n_known = max(0, number - self.definition.lag + 1)
+        known = self._trials()[:n_known]
+        return len(known) == n_known and all(trial.state.is_finished() for trial in known)
 
     def ask(self) -> Trial:
         """Start the trial whose turn it is. Its hyperparameters are the same every time."""
