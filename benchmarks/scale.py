@@ -21,7 +21,7 @@ import optuna
 from matplotlib.figure import Figure
 from optuna.storages import BaseStorage, InMemoryStorage
 
-from benchmarks.idle import define_idle_study
+from benchmarks.idle import N_EPOCHS, define_idle_study
 from benchmarks.reporting import Report
 from benchmarks.simulation import (
     FreeCoordinator,
@@ -31,7 +31,13 @@ from benchmarks.simulation import (
     simulate,
 )
 from hpsearch.records import State
-from hpsearch.search import create_or_continue_study, open_storage, suggest_hyperparameters
+from hpsearch.search import (
+    SearchStudy,
+    create_or_continue_study,
+    open_storage,
+    suggest_hyperparameters,
+)
+from hpsearch.search.space import make_distributions
 from tests.postgres import Postgres, find_program
 
 _LAGS = (1, 8, 32, 128, 1000)
@@ -39,13 +45,33 @@ _TRIAL_S = 30.0
 _FEWEST = 40
 
 
-def measure_load(storage: BaseStorage, n_workers: int, n_trials: int, sampler: str) -> Load:
-    """Simulate one study on `storage`, with a lag of twice its workers."""
+def measure_load(
+    storage: BaseStorage, n_workers: int, n_trials: int, sampler: str, n_known: int
+) -> Load:
+    """Simulate one study on `storage`, with a lag of twice its workers and `n_known` to know."""
     lag = 2 * n_workers
-    definition = define_idle_study(n_trials, sampler=sampler, lag=lag)
+    n_before = n_known + lag
+    definition = define_idle_study(n_before + n_trials, sampler=sampler, lag=lag)
     search = create_or_continue_study(definition, storage, data_checksum="none")
-    coordinator = RealCoordinator(search)
+    with search.writing_together():
+        add_finished(search, n_before)
+    coordinator = RealCoordinator(search, n_before)
     return simulate(coordinator, n_workers, lag, n_trials, draw_durations(0, _TRIAL_S))
+
+
+def add_finished(search: SearchStudy, n_trials: int) -> None:
+    """Give the study trials that have ended, with settings drawn at random."""
+    distributions = make_distributions(search.definition.search.space)
+    drawing = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(n_trials):
+        params = drawing.ask(distributions).params
+        final = _accuracy(params)
+        curve = {epoch: final * (1 - 0.8**epoch) for epoch in range(1, N_EPOCHS + 1)}
+        search.optuna_study.add_trial(
+            optuna.trial.create_trial(
+                params=params, distributions=distributions, value=final, intermediate_values=curve
+            )
+        )
 
 
 def measure_regret(lag: int, n_trials: int, seed: int) -> list[float]:
@@ -92,60 +118,55 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 10, 100, 300, 1000])
     parser.add_argument("--rounds", type=float, default=2.0, help="trials for each worker")
+    parser.add_argument("--known", type=int, default=500, help="trials that the first one knows")
     parser.add_argument("--seeds", type=int, default=5, help="studies for each lag")
     parser.add_argument("--trials", type=int, default=200, help="of each of those studies")
     parser.add_argument("--postgres", metavar="URL", help="default: one of its own, if installed")
     options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with (
         tempfile.TemporaryDirectory(prefix="scale-") as scratch,
         _database(options.postgres) as url,
     ):
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        run(Path(scratch), options.workers, options.rounds, options.seeds, options.trials, url)
+        measure_loads(Path(scratch), options.workers, options.rounds, options.known, url)
+    measure_lags(_LAGS, options.trials, options.seeds)
 
 
-def run(
-    root: Path, workers: Sequence[int], rounds: float, n_seeds: int, n_trials: int, url: str | None
+def measure_loads(
+    root: Path, workers: Sequence[int], rounds: float, n_known: int, url: str | None
 ) -> Report:
-    """Measure and report the load, then the price of the lag."""
-    loads: dict[tuple[str, str], list[Load]] = {}
+    """Raise the number of workers on each storage until they are idle half of the time."""
+    loads: dict[str, list[Load]] = {}
     report = Report(
         "scale",
-        f"One coordinator, trials of {_TRIAL_S:.0f} s, lag = 2 x workers",
-        (
-            "storage",
-            "sampler",
-            "workers",
-            "trials",
-            "busy",
-            "wait: coordinator",
-            "wait: lag",
-            "ms a trial",
-            "saturates at",
-        ),
+        f"One coordinator, trials of {_TRIAL_S:.0f} s that know {n_known} others or more",
+        ("storage, sampler", "workers", "busy", "waiting", "ms for a trial", "saturates at"),
     )
     for storage, sampler in _plan(url):
+        name = f"{storage}, {sampler}"
         for n_workers in workers:
-            n = max(_FEWEST, round(rounds * n_workers))
-            folder = root / f"{storage}-{sampler}-{n_workers}"
-            load = measure_load(_open(storage, folder, url), n_workers, n, sampler)
-            loads.setdefault((storage, sampler), []).append(load)
-            report.add(storage, sampler, f"{n_workers:,}", f"{n:,}", *_describe(load))
-            print(storage, sampler, n_workers, load, file=sys.stderr, flush=True)
-    regrets = {lag: _regret_at_end(lag, n_trials, n_seeds) for lag in _LAGS}
-    report.write(draw(workers, loads, regrets))
-    report_lag(regrets, n_trials, n_seeds).write()
+            n_trials = max(_FEWEST, round(rounds * n_workers))
+            opened = _open(storage, root / f"{name} {n_workers}", url)
+            load = measure_load(opened, n_workers, n_trials, sampler, n_known)
+            loads.setdefault(name, []).append(load)
+            report.add(name, f"{n_workers:,}", *_describe(load))
+            print(name, n_workers, load, file=sys.stderr, flush=True)
+            if load.busy < 0.5:
+                break
+    report.write(draw_loads(workers, loads))
     return report
 
 
-def report_lag(regrets: dict[int, list[float]], n_trials: int, n_seeds: int) -> Report:
-    """What the lag costs: quality, and idle workers."""
+def measure_lags(lags: Sequence[int], n_trials: int, n_seeds: int) -> Report:
+    """What the lag costs: quality of the search, and idle workers."""
     report = Report(
         "scale_lag",
         f"The price of the lag: regret after {n_trials} trials of TPE, {n_seeds} seeds; idleness",
-        ("lag", "regret, median", "worst", "idle, workers = lag", "= lag / 2", "= lag / 4"),
+        ("lag", "regret, median", "worst", "idle if workers = lag", "= lag / 2", "= lag / 4"),
     )
-    for lag, found in regrets.items():
+    regrets: dict[int, list[float]] = {}
+    for lag in lags:
+        found = [measure_regret(lag, n_trials, seed)[-1] for seed in range(n_seeds)]
         shares = [idle_share(n, lag) if (n := lag // part) else None for part in (1, 2, 4)]
         report.add(
             f"{lag:,}",
@@ -153,31 +174,32 @@ def report_lag(regrets: dict[int, list[float]], n_trials: int, n_seeds: int) -> 
             f"{max(found):.4f}",
             *("" if share is None else f"{share:.0%}" for share in shares),
         )
+        regrets[lag] = found
+    report.write(draw_regrets(regrets))
     return report
 
 
-def draw(
-    workers: Sequence[int],
-    loads: dict[tuple[str, str], list[Load]],
-    regrets: dict[int, list[float]],
-) -> Figure:
-    """Busy workers over their number, and regret over the lag."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for (storage, sampler), found in loads.items():
-        left.plot(workers, [load.busy for load in found], "o-", label=f"{storage}, {sampler}")
-    left.set(xscale="log", ylim=(0, 1.02), xlabel="workers", ylabel="share of time in trials")
-    left.legend(frameon=False)
-    right.plot(list(regrets), [median(found) for found in regrets.values()], "o-")
-    right.fill_between(
-        list(regrets),
-        [min(found) for found in regrets.values()],
-        [max(found) for found in regrets.values()],
-        alpha=0.2,
-    )
-    right.set(xscale="log", xlabel="lag", ylabel="regret of val_accuracy", ylim=(0, None))
-    for axes in (left, right):
-        axes.grid(alpha=0.25)
+def draw_loads(workers: Sequence[int], loads: dict[str, list[Load]]) -> Figure:
+    """The share of busy workers over their number."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, found in loads.items():
+        axes.plot(workers[: len(found)], [load.busy for load in found], "o-", label=name)
+    axes.set(xscale="log", ylim=(0, 1.02), xlabel="workers", ylabel="share of time in trials")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    return figure
+
+
+def draw_regrets(regrets: dict[int, list[float]]) -> Figure:
+    """Regret over the lag: median and range over seeds."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    lags, found = list(regrets), list(regrets.values())
+    axes.plot(lags, [median(one) for one in found], "o-")
+    axes.fill_between(lags, [min(one) for one in found], [max(one) for one in found], alpha=0.2)
+    axes.set(xscale="log", ylim=(0, None), xlabel="lag", ylabel="regret of val_accuracy")
+    axes.grid(alpha=0.25)
     return figure
 
 
@@ -196,15 +218,10 @@ def _open(storage: str, folder: Path, url: str | None) -> BaseStorage:
     return database
 
 
-def _regret_at_end(lag: int, n_trials: int, n_seeds: int) -> list[float]:
-    return [measure_regret(lag, n_trials, seed)[-1] for seed in range(n_seeds)]
-
-
 def _describe(load: Load) -> tuple[str, ...]:
     return (
         f"{load.busy:.0%}",
         f"{load.waited_for_coordinator:.0%}",
-        f"{load.waited_for_lag:.0%}",
         f"{1000 * load.cost_s:.0f}",
         f"{_TRIAL_S / load.cost_s:,.0f} workers",
     )

@@ -54,16 +54,25 @@ class FreeCoordinator:
 
 @dataclass
 class RealCoordinator:
-    """Asks, makes jobs, pickles and records as `hpsearch.coordinator` does, on a real storage."""
+    """Asks, makes jobs, pickles and records as `hpsearch.coordinator` does, on a real storage.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        The study.
+    n_before : int
+        Trials that it had before; the first one simulated gets this number.
+    """
 
     search: SearchStudy
+    n_before: int = 0
     _trials: dict[int, tuple[Trial, Any]] = field(default_factory=dict)
 
     def start(self, number: int) -> float:
-        return _time(lambda: self._start(number))
+        return _time(lambda: self._start(number + self.n_before))
 
     def record(self, number: int) -> float:
-        return _time(lambda: self._record(*self._trials.pop(number)))
+        return _time(lambda: self._record(*self._trials.pop(number + self.n_before)))
 
     def work_ahead(self, n_workers: int) -> float:
         started = time.perf_counter()
@@ -96,7 +105,7 @@ class RealCoordinator:
 
 @dataclass(frozen=True)
 class Load:
-    """How a simulated study went, up to the start of its last trial.
+    """How a simulated study went, from when all workers had a trial to the last trial's start.
 
     Parameters
     ----------
@@ -139,11 +148,11 @@ def simulate(
     lag : int
         Trial k starts when the results of all trials up to k - lag are recorded.
     n_trials : int
-        Trials.
+        Trials; more than workers.
     duration_s : callable
         From a trial's number to how long it runs, in simulated seconds.
     """
-    now = waited_s = spent_s = 0.0
+    now = waited_s = spent_s = begun = 0.0
     number, n_free = 0, n_workers
     running: list[tuple[float, int]] = []
     starts: list[tuple[float, float]] = []
@@ -157,6 +166,8 @@ def simulate(
             starts.append((now, now + duration_s(number)))
             heapq.heappush(running, (starts[-1][1], number))
             number, n_free = number + 1, n_free - 1
+            if number == n_workers:
+                begun, waited_s = now, 0.0
         if number == n_trials:
             break
         for one in arrived:
@@ -174,10 +185,11 @@ def simulate(
         while running and running[0][0] <= now:
             arrived.append(heapq.heappop(running)[1])
             n_free += 1
-    ended = starts[-1][0] or 1e-9
-    busy_s = sum(min(end, ended) - start for start, end in starts)
-    available_s = n_workers * ended
-    return Load(busy_s / available_s, waited_s / available_s, spent_s / n_trials, number / ended)
+    ended = starts[-1][0]
+    busy_s = sum(max(0.0, min(end, ended) - max(start, begun)) for start, end in starts)
+    available_s = n_workers * (ended - begun)
+    trials_per_s = (n_trials - n_workers) / (ended - begun)
+    return Load(busy_s / available_s, waited_s / available_s, spent_s / n_trials, trials_per_s)
 
 
 def draw_durations(seed: int, mean_s: float = 30.0, spread: float = 0.5) -> Callable[[int], float]:

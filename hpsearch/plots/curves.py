@@ -13,6 +13,8 @@ __all__ = ["plot_learning_curves"]
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
 
 
+# Half the time goes into ticks and their labels.
+_MAX_TICKS = 5
 _MARGINS = {"left": 0.1, "right": 0.97, "bottom": 0.08, "top": 0.92, "hspace": 0.35}
 
 
@@ -67,6 +69,7 @@ def plot_learning_curves(epochs: Sequence[EpochLike], title: str) -> Figure:
     _draw_losses(loss_axes, epochs)
     _draw_accuracies(accuracy_axes, epochs)
     for axes in (loss_axes, accuracy_axes):
+        axes.locator_params(nbins=_MAX_TICKS)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     return figure

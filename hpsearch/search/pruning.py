@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TypeAlias
 
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
@@ -11,59 +11,40 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.view import known_trials, read_system_attrs, start_view_trial
 
-__all__ = ["RUNGS", "PackedTrial", "PruningRule", "PruningRules"]
+__all__ = ["RUNGS", "PruningRule", "PruningRules", "pack", "unpack"]
 
 RUNGS = "rungs"
 _RUNG_PREFIX = "completed_rung_"
 
 
-class PackedTrial(NamedTuple):
-    """What pruners look at in a finished trial, in types that pickle quickly.
+# What pruners look at in a finished trial, in types that pickle without a call each: number,
+# Optuna's state, value, epochs (int32) and accuracies (float64) as bytes, and rungs.
+PackedTrial: TypeAlias = tuple[int, int, float | None, bytes, bytes, dict[str, float]]
 
-    Parameters
-    ----------
-    number : int
-        Its number.
-    state : int
-        Optuna's state.
-    value : float or None
-        Its final value.
-    epochs, accuracies : bytes
-        Its curve, as arrays of int32 and float64.
-    rungs : dict
-        What successive halving noted.
-    """
 
-    number: int
-    state: int
-    value: float | None
-    epochs: bytes
-    accuracies: bytes
-    rungs: dict[str, float]
+def pack(trial: FrozenTrial) -> PackedTrial:
+    """The packed form of a finished trial."""
+    return (
+        trial.number,
+        trial.state.value,
+        trial.value,
+        array("i", trial.intermediate_values.keys()).tobytes(),
+        array("d", trial.intermediate_values.values()).tobytes(),
+        trial.user_attrs.get(RUNGS, {}),
+    )
 
-    @classmethod
-    def pack(cls, trial: FrozenTrial) -> "PackedTrial":
-        """The packed form of `trial`."""
-        return cls(
-            trial.number,
-            trial.state.value,
-            trial.value,
-            array("i", trial.intermediate_values.keys()).tobytes(),
-            array("d", trial.intermediate_values.values()).tobytes(),
-            trial.user_attrs.get(RUNGS, {}),
-        )
 
-    def unpack(self) -> FrozenTrial:
-        """A trial of Optuna's that has what pruners look at, and nothing else."""
-        curve = zip(array("i", self.epochs), array("d", self.accuracies), strict=True)
-        trial = create_trial(
-            state=TrialState(self.state),
-            value=self.value,
-            intermediate_values=dict(curve),
-            system_attrs=self.rungs,
-        )
-        trial.number = self.number
-        return trial
+def unpack(packed: PackedTrial) -> FrozenTrial:
+    """A trial of Optuna's that has what pruners look at, and nothing else."""
+    number, state, value, epochs, accuracies, rungs = packed
+    trial = create_trial(
+        state=TrialState(state),
+        value=value,
+        intermediate_values=dict(zip(array("i", epochs), array("d", accuracies), strict=True)),
+        system_attrs=rungs,
+    )
+    trial.number = number
+    return trial
 
 
 @dataclass
@@ -92,7 +73,7 @@ class PruningRule:
         if self._trial is None:
             self._trial = start_view_trial(
                 self.definition.name,
-                [packed.unpack() for packed in self.known],
+                [unpack(packed) for packed in self.known],
                 self.number,
                 pruner=make_pruner(self.definition),
             )
@@ -128,5 +109,5 @@ class PruningRules:
     def _pack(self, trial: FrozenTrial) -> PackedTrial:
         packed = self._packed.get(trial.number)
         if packed is None:
-            packed = self._packed[trial.number] = PackedTrial.pack(trial)
+            packed = self._packed[trial.number] = pack(trial)
         return packed

@@ -20,9 +20,10 @@ def test_pauses_are_those_of_one_worker_between_its_trials() -> None:
 
 def test_the_scale_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.scale.Report.write", lambda *_: None)
-    monkeypatch.setattr("benchmarks.scale._LAGS", (1, 4))
-    report = scale.run(tmp_path, [2], 1.0, 1, 5, None)
-    assert {row[0] for row in report.rows} == {"journal"}
+    loads = scale.measure_loads(tmp_path, [2], 2.0, 5, None)
+    assert [row[:2] for row in loads.rows] == [("journal, tpe", "2"), ("journal, random", "2")]
+    lags = scale.measure_lags([1, 4], 5, 1)
+    assert [row[0] for row in lags.rows] == ["1", "4"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.search import PruningRule, SearchStudy
-from hpsearch.search.pruning import PruningRules
+from hpsearch.search.pruning import PruningRules, pack, unpack
 
 
 def _past(number: int, accuracies: list[float]) -> FrozenTrial:
@@ -56,4 +56,15 @@ def test_rungs_are_handed_on_to_later_trials(
     assert all("completed_rung_0" in note for note in notes)
     later = PruningRules(search.definition).make(search.optuna_study.trials, 7)
     assert later is not None
-    assert "completed_rung_0" in later.known[0].unpack().system_attrs
+    assert "completed_rung_0" in unpack(later.known[0]).system_attrs
+
+
+def test_a_packed_trial_is_to_pruners_what_it_was() -> None:
+    for trial in PAST:
+        unpacked = unpack(pack(trial))
+        assert unpacked.intermediate_values == trial.intermediate_values
+        assert (unpacked.number, unpacked.state, unpacked.value) == (
+            trial.number,
+            trial.state,
+            trial.value,
+        )
