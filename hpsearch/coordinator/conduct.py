@@ -1,6 +1,8 @@
 """The loop: ask, dispatch, record, until no trial is left or it is told to stop."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -64,11 +66,10 @@ def conduct(
         or a cluster that is gone; all trials in flight are given back first.
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts) as pool:
-        conductor = _Conductor(session, pool, Clock(session, n_jobs))
+        conductor = _Conductor(session, pool, Clock(session, n_jobs), stop)
         while True:
-            if not stop.is_set():
-                yield from conductor.dispatch()
-            elif pool.retries:
+            yield from conductor.dispatch()
+            if stop.is_set() and pool.retries:
                 pool.retries = False
                 session.lease.revoke()
             if not pool.n_in_flight:
@@ -85,51 +86,72 @@ class _Conductor:
     session: Session
     pool: WorkerPool[TrialJob, TrialResult]
     clock: Clock
+    stop: threading.Event
     halted: HpsearchError | None = None
     _trials: dict[int, Trial] = field(default_factory=dict)
     _jobs: dict[int, TrialJob] = field(default_factory=dict)
-    _n_epochs: dict[int, int] = field(default_factory=dict)
+    _written_at: dict[int, int] = field(default_factory=dict)
+    _look_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
 
     def dispatch(self) -> Iterator[Event]:
         """Start the trials that may start now."""
         search = self.session.search
         self.clock.waits_for_lag = False
-        while self.pool.has_room and not self.halted:
+        while self.pool.has_room and not self.halted and not self.stop.is_set():
             number = search.next_number()
             if number is None:
                 return
             if not search.may_start(number):
                 self.clock.waits_for_lag = True
                 return
-            trial = search.ask()
-            job = prepare_job(
-                trial,
-                self.session.definition,
-                self.session.data,
-                self.session.folder.trial(number),
-                pruning=search.pruning_rule(number),
-                lease=self.session.lease,
-            )
+            with search.writing_together():
+                trial = search.ask()
+                job = prepare_job(
+                    trial,
+                    self.session.definition,
+                    self.session.data,
+                    self.session.folder.trial(number),
+                    pruning=search.pruning_rule(number),
+                    lease=self.session.lease,
+                )
             self._trials[number], self._jobs[number] = trial, job
             self.pool.submit(job)
             yield TrialStarted(job)
 
     def collect(self) -> Iterator[Event]:
-        """Record what has arrived, then look at what is still running."""
+        """Record what has arrived, then look at what is still running.
+
+        What can wait does, while a worker is free: its next trial leaves before the result of
+        the last one is recorded, and was proposed while all workers were busy.
+        """
+        is_ahead = not self.session.search.propose_ahead(self.pool.n_jobs)
         free = self.pool.n_jobs - self.pool.n_in_flight
         with self.clock.measuring(free):
-            arrived = list(self.pool.collect(_TICK_S))
+            arrived = list(self.pool.collect(_TICK_S if is_ahead else 0.0))
+        if arrived:
+            yield from self.dispatch()
         for job, result in arrived:
-            yield self._take(job, result)
+            with self.session.search.writing_together():
+                event = self._take(job, result)
+            yield event
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _TICK_S
+            yield from self._look()
+
+    def _look(self) -> Iterator[Event]:
+        """See which running trials have ended an epoch since the last time."""
         for number, job in self._jobs.items():
-            epochs = _read_history(job)
-            if len(epochs) > self._n_epochs.get(number, 0):
-                self._n_epochs[number] = len(epochs)
-                yield TrialAdvanced(job, epochs)
+            with contextlib.suppress(FileNotFoundError):
+                written_at = (job.folder / HISTORY_FILE).stat().st_mtime_ns
+                if written_at != self._written_at.get(number):
+                    self._written_at[number] = written_at
+                    if epochs := _read_history(job):
+                        yield TrialAdvanced(job, epochs)
 
     def _take(self, job: TrialJob, result: TrialResult | WorkerLostError) -> Event:
         search = self.session.search
         del self._jobs[job.number]
+        self._written_at.pop(job.number, None)
         trial = self._trials.pop(job.number)
         if isinstance(result, NoWorkersError):
             self.halted = StoreError(f"{search.definition.name}: {result}")
@@ -151,7 +173,7 @@ class _Conductor:
         value = result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None
         search.finish(trial, State(result.outcome), value)
         self.clock.note()
-        return TrialEnded(search.records()[job.number])
+        return TrialEnded(search.record(job.number))
 
 
 def _read_history(job: TrialJob) -> tuple[Epoch, ...]:

@@ -96,11 +96,11 @@ def run_study(
 def _show(showcase: Showcase, session: Session, event: Event) -> None:
     match event:
         case TrialAdvanced(job, epochs):
-            showcase.show_running(session.search.records()[job.number], epochs)
+            showcase.show_running(session.search.record(job.number), epochs)
         case TrialEnded(record):
             showcase.show_ended(record)
         case TrialReleased(number):
-            showcase.show_ended(session.search.records()[number])
+            showcase.show_ended(session.search.record(number))
 
 
 def _choose_net(session: Session) -> Net | None:

@@ -12,6 +12,7 @@ from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.summary import summarise_net, summarise_study
 from hpsearch.data import open_split
 from hpsearch.errors import StoreError
+from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
 from hpsearch.results import (
     WEIGHTS_FILE,
@@ -67,6 +68,8 @@ class Showcase:
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._connection: Mirror | None = None
         self._retry_at = 0.0
+        self._helper = HelperProcess()
+        self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
         self._thread = threading.Thread(target=self._work, name="showcase", daemon=True)
         self._thread.start()
@@ -106,6 +109,7 @@ class Showcase:
         self._thread.join(patience_s)
         if self._thread.is_alive():
             self.failure = self.failure or f"MLflow was not done after {patience_s:.0f} s"
+        self._helper.close()
         return self.failure is None
 
     def _work(self) -> None:
@@ -134,20 +138,27 @@ class Showcase:
         files = []
         if record.state.is_finished:
             title = f"{session.definition.name}, trial {record.number}"
-            files = make_trial_pictures(
-                folder, title, open_split(session.data).preprocessing, session.data.image_shape
+            files = self._helper.run(
+                make_trial_pictures,
+                folder,
+                title,
+                open_split(session.data).preprocessing,
+                session.data.image_shape,
             )
-            shed_checkpoints(self._drawn(), session.folder)
+            self._shed_checkpoints(record)
         self._mirror().show_trial(TrialView(record, epochs, files))
 
-    def _drawn(self) -> list[TrialRecord]:
-        """The finished trials whose weights need not be kept for their picture any more."""
+    def _shed_checkpoints(self, record: TrialRecord) -> None:
+        """Keep the weights of the best few drawn so far: nobody draws from the others again."""
         folder = self._session.folder
-        return [
-            record
-            for record in self._session.search.records()
-            if record.state.is_finished and (folder.trial(record.number) / WEIGHTS_FILE).exists()
-        ]
+        if self._best_drawn is None:
+            self._best_drawn = [
+                earlier
+                for earlier in self._session.search.records()
+                if (folder.trial(earlier.number) / WEIGHTS_FILE).exists()
+            ]
+        others = [one for one in self._best_drawn if one.number != record.number]
+        self._best_drawn = shed_checkpoints([*others, record], folder)
 
     def _show_study(self, status: str, records: Sequence[TrialRecord], net: Net | None) -> None:
         session = self._session

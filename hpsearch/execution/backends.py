@@ -10,7 +10,7 @@ from joblib import cpu_count, parallel_config
 
 from hpsearch.errors import UsageError
 
-__all__ = ["Backend", "open_backend"]
+__all__ = ["Backend", "ignore_interrupts", "open_backend"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,10 @@ def open_backend(name: str) -> Iterator[Backend]:
     options: dict[str, Any] = {"backend": name}
     if name == "loky":
         # A terminal sends Ctrl-C to the workers too; the coordinator alone answers it.
-        options["initializer"] = _ignore_interrupts
+        options["initializer"] = ignore_interrupts
     yield Backend(name, int(cpu_count()), lambda: options)
 
 
-def _ignore_interrupts() -> None:
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the coordinator: the first thing that a process of ours does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,10 +15,10 @@ __all__ = ["save_figure", "save_png"]
 _DPI = 110
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write `figure` to `path` as PNG."""
+def save_figure(figure: Figure, path: Path, *, trimmed: bool = False) -> None:
+    """Write `figure` to `path` as PNG; `trimmed` to what is drawn, which takes another drawing."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight")
+    figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight" if trimmed else None)
     write_atomically(path, buffer.getvalue())
 
 

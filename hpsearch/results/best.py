@@ -1,7 +1,6 @@
 """Finding the best net of a study in its record."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from hpsearch.data import PreparedData, open_split
 from hpsearch.definition import StudyDefinition
@@ -73,22 +72,20 @@ def load_trial_net(
     return net
 
 
-def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[Path]:
+def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[TrialRecord]:
     """Delete the weights of finished trials that are not among the best few.
 
     Histories and pictures stay, and a trial can always be trained again.
 
     Returns
     -------
-    list of Path
-        What was deleted.
+    list of TrialRecord
+        The best few.
     """
     ranked = sorted(
         (record for record in records if record.state.is_finished),
         key=lambda r: (r.state != "COMPLETE", -(r.value or 0.0), r.number),
     )
-    paths = [folder.trial(r.number) / CHECKPOINT_FILE for r in ranked[N_CHECKPOINTS_KEPT:]]
-    shed = [path for path in paths if path.exists()]
-    for path in shed:
-        path.unlink()
-    return shed
+    for record in ranked[N_CHECKPOINTS_KEPT:]:
+        (folder.trial(record.number) / CHECKPOINT_FILE).unlink(missing_ok=True)
+    return ranked[:N_CHECKPOINTS_KEPT]

@@ -1,4 +1,7 @@
-"""The pictures of a trial and of a study, kept with the record so that they outlive MLflow."""
+"""The pictures of a trial and of a study, kept with the record so that they outlive MLflow.
+
+matplotlib takes half a second to import, so it is left to the process that draws.
+"""
 
 import csv
 import io
@@ -8,13 +11,6 @@ from pathlib import Path
 from hpsearch.data import Preprocessing
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
-from hpsearch.plots import (
-    plot_learning_curves,
-    plot_study,
-    save_figure,
-    save_png,
-    weight_tiles,
-)
 from hpsearch.search import SearchStudy
 from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Epoch, load_checkpoint, load_history
 
@@ -52,6 +48,8 @@ def make_trial_pictures(
     list of Path
         What there is to show. The weights are missing if the checkpoint is.
     """
+    from hpsearch.plots import plot_learning_curves, save_figure, save_png, weight_tiles
+
     epochs = load_history(folder / HISTORY_FILE)
     paths = [folder / name for name in (CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE)]
     curves, weights, losses = paths
@@ -78,11 +76,13 @@ def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
     list of Path
         One PNG each for those that Optuna can draw yet.
     """
+    from hpsearch.plots import plot_study, save_figure
+
     folder.mkdir(exist_ok=True)
     paths = []
     for name, figure in plot_study(search.optuna_study).items():
         paths.append(folder / f"{name}.png")
-        save_figure(figure, paths[-1])
+        save_figure(figure, paths[-1], trimmed=True)
     return paths
 
 

@@ -1,11 +1,10 @@
 """From Optuna's trials to records."""
 
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.records import State, TrialRecord
 
-__all__ = ["read_trials"]
+__all__ = ["read_trial"]
 
 _STATES = {
     TrialState.WAITING: State.WAITING,
@@ -16,12 +15,8 @@ _STATES = {
 }
 
 
-def read_trials(study: Study) -> list[TrialRecord]:
-    """All trials of `study`, by number."""
-    return [_read(trial) for trial in study.get_trials(deepcopy=False)]
-
-
-def _read(trial: FrozenTrial) -> TrialRecord:
+def read_trial(trial: FrozenTrial) -> TrialRecord:
+    """The record of one trial."""
     attrs = trial.user_attrs
     return TrialRecord(
         number=trial.number,

@@ -2,7 +2,8 @@
 
 import importlib.util
 import warnings
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -83,8 +84,17 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
                 return _NumberedQmcSampler(number, space, study_seed)
 
 
+class Proposal(NamedTuple):
+    """What a trial is told: its hyperparameters, and what CMA-ES wants noted on it."""
+
+    params: dict[str, Any]
+    notes: dict[str, Any]
+
+
 class LaggedSampler(BaseSampler):
     """Proposes for trial k from the trials that it may know (law 1).
+
+    A proposal is a function of the trial's number alone, so it may be made before the trial is.
 
     Parameters
     ----------
@@ -95,6 +105,20 @@ class LaggedSampler(BaseSampler):
     def __init__(self, definition: StudyDefinition) -> None:
         self._definition = definition
         self._distributions = make_distributions(definition.search.space)
+        self._ahead: dict[int, Proposal] = {}
+
+    @property
+    def n_ahead(self) -> int:
+        """Proposals made ahead that no trial has taken yet."""
+        return len(self._ahead)
+
+    def has_proposed(self, number: int) -> bool:
+        """Whether the proposal for trial `number` has been made ahead."""
+        return number in self._ahead
+
+    def propose_ahead(self, trials: Iterable[FrozenTrial], number: int) -> None:
+        """Make the proposal for trial `number` now; the trial takes it when it starts."""
+        self._ahead[number] = self._propose(trials, number)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -106,22 +130,35 @@ class LaggedSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Propose all hyperparameters of `trial` at once, on its view of the study."""
-        definition, number = self._definition, trial.number
+        proposal = self._ahead.pop(trial.number, None)
+        if proposal is None:
+            proposal = self._propose(study.get_trials(deepcopy=False), trial.number)
+        for key, value in proposal.notes.items():
+            study._storage.set_trial_system_attr(trial._trial_id, key, value)
+        return proposal.params
+
+    def _propose(self, trials: Iterable[FrozenTrial], number: int) -> Proposal:
+        definition = self._definition
         view_trial = start_view_trial(
             definition.name,
-            known_trials(study.get_trials(deepcopy=False), number, definition.lag),
+            known_trials(trials, number, definition.lag),
             number,
             sampler=make_sampler(definition, number),
             pruner=make_pruner(definition),
-            distributions=search_space,
+            distributions=self._distributions,
         )
-        if definition.search.sampler.name == "cmaes":
-            _keep_cmaes_state(read_system_attrs(view_trial), study, trial)
         first = definition.search.first
         given = first[number] if number < len(first) else {}
-        return view_trial.params | {
+        params = view_trial.params | {
             name: type(view_trial.params[name])(value) for name, value in given.items()
         }
+        # CMA-ES goes on from what it noted on earlier trials.
+        notes = {
+            key: value
+            for key, value in read_system_attrs(view_trial).items()
+            if definition.search.sampler.name == "cmaes" and key.startswith(_CMAES_STATE)
+        }
+        return Proposal(params, notes)
 
     def sample_independent(
         self,
@@ -149,13 +186,6 @@ class _NumberedQmcSampler(QMCSampler):
 
     def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
         return self._number
-
-
-def _keep_cmaes_state(view_attrs: dict[str, Any], study: Study, trial: FrozenTrial) -> None:
-    """Give the real trial what CMA-ES noted on the view's, for later trials to go on from."""
-    for key, value in view_attrs.items():
-        if key.startswith(_CMAES_STATE):
-            study._storage.set_trial_system_attr(trial._trial_id, key, value)
 
 
 def _seed(*entropy: int) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from hpsearch.errors import StoreError, UsageError
+from hpsearch.search.journal import StudyJournal
 from hpsearch.search.patience import PatientStorage
 
 __all__ = ["mend_journal", "open_storage", "telling_storage_failures"]
@@ -38,7 +38,7 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> 
     """
     if url is None:
         try:
-            return JournalStorage(JournalFileBackend(str(journal)))
+            return StudyJournal(journal)
         except (OSError, ValueError, KeyError) as error:
             raise StoreError(f"{journal}: expected a readable journal, got {error}") from error
     try:

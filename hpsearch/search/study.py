@@ -1,5 +1,6 @@
 """A study in Optuna's storage: whose turn it is, asking, finishing, giving back."""
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -11,8 +12,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from hpsearch.definition import StudyDefinition, list_changes
 from hpsearch.errors import RefusedError, UsageError
 from hpsearch.records import State, TrialRecord
-from hpsearch.search.pruning import PruningRule, make_pruning_rule
-from hpsearch.search.records import read_trials
+from hpsearch.search.journal import StudyJournal
+from hpsearch.search.pruning import PruningRule, PruningRules
+from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler, check_sampler
 from hpsearch.search.view import quiet_optuna
 
@@ -42,10 +44,23 @@ class SearchStudy:
     def __init__(self, definition: StudyDefinition, study: optuna.Study) -> None:
         self.definition = definition
         self.optuna_study = study
+        self._rules = PruningRules(definition)
 
     def records(self) -> list[TrialRecord]:
         """All trials so far, by number."""
-        return read_trials(self.optuna_study)
+        return [read_trial(trial) for trial in self._trials()]
+
+    def record(self, number: int) -> TrialRecord:
+        """One trial."""
+        return read_trial(self._trials()[number])
+
+    def writing_together(self) -> contextlib.AbstractContextManager[None]:
+        """Record what is recorded inside at once: wholly or not at all.
+
+        Databases write each thing as it comes.
+        """
+        storage = self.optuna_study._storage
+        return storage.together() if isinstance(storage, StudyJournal) else contextlib.nullcontext()
 
     def next_number(self) -> int | None:
         """The trial whose turn it is: one given back, else a new one; None if none is left."""
@@ -57,16 +72,47 @@ class SearchStudy:
 
     def may_start(self, number: int) -> bool:
         """Whether all that trial `number` must know has finished."""
-        known = self._trials()[: max(0, number - self.definition.lag + 1)]
-        return all(trial.state.is_finished() for trial in known)
+        n_known = max(0, number - self.definition.lag + 1)
+        known = self._trials()[:n_known]
+        return len(known) == n_known and all(trial.state.is_finished() for trial in known)
 
     def ask(self) -> Trial:
         """Start the trial whose turn it is. Its hyperparameters are the same every time."""
         return self.optuna_study.ask()
 
+    def propose_ahead(self, n_ahead: int) -> bool:
+        """Make a proposal for a trial that may start soon, while nobody waits for it.
+
+        Parameters
+        ----------
+        n_ahead : int
+            Proposals to have ready at most.
+
+        Returns
+        -------
+        bool
+            Whether there was one to make.
+        """
+        sampler, number = self.optuna_study.sampler, self.next_number()
+        if number is None or not isinstance(sampler, LaggedSampler):
+            return False
+        trials = self._trials()
+        if number < len(trials):  # given back: its hyperparameters are in the record
+            return False
+        while sampler.has_proposed(number):
+            number += 1
+        if (
+            sampler.n_ahead >= n_ahead
+            or number >= self.definition.trials
+            or not self.may_start(number)
+        ):
+            return False
+        sampler.propose_ahead(trials, number)
+        return True
+
     def pruning_rule(self, number: int) -> PruningRule | None:
         """What decides in the worker whether trial `number` goes on."""
-        return make_pruning_rule(self.definition, self._trials(), number)
+        return self._rules.make(self._trials(), number)
 
     def finish(self, trial: Trial, state: State, value: float | None = None) -> None:
         """Record how `trial` ended; pruned trials take the last value reported."""

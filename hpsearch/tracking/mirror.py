@@ -1,6 +1,8 @@
 """The mirror: shows a study's record in MLflow, as often as wanted, with the same outcome."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import mlflow
@@ -29,6 +31,19 @@ _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # Written last: a run that carries it lacks nothing.
 _SHOWN_TAG = "hpsearch.shown"
 _EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a trial's run was last seen to show."""
+
+    run_id: str
+    status: str
+    state: str | None
+
+    @classmethod
+    def of(cls, run: Run) -> "_Shown":
+        return cls(run.info.run_id, run.info.status, run.data.tags.get(_SHOWN_TAG))
 
 
 class Mirror:
@@ -60,29 +75,28 @@ class Mirror:
         self._name = definition.name
         self._tags = {STUDY_TAG: definition.name, **tags}
         self._dataset = describe_dataset(data)
-        self._runs: dict[int, Run] = {}
+        self._shown: dict[int, _Shown] = {}
         self._n_epochs_shown: dict[int, int] = {}
         with telling_failures(store):
             mlflow.set_tracking_uri(store.uri)
             self._client = MlflowClient(store.uri)
             self.experiment_id = _find_or_create_experiment(self._client, self._name, store)
-            self.run_id = self._find_runs() or self._create_run(self._name, {})
+            self.run_id = self._find_runs() or self._create_run(self._name, {}).info.run_id
 
     def is_level(self, record: TrialRecord) -> bool:
         """Whether the trial's run, as last seen, shows all of `record`."""
-        run = self._runs.get(record.number)
-        return (
-            run is not None
-            and run.info.status == _STATUS[record.state]
-            and run.data.tags.get(_SHOWN_TAG) == record.state
+        shown = self._shown.get(record.number)
+        return shown is not None and (shown.status, shown.state) == (
+            _STATUS[record.state],
+            record.state,
         )
 
     def show_trial(self, view: TrialView) -> None:
         """Make the trial's run level with `view`."""
         record = view.record
         with telling_failures(self._store):
-            run = self._runs.get(record.number) or self._create_trial_run(record)
-            run_id = run.info.run_id
+            shown = self._shown.get(record.number) or self._create_trial_run(record)
+            run_id, status = shown.run_id, _STATUS[record.state]
             n_shown = self._n_epochs_shown.get(record.number, 0)
             log(
                 self._client,
@@ -92,10 +106,11 @@ class Mirror:
                 tags={**_trial_tags(record), **view.tags},
             )
             attach(self._client, run_id, view.files)
-            set_status(self._client, run, _STATUS[record.state], _end_ms(view))
-            self._client.set_tag(run_id, _SHOWN_TAG, str(record.state))
+            set_status(self._client, run_id, shown.status, status, _end_ms(view))
+            if shown.state != record.state:
+                self._client.set_tag(run_id, _SHOWN_TAG, str(record.state))
             self._n_epochs_shown[record.number] = len(view.epochs)
-            self._runs[record.number] = self._client.get_run(run_id)
+            self._shown[record.number] = _Shown(run_id, status, record.state)
 
     def show_study(self, view: StudyView) -> None:
         """Make the parent run level with `view`."""
@@ -107,7 +122,7 @@ class Mirror:
             tags = {"mlflow.note.content": view.summary}
             log(self._client, self.run_id, metrics=points, tags=tags)
             attach(self._client, self.run_id, view.files, replace=True)
-            set_status(self._client, run, view.status, None)
+            set_status(self._client, self.run_id, run.info.status, view.status, None)
 
     def show_net(self, view: NetView) -> str:
         """Log and register the net unless it is there; point the alias ``best`` to it.
@@ -128,19 +143,19 @@ class Mirror:
         for run in find_runs(self._client, self.experiment_id, self._name):
             number = run.data.tags.get(TRIAL_TAG)
             if number is not None:
-                self._runs.setdefault(int(number), run)
+                self._shown.setdefault(int(number), _Shown.of(run))
             else:
                 parent = parent or str(run.info.run_id)
         return parent
 
-    def _create_trial_run(self, record: TrialRecord) -> Run:
+    def _create_trial_run(self, record: TrialRecord) -> _Shown:
         tags = {TRIAL_TAG: str(record.number), "mlflow.parentRunId": self.run_id}
         start_ms = int(record.started_at.timestamp() * 1000) if record.started_at else None
-        run_id = self._create_run(f"trial {record.number:04d}", tags, start_ms)
-        self._runs[record.number] = self._client.get_run(run_id)
-        return self._runs[record.number]
+        shown = _Shown.of(self._create_run(f"trial {record.number:04d}", tags, start_ms))
+        self._shown[record.number] = shown
+        return shown
 
-    def _create_run(self, name: str, tags: Mapping[str, str], start_ms: int | None = None) -> str:
+    def _create_run(self, name: str, tags: Mapping[str, str], start_ms: int | None = None) -> Run:
         run = self._client.create_run(
             self.experiment_id,
             start_time=start_ms,
@@ -148,7 +163,7 @@ class Mirror:
             tags={**self._tags, **tags},
         )
         self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
-        return str(run.info.run_id)
+        return run
 
 
 def _find_or_create_experiment(client: MlflowClient, name: str, store: TrackingStore) -> str:
@@ -193,10 +208,9 @@ def _end_ms(view: TrialView) -> int | None:
 
 def _best_so_far(records: Sequence[TrialRecord]) -> list[tuple[str, float, int, int]]:
     points = []
-    for index, record in enumerate(records):
-        if not record.state.is_finished:
-            break
-        best = best_of(records[: index + 1])
+    best: TrialRecord | None = None
+    for record in takewhile(lambda record: record.state.is_finished, records):
+        best = best_of([best, record] if best else [record])
         if best and best.value is not None and record.ended_at:
             ms = int(record.ended_at.timestamp() * 1000)
             points.append(("best_val_accuracy", best.value, ms, record.number))

@@ -70,10 +70,12 @@ def attach(
             client.log_artifact(run_id, str(path))
 
 
-def set_status(client: MlflowClient, run: Run, status: str, end_time_ms: int | None) -> None:
-    """Give `run` a status, with its end time if it has ended."""
+def set_status(
+    client: MlflowClient, run_id: str, before: str, status: str, end_time_ms: int | None
+) -> None:
+    """Give a run a status, with its end time if it has ended."""
     if status == "RUNNING":
-        if run.info.status != status:
-            client.update_run(run.info.run_id, status=status)
+        if before != status:
+            client.update_run(run_id, status=status)
     else:
-        client.set_terminated(run.info.run_id, status, end_time_ms)
+        client.set_terminated(run_id, status, end_time_ms)

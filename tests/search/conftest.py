@@ -53,6 +53,7 @@ class Simulation:
         url: str | None = None,
         patience_s: float = 0.0,
         releases: float = 0.0,
+        ahead: int = 0,
     ) -> SearchStudy:
         self.n_made += 1
         storage = open_storage(url, self.folder / f"{self.n_made}.journal", patience_s=patience_s)
@@ -60,6 +61,8 @@ class Simulation:
         rng = np.random.default_rng(seed)
         flying: list[Trial] = []
         while True:
+            while search.propose_ahead(ahead):
+                pass
             number = search.next_number()
             if number is not None and len(flying) < n_workers and search.may_start(number):
                 flying.append(search.ask())

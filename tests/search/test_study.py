@@ -5,7 +5,7 @@ import pytest
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError, UsageError
-from hpsearch.records import State
+from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy, create_or_continue_study, load_study, open_storage
 from hpsearch.search.space import suggest_hyperparameters
 from tests.conftest import DATA
@@ -109,3 +109,31 @@ def test_an_unknown_study_names_the_known(
     open_study(define())
     with pytest.raises(UsageError, match=r"smal: .*there are: small"):
         load_study("smal", open_storage(None, tmp_path / "journal"))
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+def test_a_trial_proposed_ahead_is_the_trial_that_would_have_been(
+    sampler: str,
+    define: Callable[..., StudyDefinition],
+    simulate: Callable[..., SearchStudy],
+) -> None:
+    definition = define(trials=12, sampler={"name": sampler, "n_startup_trials": 2})
+    asked = simulate(definition)
+    ahead = simulate(definition, ahead=2)
+    assert fingerprint(ahead.records()) == fingerprint(asked.records())
+    attrs = [trial.system_attrs for trial in ahead.optuna_study.trials]
+    assert attrs == [trial.system_attrs for trial in asked.optuna_study.trials]
+
+
+def test_no_more_is_proposed_ahead_than_wanted_nor_than_may_be_known(
+    define: Callable[..., StudyDefinition],
+    open_study: Callable[..., SearchStudy],
+) -> None:
+    search = open_study(define(trials=8, lag=3))
+    assert [search.propose_ahead(2) for _ in range(3)] == [True, True, False]
+    assert [search.propose_ahead(9) for _ in range(2)] == [True, False]  # 3 must know 0
+    assert search.records() == []
+    trial = search.ask()
+    assert search.propose_ahead(9) is False
+    search.finish(trial, State.COMPLETE, 0.5)
+    assert search.propose_ahead(9) is True

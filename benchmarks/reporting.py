@@ -1,0 +1,76 @@
+"""How benchmarks report: a table with its goals, and a plot, printed and kept in results/."""
+
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from joblib import cpu_count
+from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["RESULTS", "Report", "describe_machine", "judge"]
+
+RESULTS = Path(__file__).resolve().parent / "results"
+_PACKAGES = ("numpy", "optuna", "mlflow", "joblib")
+_WIDTH = 120
+
+
+@dataclass
+class Report:
+    """What one benchmark found.
+
+    Parameters
+    ----------
+    name : str
+        Of the benchmark, and of its files.
+    title : str
+        Heading of the table.
+    columns : sequence of str
+        Headings of the columns; the goal is one of them.
+    folder : Path
+        Where the files go.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    folder: Path = RESULTS
+    rows: list[Sequence[str]] = field(default_factory=list)
+
+    def add(self, *cells: str) -> None:
+        """Add a row."""
+        self.rows.append(cells)
+
+    def write(self, figure: Figure | None = None) -> None:
+        """Print the table and write it to ``<name>.txt``; the plot to ``<name>.png``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        table = Table(title=self.title, box=box.SIMPLE_HEAD, caption=describe_machine())
+        for index, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if index else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        Console(width=_WIDTH).print(table)
+        with (self.folder / f"{self.name}.txt").open("w") as file:
+            Console(file=file, width=_WIDTH).print(table)
+        if figure:
+            figure.savefig(self.folder / f"{self.name}.png", dpi=110)
+
+
+def judge(value: float, limit: float, unit: str = "") -> str:
+    """A goal of at most `limit`, and whether `value` meets it."""
+    return f"<= {limit:g}{unit} {'met' if value <= limit else 'MISSED'}"
+
+
+def describe_machine(packages: Iterable[str] = _PACKAGES) -> str:
+    """Processor, cores and versions in a line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0].split(":", 1)[1].strip() if lines else model
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return f"{cpu_count()} cores of {model}; Python {platform.python_version()}, {versions}"

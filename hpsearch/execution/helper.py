@@ -1,0 +1,66 @@
+"""A process beside the coordinator, for work that would hold up its threads."""
+
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from typing import ParamSpec, TypeVar
+
+from joblib.externals.loky import ProcessPoolExecutor
+
+from hpsearch.execution.backends import ignore_interrupts
+
+__all__ = ["HelperProcess"]
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+# Also how long it outlives a coordinator that was killed.
+_IDLE_S = 60
+
+
+class HelperProcess:
+    """One process, started by its first task; not for several threads at once.
+
+    Threads of one Python process take turns, each for up to 5 ms: a picture drawn in the
+    coordinator would make every step of a dispatch wait for such a turn.
+    """
+
+    def __init__(self) -> None:
+        self._executor: ProcessPoolExecutor | None = None
+
+    def run(
+        self,
+        function: Callable[Arguments, Answer],
+        *arguments: Arguments.args,
+        **keywords: Arguments.kwargs,
+    ) -> Answer:
+        """Call `function` there, and wait for what it returns or raises.
+
+        If the process dies, the call is made once more, in a new one.
+
+        Raises
+        ------
+        BrokenProcessPool
+            If that dies too.
+        """
+        try:
+            return self._call(function, *arguments, **keywords)
+        except BrokenProcessPool:
+            self.close()
+            return self._call(function, *arguments, **keywords)
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._executor:
+            self._executor.shutdown(kill_workers=True)
+            self._executor = None
+
+    def _call(
+        self,
+        function: Callable[Arguments, Answer],
+        *arguments: Arguments.args,
+        **keywords: Arguments.kwargs,
+    ) -> Answer:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(1, timeout=_IDLE_S, initializer=ignore_interrupts)
+        answer: Answer = self._executor.submit(function, *arguments, **keywords).result()
+        return answer

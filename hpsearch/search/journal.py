@@ -1,0 +1,115 @@
+"""Optuna's journal file for a study's one writer: what belongs together is written at once."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import JournalStorage
+from optuna.storages.journal import BaseJournalBackend
+
+__all__ = ["StudyJournal"]
+
+
+class StudyJournal(JournalStorage):
+    """Optuna's journal storage on a `JournalFile`.
+
+    Parameters
+    ----------
+    path : Path
+        The journal; created if it is not there.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        If the file cannot be opened, or is not a journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = JournalFile(path)
+        super().__init__(self._file)
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """Write to disk, wholly or not at all, what is recorded inside."""
+        return self._file.together()
+
+
+class JournalFile(BaseJournalBackend):
+    """The file format of Optuna's `JournalFileBackend`, for one writer and any readers.
+
+    Optuna's own locks the file, opens it, writes a line, waits for the disk, unlocks it and reads
+    the line back, some forty times for each trial; the study's lock makes most of that needless.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._n_read = 0
+        self._offset = 0
+        self._held: list[bytes] | None = None
+        self._n_held_read = 0
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Add a line for each of `logs`; on disk when this returns, unless held together."""
+        lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
+        if self._held is None:
+            self._write(b"".join(lines))
+        else:
+            self._held += lines
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """What has been added since the last call; Optuna always reads on from there."""
+        if log_number_from < self._n_read:
+            self._n_read, self._offset = 0, 0
+        lines = self._read_lines()
+        # One call of the parser for all of them: a study of 5,000 trials has 200,000 lines.
+        logs = json.loads(b"[" + b",".join(lines) + b"]")
+        skipped = max(0, log_number_from - self._n_read)
+        self._n_read += len(lines)
+        yield from logs[skipped:]
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold back all lines until the end, then write them at once."""
+        self._held, self._n_held_read = [], 0
+        try:
+            yield
+        finally:
+            held, self._held = b"".join(self._held), None
+            if held:
+                self._write(held)
+                self._offset += len(held)
+
+    def _read_lines(self) -> list[bytes]:
+        if self._held:
+            new = self._held[self._n_held_read :]
+            self._n_held_read = len(self._held)
+            return new
+        n_new = os.fstat(self._descriptor).st_size - self._offset
+        text = os.pread(self._descriptor, n_new, self._offset) if n_new else b""
+        # A writer may be in the middle of its last line.
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return whole.splitlines()
+
+    def _write(self, text: bytes) -> None:
+        end = os.fstat(self._descriptor).st_size
+        try:
+            view = memoryview(text)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+            os.fsync(self._descriptor)
+        except OSError:
+            # A torn line would make the next one unreadable too.
+            os.ftruncate(self._descriptor, end)
+            raise

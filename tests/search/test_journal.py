@@ -1,0 +1,85 @@
+"""The journal file: Optuna's own format, fewer writes, nothing half-written."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.search import SearchStudy, load_study
+from hpsearch.search.journal import JournalFile, StudyJournal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+def _start_trial(journal: StudyJournal) -> tuple[int, int]:
+    study_id = journal.create_new_study([StudyDirection.MAXIMIZE], "small")
+    return study_id, journal.create_new_trial(study_id)
+
+
+def test_optunas_own_backend_reads_the_same_study(
+    define: Callable[..., StudyDefinition], simulate: Callable[..., SearchStudy], path: Path
+) -> None:
+    ours = simulate(define(trials=5))
+    written = next(path.parent.glob("*.journal"))
+    theirs = load_study("small", JournalStorage(JournalFileBackend(str(written))))
+    assert theirs.records() == ours.records()
+
+
+def test_what_is_recorded_together_is_seen_at_once_and_written_at_the_end(path: Path) -> None:
+    journal = StudyJournal(path)
+    study_id, trial_id = _start_trial(journal)
+    size = path.stat().st_size
+    with journal.together():
+        journal.set_trial_intermediate_value(trial_id, 1, 0.5)
+        journal.set_trial_state_values(trial_id, TrialState.COMPLETE, [0.5])
+        assert journal.get_trial(trial_id).value == 0.5
+        assert path.stat().st_size == size
+    journal.set_study_user_attr(study_id, "after", 1)
+    again = StudyJournal(path)
+    assert again.get_trial(trial_id).intermediate_values == {1: 0.5}
+    assert again.get_trial(trial_id).state == TrialState.COMPLETE
+    assert again.get_study_user_attrs(study_id) == {"after": 1}
+
+
+def test_what_another_has_written_is_seen(path: Path) -> None:
+    journal, other = StudyJournal(path), StudyJournal(path)
+    study_id, _ = _start_trial(journal)
+    other.set_study_user_attr(study_id, "key", "from the other")
+    assert journal.get_study_user_attrs(study_id) == {"key": "from the other"}
+
+
+def test_a_line_that_is_still_being_written_is_left_for_later(path: Path) -> None:
+    file = JournalFile(path)
+    path.write_bytes(b'{"a":1}\n{"b"')
+    assert list(file.read_logs(0)) == [{"a": 1}]
+    with path.open("ab") as writer:
+        writer.write(b":2}\n")
+    assert list(file.read_logs(1)) == [{"b": 2}]
+
+
+def test_a_full_disk_leaves_no_torn_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, write, n_writes = JournalFile(path), os.write, 0
+    file.append_logs([{"a": 1}])
+
+    def fill_up(descriptor: int, text: bytes) -> int:
+        nonlocal n_writes
+        n_writes += 1
+        if n_writes > 1:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, bytes(text)[:3])
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", fill_up)
+        with pytest.raises(OSError, match="No space left"):
+            file.append_logs([{"b": 2}])
+    file.append_logs([{"c": 3}])
+    assert path.read_bytes() == b'{"a":1}\n{"c":3}\n'
