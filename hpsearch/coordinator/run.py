@@ -32,6 +32,8 @@ __all__ = ["run_study"]
 
 # How long the end of a run waits for MLflow before leaving it to `hpsearch reconcile`.
 _PATIENCE_S = 120.0
+# How long of that without anything getting done.
+_STALL_S = 20.0
 
 
 def run_study(
@@ -87,7 +89,7 @@ def run_study(
         showcase.catch_up()
         showcase.show_study("FINISHED" if is_complete else "KILLED", net)
         yield StudyEnded(search.records(), is_complete)
-        if not showcase.close(_PATIENCE_S):
+        if not showcase.close(_PATIENCE_S, _STALL_S):
             yield MirrorBehind(str(showcase.failure))
         if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
             search.note(MLFLOW_ADDRESS, showcase.address)
