@@ -25,6 +25,8 @@ from torture_verdict import Tally, plant_witness, read_records
 from hpsearch.definition import find_study_file, load_definition
 from hpsearch.workspace import Workspace
 
+# So many kills come at any moment, a start included; the others when there is work to be lost.
+AT_START = 0.2
 RUN_STUDY = Path(__file__).with_name("run_study.py")
 
 
@@ -108,6 +110,14 @@ class Study:
         """Start the coordinator."""
         return start_study(self.file, self.workspace, self.arguments, self.witness)
 
+    def wait_for_work(self, coordinator: subprocess.Popen[bytes]) -> None:
+        """Wait until another epoch is saved, or the study ends."""
+        seen = self.witness.stat().st_size if self.witness.exists() else 0
+        while coordinator.poll() is None:
+            if self.witness.exists() and self.witness.stat().st_size > seen:
+                return
+            time.sleep(0.02)
+
 
 def start_study(
     study: str, workspace: Path, arguments: list[str], witness: Path | None = None
@@ -139,8 +149,10 @@ def torture(
     kills: Counter[str] = Counter()
     coordinator = study.start()
     while kills.total() < n_kills and coordinator.poll() is None:
+        if rng.random() > AT_START:
+            study.wait_for_work(coordinator)
         time.sleep(rng.uniform(0, longest_s))
-        kind = str(rng.choice(["coordinator", "worker", "server"], p=[0.4, 0.4, 0.2]))
+        kind = str(rng.choice(["coordinator", "worker", "server"], p=[0.35, 0.45, 0.2]))
         workers = find_workers(coordinator.pid)
         if coordinator.poll() is not None or (kind == "worker" and not workers):
             continue
@@ -174,7 +186,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trials", type=int)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--longest", type=float, default=4.0, help="seconds between kills, at most")
+    parser.add_argument(
+        "--longest", type=float, default=2.0, help="seconds from work to kill, at most"
+    )
     parser.add_argument("--workspace", type=Path, help="default: a temporary folder")
     options = parser.parse_args()
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"

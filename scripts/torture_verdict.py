@@ -23,13 +23,15 @@ STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAILED": "FAILED"}
 WITNESS = """
 import os, sys, traceback
 
+READING = ("open", "os.link", "os.symlink", "os.rename", "shutil.copyfile")
+
 def note(event, arguments):
     if event == "os.rename" and str(arguments[1]).endswith("/checkpoint.npz"):
         say("saved", os.path.dirname(str(arguments[1])))
     elif event == "open" and str(arguments[0]).endswith("/attempts.jsonl"):
         if "a" in str(arguments[1]):
             say("begun", os.path.dirname(str(arguments[0])))
-    elif event == "open" and str(arguments[0]).endswith("/test.npz"):
+    elif event in READING and str(arguments[0]).endswith("test.npz"):
         if "/." not in str(arguments[0]):  # where it is made, before it has its place
             callers = [one.filename for one in traceback.extract_stack()]
             say("opened", [one for one in callers if "/hpsearch/" in one][-1:])
