@@ -1,5 +1,6 @@
 """How a study stands: one plain value, for people and for programs."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from hpsearch.execution import FileLease
 from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, State, TrialRecord, best_of, fingerprint
 from hpsearch.search import SearchStudy
+from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.vault import read_looks
 from hpsearch.workspace import StudyFolder
 
@@ -27,7 +29,7 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
     -------
     dict
         ``study``, ``complete``, ``trials``, ``best``, ``fingerprint``, ``test``, ``mlflow``,
-        ``cost``; made of what JSON knows.
+        ``cost``, ``disk``; made of what JSON knows.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
@@ -50,6 +52,7 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
         "cost": _add_up(
             records, search.attribute(SESSIONS) or {}, search.definition.threads_per_trial
         ),
+        "disk": _measure(folder),
     }
 
 
@@ -94,4 +97,17 @@ def _add_up(
         "pruned": round(pruned, 3),
         "overhead": round(max(0.0, paid - training), 3),
         "waited_for_lag": round(waited, 3),
+        "waited_for_lag_share": round(waited / paid, 4) if paid else 0.0,
     }
+
+
+def _measure(folder: StudyFolder) -> dict[str, int]:
+    """Bytes of all the study's files, and of those the nets that trials can go on from."""
+    total, checkpoints = 0, []
+    for path in folder.root.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a running study writes and deletes
+            size = path.stat().st_size if path.is_file() else 0
+            total += size
+            if path.name == CHECKPOINT_FILE:
+                checkpoints.append(size)
+    return {"total": total, "checkpoints": sum(checkpoints), "n_checkpoints": len(checkpoints)}

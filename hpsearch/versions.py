@@ -1,5 +1,7 @@
 """Which code produced a result."""
 
+import contextlib
+import functools
 import platform
 import subprocess
 from importlib.metadata import version
@@ -42,8 +44,25 @@ def machine_versions() -> dict[str, str]:
     return {
         "numpy": version("numpy"),
         "blas": ", ".join(sorted(set(blas))),
-        "processor": platform.machine(),
+        "processor": _processor(),
     }
+
+
+@functools.cache
+def _processor() -> str:
+    """Architecture, name, family and model, as far as the system tells them."""
+    told = dict.fromkeys(("model name", "cpu family", "model"), "")
+    with contextlib.suppress(OSError):  # elsewhere than on Linux
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() in told:
+                told[name.strip()] = value.strip()
+    if not told["model name"]:
+        return f"{platform.machine()} {platform.processor()}".strip()
+    return (
+        f"{platform.machine()} {told['model name']}"
+        f" family {told['cpu family']} model {told['model']}"
+    )
 
 
 def package_versions() -> dict[str, str]:

@@ -6,7 +6,6 @@ is begun anew. One line at the end says what was lost: nothing, or this program 
 """
 
 import argparse
-import json
 import os
 import socket
 import subprocess
@@ -16,51 +15,19 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
+from torture_verdict import Tally, plant_witness, read_records
 
 from hpsearch.definition import find_study_file, load_definition
-from hpsearch.records import TrialRecord, fingerprint
-from hpsearch.search import load_study, open_storage
-from hpsearch.training import HISTORY_FILE, load_history
-from hpsearch.workspace import StudyFolder, Workspace
+from hpsearch.workspace import Workspace
 
+# So many kills come at any moment, a start included; the others when there is work to be lost.
+AT_START = 0.2
 RUN_STUDY = Path(__file__).with_name("run_study.py")
-METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
-STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAILED": "FAILED"}
-
-
-@dataclass
-class Tally:
-    """What happened, and what it did to the study."""
-
-    kills: Counter[str] = field(default_factory=Counter)
-    rounds: int = 0
-    epochs_redone: int = 0
-    running: int = 0
-    lost: int = 0
-    doubled: int = 0
-    mismatches: int = 0
-    is_equal: bool = True
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether nothing was lost, doubled, left running or changed."""
-        return self.is_equal and not self.running + self.lost + self.doubled + self.mismatches
-
-    def describe(self) -> str:
-        """Everything on one line."""
-        kills = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kills.items()))
-        return (
-            f"{self.kills.total()} kills ({kills}) over {self.rounds} studies: "
-            f"{self.epochs_redone} epochs begun twice, trials {self.running} RUNNING, "
-            f"{self.lost} lost, {self.doubled} doubled, {self.mismatches} MLflow mismatches, "
-            f"fingerprint {'equal' if self.is_equal else 'DIFFERENT'}"
-        )
 
 
 @dataclass
@@ -118,12 +85,52 @@ def kill_tree(pid: int) -> None:
         pass
 
 
-def start_study(study: str, workspace: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
-    """Start the coordinator as a user would."""
+@dataclass(frozen=True)
+class Study:
+    """A study to torture: how to start it, again and again.
+
+    Parameters
+    ----------
+    file : str
+        The study file, or its name.
+    workspace : Path
+        Where it runs.
+    arguments : list of str
+        For the program.
+    witness : Path
+        Where its processes testify.
+    """
+
+    file: str
+    workspace: Path
+    arguments: list[str]
+    witness: Path
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the coordinator."""
+        return start_study(self.file, self.workspace, self.arguments, self.witness)
+
+    def wait_for_work(self, coordinator: subprocess.Popen[bytes]) -> None:
+        """Wait until another epoch is saved, or the study ends."""
+        seen = self.witness.stat().st_size if self.witness.exists() else 0
+        while coordinator.poll() is None:
+            if self.witness.exists() and self.witness.stat().st_size > seen:
+                return
+            time.sleep(0.02)
+
+
+def start_study(
+    study: str, workspace: Path, arguments: list[str], witness: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start the coordinator as a user would, with a witness in all its processes if given."""
     workspace.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(RUN_STUDY), study, "--quiet", "--workspace", str(workspace)]
+    environment = dict(os.environ)
+    if witness:
+        path = [str(witness.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(path)
     with (workspace / "coordinator.log").open("ab") as log:
-        return subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
+        return subprocess.Popen([*command, *arguments], stdout=log, stderr=log, env=environment)
 
 
 def find_workers(coordinator: int) -> list[psutil.Process]:
@@ -136,104 +143,32 @@ def find_workers(coordinator: int) -> list[psutil.Process]:
 
 
 def torture(
-    study: str,
-    workspace: Path,
-    server: Server,
-    arguments: list[str],
-    rng: np.random.Generator,
-    n_kills: int,
-    longest_s: float,
+    study: Study, server: Server, rng: np.random.Generator, n_kills: int, longest_s: float
 ) -> Counter[str]:
     """Run one study to its end under at most `n_kills` kills; what was killed."""
     kills: Counter[str] = Counter()
-    coordinator = start_study(study, workspace, arguments)
-    while coordinator.poll() is None or coordinator.returncode != 0:
-        if kills.total() >= n_kills:
-            coordinator.wait()
-            if coordinator.returncode != 0:
-                coordinator = start_study(study, workspace, arguments)
-                if coordinator.wait() != 0:
-                    raise SystemExit(f"the study does not end; see {workspace}/coordinator.log")
-            break
+    coordinator = study.start()
+    while kills.total() < n_kills and coordinator.poll() is None:
+        if rng.random() > AT_START:
+            study.wait_for_work(coordinator)
         time.sleep(rng.uniform(0, longest_s))
-        kind = str(rng.choice(["coordinator", "worker", "server"], p=[0.4, 0.4, 0.2]))
+        kind = str(rng.choice(["coordinator", "worker", "server"], p=[0.35, 0.45, 0.2]))
+        workers = find_workers(coordinator.pid)
+        if coordinator.poll() is not None or (kind == "worker" and not workers):
+            continue
         if kind == "worker":
-            workers = find_workers(coordinator.pid)
-            if not workers:
-                continue
             workers[rng.integers(len(workers))].kill()
         elif kind == "server":
             server.kill()
             server.start()
-        elif coordinator.poll() is None:
+        else:
             coordinator.kill()
             coordinator.wait()
-        else:
-            continue
+            coordinator = study.start()
         kills[kind] += 1
-        if coordinator.poll() is not None and coordinator.returncode != 0:
-            coordinator = start_study(study, workspace, arguments)
+    if coordinator.wait() != 0:
+        raise SystemExit(f"the study failed; see {study.workspace}/coordinator.log")
     return kills
-
-
-def read_records(folder: StudyFolder, name: str) -> list[TrialRecord]:
-    """The study's trials."""
-    return load_study(name, open_storage(None, folder.journal)).records()
-
-
-def count_mismatches(uri: str, name: str, records: list[TrialRecord], folder: StudyFolder) -> int:
-    """Trials for which MLflow does not show exactly one run that says what the record says."""
-    import mlflow
-
-    client = mlflow.MlflowClient(uri)
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        return len(records)
-    runs: dict[str, list[Any]] = {}
-    for run in client.search_runs([experiment.experiment_id], max_results=5000):
-        runs.setdefault(run.data.tags.get("hpsearch.trial", "parent"), []).append(run)
-    n = int(len(runs.pop("parent", [])) != 1)
-    for record in records:
-        mine = runs.pop(str(record.number), [])
-        if len(mine) != 1 or not shows(client, mine[0], record, folder):
-            print(f"  MLflow does not show trial {record.number} as recorded", file=sys.stderr)
-            n += 1
-    return n + len(runs)
-
-
-def shows(client: Any, run: Any, record: TrialRecord, folder: StudyFolder) -> bool:
-    """Whether `run` has the state, parameters, curves and files of `record`."""
-    epochs = load_history(folder.trial(record.number) / HISTORY_FILE)
-    curves = {name: [getattr(epoch, name) for epoch in epochs] for name in METRICS}
-    shown = {
-        name: [
-            point.value
-            for point in sorted(
-                client.get_metric_history(run.info.run_id, name), key=lambda point: point.step
-            )
-        ]
-        for name in METRICS
-    }
-    files = {
-        path.name
-        for path in folder.trial(record.number).iterdir()
-        if path.suffix in (".png", ".csv")
-    }
-    return (
-        run.info.status == STATUS[record.state]
-        and run.data.params == {k: str(v) for k, v in record.hyperparameters.items()}
-        and shown == curves
-        and {item.path for item in client.list_artifacts(run.info.run_id)} == files
-    )
-
-
-def count_redone(folder: StudyFolder) -> int:
-    """How often an epoch was begun that an earlier attempt had begun."""
-    n = 0
-    for path in folder.trials.glob("*/attempts.jsonl"):
-        starts = [json.loads(line)["from_epoch"] for line in path.read_text().splitlines()]
-        n += len(starts) - 1
-    return n
 
 
 def find_port() -> int:
@@ -251,9 +186,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trials", type=int)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--longest", type=float, default=4.0, help="seconds between kills, at most")
+    parser.add_argument(
+        "--longest", type=float, default=2.0, help="seconds from work to kill, at most"
+    )
     parser.add_argument("--workspace", type=Path, help="default: a temporary folder")
     options = parser.parse_args()
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     with tempfile.TemporaryDirectory(prefix="torture-") as scratch:
         return run(options, options.workspace or Path(scratch))
 
@@ -267,45 +205,35 @@ def run(options: argparse.Namespace, root: Path) -> int:
     if start_study(options.study, root / "calm", arguments).wait() != 0:
         raise SystemExit(f"the undisturbed run failed; see {root}/calm/coordinator.log")
     calm = read_records(Workspace(root / "calm").study(name), name)
-    rng, tally = np.random.default_rng(options.seed), Tally()
+    rng, tally = np.random.default_rng(options.seed), Tally(options.jobs)
     while tally.kills.total() < options.kills:
         tally.rounds += 1
         workspace = root / f"round-{tally.rounds}"
+        witness = plant_witness(workspace / "witness")
         server = Server(workspace / "server", find_port())
         server.start()
         server.wait()
         try:
             left = options.kills - tally.kills.total()
             disturbed = [*arguments, "--tracking-uri", server.uri]
-            tally.kills += torture(
-                options.study, workspace, server, disturbed, rng, left, options.longest
-            )
+            study = Study(options.study, workspace, disturbed, witness)
+            tally.kills += torture(study, server, rng, left, options.longest)
             server.wait()
-            judge(tally, name, workspace, server, calm)
+            reconcile(name, workspace, server)
+            tally.judge(name, Workspace(workspace).study(name), witness, server.uri, calm)
         finally:
             server.kill()
         print(tally.describe(), flush=True)
     return 0 if tally.is_clean else 1
 
 
-def judge(
-    tally: Tally, name: str, workspace: Path, server: Server, calm: list[TrialRecord]
-) -> None:
-    """Bring MLflow level, then count what differs from the undisturbed run."""
+def reconcile(name: str, workspace: Path, server: Server) -> None:
+    """Bring MLflow level, as a user would."""
     program = "from hpsearch.cli import main; raise SystemExit(main())"
     command = [sys.executable, "-c", program, "reconcile", name]
     command += ["--workspace", str(workspace), "--tracking-uri", server.uri]
     with (workspace / "coordinator.log").open("ab") as log:
         subprocess.run(command, stdout=log, stderr=log, check=True)
-    folder = Workspace(workspace).study(name)
-    records = read_records(folder, name)
-    numbers = Counter(record.number for record in records)
-    tally.epochs_redone += count_redone(folder)
-    tally.running += sum(not record.state.is_finished for record in records)
-    tally.lost += sum(record.number not in numbers for record in calm)
-    tally.doubled += sum(n - 1 for n in numbers.values()) + max(0, len(records) - len(calm))
-    tally.mismatches += count_mismatches(server.uri, name, records, folder)
-    tally.is_equal &= fingerprint(records) == fingerprint(calm)
 
 
 if __name__ == "__main__":

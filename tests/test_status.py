@@ -14,6 +14,7 @@ from hpsearch.execution import FileLease
 from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, State, fingerprint
 from hpsearch.search import SearchStudy, create_or_continue_study, open_storage
 from hpsearch.status import read_status
+from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
 
 
@@ -57,7 +58,8 @@ def test_status_is_plain_json_with_the_documented_keys(
 ) -> None:
     status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
     assert list(status) == [
-        *("study", "complete", "trials", "best", "fingerprint", "test", "mlflow", "cost")
+        *("study", "complete", "trials", "best", "fingerprint", "test", "mlflow", "cost"),
+        "disk",
     ]
     assert status["study"] == "small"
     assert status["complete"] is False
@@ -127,9 +129,29 @@ def test_cost_is_in_core_seconds_of_all_sessions(
         },
     )
     expected = {"training": 34.0, "pruned": 4.0, "overhead": 16.0, "waited_for_lag": 2.0}
-    assert read_status(study, folder)["cost"] == expected
+    share = {"waited_for_lag_share": 0.04}  # 2 of 2 * 15 + 4 * 5 core-seconds
+    assert read_status(study, folder)["cost"] == expected | share
     threaded = SearchStudy(define(threads_per_trial=2), study.optuna_study)
-    assert read_status(threaded, folder)["cost"] == {k: 2 * v for k, v in expected.items()}
+    doubled = {k: 2 * v for k, v in expected.items()}
+    assert read_status(threaded, folder)["cost"] == doubled | share
+
+
+def test_disk_use_is_counted_whatever_lies_in_the_folder(
+    study: SearchStudy, folder: StudyFolder
+) -> None:
+    before = read_status(study, folder)["disk"]
+    assert before == {
+        "total": folder.journal.stat().st_size,
+        "checkpoints": 0,
+        "n_checkpoints": 0,
+    }
+    for number, size in ((0, 1000), (1, 500)):
+        folder.trial(number).mkdir(parents=True)
+        (folder.trial(number) / CHECKPOINT_FILE).write_bytes(bytes(size))
+    (folder.trial(0) / "history.json").write_bytes(bytes(30))
+    after = read_status(study, folder)["disk"]
+    assert after["total"] == before["total"] + 1530
+    assert (after["checkpoints"], after["n_checkpoints"]) == (1500, 2)
 
 
 def test_looks_and_mlflows_address_are_told(study: SearchStudy, folder: StudyFolder) -> None:

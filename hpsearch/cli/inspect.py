@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from hpsearch.cli.options import (
@@ -84,7 +85,7 @@ def ui(
 
 
 def _tabulate(value: dict[str, Any]) -> Table:
-    trials, cost, best = value["trials"], value["cost"], value["best"]
+    trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_row("study", value["study"] + (" (complete)" if value["complete"] else ""))
     table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
@@ -104,8 +105,17 @@ def _tabulate(value: dict[str, Any]) -> Table:
         "core time",
         f"{shorten_duration(cost['training'])} in training"
         f" ({shorten_duration(cost['pruned'])} of it in pruned trials),"
-        f" {shorten_duration(cost['overhead'])} besides"
-        f" ({shorten_duration(cost['waited_for_lag'])} of it waiting by the lag)",
+        f" {shorten_duration(cost['overhead'])} besides",
+    )
+    table.add_row(
+        "lag",
+        f"{cost['waited_for_lag_share']:.1%} of the workers' time they were free"
+        " and no trial might start yet, as it must know earlier ones",
+    )
+    table.add_row(
+        "disk",
+        f"{decimal(disk['total'])}, of it {decimal(disk['checkpoints'])}"
+        f" in {disk['n_checkpoints']} checkpoints",
     )
     table.add_row("fingerprint", value["fingerprint"])
     return table

@@ -32,6 +32,8 @@ __all__ = ["run_study"]
 
 # How long the end of a run waits for MLflow before leaving it to `hpsearch reconcile`.
 _PATIENCE_S = 120.0
+# How long of that without anything getting done, if MLflow is a server: it may be hanging.
+_STALL_S = 30.0
 
 
 def run_study(
@@ -68,7 +70,8 @@ def run_study(
         search = session.search
         n_jobs = options.n_jobs or backend.count_slots(definition.threads_per_trial)
         yield StudyOpened(definition, search.records(), n_jobs)
-        showcase = Showcase(session, tracking_store(options))
+        store = tracking_store(options)
+        showcase = Showcase(session, store)
         try:
             showcase.show_study("RUNNING")
             for event in conduct(session, backend, n_jobs, stop):
@@ -87,7 +90,7 @@ def run_study(
         showcase.catch_up()
         showcase.show_study("FINISHED" if is_complete else "KILLED", net)
         yield StudyEnded(search.records(), is_complete)
-        if not showcase.close(_PATIENCE_S):
+        if not showcase.close(_PATIENCE_S, _STALL_S if store.is_server else None):
             yield MirrorBehind(str(showcase.failure))
         if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
             search.note(MLFLOW_ADDRESS, showcase.address)

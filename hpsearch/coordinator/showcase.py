@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ __all__ = ["Showcase", "tracking_store"]
 _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
+_TICK_S = 0.1
 _N_EXAMPLES = 2
 
 
@@ -67,7 +69,9 @@ class Showcase:
         self._store = store
         self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._connection: Mirror | None = None
+        self._address: dict[str, str] | None = None
         self._retry_at = 0.0
+        self._got_on_at = time.monotonic()
         self._helper = HelperProcess()
         self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
@@ -77,17 +81,15 @@ class Showcase:
     @property
     def address(self) -> dict[str, str] | None:
         """MLflow's ids of the study, once they are known."""
-        mirror = self._connection
-        if mirror is None:
-            return None
-        return {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
+        return self._address
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs; at most every few seconds."""
         now = time.monotonic()
         if now - self._shown_live.get(record.number, -_LIVE_INTERVAL_S) >= _LIVE_INTERVAL_S:
             self._shown_live[record.number] = now
-            self._tasks.put(lambda: self._mirror().show_trial(TrialView(record, epochs)))
+            view = TrialView(record, epochs)
+            self._tasks.put(lambda: self._use(lambda mirror: mirror.show_trial(view)))
 
     def show_ended(self, record: TrialRecord) -> None:
         """Draw and show a trial that has ended, or was given back."""
@@ -103,33 +105,74 @@ class Showcase:
         records = self._session.search.records()
         self._tasks.put(lambda: self._catch_up(records, everything))
 
-    def close(self, patience_s: float) -> bool:
-        """Wait until all is shown, but not longer than `patience_s`; whether it is."""
+    def close(self, patience_s: float, stall_s: float | None = None) -> bool:
+        """Wait until all is shown; whether it is.
+
+        Parameters
+        ----------
+        patience_s : float
+            Wait no longer than this.
+        stall_s : float, optional
+            Nor longer than this for the next thing to be shown: a server may take a request
+            and never answer.
+        """
         self._tasks.put(None)
-        self._thread.join(patience_s)
-        if self._thread.is_alive():
-            self.failure = self.failure or f"MLflow was not done after {patience_s:.0f} s"
-        self._helper.close()
-        return self.failure is None
+        try:
+            return self._wait(patience_s, stall_s) and self.failure is None
+        finally:
+            self._helper.close()
+
+    def _wait(self, patience_s: float, stall_s: float | None) -> bool:
+        """Whether the thread ended in time."""
+        began = time.monotonic()
+        while self._thread.is_alive():
+            now = time.monotonic()
+            stalled = stall_s is not None and now - max(began, self._got_on_at) > stall_s
+            if stalled or now - began > patience_s:
+                waited = stall_s if stalled else patience_s
+                self.failure = self.failure or f"nothing got done for {waited:.0f} s"
+                return False
+            self._thread.join(_TICK_S)
+        return True
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
-            try:
-                task()
-            except StoreError as error:
-                self.failure = str(error)
-            except Exception as error:  # whatever a picture or MLflow does, the study goes on
-                self.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            self._try(task)
 
-    def _mirror(self) -> "Mirror":
-        if self._connection is None:
-            if time.monotonic() < self._retry_at:
-                raise StoreError(self.failure or "MLflow cannot be reached")
+    def _try(self, task: Callable[[], None]) -> None:
+        """Do `task`; whatever a picture or MLflow does, the study goes on."""
+        try:
+            task()
+            self._got_on_at = time.monotonic()
+        except StoreError as error:
+            self.failure = str(error)
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+    def _use(self, show: Callable[["Mirror"], object]) -> None:
+        """Have `show` write to MLflow.
+
+        A mirror that failed is not used again: its runs may be gone. The next one looks what
+        there is, but not at once, as each look at a dead server costs half a minute.
+        """
+        if time.monotonic() < self._retry_at:
+            raise StoreError(self.failure or "MLflow cannot be reached")
+        try:
+            if self._connection is None:
+                self._connect()
+            assert self._connection is not None
+            show(self._connection)
+        except StoreError:
+            self._connection = None
             self._retry_at = time.monotonic() + _RETRY_INTERVAL_S
-            self._connection = open_mirror(
-                self._store, self._session.definition, *_describe(self._session)
-            )
-        return self._connection
+            raise
+
+    def _connect(self) -> "Mirror":
+        session = self._session
+        mirror = open_mirror(self._store, session.definition, *_describe(session))
+        self._connection = mirror
+        self._address = {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
+        return mirror
 
     def _show_ended(self, record: TrialRecord) -> None:
         session = self._session
@@ -146,7 +189,7 @@ class Showcase:
                 session.data.image_shape,
             )
             self._shed_checkpoints(record)
-        self._mirror().show_trial(TrialView(record, epochs, files))
+        self._use(lambda mirror: mirror.show_trial(TrialView(record, epochs, files)))
 
     def _shed_checkpoints(self, record: TrialRecord) -> None:
         """Keep the weights of the best few drawn so far: nobody draws from the others again."""
@@ -165,26 +208,24 @@ class Showcase:
         looks = read_looks(session.folder.test_ledger)
         files = self._draw_study(records) if status != "RUNNING" else []
         if net:
-            self._mirror().show_net(
-                NetView(
-                    folder=session.folder.best_net,
-                    sha256=net.sha256(),
-                    example=open_split(session.data)
-                    .validation_images[:_N_EXAMPLES]
-                    .reshape(-1, *net.image_shape),
-                    summary=summarise_net(net, looks),
-                    tags=_net_tags(net, looks),
-                )
+            examples = open_split(session.data).validation_images[:_N_EXAMPLES]
+            view = NetView(
+                folder=session.folder.best_net,
+                sha256=net.sha256(),
+                example=examples.reshape(-1, *net.image_shape),
+                summary=summarise_net(net, looks),
+                tags=_net_tags(net, looks),
             )
-        self._mirror().show_study(
-            StudyView(
-                status=status,
-                summary=summarise_study(session.definition, records, looks),
-                records=records,
-                metrics=_test_metrics(looks),
-                files=files,
-            )
+            self._use(lambda mirror: mirror.show_net(view))
+            self._got_on_at = time.monotonic()
+        study = StudyView(
+            status=status,
+            summary=summarise_study(session.definition, records, looks),
+            records=records,
+            metrics=_test_metrics(looks),
+            files=files,
         )
+        self._use(lambda mirror: mirror.show_study(study))
 
     def _draw_study(self, records: Sequence[TrialRecord]) -> list[Path]:
         folder = self._session.folder
@@ -193,11 +234,17 @@ class Showcase:
         return [table, *make_study_pictures(self._session.search, folder.pictures)]
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
-        mirror = self._mirror()
-        self.failure = None
+        # What an earlier connection remembers may have been wiped since.
+        self.failure, self._connection = None, None
         for record in records:
-            if everything or not mirror.is_level(record):
-                self._show_ended(record)
+            if self._connection is None:
+                # After a failure too: it was the trial's if MLflow can be reached now.
+                self._retry_at = 0.0
+                self._connect()
+            assert self._connection is not None
+            if everything or not self._connection.is_level(record):
+                self._try(partial(self._show_ended, record))
+        self._retry_at = 0.0
 
 
 def _net_tags(net: Net, looks: Sequence[Look]) -> dict[str, str]:

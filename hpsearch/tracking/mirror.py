@@ -13,7 +13,15 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.tracking.failures import telling_failures
 from hpsearch.tracking.model import describe_dataset, register_net
-from hpsearch.tracking.runs import STUDY_TAG, TRIAL_TAG, attach, find_runs, log, set_status
+from hpsearch.tracking.runs import (
+    STUDY_TAG,
+    TRIAL_TAG,
+    attach,
+    find_runs,
+    keep_one,
+    log,
+    set_status,
+)
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
 from hpsearch.training import Epoch
 
@@ -139,14 +147,16 @@ class Mirror:
 
     def _find_runs(self) -> str | None:
         """Note the trials' runs; the parent run's id, if there is one."""
-        parent = None
+        found: dict[str | None, list[Run]] = {}
         for run in find_runs(self._client, self.experiment_id, self._name):
-            number = run.data.tags.get(TRIAL_TAG)
-            if number is not None:
-                self._shown.setdefault(int(number), _Shown.of(run))
-            else:
-                parent = parent or str(run.info.run_id)
-        return parent
+            found.setdefault(run.data.tags.get(TRIAL_TAG), []).append(run)
+        created_with = {*self._tags, TRIAL_TAG}
+        kept = {
+            number: keep_one(self._client, runs, created_with) for number, runs in found.items()
+        }
+        parent = kept.pop(None, None)
+        self._shown = {int(number): _Shown.of(run) for number, run in kept.items() if number}
+        return str(parent.info.run_id) if parent else None
 
     def _create_trial_run(self, record: TrialRecord) -> _Shown:
         tags = {TRIAL_TAG: str(record.number), "mlflow.parentRunId": self.run_id}

@@ -1,17 +1,19 @@
 """MLflow runs by what they stand for: found by tags, never by memory alone."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 
-__all__ = ["STUDY_TAG", "TRIAL_TAG", "attach", "find_runs", "log", "set_status"]
+__all__ = ["STUDY_TAG", "TRIAL_TAG", "attach", "find_runs", "keep_one", "log", "set_status"]
 
 STUDY_TAG = "hpsearch.study"
 TRIAL_TAG = "hpsearch.trial"
 
+# Those that MLflow gives every run by itself.
+_MLFLOW_TAGS = frozenset({"mlflow.runName", "mlflow.user", "mlflow.parentRunId"})
 # MLflow's limits for one log_batch call.
 _MAX_METRICS = 1000
 _MAX_TAG_LENGTH = 5000
@@ -31,6 +33,43 @@ def find_runs(client: MlflowClient, experiment_id: str, study: str) -> Iterator[
         token = page.token
         if not token:
             return
+
+
+def keep_one(client: MlflowClient, runs: Sequence[Run], created_with: Container[str]) -> Run:
+    """Of several runs for one thing the one to go on with; bare others are deleted.
+
+    MLflow's client repeats a ``runs/create`` whose answer was lost. The first try then leaves
+    a run behind that nobody writes to. One with anything in it is left alone.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        MLflow.
+    runs : sequence of Run
+        At least one.
+    created_with : container of str
+        Names of the tags that a run is created with.
+    """
+
+    def is_bare(run: Run) -> bool:
+        data = run.data
+        return not (
+            data.metrics
+            or data.params
+            or any(tag not in created_with and tag not in _MLFLOW_TAGS for tag in data.tags)
+            or client.list_artifacts(run.info.run_id)
+        )
+
+    if len(runs) == 1:
+        return runs[0]
+    bare = {run.info.run_id: is_bare(run) for run in runs}
+    kept, *others = sorted(
+        runs, key=lambda run: (bare[run.info.run_id], run.info.start_time, run.info.run_id)
+    )
+    for run in others:
+        if bare[run.info.run_id]:
+            client.delete_run(run.info.run_id)
+    return kept
 
 
 def log(
@@ -61,12 +100,12 @@ def log(
 def attach(
     client: MlflowClient, run_id: str, files: Sequence[Path], *, replace: bool = False
 ) -> None:
-    """Upload those of `files` that the run does not have yet; or all that exist."""
+    """Upload those of `files` that the run does not have yet, or has half of; or all."""
     if not files:
         return
-    there = set() if replace else {item.path for item in client.list_artifacts(run_id)}
+    there = {} if replace else {i.path: i.file_size for i in client.list_artifacts(run_id)}
     for path in files:
-        if path.name not in there and path.exists():
+        if path.exists() and there.get(path.name) != path.stat().st_size:
             client.log_artifact(run_id, str(path))
 
 

@@ -27,6 +27,11 @@ class TrackingStore:
     uri: str
     artifacts: Path | None
 
+    @property
+    def is_server(self) -> bool:
+        """Whether MLflow runs in a process of its own, and keeps the artifacts."""
+        return self.uri.startswith(("http://", "https://"))
+
     def shown(self) -> str:
         """The URI as it may be printed."""
         return self.without_password(self.uri)

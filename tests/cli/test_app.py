@@ -13,6 +13,7 @@ from filelock import FileLock
 
 import hpsearch
 from hpsearch.cli import main
+from hpsearch.versions import machine_versions
 from hpsearch.workspace import Workspace
 
 
@@ -159,6 +160,8 @@ def test_status_reads_well(program: Program, has_run: Path) -> None:
     assert code == 0
     assert "small (complete)" in output
     assert "val_accuracy" in output
+    assert "% of the workers' time" in output
+    assert "in 3 checkpoints" in output
 
 
 def test_a_study_is_known_by_its_name_when_its_file_is_gone(
@@ -188,6 +191,39 @@ def test_the_best_nets_trial_can_be_replayed(program: Program, has_run: Path) ->
         code, output, error = program("replay", has_run, *arguments)
         assert code == 0, error
         assert "equal: " in output
+
+
+def test_a_replay_that_differs_says_by_how_much_and_what_the_machine_has_to_do_with_it(
+    program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    status = json.loads(program("status", has_run, "--json")[1])
+    number, n_epochs = status["best"]["number"], status["best"]["params"]["epochs"]
+    there = machine_versions() | {"processor": "riscv64 Sunway", "blas": "openblas 0.1"}
+    changes: dict[str, Any] = {"versions": there}
+
+    def rewrite(line: str) -> str:
+        """As it would have been written elsewhere: a last epoch 0.1 better, another machine."""
+        entry = json.loads(line)
+        if entry.get("trial_id") == number:
+            if entry.get("step") == n_epochs:
+                entry["intermediate_value"] -= 0.1
+            entry.get("user_attr", {}).update(
+                {k: v for k, v in changes.items() if k in entry.get("user_attr", {})}
+            )
+        return json.dumps(entry) + "\n"
+
+    journal = workspace.study("small").journal
+    journal.write_text("".join(map(rewrite, journal.read_text().splitlines())))
+    code, output, error = program("replay", has_run, number)
+    assert code == 1
+    assert error == ""
+    assert "different: val_accuracy +0.1000; the machine differs in" in output
+    assert f"processor: riscv64 Sunway -> {machine_versions()['processor']}" in output
+    assert "blas: openblas 0.1 -> " in output
+    assert "numpy" not in output
+    changes["versions"] = machine_versions()
+    journal.write_text("".join(map(rewrite, journal.read_text().splitlines())))
+    assert "on an equal machine" in program("replay", has_run, number)[1]
 
 
 def test_a_second_look_must_be_asked_for(program: Program, has_run: Path) -> None:

@@ -29,7 +29,7 @@ class DarkShowcase:
 
     show_running = show_ended = show_study = catch_up = ignore
 
-    def close(self, patience_s: float) -> bool:
+    def close(self, patience_s: float, stall_s: float | None = None) -> bool:
         return True
 
 

@@ -1,7 +1,13 @@
-"""Law 1 on real workers: processes, threads and a Dask cluster, for all that is offered."""
+"""Law 1 on real workers: processes, threads and a Dask cluster, for all that is offered.
+
+Each sampler and each pruner comes up here, in pairs; every combination of the two, in every
+order of ends, does so in tests/search/test_law_one.py, where trainings cost nothing.
+"""
 
 import importlib.util
+from collections import defaultdict
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -13,34 +19,49 @@ from hpsearch.search import SearchStudy
 from hpsearch.workspace import Workspace
 from tests.search.test_law_one import GRID, PRUNERS, SAMPLERS
 
+# In an order that keeps loky's processes alive from one study to the next.
 WORKERS = [("loky", 1), ("loky", 2), ("loky", 4), ("threading", 4), ("dask", 2)]
-NEEDS_TORCH = pytest.mark.skipif(
-    importlib.util.find_spec("torch") is None, reason="the gp sampler needs torch"
-)
+OFFERED = dict(SAMPLERS)
+if importlib.util.find_spec("torch"):
+    OFFERED["gp"] = {"name": "gp", "n_startup_trials": 3}
+PAIRS = list(zip(cycle(OFFERED), PRUNERS, strict=False))
+
+
+def test_every_sampler_and_every_pruner_is_in_a_pair() -> None:
+    assert {sampler for sampler, _ in PAIRS} == set(OFFERED)
+    assert {pruner for _, pruner in PAIRS} == set(PRUNERS)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
-@pytest.mark.parametrize("sampler", [*SAMPLERS, pytest.param("gp", marks=NEEDS_TORCH)])
 def test_neither_workers_nor_their_kind_change_the_result(
-    sampler: str,
     define: Callable[..., StudyDefinition],
     conduct: Callable[..., list[Event]],
     recorded: Callable[..., SearchStudy],
     fresh: Callable[[], Workspace],
 ) -> None:
-    for pruner, settings in PRUNERS.items():
-        definition = define(
-            trials=8,
-            sampler=SAMPLERS.get(sampler, {"name": "gp", "n_startup_trials": 3}),
-            pruner=settings,
-            space=GRID if sampler == "grid" else {"epochs": {"low": 4, "high": 8}},
-        )
-        outcomes: dict[Any, list[str]] = {}
-        for backend, n_jobs in WORKERS:
+    outcomes: dict[str, dict[Any, list[str]]] = defaultdict(lambda: defaultdict(list))
+    n_pruned = 0
+    data = fresh().data
+    data.mkdir()
+    for backend, n_jobs in WORKERS:
+        for sampler, pruner in PAIRS:
+            definition = define(
+                trials=7,
+                sampler=OFFERED[sampler],
+                pruner=PRUNERS[pruner],
+                space=GRID | {"epochs": 5}
+                if sampler == "grid"
+                else {"epochs": {"low": 4, "high": 6}},
+            )
             workspace = fresh()
+            workspace.data.symlink_to(data)  # prepared once
             events = conduct(definition, workspace=workspace, n_jobs=n_jobs, backend=backend)
             (net,) = [event.net for event in events if isinstance(event, NetChosen)]
-            outcome = (fingerprint(recorded(workspace).records()), net.sha256())
-            outcomes.setdefault(outcome, []).append(f"{pruner} {backend} {n_jobs}")
-        assert len(outcomes) == 1, outcomes
+            records = recorded(workspace).records()
+            n_pruned += sum(record.state == "PRUNED" for record in records)
+            outcome = (fingerprint(records), net.sha256())
+            outcomes[f"{sampler} {pruner}"][outcome].append(f"{backend} {n_jobs}")
+    assert len(outcomes) == len(PAIRS)
+    assert {pair: dict(found) for pair, found in outcomes.items() if len(found) > 1} == {}
+    assert n_pruned

@@ -15,3 +15,8 @@ def test_a_password_is_blotted_out_wherever_it_stands() -> None:
     assert store.shown() == "http://me:***@mlflow.example"
     assert store.without_password("refused: me:secret") == "refused: me:***"
     assert store.without_password("refused") == "refused"
+
+
+def test_a_server_is_told_from_a_store() -> None:
+    assert TrackingStore("https://mlflow.example", None).is_server
+    assert not TrackingStore("sqlite:////w/mlflow.db", Path("/w")).is_server

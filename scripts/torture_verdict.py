@@ -1,0 +1,193 @@
+"""What torture did to a study: the record, MLflow, the ledger and the witness held together."""
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpsearch.records import TrialRecord, fingerprint
+from hpsearch.search import load_study, open_storage
+from hpsearch.training import HISTORY_FILE, load_history
+from hpsearch.workspace import StudyFolder
+
+METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
+STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAILED": "FAILED"}
+
+# Imported by every Python process that has its folder on the path, workers included. It counts
+# on its own what the program does, as the program's own counts are what is judged.
+WITNESS = """
+import os, sys, traceback
+
+READING = ("open", "os.link", "os.symlink", "os.rename", "shutil.copyfile")
+
+def note(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("/checkpoint.npz"):
+        say("saved", os.path.dirname(str(arguments[1])))
+    elif event == "open" and str(arguments[0]).endswith("/attempts.jsonl"):
+        if "a" in str(arguments[1]):
+            say("begun", os.path.dirname(str(arguments[0])))
+    elif event in READING and str(arguments[0]).endswith("test.npz"):
+        if "/." not in str(arguments[0]):  # where it is made, before it has its place
+            callers = [one.filename for one in traceback.extract_stack()]
+            say("opened", [one for one in callers if "/hpsearch/" in one][-1:])
+
+def say(what, where):
+    with open({log!r}, "a") as log:
+        log.write(f"{{what}} {{where}}\\n")
+
+sys.addaudithook(note)
+"""
+
+
+@dataclass
+class Tally:
+    """What happened, and what it did to the studies."""
+
+    n_jobs: int
+    kills: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
+    epochs: int = 0
+    redone: int = 0
+    saved_twice: int = 0
+    running: int = 0
+    lost: int = 0
+    doubled: int = 0
+    mismatches: int = 0
+    forbidden_looks: int = 0
+    is_equal: bool = True
+
+    @property
+    def n_may_be_redone(self) -> int:
+        """One epoch for each kill and trial in flight; a dead MLflow server costs none."""
+        return self.n_jobs * (self.kills["coordinator"] + self.kills["worker"])
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was lost, doubled, left running, changed, or redone beyond bounds."""
+        bad = self.running + self.lost + self.doubled + self.mismatches + self.forbidden_looks
+        redone_in_bounds = self.redone <= self.n_may_be_redone and not self.saved_twice
+        return self.is_equal and not bad and redone_in_bounds
+
+    def describe(self) -> str:
+        """Everything on one line."""
+        kills = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kills.items()))
+        return (
+            f"{self.kills.total()} kills ({kills}) over {self.rounds} studies: "
+            f"{self.redone} of {self.epochs} epochs begun twice (at most {self.n_may_be_redone}), "
+            f"{self.saved_twice} trained twice to their end; trials {self.running} RUNNING, "
+            f"{self.lost} lost, {self.doubled} doubled; {self.mismatches} MLflow mismatches, "
+            f"{self.forbidden_looks} forbidden looks at the test split, "
+            f"fingerprint {'equal' if self.is_equal else 'DIFFERENT'}"
+        )
+
+    def judge(
+        self, name: str, folder: StudyFolder, witness: Path, uri: str, calm: Sequence[TrialRecord]
+    ) -> None:
+        """Add what differs from the undisturbed run's records `calm`."""
+        records = read_records(folder, name)
+        numbers = Counter(record.number for record in records)
+        self.running += sum(not record.state.is_finished for record in records)
+        self.lost += sum(record.number not in numbers for record in calm)
+        self.doubled += sum(n - 1 for n in numbers.values()) + max(0, len(records) - len(calm))
+        self.mismatches += count_mismatches(uri, name, records, folder)
+        self.is_equal &= fingerprint(records) == fingerprint(calm)
+        testimony = witness.read_text().splitlines()
+        self.count_epochs(folder, testimony)
+        self.count_looks(folder, testimony)
+
+    def count_epochs(self, folder: StudyFolder, testimony: Sequence[str]) -> None:
+        """Add the epochs that were begun, or even saved, more than once.
+
+        An attempt that did not end its trial was in the middle of an epoch, which the next one
+        begins again; a second checkpoint of one epoch means that a whole epoch was lost.
+        """
+        seen = Counter(testimony)
+        for path in sorted(folder.trials.iterdir()):
+            n_epochs = len(load_history(path / HISTORY_FILE))
+            n_twice = seen[f"saved {path}"] - n_epochs
+            if n_twice < 0:
+                raise SystemExit(f"{path}: the witness saw fewer epochs than there are")
+            self.epochs += n_epochs
+            self.saved_twice += n_twice
+            self.redone += n_twice + seen[f"begun {path}"] - 1
+
+    def count_looks(self, folder: StudyFolder, testimony: Sequence[str]) -> None:
+        """Add the looks beyond the first, and each opening of the test file but the vault's."""
+        ledger = folder.test_ledger.read_text().splitlines()
+        begun = [line for line in ledger if json.loads(line)["event"] == "begun"]
+        self.forbidden_looks += max(0, len(begun) - 1) + max(0, len(ledger) - 2)
+        opened = [line for line in testimony if line.startswith("opened ")]
+        if not opened:
+            raise SystemExit(f"{folder.root}: the witness did not see the vault open the split")
+        self.forbidden_looks += sum("/hpsearch/vault.py" not in line for line in opened)
+
+
+def plant_witness(folder: Path) -> Path:
+    """Put the witness into `folder`, which belongs on PYTHONPATH; where it writes."""
+    folder.mkdir(parents=True)
+    log = folder / "testimony"
+    (folder / "sitecustomize.py").write_text(WITNESS.format(log=str(log)))
+    return log
+
+
+def read_records(folder: StudyFolder, name: str) -> list[TrialRecord]:
+    """The study's trials."""
+    return load_study(name, open_storage(None, folder.journal)).records()
+
+
+def count_mismatches(uri: str, name: str, records: list[TrialRecord], folder: StudyFolder) -> int:
+    """Trials for which MLflow does not show exactly one run that says what the record says."""
+    import mlflow
+
+    client = mlflow.MlflowClient(uri)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return len(records)
+    runs: dict[str, list[Any]] = {}
+    for run in client.search_runs([experiment.experiment_id], max_results=5000):
+        runs.setdefault(run.data.tags.get("hpsearch.trial", "parent"), []).append(run)
+    n = int(len(runs.pop("parent", [])) != 1)
+    for record in records:
+        mine = runs.pop(str(record.number), [])
+        if len(mine) != 1 or not shows(client, mine[0], record, folder):
+            print(f"  MLflow does not show trial {record.number} as recorded", file=sys.stderr)
+            n += 1
+    return n + len(runs)
+
+
+def shows(client: Any, run: Any, record: TrialRecord, folder: StudyFolder) -> bool:
+    """Whether `run` has the state, parameters, curves and files of `record`."""
+    run_id, trial = run.info.run_id, folder.trial(record.number)
+    epochs = load_history(trial / HISTORY_FILE)
+    curves = {
+        name: [(epoch.number, getattr(epoch, name)) for epoch in epochs if _is_shown(epoch, name)]
+        for name in METRICS
+    }
+    shown = {
+        name: sorted((one.step, one.value) for one in client.get_metric_history(run_id, name))
+        for name in METRICS
+    }
+    files = {path.name: path for path in trial.iterdir() if path.suffix in (".png", ".csv")}
+    return (
+        run.info.status == STATUS[record.state]
+        and run.data.params == {k: str(v) for k, v in record.hyperparameters.items()}
+        and shown == curves
+        and {item.path for item in client.list_artifacts(run_id)} == set(files)
+        and all(_is_same(client, run_id, path) for path in files.values())
+    )
+
+
+def _is_shown(epoch: Any, name: str) -> bool:
+    return bool(abs(getattr(epoch, name)) < float("inf"))
+
+
+def _is_same(client: Any, run_id: str, path: Path) -> bool:
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(client.download_artifacts(run_id, path.name, scratch))
+        hashes = {hashlib.sha256(one.read_bytes()).digest() for one in (copy, path)}
+    return len(hashes) == 1

@@ -1,0 +1,71 @@
+"""A disk that fills up, for real: a small file system of its own, with less and less room."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hpsearch.coordinator import Event, StudyEnded
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import StoreError
+from hpsearch.records import State, fingerprint
+from hpsearch.search import SearchStudy
+from hpsearch.workspace import Workspace
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB in memory."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def _fill(disk: Path, free: int) -> Path:
+    """Leave so many bytes."""
+    ballast, room = disk / "ballast", os.statvfs(disk)
+    ballast.write_bytes(bytes(room.f_bavail * room.f_frsize - free))
+    return ballast
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_wherever_it_fills_up_the_study_stops_and_later_ends_as_if_it_had_not(
+    backend: str,
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    workspace: Workspace,
+    small_disk: Path,
+) -> None:
+    calm = conduct(define(trials=6))[-1]
+    assert isinstance(calm, StudyEnded)
+    stopped = []
+    for free_kb in (4, 12, 20, 28, 40, 52, 84, 132):
+        disturbed = Workspace(small_disk / f"workspace-{free_kb}")
+        disturbed.root.mkdir()
+        disturbed.data.symlink_to(workspace.data)
+        ballast = _fill(small_disk, free_kb * 1024)
+        reason = ""
+        try:
+            conduct(define(trials=6), workspace=disturbed, backend=backend)
+        except StoreError as error:
+            reason = str(error)
+        ballast.unlink()
+        if reason:
+            assert "\n" not in reason
+            assert "No space left on device" in reason
+            stopped.append(free_kb)
+        events = conduct(define(trials=6), workspace=disturbed, backend=backend)
+        assert isinstance(events[-1], StudyEnded)
+        assert events[-1].is_complete
+        records = recorded(disturbed).records()
+        assert State.FAILED not in {record.state for record in records}
+        assert fingerprint(records) == fingerprint(calm.records), f"{free_kb} KB free"
+    assert len(stopped) >= 5
