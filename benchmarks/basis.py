@@ -1,0 +1,126 @@
+"""Is a basis of principal components harmless? Nets on pixels and on components, in pairs.
+
+The same settings and seeds on CIFAR-10 on either basis. Nets are judged on the 10,000 test
+images, outside of any study: this is about the program, and no net of it is kept.
+"""
+
+import argparse
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+from benchmarks.images import prepare_cifar10
+from benchmarks.reporting import RESULTS, Report
+from hpsearch.data import PreparedData, PrincipalComponents, open_split
+from hpsearch.net import make_parameters
+from hpsearch.training import Hyperparameters, predict_labels, train
+
+SETTINGS = tuple(
+    Hyperparameters(
+        learning_rate=learning_rate,
+        learning_rate_decay=0.9,
+        reg=reg,
+        hidden_size=hidden_size,
+        epochs=10,
+        batch_size=200,
+        initial_std=1e-4,
+    )
+    for learning_rate, reg, hidden_size in itertools.product(
+        (1e-3, 1.5e-3, 2e-3), (0.01, 0.1), (120, 350)
+    )
+)
+COUNTS = (150, 300, 650)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one net: accuracy on the test images, and seconds of training."""
+
+    test_accuracy: float
+    seconds: float
+
+
+def train_and_score(setting: Hyperparameters, seed: int, data: PreparedData) -> Score:
+    """One net."""
+    with threadpool_limits(1):
+        split = open_split(data)
+        rng = np.random.default_rng(seed)
+        n_inputs = split.preprocessing.n_inputs
+        net = make_parameters(
+            n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng
+        )
+        seconds = sum(epoch.duration_s for epoch in train(net, split, setting, rng))
+        with np.load(data.folder / "test.npz") as test:
+            predicted = predict_labels(net, test["images"], split.preprocessing)
+            return Score(float(np.mean(predicted == test["labels"])), seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--folder", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    bases = (None, *(PrincipalComponents(count=count) for count in COUNTS))
+    all_data = [prepare_cifar10(basis) for basis in bases]
+    tasks = list(itertools.product(SETTINGS, range(options.seeds), all_data))
+    outcomes = Parallel(n_jobs=options.jobs, return_as="generator")(
+        delayed(train_and_score)(*task) for task in tasks
+    )
+    scores = np.array(
+        [
+            (score.test_accuracy, score.seconds)
+            for score in track(outcomes, "training", len(tasks), transient=True)
+        ]
+    ).reshape(len(SETTINGS) * options.seeds, len(bases), 2)
+    report(scores[..., 0], scores[..., 1], options.folder)
+
+
+def report(accuracies: NDArray[np.float64], seconds: NDArray[np.float64], folder: Path) -> None:
+    """Print the differences of the pairs, with their 95 % interval by Student's t."""
+    table = Report(
+        "basis",
+        f"Principal components against pixels: {len(accuracies)} pairs of nets on CIFAR-10",
+        ["components", "test_accuracy", "pixels'", "difference", "95 % interval", "speed-up"],
+        folder,
+    )
+    for column, count in enumerate(COUNTS, 1):
+        differences = accuracies[:, column] - accuracies[:, 0]
+        low, high = stats.t.interval(
+            0.95, len(differences) - 1, np.mean(differences), stats.sem(differences)
+        )
+        table.add(
+            str(count),
+            f"{accuracies[:, column].mean():.4f}",
+            f"{accuracies[:, 0].mean():.4f}",
+            f"{differences.mean():+.4f}",
+            f"{low:+.4f} to {high:+.4f}",
+            f"{np.median(seconds[:, 0] / seconds[:, column]):.1f}",
+        )
+    table.write(draw(accuracies))
+
+
+def draw(accuracies: NDArray[np.float64]) -> Figure:
+    """Each pair as a point, for each count a panel."""
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    panels: Sequence[tuple[int, int]] = list(enumerate(COUNTS, 1))
+    limits = accuracies.min() - 0.005, accuracies.max() + 0.005
+    for axes, (column, count) in zip(figure.subplots(1, len(COUNTS)), panels, strict=True):
+        axes.plot(limits, limits, color="#999999", linewidth=0.8)
+        axes.plot(accuracies[:, 0], accuracies[:, column], "o", alpha=0.6, color="#0072B2")
+        axes.set(xlabel="test_accuracy on pixels", title=f"{count} components")
+        axes.set_aspect("equal")
+    return figure
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Ways to search for a good net, each as a stream of epochs: what they cost, what they reach."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from optuna.storages import InMemoryStorage
+
+from hpsearch.data import PreparedData
+from hpsearch.definition import StudyDefinition, find_study_file, load_definition
+from hpsearch.objective import TrialJob, TrialResult, run_job
+from hpsearch.objective.prepare import prepare_job
+from hpsearch.objective.record import record_result
+from hpsearch.records import State
+from hpsearch.search import SearchStudy, create_or_continue_study
+
+__all__ = ["Moment", "Race", "follow", "one_epoch_first", "vary"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The end of an epoch: core-seconds of training so far, and the validation accuracy."""
+
+    core_s: float
+    val_accuracy: float
+
+
+Race: TypeAlias = Callable[[StudyDefinition, PreparedData, Path], Iterator[Moment]]
+
+
+def vary(study: str, seed: int, **search: Any) -> StudyDefinition:
+    """A shipped study with another seed, and another sampler or pruner."""
+    definition = load_definition(find_study_file(study)).model_dump()
+    definition["search"] |= search
+    return StudyDefinition.model_validate(definition | {"seed": seed})
+
+
+def follow(definition: StudyDefinition, data: PreparedData, folder: Path) -> Iterator[Moment]:
+    """One trial after the other, by law 1 the same that any number of workers would run."""
+    core_s = 0.0
+    for _, result in _run_all(definition, data, folder):
+        for epoch in result.epochs:
+            core_s += epoch.duration_s
+            yield Moment(core_s, epoch.val_accuracy)
+
+
+def one_epoch_first(n_best: int) -> Race:
+    """All trials for one epoch, then the best few to their end."""
+
+    def race(definition: StudyDefinition, data: PreparedData, folder: Path) -> Iterator[Moment]:
+        core_s = 0.0
+        begun: list[tuple[TrialJob, TrialResult]] = []
+        for job, result in _run_all(definition, data, folder, pruning=_AfterOneEpoch()):
+            core_s += result.duration_s
+            yield Moment(core_s, result.epochs[-1].val_accuracy)
+            begun.append((job, result))
+        begun.sort(key=lambda one: (-one[1].epochs[-1].val_accuracy, one[0].number))
+        for job, result in begun[:n_best]:
+            whole = run_job(dataclasses.replace(job, pruning=None))
+            for epoch in whole.epochs[len(result.epochs) :]:
+                core_s += epoch.duration_s
+                yield Moment(core_s, epoch.val_accuracy)
+
+    return race
+
+
+class _AfterOneEpoch:
+    def __call__(self, epoch: int, val_accuracy: float) -> bool:  # noqa: ARG002
+        return True
+
+    def rungs(self) -> dict[str, float]:
+        return {}
+
+
+def _run_all(
+    definition: StudyDefinition,
+    data: PreparedData,
+    folder: Path,
+    *,
+    pruning: _AfterOneEpoch | None = None,
+) -> Iterator[tuple[TrialJob, TrialResult]]:
+    search: SearchStudy = create_or_continue_study(
+        definition, InMemoryStorage(), data_checksum=data.checksum
+    )
+    while (number := search.next_number()) is not None:
+        trial = search.ask()
+        rule = pruning or search.pruning_rule(number)
+        job = prepare_job(trial, definition, data, folder / f"{number:04d}", pruning=rule)
+        result = run_job(job)
+        yield job, result
+        record_result(trial, result)
+        value = result.epochs[-1].val_accuracy if result.outcome == "COMPLETE" else None
+        search.finish(trial, State(result.outcome), value)

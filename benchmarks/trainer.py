@@ -1,0 +1,152 @@
+"""The trainer against its floor, against other libraries, and on principal components.
+
+The floor is the time of a step's two large products alone, in the memory layout in which they
+are quickest. Our step is timed with all that it takes: drawing the batch from the memory-mapped
+images, centring, loss, update.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
+
+from benchmarks.images import prepare_cifar10
+from benchmarks.peers import PEERS, make_plain_step
+from benchmarks.reporting import RESULTS, Report
+from benchmarks.rounds import time_in_turns
+from hpsearch.data import PreparedData, PrincipalComponents, Split, open_split
+from hpsearch.net import make_parameters
+from hpsearch.training.batches import BatchReader
+from hpsearch.training.step import SgdStep
+
+BATCH_SIZE, N_CLASSES = 200, 10
+N_IMAGES = 50 * BATCH_SIZE  # for the others, which keep them as floats
+LEARNING_RATE, REG = 1e-3, 0.1
+GOALS = {50: 0.80, 120: 0.90, 500: 0.90, 1024: 0.90}
+N_COMPONENTS = 300
+
+
+def make_step(split: Split, n_hidden: int) -> Callable[[], object]:
+    """Our step, from the row numbers of its batch on."""
+    rng = np.random.default_rng(0)
+    net = make_parameters(split.preprocessing.n_inputs, n_hidden, N_CLASSES, 1e-4, rng)
+    read, step = BatchReader(split, BATCH_SIZE), SgdStep(net, REG, BATCH_SIZE)
+    order, start = rng.permutation(len(split.train_rows)), 0
+
+    def take() -> object:
+        nonlocal start
+        numbers = np.sort(order[start : start + BATCH_SIZE])
+        start = (start + BATCH_SIZE) % (len(order) - BATCH_SIZE)
+        return step(read(numbers), split.train_labels[numbers], LEARNING_RATE)
+
+    return take
+
+
+def make_floor(n_inputs: int, n_hidden: int, order: str) -> Callable[[], object]:
+    """The two large products of a step, W1 and its gradient by rows or by columns."""
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((BATCH_SIZE, n_inputs), dtype=np.float32)
+    W1 = np.asarray(rng.standard_normal((n_inputs, n_hidden)), np.float32, order=order)  # type: ignore[call-overload]
+    dhidden = rng.standard_normal((BATCH_SIZE, n_hidden), dtype=np.float32)
+    hidden, dW1 = np.empty_like(dhidden), np.empty_like(W1)
+
+    def multiply() -> object:
+        return np.matmul(inputs, W1, out=hidden), np.matmul(inputs.T, dhidden, out=dW1)
+
+    return multiply
+
+
+def compare(
+    pixels: Split, components: Split, n_hidden: int, n_threads: int, rounds: dict[str, int]
+) -> dict[str, float]:
+    """Seconds of one step of each: ours, the floor, and the others, all on CIFAR-10."""
+    n_inputs = pixels.preprocessing.n_inputs
+    first = np.arange(N_IMAGES)
+    X = BatchReader(pixels, N_IMAGES)(first)
+    y = pixels.train_labels[first]
+    with threadpool_limits(n_threads):
+        _set_torch_threads(n_threads)
+        programs = {
+            "ours": make_step(pixels, n_hidden),
+            "floor by rows": make_floor(n_inputs, n_hidden, "C"),
+            "floor by columns": make_floor(n_inputs, n_hidden, "F"),
+            "plain loop": make_plain_step(X, y, n_hidden, BATCH_SIZE),
+            **{name: make(X, y, n_hidden, BATCH_SIZE) for name, make in PEERS.items()},
+            "ours, 300 components": make_step(components, n_hidden),
+        }
+        seconds = time_in_turns(programs, **rounds)
+    floors = [seconds.pop("floor by rows"), seconds.pop("floor by columns")]
+    return {"floor": min(floors), **seconds}
+
+
+def _set_torch_threads(n_threads: int) -> None:
+    if "PyTorch eager" in PEERS:
+        import torch
+
+        torch.set_num_threads(n_threads)
+
+
+def report(data: tuple[PreparedData, PreparedData], rounds: dict[str, int], folder: Path) -> None:
+    """Measure, print, draw."""
+    pixels, components = (open_split(one) for one in data)
+    others = ["plain loop", *PEERS]
+    table = Report(
+        "trainer",
+        "One step of 200 CIFAR-10 images: times as long as ours",
+        ["units", "threads", "ours", "floor", "goal", *others, "300 components"],
+        folder,
+    )
+    ratios: dict[int, dict[str, float]] = {}
+    for n_threads in (1, 2):
+        for n_hidden, goal in GOALS.items():
+            seconds = compare(pixels, components, n_hidden, n_threads, rounds)
+            ours = seconds["ours"]
+            relative = {name: value / ours for name, value in seconds.items()}
+            met = "met" if relative["floor"] >= goal else "MISSED"
+            table.add(
+                str(n_hidden),
+                str(n_threads),
+                f"{1e3 * ours:.2f} ms",
+                f"{relative['floor']:.2f}",
+                f">= {goal:.2f} {met}" if n_threads == 1 else "",
+                *(f"{relative[name]:.2f}" for name in others),
+                f"{relative['ours, 300 components']:.2f}",
+            )
+            if n_threads == 1:
+                ratios[n_hidden] = relative
+    table.write(draw(ratios))
+
+
+def draw(ratios: dict[int, dict[str, float]]) -> Figure:
+    """Bars for each hidden size: how many times as long as ours each takes."""
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
+    names = list(next(iter(ratios.values())))
+    width = 0.8 / len(names)
+    for index, name in enumerate(names):
+        places = np.arange(len(ratios)) + (index - len(names) / 2) * width
+        axes.bar(places, [ratios[size][name] for size in ratios], width, label=name)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_xticks(range(len(ratios)), [str(size) for size in ratios])
+    axes.set(xlabel="hidden_size", ylabel="time of a step / ours", title="One thread")
+    axes.legend(frameon=False, ncols=2)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=8, help="steps of each in a turn")
+    parser.add_argument("--folder", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    bases = (None, PrincipalComponents(count=N_COMPONENTS))
+    pixels, components = (prepare_cifar10(basis) for basis in bases)
+    rounds = {"n_rounds": options.rounds, "n_calls": options.calls, "n_warm": 2}
+    report((pixels, components), rounds, options.folder)
+
+
+if __name__ == "__main__":
+    main()
