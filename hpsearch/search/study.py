@@ -14,6 +14,7 @@ from hpsearch.records import State, TrialRecord
 from hpsearch.search.pruning import PruningRule, make_pruning_rule
 from hpsearch.search.records import read_trials
 from hpsearch.search.samplers import LaggedSampler, check_sampler
+from hpsearch.search.storage import telling_damage
 from hpsearch.search.view import quiet_optuna
 
 __all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
@@ -45,7 +46,8 @@ class SearchStudy:
 
     def records(self) -> list[TrialRecord]:
         """All trials so far, by number."""
-        return read_trials(self.optuna_study)
+        with telling_damage(self.definition.name):
+            return read_trials(self.optuna_study)
 
     def next_number(self) -> int | None:
         """The trial whose turn it is: one given back, else a new one; None if none is left."""
@@ -118,7 +120,7 @@ def create_or_continue_study(
         If the sampler's extra is not installed.
     """
     check_sampler(definition)
-    with quiet_optuna():
+    with quiet_optuna(), telling_damage(definition.name):
         study = optuna.create_study(
             study_name=definition.name,
             storage=storage,
@@ -158,7 +160,8 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     attrs = study.user_attrs
     if _MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
-    definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
+    with telling_damage(name):
+        definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 
