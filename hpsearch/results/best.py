@@ -50,6 +50,8 @@ def load_trial_net(
         checkpoint = load_checkpoint(path)
     except FileNotFoundError as error:
         raise DamagedDataError(f"{path}: the checkpoint is gone; {again}") from error
+    except DamagedDataError as error:
+        raise DamagedDataError(f"{error}; delete it, then {again}") from error
     net = Net(
         parameters=checkpoint.net,
         mean_image=open_split(data).mean_image,
