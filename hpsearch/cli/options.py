@@ -90,11 +90,12 @@ def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, S
     """
     name = _name_of(study)
     folder = options.workspace.study(name)
-    if options.storage_url is None and not folder.journal.exists():
-        known = ", ".join(options.workspace.study_names()) or "none"
+    names = options.workspace.study_names()
+    # The name is looked up among those that there are, so that it leads nowhere else.
+    if options.storage_url is None and (name not in names or not folder.journal.exists()):
         raise UsageError(
             f"{study}: expected a study that has run in {options.workspace.root}; "
-            f"there are: {known}"
+            f"there are: {', '.join(names) or 'none'}"
         )
     return load_study(name, open_storage(options.storage_url, folder.journal)), folder
 

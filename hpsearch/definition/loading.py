@@ -1,5 +1,6 @@
 """From a path or a name to a `StudyDefinition`, with errors that fit on a line."""
 
+import contextlib
 import tomllib
 from pathlib import Path
 
@@ -42,8 +43,9 @@ def find_study_file(study: str) -> Path:
     """
     path = Path(study)
     if path.suffix == ".toml":
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError):  # a name too long for any file
+            if path.is_file():
+                return path
         raise UsageError(f"{study}: expected a study file, found no such file")
     files = list_study_files()
     if study not in files:
@@ -68,7 +70,7 @@ def load_definition(path: Path) -> StudyDefinition:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: expected a study file, could not read it ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers and nestings without end
         raise UsageError(f"{path}: expected TOML: {error}") from error
     try:
         return StudyDefinition.model_validate({"name": path.stem} | content)

@@ -49,6 +49,8 @@ def load_trial_net(
         checkpoint = load_checkpoint(path)
     except FileNotFoundError as error:
         raise DamagedDataError(f"{path}: the checkpoint is gone; {again}") from error
+    except DamagedDataError as error:
+        raise DamagedDataError(f"{error}; delete it, then {again}") from error
     net = Net(
         parameters=checkpoint.net,
         preprocessing=open_split(data).preprocessing,

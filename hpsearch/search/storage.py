@@ -14,7 +14,7 @@ from hpsearch.errors import StoreError, UsageError
 from hpsearch.search.journal import StudyJournal
 from hpsearch.search.patience import PatientStorage
 
-__all__ = ["mend_journal", "open_storage", "telling_storage_failures"]
+__all__ = ["mend_journal", "open_storage", "telling_damage", "telling_storage_failures"]
 
 
 def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> BaseStorage:
@@ -39,8 +39,9 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> 
     if url is None:
         try:
             return StudyJournal(journal)
-        except (OSError, ValueError, KeyError) as error:
-            raise StoreError(f"{journal}: expected a readable journal, got {error}") from error
+        except Exception as error:  # Optuna applies whatever the lines say
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise StoreError(f"{journal}: expected a readable journal, got {reason}") from error
     try:
         address = make_url(url)
     except ArgumentError as error:
@@ -72,6 +73,16 @@ def telling_storage_failures(name: str) -> Iterator[None]:
             f"{name}: the record cannot be written: {reason}; "
             "what is recorded stays, and the same command continues"
         ) from error
+
+
+@contextlib.contextmanager
+def telling_damage(name: str) -> Iterator[None]:
+    """Turn what a damaged record raises when it is read into a `StoreError` of one line."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise StoreError(f"{name}: the record is damaged: {reason[:300]}") from error
 
 
 def mend_journal(journal: Path) -> None:

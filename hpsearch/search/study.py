@@ -16,6 +16,7 @@ from hpsearch.search.journal import StudyJournal
 from hpsearch.search.pruning import PruningRule, PruningRules
 from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler, check_sampler
+from hpsearch.search.storage import telling_damage
 from hpsearch.search.view import quiet_optuna
 
 __all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
@@ -48,7 +49,8 @@ class SearchStudy:
 
     def records(self) -> list[TrialRecord]:
         """All trials so far, by number."""
-        return [read_trial(trial) for trial in self._trials()]
+        with telling_damage(self.definition.name):
+            return [read_trial(trial) for trial in self._trials()]
 
     def record(self, number: int) -> TrialRecord:
         """One trial."""
@@ -164,7 +166,7 @@ def create_or_continue_study(
         If the sampler's extra is not installed.
     """
     check_sampler(definition)
-    with quiet_optuna():
+    with quiet_optuna(), telling_damage(definition.name):
         study = optuna.create_study(
             study_name=definition.name,
             storage=storage,
@@ -204,7 +206,8 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     attrs = study.user_attrs
     if _MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
-    definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
+    with telling_damage(name):
+        definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 

@@ -1,13 +1,16 @@
 """The program in a process of its own, as a user starts it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hpsearch.cli import main
 from hpsearch.workspace import Workspace
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "run_study.py"
@@ -69,3 +72,39 @@ def start(workspace: Workspace) -> Callable[..., subprocess.Popen[str]]:
         )
 
     return make
+
+
+@pytest.fixture
+def program(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the program in this process: exit code, standard output, standard error."""
+    for name in ("HPSEARCH_DATA_DIR", "HPSEARCH_WORKSPACE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(command: str, *arguments: Any) -> tuple[int, str, str]:
+        code = main([command, *map(str, arguments), "--workspace", str(workspace.root)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def complete_workspace(
+    tmp_path_factory: pytest.TempPathFactory, migrated_mlflow: Path, small_study: str
+) -> Path:
+    """A workspace in which the small study has run; made once, as it takes seconds."""
+    folder = tmp_path_factory.mktemp("complete")
+    (folder / "small.toml").write_text(small_study)
+    (folder / "workspace").mkdir()
+    shutil.copy(migrated_mlflow, folder / "workspace" / "mlflow.db")
+    arguments = ["--backend", "threading", "--quiet", "--workspace", str(folder / "workspace")]
+    assert main(["run", str(folder / "small.toml"), *arguments]) == 0
+    return folder / "workspace"
+
+
+@pytest.fixture
+def has_run(complete_workspace: Path, workspace: Workspace, study_file: Path) -> Path:
+    shutil.copytree(complete_workspace, workspace.root, dirs_exist_ok=True)
+    return study_file

@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,52 +14,9 @@ import hpsearch
 from hpsearch.cli import main
 from hpsearch.versions import machine_versions
 from hpsearch.workspace import Workspace
-
-
-@pytest.fixture
-def program(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str, str]]:
-    """Run the program in this process: exit code, standard output, standard error."""
-    for name in ("HPSEARCH_DATA_DIR", "HPSEARCH_WORKSPACE", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(command: str, *arguments: Any) -> tuple[int, str, str]:
-        code = main([command, *map(str, arguments), "--workspace", str(workspace.root)])
-        return code, *capsys.readouterr()
-
-    return call
-
+from tests.cli.lines import assert_one_line
 
 Program = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="session")
-def complete_workspace(
-    tmp_path_factory: pytest.TempPathFactory, migrated_mlflow: Path, small_study: str
-) -> Path:
-    """A workspace in which the small study has run; made once, as it takes seconds."""
-    folder = tmp_path_factory.mktemp("complete")
-    (folder / "small.toml").write_text(small_study)
-    (folder / "workspace").mkdir()
-    shutil.copy(migrated_mlflow, folder / "workspace" / "mlflow.db")
-    arguments = ["--backend", "threading", "--quiet", "--workspace", str(folder / "workspace")]
-    assert main(["run", str(folder / "small.toml"), *arguments]) == 0
-    return folder / "workspace"
-
-
-@pytest.fixture
-def has_run(complete_workspace: Path, workspace: Workspace, study_file: Path) -> Path:
-    shutil.copytree(complete_workspace, workspace.root, dirs_exist_ok=True)
-    return study_file
-
-
-def _assert_one_line(error: str, *words: str) -> None:
-    assert error.count("\n") == 1, error
-    assert error.startswith("hpsearch: ")
-    for word in words:
-        assert word in error
 
 
 @pytest.mark.parametrize(
@@ -87,7 +43,7 @@ def test_a_wrong_command_exits_with_2(
     workspace.mlflow_db.unlink()
     code, _, error = program(*arguments)
     assert code == 2
-    _assert_one_line(error, *words)
+    assert_one_line(error, *words)
 
 
 def test_missing_data_exits_with_3(
@@ -97,7 +53,7 @@ def test_missing_data_exits_with_3(
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     code, _, error = program("run", "cifar10", "--data-dir", tmp_path)
     assert code == 3
-    _assert_one_line(error, "HPSEARCH_DATA_DIR", "quickstart")
+    assert_one_line(error, "HPSEARCH_DATA_DIR", "quickstart")
 
 
 def test_a_damaged_batch_exits_with_3(program: Program, tmp_path: Path) -> None:
@@ -107,14 +63,14 @@ def test_a_damaged_batch_exits_with_3(program: Program, tmp_path: Path) -> None:
         (folder / name).write_bytes(b"damaged")
     code, _, error = program("run", "cifar10", "--data-dir", tmp_path)
     assert code == 3
-    _assert_one_line(error, "data_batch_1", "c99cafc152244af753f735de768cd75f")
+    assert_one_line(error, "data_batch_1", "c99cafc152244af753f735de768cd75f")
 
 
 def test_an_unreachable_store_exits_with_4(program: Program, study_file: Path) -> None:
     url = "postgresql+psycopg://user:secret@127.0.0.1:1/x"
     code, _, error = program("run", study_file, "--storage", url)
     assert code == 4
-    _assert_one_line(error, "cannot be reached")
+    assert_one_line(error, "cannot be reached")
     assert "secret" not in error
 
 
@@ -123,14 +79,14 @@ def test_a_workspace_that_cannot_be_written_exits_with_4(
 ) -> None:
     (tmp_path / "file").touch()
     assert main(["run", str(study_file), "--workspace", str(tmp_path / "file" / "w")]) == 4
-    _assert_one_line(capsys.readouterr().err, "cannot be written", "--workspace")
+    assert_one_line(capsys.readouterr().err, "cannot be written", "--workspace")
 
 
 def test_a_changed_definition_exits_with_5(program: Program, has_run: Path) -> None:
     has_run.write_text(has_run.read_text().replace("reg = 1e-3", "reg = 2e-3"))
     code, _, error = program("run", has_run)
     assert code == 5
-    _assert_one_line(error, "search.space.reg: 0.001 -> 0.002")
+    assert_one_line(error, "search.space.reg: 0.001 -> 0.002")
 
 
 def test_status_has_all_that_programs_rely_on(program: Program, has_run: Path) -> None:
@@ -235,7 +191,7 @@ def test_a_second_look_must_be_asked_for(program: Program, has_run: Path) -> Non
     ledger.write_text(content.replace(json.loads(content.splitlines()[1])["net_sha256"], other))
     code, _, error = program("score", has_run)
     assert code == 5
-    _assert_one_line(error, "--spend-another-look")
+    assert_one_line(error, "--spend-another-look")
     assert program("score", has_run, "--spend-another-look")[0] == 0
     assert json.loads(program("status", has_run, "--json")[1])["test"]["looks"][1]["n"] == 100
 
@@ -251,7 +207,7 @@ def test_a_study_in_which_no_trial_is_complete_ends_and_reconciles(
     assert json.loads(program("status", study_file, "--json")[1])["best"] is None
     code, _, error = program("best", study_file, "--out", "x")
     assert code == 2
-    _assert_one_line(error, "no trial is complete yet")
+    assert_one_line(error, "no trial is complete yet")
     code, output, error = program("reconcile", study_file)
     assert code == 0, error
     assert "2 trials shown in MLflow" in output
@@ -264,7 +220,7 @@ def test_a_study_that_is_being_run_is_refused(
         for command in ("run", "score", "reconcile"):
             code, _, error = program(command, has_run)
             assert code == 5
-            _assert_one_line(error, "is being run by process", f"on {platform.node()}")
+            assert_one_line(error, "is being run by process", f"on {platform.node()}")
 
 
 def test_a_lost_net_exits_with_3_and_can_be_had_again(
@@ -274,7 +230,7 @@ def test_a_lost_net_exits_with_3_and_can_be_had_again(
     (workspace.study("small").trial(number) / "checkpoint.npz").unlink()
     code, _, error = program("best", has_run, "--out", tmp_path / "out")
     assert code == 3
-    _assert_one_line(error, f"hpsearch replay small {number}")
+    assert_one_line(error, f"hpsearch replay small {number}")
     assert program("replay", has_run)[0] == 0
     assert program("best", has_run, "--out", tmp_path / "out")[0] == 0
 
@@ -284,7 +240,7 @@ def test_a_net_for_a_place_that_cannot_be_written_exits_with_4(
 ) -> None:
     code, _, error = program("best", has_run, "--out", has_run / "out")
     assert code == 4
-    _assert_one_line(error, "cannot be written")
+    assert_one_line(error, "cannot be written")
 
 
 @pytest.mark.parametrize("command", ["run", "status", "score"])
@@ -294,7 +250,7 @@ def test_a_damaged_ledger_exits_with_3(
     workspace.study("small").test_ledger.write_text('{"event": "scored", "net_sha256": "a"}\n')
     code, _, error = program(command, has_run)
     assert code == 3
-    _assert_one_line(error, "test_ledger.jsonl")
+    assert_one_line(error, "test_ledger.jsonl")
 
 
 def test_running_out_of_time_is_no_failure(program: Program, study_file: Path) -> None:
@@ -311,7 +267,7 @@ def test_the_test_split_is_not_looked_at_before_the_search_has_ended(
     program("run", study_file, "--trials", "9", "--timeout", "0", "--backend", "threading")
     code, _, error = program("score", study_file)
     assert code == 5
-    _assert_one_line(error)
+    assert_one_line(error)
 
 
 def test_reconcile_says_what_it_did(program: Program, has_run: Path) -> None:
