@@ -79,16 +79,18 @@ def _idle_workers(trial_s: float) -> Iterator[None]:
         yield
 
 
-def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> float:
+def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> tuple[float, float]:
     """Run `window` trials of the idle study, which has `mark`.
 
     Returns
     -------
-    float
+    cpu_s : float
         The coordinator's CPU time, in seconds, from the first start until all is shown.
+    since : float
+        When that began, in seconds since 1970: the study had been opened and shown by then.
     """
     options = RunOptions(workspace, n_jobs=_N_JOBS)
-    n_ended = 0
+    n_ended, since = 0, 0.0
     before: dict[int, float] = {}
     after: dict[int, float] = {}
     with _idle_workers(trial_s):
@@ -96,14 +98,15 @@ def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> 
         for event in run_study(definition, options, threading.Event()):
             if isinstance(event, TrialStarted) and not before:
                 _WatchedShowcase.latest.wait()
-                before = _cpu_times()
+                before, since = _cpu_times(), time.time()
             elif isinstance(event, TrialEnded):
                 n_ended += 1
                 if n_ended == window:
                     _WatchedShowcase.latest.wait()
                     after = _cpu_times()
     workers = {note["pid"] for note in _read_notes(workspace.study("idle"), mark, window)}
-    return sum(cpu_s - before.get(pid, 0.0) for pid, cpu_s in after.items() if pid not in workers)
+    own = [pid for pid in after if pid not in workers]
+    return sum(after[pid] - before.get(pid, 0.0) for pid in own), since
 
 
 def _cpu_times() -> dict[int, float]:
@@ -135,8 +138,9 @@ def measure(workspace: Workspace, mark: int, window: int, trial_s: float) -> Cos
     folder = workspace.study("idle")
     fill_record(folder, mark)
     fill_mlflow(workspace.mlflow_db, mark)
-    cpu_s = run_window(workspace, window, trial_s, mark)
-    pauses = find_pauses(_read_notes(folder, mark, window))
+    cpu_s, since = run_window(workspace, window, trial_s, mark)
+    notes = _read_notes(folder, mark, window)
+    pauses = find_pauses([note for note in notes if note["begun"] >= since])
     return Cost(
         mark=mark,
         pause_s=median(pauses),
