@@ -21,7 +21,7 @@ def test_pauses_are_those_of_one_worker_between_its_trials() -> None:
 def test_the_scale_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.scale.Report.write", lambda *_: None)
     loads = scale.measure_loads(tmp_path, [2], 2.0, 5, None)
-    assert [row[:2] for row in loads.rows] == [("journal, tpe", "2"), ("journal, random", "2")]
+    assert [row[:2] for row in loads.rows] == [("journal, random", "2"), ("journal, tpe", "2")]
     lags = scale.measure_lags([1, 4], 5, 1)
     assert [row[0] for row in lags.rows] == ["1", "4"]
 
