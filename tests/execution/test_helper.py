@@ -28,7 +28,7 @@ def _die_once(marker: Path) -> str:
 
 
 def _wait_until_gone(process: psutil.Process) -> None:
-    for _ in range(200):
+    for _ in range(600):
         with contextlib.suppress(psutil.NoSuchProcess):
             if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(0.1)
