@@ -34,11 +34,13 @@ from matplotlib.figure import Figure
 from benchmarks.idle import IDLE_FILE, define_idle_study, fill_mlflow, fill_record, run_idle
 from benchmarks.reporting import Report, judge
 from benchmarks.rivals import RivalCost, measure_callback, measure_mlflow_storage
-from hpsearch.coordinator import RunOptions, Showcase, TrialEnded, TrialStarted, run_study
+from hpsearch.coordinator import RunOptions, Showcase, TrialEnded, run_study
 from hpsearch.search import load_study, open_storage
 from hpsearch.workspace import StudyFolder, Workspace
 
 _N_JOBS = 2
+# Trials after which all processes have imported what they need.
+_N_WARM_UP = 4
 
 
 @dataclass(frozen=True)
@@ -80,28 +82,28 @@ def _idle_workers(trial_s: float) -> Iterator[None]:
 
 
 def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> tuple[float, float]:
-    """Run `window` trials of the idle study, which has `mark`.
+    """Run `window` trials of the idle study, which has `mark`, after some to warm up.
 
     Returns
     -------
     cpu_s : float
-        The coordinator's CPU time, in seconds, from the first start until all is shown.
+        The coordinator's CPU time, in seconds, for those trials until all of them are shown.
     since : float
-        When that began, in seconds since 1970: the study had been opened and shown by then.
+        When that began, in seconds since 1970: study, workers and helper were at work by then.
     """
     options = RunOptions(workspace, n_jobs=_N_JOBS)
     n_ended, since = 0, 0.0
     before: dict[int, float] = {}
     after: dict[int, float] = {}
     with _idle_workers(trial_s):
-        definition = define_idle_study(mark + window)
+        definition = define_idle_study(mark + _N_WARM_UP + window)
         for event in run_study(definition, options, threading.Event()):
-            if isinstance(event, TrialStarted) and not before:
-                _WatchedShowcase.latest.wait()
-                before, since = _cpu_times(), time.time()
-            elif isinstance(event, TrialEnded):
+            if isinstance(event, TrialEnded):
                 n_ended += 1
-                if n_ended == window:
+                if n_ended == _N_WARM_UP:
+                    _WatchedShowcase.latest.wait()
+                    before, since = _cpu_times(), time.time()
+                elif n_ended == _N_WARM_UP + window:
                     _WatchedShowcase.latest.wait()
                     after = _cpu_times()
     workers = {note["pid"] for note in _read_notes(workspace.study("idle"), mark, window)}
@@ -120,7 +122,7 @@ def _cpu_times() -> dict[int, float]:
 
 
 def _read_notes(folder: StudyFolder, mark: int, window: int) -> list[dict[str, Any]]:
-    numbers = range(mark, mark + window)
+    numbers = range(mark, mark + _N_WARM_UP + window)
     return [json.loads((folder.trial(n) / IDLE_FILE).read_text()) for n in numbers]
 
 
@@ -182,7 +184,8 @@ def main() -> None:
 def run(root: Path, marks: Sequence[int], window: int, trial_s: float, n_rival: int) -> Report:
     """Measure at each of `marks`, in ascending order, and report."""
     workspace = Workspace(root / "workspace")
-    run_window(workspace, min(marks[0], 3), trial_s, 0)
+    run_window(workspace, 1, trial_s, 0)
+    measure_callback(root / "warm-up", 1, 1)
     ours: list[Cost] = []
     theirs: list[RivalCost] = []
     for mark in marks:
