@@ -185,7 +185,7 @@ def run(root: Path, marks: Sequence[int], window: int, trial_s: float, n_rival: 
     """Measure at each of `marks`, in ascending order, and report."""
     workspace = Workspace(root / "workspace")
     run_window(workspace, 1, trial_s, 0)
-    measure_callback(root / "warm-up", 1, 1)
+    measure_callback(root / "warm-up", 1, 2)
     ours: list[Cost] = []
     theirs: list[RivalCost] = []
     for mark in marks:
