@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test check figures clean
+.PHONY: study test check figures bench clean
 
 study: $(VENV)/.study ## run the quickstart study (nothing to download)
 	$(BIN)/python scripts/run_study.py
@@ -19,6 +19,10 @@ check: $(VENV)/.test ## lint, format, types, layers
 
 figures: $(VENV)/.study ## the assignment's printed figures beside ours (needs CIFAR-10)
 	$(BIN)/python scripts/reproduce_assignment.py
+
+bench: $(VENV)/.test ## measure; prints tables with goals, keeps them and plots in benchmarks/results/
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.scale
 
 clean: ## remove the environment and all caches; never the workspace
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -34,11 +34,13 @@ from matplotlib.figure import Figure
 from benchmarks.idle import IDLE_FILE, define_idle_study, fill_mlflow, fill_record, run_idle
 from benchmarks.reporting import Report, judge
 from benchmarks.rivals import RivalCost, measure_callback, measure_mlflow_storage
-from hpsearch.coordinator import RunOptions, Showcase, TrialEnded, TrialStarted, run_study
+from hpsearch.coordinator import RunOptions, Showcase, TrialEnded, run_study
 from hpsearch.search import load_study, open_storage
 from hpsearch.workspace import StudyFolder, Workspace
 
 _N_JOBS = 2
+# Trials after which all processes have imported what they need.
+_N_WARM_UP = 4
 
 
 @dataclass(frozen=True)
@@ -79,31 +81,34 @@ def _idle_workers(trial_s: float) -> Iterator[None]:
         yield
 
 
-def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> float:
-    """Run `window` trials of the idle study, which has `mark`.
+def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> tuple[float, float]:
+    """Run `window` trials of the idle study, which has `mark`, after some to warm up.
 
     Returns
     -------
-    float
-        The coordinator's CPU time, in seconds, from the first start until all is shown.
+    cpu_s : float
+        The coordinator's CPU time, in seconds, for those trials until all of them are shown.
+    since : float
+        When that began, in seconds since 1970: study, workers and helper were at work by then.
     """
     options = RunOptions(workspace, n_jobs=_N_JOBS)
-    n_ended = 0
+    n_ended, since = 0, 0.0
     before: dict[int, float] = {}
     after: dict[int, float] = {}
     with _idle_workers(trial_s):
-        definition = define_idle_study(mark + window)
+        definition = define_idle_study(mark + _N_WARM_UP + window)
         for event in run_study(definition, options, threading.Event()):
-            if isinstance(event, TrialStarted) and not before:
-                _WatchedShowcase.latest.wait()
-                before = _cpu_times()
-            elif isinstance(event, TrialEnded):
+            if isinstance(event, TrialEnded):
                 n_ended += 1
-                if n_ended == window:
+                if n_ended == _N_WARM_UP:
+                    _WatchedShowcase.latest.wait()
+                    before, since = _cpu_times(), time.time()
+                elif n_ended == _N_WARM_UP + window:
                     _WatchedShowcase.latest.wait()
                     after = _cpu_times()
     workers = {note["pid"] for note in _read_notes(workspace.study("idle"), mark, window)}
-    return sum(cpu_s - before.get(pid, 0.0) for pid, cpu_s in after.items() if pid not in workers)
+    own = [pid for pid in after if pid not in workers]
+    return sum(after[pid] - before.get(pid, 0.0) for pid in own), since
 
 
 def _cpu_times() -> dict[int, float]:
@@ -117,7 +122,7 @@ def _cpu_times() -> dict[int, float]:
 
 
 def _read_notes(folder: StudyFolder, mark: int, window: int) -> list[dict[str, Any]]:
-    numbers = range(mark, mark + window)
+    numbers = range(mark, mark + _N_WARM_UP + window)
     return [json.loads((folder.trial(n) / IDLE_FILE).read_text()) for n in numbers]
 
 
@@ -135,8 +140,9 @@ def measure(workspace: Workspace, mark: int, window: int, trial_s: float) -> Cos
     folder = workspace.study("idle")
     fill_record(folder, mark)
     fill_mlflow(workspace.mlflow_db, mark)
-    cpu_s = run_window(workspace, window, trial_s, mark)
-    pauses = find_pauses(_read_notes(folder, mark, window))
+    cpu_s, since = run_window(workspace, window, trial_s, mark)
+    notes = _read_notes(folder, mark, window)
+    pauses = find_pauses([note for note in notes if note["begun"] >= since])
     return Cost(
         mark=mark,
         pause_s=median(pauses),
@@ -178,7 +184,8 @@ def main() -> None:
 def run(root: Path, marks: Sequence[int], window: int, trial_s: float, n_rival: int) -> Report:
     """Measure at each of `marks`, in ascending order, and report."""
     workspace = Workspace(root / "workspace")
-    run_window(workspace, min(marks[0], 3), trial_s, 0)
+    run_window(workspace, 1, trial_s, 0)
+    measure_callback(root / "warm-up", 1, 2)
     ours: list[Cost] = []
     theirs: list[RivalCost] = []
     for mark in marks:

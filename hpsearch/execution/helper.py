@@ -49,9 +49,9 @@ class HelperProcess:
             return self._call(function, *arguments, **keywords)
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process once it has done what it is doing; that is not waited for."""
         if self._executor:
-            self._executor.shutdown(kill_workers=True)
+            self._executor.shutdown(wait=False)
             self._executor = None
 
     def _call(

@@ -49,15 +49,12 @@ class JournalFile(BaseJournalBackend):
     """
 
     def __init__(self, path: Path) -> None:
+        path.touch()
         self._path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._n_read = 0
         self._offset = 0
         self._held: list[bytes] | None = None
         self._n_held_read = 0
-
-    def __del__(self) -> None:
-        os.close(self._descriptor)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Add a line for each of `logs`; on disk when this returns, unless held together."""
@@ -95,21 +92,25 @@ class JournalFile(BaseJournalBackend):
             new = self._held[self._n_held_read :]
             self._n_held_read = len(self._held)
             return new
-        n_new = os.fstat(self._descriptor).st_size - self._offset
-        text = os.pread(self._descriptor, n_new, self._offset) if n_new else b""
+        if self._path.stat().st_size == self._offset:
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
         # A writer may be in the middle of its last line.
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         return whole.splitlines()
 
     def _write(self, text: bytes) -> None:
-        end = os.fstat(self._descriptor).st_size
-        try:
-            view = memoryview(text)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-            os.fsync(self._descriptor)
-        except OSError:
-            # A torn line would make the next one unreadable too.
-            os.ftruncate(self._descriptor, end)
-            raise
+        with self._path.open("ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                view = memoryview(text)
+                while view:
+                    view = view[file.write(view) :]
+                os.fsync(file.fileno())
+            except OSError:
+                # A torn line would make the next one unreadable too.
+                file.truncate(end)
+                raise

@@ -21,7 +21,7 @@ def test_pauses_are_those_of_one_worker_between_its_trials() -> None:
 def test_the_scale_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.scale.Report.write", lambda *_: None)
     loads = scale.measure_loads(tmp_path, [2], 2.0, 5, None)
-    assert [row[:2] for row in loads.rows] == [("journal, tpe", "2"), ("journal, random", "2")]
+    assert [row[:2] for row in loads.rows] == [("journal, random", "2"), ("journal, tpe", "2")]
     lags = scale.measure_lags([1, 4], 5, 1)
     assert [row[0] for row in lags.rows] == ["1", "4"]
 
@@ -30,8 +30,8 @@ def test_the_scale_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_overhead_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.overhead.Report.write", lambda *_: None)
     monkeypatch.setattr("benchmarks.overhead.measure_mlflow_storage", lambda *_: _NOTHING)
-    report = overhead.run(tmp_path, [3, 6], 4, 0.1, 2)
-    assert [row[1] for row in report.rows if row[0] == "CPU for each trial"] == ["3", "6"]
+    report = overhead.run(tmp_path, [6, 20], 8, 0.1, 2)
+    assert [row[1] for row in report.rows if row[0] == "CPU for each trial"] == ["6", "20"]
 
 
 _NOTHING = overhead.RivalCost(0.0, 0.0)

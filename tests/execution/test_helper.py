@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,6 +27,16 @@ def _die_once(marker: Path) -> str:
     return "done"
 
 
+def _wait_until_gone(process: psutil.Process) -> None:
+    for _ in range(600):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.1)
+                continue
+        return
+    raise AssertionError("the helper is still there")
+
+
 def test_one_other_process_does_all_tasks(helper: HelperProcess) -> None:
     first, second = helper.run(os.getpid), helper.run(os.getpid)
     assert first == second != os.getpid()
@@ -43,7 +54,7 @@ def test_a_task_whose_process_dies_is_done_again(helper: HelperProcess, tmp_path
 def test_a_closed_helper_leaves_no_process_and_may_be_used_again(helper: HelperProcess) -> None:
     pid = helper.run(os.getpid)
     helper.close()
-    assert not psutil.pid_exists(pid)
+    _wait_until_gone(psutil.Process(pid))
     assert helper.run(os.getpid) != pid
 
 
@@ -59,8 +70,4 @@ def test_a_helper_does_not_outlive_a_killed_coordinator_for_long(tmp_path: Path)
     helper = psutil.Process(int(coordinator.stdout.readline()))
     coordinator.kill()
     coordinator.wait()
-    for _ in range(200):
-        if not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE:
-            return
-        time.sleep(0.1)
-    raise AssertionError("the helper is still there")
+    _wait_until_gone(helper)

@@ -1,6 +1,8 @@
 """The journal file: Optuna's own format, fewer writes, nothing half-written."""
 
+import gc
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,19 +69,26 @@ def test_a_line_that_is_still_being_written_is_left_for_later(path: Path) -> Non
 
 
 def test_a_full_disk_leaves_no_torn_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, write, n_writes = JournalFile(path), os.write, 0
+    file = JournalFile(path)
     file.append_logs([{"a": 1}])
 
-    def fill_up(descriptor: int, text: bytes) -> int:
-        nonlocal n_writes
-        n_writes += 1
-        if n_writes > 1:
-            raise OSError(28, "No space left on device")
-        return write(descriptor, bytes(text)[:3])
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr(os, "write", fill_up)
+        full.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space left"):
             file.append_logs([{"b": 2}])
     file.append_logs([{"c": 3}])
     assert path.read_bytes() == b'{"a":1}\n{"c":3}\n'
+
+
+def test_a_copy_of_a_journal_that_goes_away_takes_nothing_with_it(path: Path) -> None:
+    """Optuna and its plots copy studies; a file that both hold open would be closed twice."""
+    journal = StudyJournal(path)
+    study_id, _ = _start_trial(journal)
+    other = pickle.loads(pickle.dumps(journal))
+    del other
+    gc.collect()
+    journal.set_study_user_attr(study_id, "key", 1)
+    assert StudyJournal(path).get_study_user_attrs(study_id) == {"key": 1}
