@@ -21,6 +21,9 @@ figures: $(VENV)/.study ## the assignment's printed figures beside ours (needs C
 	$(BIN)/python scripts/reproduce_assignment.py
 
 bench: $(VENV)/.test ## measure; prints tables with goals, keeps them and plots in benchmarks/results/
+	$(BIN)/python -m benchmarks.trainer
+	$(BIN)/python -m benchmarks.basis
+	$(BIN)/python -m benchmarks.time_to_accuracy
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.scale
 
