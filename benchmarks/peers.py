@@ -27,7 +27,7 @@ def make_sklearn_step(
     from sklearn.neural_network import MLPClassifier
 
     batches = _batches(len(X), batch_size)
-    # Its penalty is alpha / 2 times the mean of the squares over the batch.
+    # Its penalty is alpha / 2 times the sum of squares, divided by the images of the batch.
     net = MLPClassifier(
         (n_hidden,),
         solver="sgd",
@@ -40,11 +40,11 @@ def make_sklearn_step(
     classes = np.arange(N_CLASSES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        net.partial_fit(X[:batch_size], y[:batch_size], classes)
+        net.partial_fit(X[:batch_size], y[:batch_size], classes=classes)
 
     def step() -> object:
         rows = next(batches)
-        return net.partial_fit(X[rows], y[rows], classes)
+        return net.partial_fit(X[rows], y[rows], classes=classes)
 
     return step
 
