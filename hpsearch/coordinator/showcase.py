@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session
-from hpsearch.coordinator.summary import summarise_net, summarise_study
+from hpsearch.coordinator.views import describe_origin, view_net, view_study
 from hpsearch.data import open_split
 from hpsearch.errors import StoreError
 from hpsearch.execution import HelperProcess
@@ -23,10 +23,8 @@ from hpsearch.results import (
     shed_checkpoints,
     write_table,
 )
-from hpsearch.tracking import NetView, StudyView, TrackingStore, TrialView, open_mirror
+from hpsearch.tracking import TrackingStore, TrialView, open_mirror
 from hpsearch.training import HISTORY_FILE, Epoch, load_history
-from hpsearch.vault import Look, read_looks
-from hpsearch.versions import code_version, package_versions
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
@@ -38,7 +36,6 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 _TICK_S = 0.1
-_N_EXAMPLES = 2
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
@@ -169,7 +166,7 @@ class Showcase:
 
     def _connect(self) -> "Mirror":
         session = self._session
-        mirror = open_mirror(self._store, session.definition, *_describe(session))
+        mirror = open_mirror(self._store, session.definition, *describe_origin(session))
         self._connection = mirror
         self._address = {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
         return mirror
@@ -205,26 +202,11 @@ class Showcase:
 
     def _show_study(self, status: str, records: Sequence[TrialRecord], net: Net | None) -> None:
         session = self._session
-        looks = read_looks(session.folder.test_ledger)
         files = self._draw_study(records) if status != "RUNNING" else []
         if net:
-            examples = open_split(session.data).validation_images[:_N_EXAMPLES]
-            view = NetView(
-                folder=session.folder.best_net,
-                sha256=net.sha256(),
-                example=examples.reshape(-1, *net.image_shape),
-                summary=summarise_net(net, looks),
-                tags=_net_tags(net, looks),
-            )
-            self._use(lambda mirror: mirror.show_net(view))
+            self._use(lambda mirror: mirror.show_net(view_net(session, net)))
             self._got_on_at = time.monotonic()
-        study = StudyView(
-            status=status,
-            summary=summarise_study(session.definition, records, looks),
-            records=records,
-            metrics=_test_metrics(looks),
-            files=files,
-        )
+        study = view_study(session, status, records, files)
         self._use(lambda mirror: mirror.show_study(study))
 
     def _draw_study(self, records: Sequence[TrialRecord]) -> list[Path]:
@@ -245,42 +227,3 @@ class Showcase:
             if everything or not self._connection.is_level(record):
                 self._try(partial(self._show_ended, record))
         self._retry_at = 0.0
-
-
-def _net_tags(net: Net, looks: Sequence[Look]) -> dict[str, str]:
-    tags = {"trial": str(net.facts["trial"]), "val_accuracy": str(net.facts["val_accuracy"])}
-    return tags | {
-        name: str(value)
-        for look in looks
-        if look.net_sha256 == net.sha256()
-        for name, value in _test_metrics([look]).items()
-    }
-
-
-def _test_metrics(looks: Sequence[Look]) -> dict[str, float]:
-    if not looks:
-        return {}
-    return {
-        "test_accuracy": looks[-1].accuracy,
-        "test_accuracy_first_1000": looks[-1].accuracy_first_1000,
-        "test_looks": float(len(looks)),
-    }
-
-
-def _describe(session: Session) -> tuple[dict[str, object], dict[str, str]]:
-    data = session.data
-    described: dict[str, object] = {
-        "name": data.name,
-        "source": data.source,
-        "checksum": data.checksum,
-        "shape": [data.n_train, *data.image_shape],
-    }
-    tags = {
-        "mlflow.source.name": f"hpsearch run {session.definition.name}",
-        "mlflow.source.type": "LOCAL",
-        "seed": str(session.definition.seed),
-        "code_version": code_version(),
-        "data_checksum": data.checksum,
-        **{f"version.{name}": number for name, number in package_versions().items()},
-    }
-    return described, tags

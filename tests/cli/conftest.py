@@ -52,7 +52,7 @@ def study_file(tmp_path: Path, small_study: str) -> Path:
 def slow_study_file(tmp_path: Path) -> Path:
     """Trials of a few seconds, so that there is time to interrupt them."""
     path = tmp_path / "slow.toml"
-    path.write_text(STUDY.format(trials=5, low=400, high=800))
+    path.write_text(STUDY.format(trials=5, low=150, high=300))
     return path
 
 
