@@ -12,6 +12,7 @@ from hpsearch.coordinator.events import (
     TrialEnded,
     TrialReleased,
     TrialStarted,
+    WorkersSurveyed,
 )
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.replay import Replay, replay_trial
@@ -35,6 +36,7 @@ __all__ = [
     "TrialEnded",
     "TrialReleased",
     "TrialStarted",
+    "WorkersSurveyed",
     "open_session",
     "prepare_data",
     "replay_trial",

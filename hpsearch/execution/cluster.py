@@ -13,7 +13,7 @@ from joblib._dask import DaskDistributedBackend
 
 from hpsearch.errors import StoreError, UsageError
 
-__all__ = ["ClusterBackend", "open_cluster"]
+__all__ = ["ClusterBackend", "ask_workers", "cancel_all", "open_cluster"]
 
 _CONNECT_TIMEOUT_S = 20
 _WORKERS_TIMEOUT_S = 60
@@ -59,6 +59,16 @@ def _connect() -> Client:
         return Client(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise StoreError(f"--backend dask: no scheduler answers at {address}") from error
+
+
+def ask_workers(client: Client, question: Callable[[], Any]) -> dict[str, Any]:
+    """What each worker answers, or the exception that it or the way to it raised."""
+    return dict(client.run(question, on_error="return"))
+
+
+def cancel_all(client: Client) -> None:
+    """Tell the scheduler that nobody waits for this client's tasks any more."""
+    client.cancel(list(client.futures))
 
 
 @contextlib.contextmanager
