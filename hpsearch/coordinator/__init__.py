@@ -17,7 +17,7 @@ from hpsearch.coordinator.events import (
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.replay import Replay, replay_trial
 from hpsearch.coordinator.run import run_study
-from hpsearch.coordinator.session import Session, open_session, prepare_data
+from hpsearch.coordinator.session import Session, find_prepared, open_session, prepare_data
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "TrialReleased",
     "TrialStarted",
     "WorkersSurveyed",
+    "find_prepared",
     "open_session",
     "prepare_data",
     "replay_trial",

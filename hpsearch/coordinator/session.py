@@ -24,7 +24,7 @@ from hpsearch.search import (
 )
 from hpsearch.workspace import StudyFolder
 
-__all__ = ["Session", "open_session", "prepare_data"]
+__all__ = ["Session", "find_prepared", "open_session", "prepare_data"]
 
 # A database server takes seconds to restart, a minute to be replaced by its twin.
 _STORAGE_PATIENCE_S = 120.0
@@ -109,7 +109,7 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         source = find(allow_download=False)
     except MissingDataError:
         # What was prepared from it serves as well as the source.
-        if prepared := _find_prepared(settings, folder):
+        if prepared := find_prepared(settings, folder):
             return prepared
         source = find(allow_download=True)
     return prepare(
@@ -121,7 +121,8 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
     )
 
 
-def _find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
+def find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
+    """What an earlier run has prepared in `folder`; None if nothing fits."""
     for path in sorted(folder.glob(f"{settings.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)

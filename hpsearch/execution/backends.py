@@ -48,6 +48,11 @@ class Backend:
     ask_workers: Callable[[Callable[[], Any]], Answers] = _ask_nobody
     cancel: Callable[[], None] = lambda: None
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether workers may be on other machines."""
+        return self.ask_workers is not _ask_nobody
+
     def count_slots(self, threads: int) -> int:
         """How many jobs of so many threads the cores allow at a time; at least 1."""
         return max(1, self.n_cores // threads)

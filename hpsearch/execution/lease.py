@@ -68,7 +68,7 @@ class FileLease:
         """The lease last written to `path`; None if there is none."""
         try:
             return FileLease(path=path, **json.loads(path.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError):
             return None
 
     def _write(self, *, is_revoked: bool) -> None:

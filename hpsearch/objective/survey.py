@@ -1,17 +1,19 @@
 """What each worker of a cluster has before its first trial: the folder, the data, the versions."""
 
+import contextlib
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from hpsearch.data import PreparedData
-from hpsearch.errors import DataError, HpsearchError, StoreError
+from hpsearch.data import PreparedData, find_source, load_prepared
+from hpsearch.errors import DamagedDataError, DataError, HpsearchError, StoreError
 from hpsearch.objective.job import Lease
-from hpsearch.objective.workplace import find_data
+from hpsearch.objective.workplace import data_folders, find_data
 from hpsearch.versions import code_version, machine_versions
 
-__all__ = ["WorkerReport", "WorkerSurvey", "report_from_here", "what_counts", "work_out"]
+__all__ = ["WorkerReport", "WorkerSurvey", "report_from_here", "report_health", "work_out"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,38 @@ def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
         If this machine has not got the data.
     """
     find_data(data)
+    return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+
+
+def report_health(
+    lease: Lease, prepared: PreparedData | None, name: str, checksum: str
+) -> WorkerReport:
+    """Answer the doctor for this worker; prepares nothing.
+
+    Parameters
+    ----------
+    lease : Lease
+        Lies in the coordinator's workspace.
+    prepared : PreparedData or None
+        The data there, if it has been prepared.
+    name, checksum : str
+        Of the coordinator's source of it.
+
+    Raises
+    ------
+    DataError
+        If this machine has neither the data nor the same source.
+    """
+    with contextlib.suppress(DataError):
+        if prepared and load_prepared(prepared.folder).checksum == prepared.checksum:
+            return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+    source = find_source(
+        name, folders=data_folders(), download_folder=Path("nowhere"), allow_download=False
+    )
+    if source.checksum != checksum:
+        raise DamagedDataError(
+            f"its {name} has the checksum {source.checksum[:12]}, here {checksum[:12]}"
+        )
     return WorkerReport(platform.node(), lease.is_seen(), what_counts())
 
 

@@ -12,7 +12,7 @@ from hpsearch.execution.task import is_in_task
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 from hpsearch.training import CHECKPOINT_FILE
 
-__all__ = ["attach_checkpoint", "find_data", "working_here"]
+__all__ = ["attach_checkpoint", "data_folders", "find_data", "working_here"]
 
 
 @contextlib.contextmanager
@@ -42,9 +42,14 @@ def working_here(job: TrialJob) -> Iterator[TrialJob]:
 
 
 def find_data(data: PreparedData) -> PreparedData:
-    """The data on this machine; its own environment says where data sets lie."""
-    places = os.environ.get("HPSEARCH_DATA_DIR")
-    return find_on_this_machine(data, [Path(places)] if places else [])
+    """The data on this machine."""
+    return find_on_this_machine(data, data_folders())
+
+
+def data_folders() -> list[Path]:
+    """Where data sets lie on this machine, as a worker's own environment says."""
+    place = os.environ.get("HPSEARCH_DATA_DIR")
+    return [Path(place)] if place else []
 
 
 def attach_checkpoint(result: TrialResult, here: TrialJob, job: TrialJob) -> TrialResult:

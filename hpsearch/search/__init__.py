@@ -2,7 +2,9 @@
 
 from optuna.trial import Trial
 
+from hpsearch.search.probing import probe_storage
 from hpsearch.search.pruning import RUNGS, PruningRule
+from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.search.storage import mend_journal, open_storage, telling_storage_failures
 from hpsearch.search.study import SearchStudy, create_or_continue_study, load_study
@@ -12,10 +14,12 @@ __all__ = [
     "PruningRule",
     "SearchStudy",
     "Trial",
+    "check_sampler",
     "create_or_continue_study",
     "load_study",
     "mend_journal",
     "open_storage",
+    "probe_storage",
     "suggest_hyperparameters",
     "telling_storage_failures",
 ]

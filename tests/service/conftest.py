@@ -1,11 +1,10 @@
 """One stack and one disturbed study on it, made once: starting a stack takes a while."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,11 @@ from typing import Any
 import psutil
 import pytest
 
+from hpsearch.coordinator import RunOptions, StudyEnded, run_study
+from hpsearch.definition import load_definition
+from hpsearch.records import TrialRecord
 from hpsearch.workspace import Workspace
+from tests.coordinator.conftest import DarkShowcase
 from tests.service.stack import ROOT, Stack, running_stack
 
 STUDY = """
@@ -57,16 +60,18 @@ def stack(postgres_programs: None, service_folder: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def calm(service_folder: Path, migrated_mlflow: Path) -> Workspace:
-    """The same study, run by a user with a laptop, undisturbed."""
-    workspace = Workspace(service_folder / "calm")
-    workspace.root.mkdir()
-    shutil.copy(migrated_mlflow, workspace.mlflow_db)
+def calm(service_folder: Path) -> list[TrialRecord]:
+    """The same study as a laptop records it, undisturbed, with a journal and threads."""
     (service_folder / "served.toml").write_text(STUDY)
-    arguments = ["run", service_folder / "served.toml", "--quiet", "--workspace", workspace.root]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
-    subprocess.run([sys.executable, "-c", PROGRAM, *arguments], env=environment, check=True)
-    return workspace
+    workspace = Workspace(service_folder / "calm")
+    options = RunOptions(workspace, n_jobs=2, backend="threading")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hpsearch.coordinator.run.Showcase", DarkShowcase)
+        definition = load_definition(service_folder / "served.toml")
+        *_, ended = run_study(definition, options, threading.Event())
+    assert isinstance(ended, StudyEnded)
+    assert ended.is_complete
+    return list(ended.records)
 
 
 def call(
