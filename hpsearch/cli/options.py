@@ -51,7 +51,8 @@ StorageOption: TypeAlias = Annotated[
         envvar="HPSEARCH_STORAGE",
         show_envvar=True,
         metavar="URL",
-        help="Optuna's storage; without it a journal file in the workspace.",
+        help="Optuna's storage; without it a journal file in the workspace. Leave the password "
+        "out: PGPASSWORD or ~/.pgpass gives it.",
     ),
 ]
 TrackingOption: TypeAlias = Annotated[

@@ -14,6 +14,7 @@ from hpsearch.coordinator.events import (
     TrialStarted,
     WorkersSurveyed,
 )
+from hpsearch.coordinator.housekeeping import Leftover, find_leftovers, remove
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.replay import Replay, replay_trial
 from hpsearch.coordinator.run import run_study
@@ -22,6 +23,7 @@ from hpsearch.coordinator.showcase import Showcase, tracking_store
 
 __all__ = [
     "Event",
+    "Leftover",
     "LookRefused",
     "MirrorBehind",
     "NetChosen",
@@ -37,9 +39,11 @@ __all__ = [
     "TrialReleased",
     "TrialStarted",
     "WorkersSurveyed",
+    "find_leftovers",
     "find_prepared",
     "open_session",
     "prepare_data",
+    "remove",
     "replay_trial",
     "run_study",
     "tracking_store",

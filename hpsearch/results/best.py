@@ -11,7 +11,12 @@ from hpsearch.results.net import Net
 from hpsearch.training import CHECKPOINT_FILE, load_checkpoint
 from hpsearch.workspace import StudyFolder
 
-__all__ = ["find_best_net", "load_trial_net", "shed_checkpoints"]
+__all__ = [
+    "find_best_net",
+    "list_superfluous_checkpoints",
+    "load_trial_net",
+    "shed_checkpoints",
+]
 
 # The best few, so that the next best is at hand when somebody asks for it.
 N_CHECKPOINTS_KEPT = 3
@@ -83,12 +88,17 @@ def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> lis
     list of Path
         What was deleted.
     """
+    shed = list_superfluous_checkpoints(records, folder)
+    for path in shed:
+        path.unlink()
+    return shed
+
+
+def list_superfluous_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[Path]:
+    """Where the weights of those trials lie that `shed_checkpoints` would delete."""
     ranked = sorted(
         (record for record in records if record.state.is_finished),
         key=lambda r: (r.state != "COMPLETE", -(r.value or 0.0), r.number),
     )
     paths = [folder.trial(r.number) / CHECKPOINT_FILE for r in ranked[N_CHECKPOINTS_KEPT:]]
-    shed = [path for path in paths if path.exists()]
-    for path in shed:
-        path.unlink()
-    return shed
+    return [path for path in paths if path.exists()]

@@ -2,6 +2,7 @@
 
 from optuna.trial import Trial
 
+from hpsearch.search.copying import copy_study
 from hpsearch.search.probing import probe_storage
 from hpsearch.search.pruning import RUNGS, PruningRule
 from hpsearch.search.samplers import check_sampler
@@ -15,6 +16,7 @@ __all__ = [
     "SearchStudy",
     "Trial",
     "check_sampler",
+    "copy_study",
     "create_or_continue_study",
     "load_study",
     "mend_journal",

@@ -18,7 +18,7 @@ from hpsearch.search.view import quiet_optuna
 
 __all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
 
-_MEANING = "definition"
+MEANING = "definition"
 _TOTAL = "trials"
 _DATA = "data_checksum"
 _FINAL = {
@@ -84,6 +84,12 @@ class SearchStudy:
             self.release(number)
         return numbers
 
+    @property
+    def data_checksum(self) -> str | None:
+        """Identity of the data that the study runs on."""
+        checksum: str | None = self.attribute(_DATA)
+        return checksum
+
     def attribute(self, key: str) -> Any:
         """What was noted about the study under `key`, or None."""
         return self.optuna_study.user_attrs.get(key)
@@ -128,12 +134,12 @@ def create_or_continue_study(
             load_if_exists=True,
         )
     search = SearchStudy(definition, study)
-    if search.attribute(_MEANING) is None:
+    if search.attribute(MEANING) is None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names(["val_accuracy"])
         search.note(_DATA, data_checksum)
-        search.note(_MEANING, definition.meaning())
+        search.note(MEANING, definition.meaning())
     _refuse_changes(search, data_checksum)
     if search.attribute(_TOTAL) != definition.trials:
         search.note(_TOTAL, definition.trials)
@@ -156,16 +162,16 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
             f"{name}: expected the name of a study that has run; there are: {known}"
         ) from error
     attrs = study.user_attrs
-    if _MEANING not in attrs or _TOTAL not in attrs:
+    if MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
-    definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
+    definition = StudyDefinition.model_validate({**attrs[MEANING], "trials": attrs[_TOTAL]})
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 
 
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
-    changes = list_changes(search.attribute(_MEANING), search.definition.meaning())
+    changes = list_changes(search.attribute(MEANING), search.definition.meaning())
     if search.attribute(_DATA) != data_checksum:
         changes.append(f"data: {search.attribute(_DATA)} -> {data_checksum}")
     if changes:
