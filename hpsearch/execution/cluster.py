@@ -9,6 +9,7 @@ from typing import Any
 
 import dask
 from distributed import Client, default_client
+from distributed import Future as DaskFuture
 from joblib._dask import DaskDistributedBackend
 
 from hpsearch.errors import StoreError, UsageError
@@ -68,7 +69,7 @@ def ask_workers(client: Client, question: Callable[[], Any]) -> dict[str, Any]:
 
 def cancel_all(client: Client) -> None:
     """Tell the scheduler that nobody waits for this client's tasks any more."""
-    client.cancel(list(client.futures))
+    client.cancel([DaskFuture(key, client) for key in list(client.futures)])
 
 
 @contextlib.contextmanager
@@ -90,10 +91,10 @@ class ClusterBackend(DaskDistributedBackend):  # type: ignore[misc]
     """
 
     def effective_n_jobs(self, n_jobs: int) -> int:
-        """The cluster's cores."""
+        """The cluster's cores, or 2: for one, joblib would run the job in this process."""
         if self.client.status != "running":
             raise ConnectionError("the scheduler is gone")
-        return int(super().effective_n_jobs(n_jobs))
+        return max(2, int(super().effective_n_jobs(n_jobs)))
 
     def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> "Future[Any]":
         """Start a task; `callback` gets its result, or the exception that lost it."""
