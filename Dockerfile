@@ -1,18 +1,22 @@
-FROM python:3.12-slim
+FROM python:3.12.11-slim-bookworm
 
-RUN useradd --create-home hpsearch
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 
-# Dependencies first: this layer changes only with the pins.
+# All dependencies in one layer, which changes only with the pins.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir hpsearch && touch hpsearch/__init__.py \
-    && pip install --no-cache-dir --constraint constraints.txt . \
+    && pip install --constraint constraints.txt '.[cluster,s3]' \
     && pip uninstall --yes hpsearch
 
 COPY hpsearch hpsearch
 COPY studies studies
 COPY scripts scripts
-RUN pip install --no-cache-dir --no-deps --editable . && mkdir /workspace && chown hpsearch /workspace
+COPY deploy deploy
+RUN pip install --no-deps --editable . \
+    && useradd --uid 1000 --create-home hpsearch \
+    && mkdir /workspace /mlartifacts \
+    && chown hpsearch /workspace /mlartifacts
 
 USER hpsearch
 ENV HPSEARCH_WORKSPACE=/workspace

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test check figures bench clean
+.PHONY: study test check audit figures bench clean
 
 study: $(VENV)/.study ## run the quickstart study (nothing to download)
 	$(BIN)/python scripts/run_study.py
@@ -16,6 +16,10 @@ check: $(VENV)/.test ## lint, format, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+audit: $(VENV)/.test ## look the pinned packages up in the advisory database (needs the network)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 figures: $(VENV)/.study ## the assignment's printed figures beside ours (needs CIFAR-10)
 	$(BIN)/python scripts/reproduce_assignment.py

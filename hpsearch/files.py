@@ -1,10 +1,13 @@
 """Writing files so that a reader, or the next run, never meets half of one."""
 
+import contextlib
 import os
+import sqlite3
+import tempfile
 import uuid
 from pathlib import Path
 
-__all__ = ["append_line", "write_atomically"]
+__all__ = ["append_line", "check_sqlite", "check_writable", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -54,3 +57,40 @@ def append_line(path: Path, line: str) -> None:
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def check_writable(folder: Path) -> None:
+    """Write a file where `folder` is or would be made, and remove it again.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    with tempfile.TemporaryFile(dir=there) as file:
+        file.write(b"\0")
+        file.flush()
+
+
+def check_sqlite(path: Path) -> None:
+    """Take the write lock of the SQLite database at `path` for a moment; or see that it could be.
+
+    Raises
+    ------
+    OSError
+        If it is no database, cannot be written, or another program holds it.
+    """
+    check_writable(path.parent)
+    if not path.exists():
+        return
+    try:
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        with contextlib.closing(
+            sqlite3.connect(address, uri=True, isolation_level=None)
+        ) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("SELECT count(*) FROM sqlite_master")
+            database.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise OSError(f"{path}: {error}") from error

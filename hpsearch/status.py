@@ -33,7 +33,7 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
-    is_run = lease is not None and lease.token is not None and lease.is_valid()
+    is_run = lease is not None and lease.is_valid()
     counts = _count(records, search.definition.trials, is_run=is_run)
     looks = read_looks(folder.test_ledger)
     return {

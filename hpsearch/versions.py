@@ -36,10 +36,12 @@ def code_version() -> str:
 
 def machine_versions() -> dict[str, str]:
     """What the last bit of a training depends on: NumPy, its BLAS, and the processor."""
+    loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    # SciPy brings a BLAS of its own, where it has been imported; trials compute with NumPy's.
+    numpys = [library for library in loaded if "numpy" in library["filepath"]]
     blas = [
         f"{library['internal_api']} {library['version']} {library.get('architecture', '')}".strip()
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
+        for library in numpys or loaded
     ]
     return {
         "numpy": version("numpy"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["shorten_duration", "shorten_number"]
+__all__ = ["shorten_bytes", "shorten_duration", "shorten_number"]
 
 
 def shorten_number(value: Any) -> str:
@@ -21,3 +21,12 @@ def shorten_duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def shorten_bytes(n: float) -> str:
+    """A size as people say it: ``512 B``, ``1.2 MB``, ``30 GB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.1f} {unit}" if n < 10 and unit != "B" else f"{n:.0f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"

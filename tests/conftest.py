@@ -99,11 +99,17 @@ def cluster() -> Iterator[Any]:
         yield cluster
 
 
-@pytest.fixture
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server that runs."""
+@pytest.fixture(scope="session")
+def postgres_programs() -> None:
+    """PostgreSQL's programs; a test is skipped without them, but fails in CI."""
     if find_program("initdb") is None:
-        pytest.skip("PostgreSQL's programs are not installed")
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up("PostgreSQL's programs are not installed")
+
+
+@pytest.fixture
+def postgres(postgres_programs: None) -> Iterator[Postgres]:
+    """A PostgreSQL server that runs."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         server = Postgres(Path(folder))
         server.create()

@@ -27,9 +27,13 @@ class Postgres:
     ----------
     folder : Path
         Readable by everybody on the way to it: the server refuses to run as root.
+    user, database : str
+        The role that owns everything, and the database to connect to.
     """
 
     folder: Path
+    user: str = "searcher"
+    database: str = "postgres"
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +45,18 @@ class Postgres:
     @property
     def url(self) -> str:
         """For SQLAlchemy."""
-        return f"postgresql+psycopg://searcher:{self.password}@127.0.0.1:{self.port}/postgres"
+        address = f"{self.user}:{self.password}@127.0.0.1:{self.port}/{self.database}"
+        return f"postgresql+psycopg://{address}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For programs of PostgreSQL's own, and for URLs that name nothing but a database."""
+        return {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": self.user,
+            "PGPASSWORD": self.password,
+        }
 
     def create(self) -> None:
         """Make an empty cluster."""
@@ -50,7 +65,7 @@ class Postgres:
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres")
             shutil.chown(secret, "postgres")
-        self._run("initdb", "-U", "searcher", "--auth=scram-sha-256", f"--pwfile={secret}").wait()
+        self._run("initdb", "-U", self.user, "--auth=scram-sha-256", f"--pwfile={secret}").wait()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -59,11 +74,23 @@ class Postgres:
         )
         for _ in range(600):
             try:
-                psycopg.connect(self.url.replace("+psycopg", "")).close()
+                self.execute("SELECT 1")
                 return
             except psycopg.OperationalError:
                 time.sleep(0.05)
         raise AssertionError(f"PostgreSQL did not start; see {self.folder}/log")
+
+    def execute(self, command: str, database: str = "postgres") -> None:
+        """Run one SQL command outside a transaction."""
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            dbname=database,
+            autocommit=True,
+        ) as connection:
+            connection.execute(command.encode())
 
     def stop(self) -> None:
         """End it, cutting all connections."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hpsearch.cli import inspect, keep, run
+from hpsearch.cli import doctor, inspect, keep, run, upkeep
 from hpsearch.errors import HpsearchError
 
 __all__ = ["main"]
@@ -28,6 +28,9 @@ def make_app() -> typer.Typer:
     app.command("replay")(keep.replay)
     app.command("ui")(inspect.ui)
     app.command("reconcile")(keep.reconcile)
+    app.command("doctor")(doctor.doctor)
+    app.command("copy")(upkeep.copy)
+    app.command("clean")(upkeep.clean)
     return app
 
 

@@ -12,6 +12,7 @@ from hpsearch.search import SearchStudy, load_study, open_storage
 from hpsearch.workspace import StudyFolder, Workspace
 
 __all__ = [
+    "BackendOption",
     "DataDirOption",
     "StorageOption",
     "StudyArgument",
@@ -50,7 +51,8 @@ StorageOption: TypeAlias = Annotated[
         envvar="HPSEARCH_STORAGE",
         show_envvar=True,
         metavar="URL",
-        help="Optuna's storage; without it a journal file in the workspace.",
+        help="Optuna's storage; without it a journal file in the workspace. Leave the password "
+        "out: PGPASSWORD or ~/.pgpass gives it.",
     ),
 ]
 TrackingOption: TypeAlias = Annotated[
@@ -60,6 +62,15 @@ TrackingOption: TypeAlias = Annotated[
         envvar="MLFLOW_TRACKING_URI",
         metavar="URI",
         help="MLflow's store or server; without it a database in the workspace.",
+    ),
+]
+BackendOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        envvar="HPSEARCH_BACKEND",
+        metavar="NAME",
+        help="joblib's backend: loky, threading or dask.",
     ),
 ]
 

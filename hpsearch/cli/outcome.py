@@ -13,8 +13,10 @@ from hpsearch.coordinator import (
     RunOptions,
     StudyEnded,
     TestScored,
+    WorkersSurveyed,
 )
 from hpsearch.definition import StudyDefinition
+from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import State, TrialRecord
 from hpsearch.wording import shorten_duration, shorten_number
 
@@ -29,6 +31,8 @@ def print_outcome(
     """Print what `event` means for the outcome; nothing for events on the way."""
     name = definition.name
     match event:
+        case WorkersSurveyed(survey):
+            _print_survey(console, survey, options)
         case TestScored(look, is_new):
             when = "looked at just now" if is_new else "looked at before; not opened again"
             console.print(
@@ -59,6 +63,23 @@ def print_outcome(
                 markup=False,
                 soft_wrap=True,
             )
+
+
+def _print_survey(console: Console, survey: WorkerSurvey, options: RunOptions) -> None:
+    if survey.blind_hosts:
+        console.print(
+            f"workers on {', '.join(survey.blind_hosts)} do not see {options.workspace.root}: "
+            "a trial that they are stopped at starts again from its first epoch",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for difference in survey.differences:
+        console.print(
+            f"not an equal machine, so results may differ in the last digits: {difference}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def describe_record(record: TrialRecord) -> str:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from hpsearch.cli.display import make_display
 from hpsearch.cli.options import (
+    BackendOption,
     DataDirOption,
     StorageOption,
     TrackingOption,
@@ -35,7 +36,7 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
     ] = None,
-    backend: Annotated[str, typer.Option(metavar="NAME", help="joblib's backend.")] = "loky",
+    backend: BackendOption = "loky",
     trials: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Trials that the study shall have in all."),

@@ -12,15 +12,18 @@ from hpsearch.coordinator.events import (
     TrialEnded,
     TrialReleased,
     TrialStarted,
+    WorkersSurveyed,
 )
+from hpsearch.coordinator.housekeeping import Leftover, find_leftovers, remove
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.replay import Replay, replay_trial
 from hpsearch.coordinator.run import run_study
-from hpsearch.coordinator.session import Session, open_session, prepare_data
+from hpsearch.coordinator.session import Session, find_prepared, open_session, prepare_data
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 
 __all__ = [
     "Event",
+    "Leftover",
     "LookRefused",
     "MirrorBehind",
     "NetChosen",
@@ -35,8 +38,12 @@ __all__ = [
     "TrialEnded",
     "TrialReleased",
     "TrialStarted",
+    "WorkersSurveyed",
+    "find_leftovers",
+    "find_prepared",
     "open_session",
     "prepare_data",
+    "remove",
     "replay_trial",
     "run_study",
     "tracking_store",

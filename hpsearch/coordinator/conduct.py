@@ -23,13 +23,20 @@ from hpsearch.execution import (
     WorkerLostError,
     WorkerPool,
 )
+from hpsearch.files import write_atomically
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import Trial
-from hpsearch.training import HISTORY_FILE, Epoch, load_history, save_history
+from hpsearch.training import (
+    CHECKPOINT_FILE,
+    HISTORY_FILE,
+    Epoch,
+    load_history,
+    save_history,
+)
 
 __all__ = ["conduct"]
 
@@ -38,7 +45,12 @@ _TICK_S = 0.5
 
 
 def conduct(
-    session: Session, backend: Backend, n_jobs: int, stop: threading.Event
+    session: Session,
+    backend: Backend,
+    n_jobs: int,
+    stop: threading.Event,
+    *,
+    shares_folder: bool = True,
 ) -> Iterator[Event]:
     """Run the study's trials, at most `n_jobs` at a time.
 
@@ -52,6 +64,9 @@ def conduct(
         Trials in flight at most.
     stop : threading.Event
         Once set, no trial starts; those in flight stop at the end of their epoch.
+    shares_folder : bool
+        Whether all workers see the study's folder. If not, a stop does not wait for those in
+        flight: they start again from their first epoch.
 
     Yields
     ------
@@ -65,13 +80,15 @@ def conduct(
         If a worker could not go on for a reason that is not the trial's: a full disk, data
         or a cluster that is gone; all trials in flight are given back first.
     """
-    with WorkerPool(run_job, n_jobs, backend, _read_attempts) as pool:
+    with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
         conductor = _Conductor(session, pool, Clock(session, n_jobs), stop)
         while True:
             yield from conductor.dispatch()
             if stop.is_set() and pool.retries:
                 pool.retries = False
                 session.lease.revoke()
+                if not shares_folder:
+                    backend.cancel()
             if not pool.n_in_flight:
                 break
             yield from conductor.collect()
@@ -161,7 +178,13 @@ class _Conductor:
                 return TrialReleased(job.number)
             result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))
         if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED, Outcome.NO_DATA):
-            if result.outcome != Outcome.INTERRUPTED:
+            if result.outcome == Outcome.INTERRUPTED and self.pool.retries:
+                # Given back now it would be started and stopped again for ever.
+                self.halted = StoreError(
+                    f"{search.definition.name}: {result.host} has stopped trial {job.number}: "
+                    f"it sees another coordinator's {self.session.lease.path.name}"
+                )
+            elif result.outcome != Outcome.INTERRUPTED:
                 failure = DamagedDataError if result.outcome == Outcome.NO_DATA else StoreError
                 self.halted = failure(f"{search.definition.name}: {result.reason}")
             search.release(job.number)
@@ -169,6 +192,8 @@ class _Conductor:
         if result.epochs and _read_history(job) != result.epochs:
             job.folder.mkdir(parents=True, exist_ok=True)  # the worker had another disk
             save_history(job.folder / HISTORY_FILE, result.epochs)
+        if result.checkpoint:
+            write_atomically(job.folder / CHECKPOINT_FILE, result.checkpoint)
         record_result(trial, result)
         value = result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None
         search.finish(trial, State(result.outcome), value)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
+from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import TrialRecord
 from hpsearch.results import Net
 from hpsearch.training import Epoch
@@ -23,6 +24,7 @@ __all__ = [
     "TrialEnded",
     "TrialReleased",
     "TrialStarted",
+    "WorkersSurveyed",
 ]
 
 
@@ -33,6 +35,13 @@ class StudyOpened:
     definition: StudyDefinition
     records: Sequence[TrialRecord]
     n_jobs: int
+
+
+@dataclass(frozen=True)
+class WorkersSurveyed:
+    """The workers of a cluster have said what they have."""
+
+    survey: WorkerSurvey
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ class StudyEnded:
 
 Event: TypeAlias = (
     StudyOpened
+    | WorkersSurveyed
     | TrialStarted
     | TrialAdvanced
     | TrialEnded

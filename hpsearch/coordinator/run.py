@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 from hpsearch.coordinator.conduct import conduct
 from hpsearch.coordinator.events import (
@@ -16,13 +17,15 @@ from hpsearch.coordinator.events import (
     TrialAdvanced,
     TrialEnded,
     TrialReleased,
+    WorkersSurveyed,
 )
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session, open_session
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
-from hpsearch.execution import open_backend
+from hpsearch.execution import Backend, open_backend
+from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
 from hpsearch.records import MLFLOW_ADDRESS
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.search import telling_storage_failures
@@ -74,7 +77,11 @@ def run_study(
         showcase = Showcase(session, store)
         try:
             showcase.show_study("RUNNING")
-            for event in conduct(session, backend, n_jobs, stop):
+            survey = _survey(session, backend)
+            if survey.n_workers:
+                yield WorkersSurveyed(survey)
+            shares_folder = not survey.blind_hosts
+            for event in conduct(session, backend, n_jobs, stop, shares_folder=shares_folder):
                 _show(showcase, session, event)
                 yield event
             is_complete = search.next_number() is None
@@ -94,6 +101,21 @@ def run_study(
             yield MirrorBehind(str(showcase.failure))
         if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
             search.note(MLFLOW_ADDRESS, showcase.address)
+
+
+def _survey(session: Session, backend: Backend) -> WorkerSurvey:
+    """Ask a cluster's workers for what trials need, unless there is no trial left to run."""
+    if session.search.next_number() is None:
+        return WorkerSurvey()
+    question = partial(report_from_here, session.lease, session.data)
+    survey = work_out(backend.ask_workers(question))
+    if survey.failures:
+        first = survey.failures[0]
+        raise type(first)(
+            f"{session.definition.name}: {len(survey.failures)} of {survey.n_workers} workers "
+            f"cannot work: {first}"
+        )
+    return survey
 
 
 def _show(showcase: Showcase, session: Session, event: Event) -> None:

@@ -24,7 +24,7 @@ from hpsearch.search import (
 )
 from hpsearch.workspace import StudyFolder
 
-__all__ = ["Session", "open_session", "prepare_data"]
+__all__ = ["Session", "find_prepared", "locked", "open_session", "prepare_data"]
 
 # A database server takes seconds to restart, a minute to be replaced by its twin.
 _STORAGE_PATIENCE_S = 120.0
@@ -75,7 +75,7 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
     folder = options.workspace.study(definition.name)
     folder.create()
     lease = FileLease(folder.lease, uuid.uuid4().hex, os.getpid(), platform.node())
-    with _locked(folder):
+    with locked(folder):
         data = prepare_data(definition, options)
         data.verify()
         mend_journal(folder.journal)
@@ -109,7 +109,7 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         source = find(allow_download=False)
     except MissingDataError:
         # What was prepared from it serves as well as the source.
-        if prepared := _find_prepared(settings, folder):
+        if prepared := find_prepared(settings, folder):
             return prepared
         source = find(allow_download=True)
     return prepare(
@@ -122,7 +122,8 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
     )
 
 
-def _find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
+def find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
+    """What an earlier run has prepared in `folder`; None if nothing fits."""
     for path in sorted(folder.glob(f"{settings.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
@@ -136,7 +137,16 @@ def _find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
 
 
 @contextlib.contextmanager
-def _locked(folder: StudyFolder) -> Iterator[None]:
+def locked(folder: StudyFolder) -> Iterator[None]:
+    """Hold a study's folder: no other process runs it meanwhile.
+
+    Raises
+    ------
+    RefusedError
+        If another process holds it.
+    StoreError
+        If the lock cannot be written.
+    """
     # The system frees the lock when its holder dies, however it dies.
     lock = FileLock(folder.root / "lock", timeout=0)
     try:

@@ -9,6 +9,7 @@ The test split is written by `prepare` into `TEST_FILE` and opened by nothing in
 
 from hpsearch.data.components import PrincipalComponents
 from hpsearch.data.dataset import Dataset, Source
+from hpsearch.data.elsewhere import find_on_this_machine
 from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
@@ -25,6 +26,7 @@ __all__ = [
     "PrincipalComponents",
     "Source",
     "Split",
+    "find_on_this_machine",
     "find_source",
     "get_CIFAR10_data",
     "load_CIFAR10",

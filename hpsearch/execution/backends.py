@@ -4,13 +4,23 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from joblib import cpu_count, parallel_config
+from joblib._parallel_backends import LokyBackend
 
 from hpsearch.errors import UsageError
+from hpsearch.execution.credentials import blank_credentials
 
-__all__ = ["Backend", "ignore_interrupts", "open_backend"]
+__all__ = ["Answers", "Backend", "ignore_interrupts", "open_backend"]
+
+# What each worker answered, or what went wrong with it, by its address.
+Answers: TypeAlias = Mapping[str, Any]
+
+
+def _ask_nobody(_question: Callable[[], Any]) -> Answers:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -25,11 +35,23 @@ class Backend:
         Cores of this machine, or of the cluster's workers.
     options : callable
         Arguments for one `joblib.Parallel`.
+    ask_workers : callable
+        Have every worker call a function; what came of it by worker, exceptions included.
+        Workers of this machine are not asked: they would answer as the coordinator does.
+    cancel : callable
+        Have a cluster drop all jobs in flight: their calls raise, their workers are told.
     """
 
     name: str
     n_cores: int
     options: Callable[[], Mapping[str, Any]]
+    ask_workers: Callable[[Callable[[], Any]], Answers] = _ask_nobody
+    cancel: Callable[[], None] = lambda: None
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether workers may be on other machines."""
+        return self.ask_workers is not _ask_nobody
 
     def count_slots(self, threads: int) -> int:
         """How many jobs of so many threads the cores allow at a time; at least 1."""
@@ -54,14 +76,25 @@ def open_backend(name: str) -> Iterator[Backend]:
     """
     if name == "dask":
         try:
-            from hpsearch.execution.cluster import ClusterBackend, open_cluster
+            from hpsearch.execution.cluster import (
+                ClusterBackend,
+                ask_workers,
+                cancel_all,
+                open_cluster,
+            )
         except ImportError as error:
             raise UsageError(
                 "--backend dask: needs the package distributed: pip install 'hpsearch[dask]'"
             ) from error
         with open_cluster() as client:
             n_cores = sum(client.nthreads().values())
-            yield Backend(name, n_cores, lambda: {"backend": ClusterBackend(client=client)})
+            yield Backend(
+                name,
+                n_cores,
+                lambda: {"backend": ClusterBackend(client=client)},
+                partial(ask_workers, client),
+                partial(cancel_all, client),
+            )
         return
     try:
         with parallel_config(backend=name):
@@ -69,11 +102,22 @@ def open_backend(name: str) -> Iterator[Backend]:
     except (ValueError, ImportError) as error:
         # joblib's own words name those that it has.
         raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
-    options: dict[str, Any] = {"backend": name}
     if name == "loky":
         # A terminal sends Ctrl-C to the workers too; the coordinator alone answers it.
-        options["initializer"] = ignore_interrupts
-    yield Backend(name, int(cpu_count()), lambda: options)
+        yield Backend(
+            name,
+            int(cpu_count()),
+            lambda: {"backend": _IgnorantLoky(), "initializer": ignore_interrupts},
+        )
+        return
+    yield Backend(name, int(cpu_count()), lambda: {"backend": name})
+
+
+class _IgnorantLoky(LokyBackend):  # type: ignore[misc]
+    """Worker processes that do not inherit the stores' addresses and passwords."""
+
+    def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
+        return {**super()._prepare_worker_env(n_jobs), **blank_credentials()}
 
 
 def ignore_interrupts() -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import dask
 from distributed import Client, default_client
+from distributed import Future as DaskFuture
 from joblib._dask import DaskDistributedBackend
 
 from hpsearch.errors import StoreError, UsageError
 
-__all__ = ["ClusterBackend", "open_cluster"]
+__all__ = ["ClusterBackend", "ask_workers", "cancel_all", "open_cluster"]
 
 _CONNECT_TIMEOUT_S = 20
 _WORKERS_TIMEOUT_S = 60
@@ -61,6 +62,16 @@ def _connect() -> Client:
         raise StoreError(f"--backend dask: no scheduler answers at {address}") from error
 
 
+def ask_workers(client: Client, question: Callable[[], Any]) -> dict[str, Any]:
+    """What each worker answers, or the exception that it or the way to it raised."""
+    return dict(client.run(question, on_error="return"))
+
+
+def cancel_all(client: Client) -> None:
+    """Tell the scheduler that nobody waits for this client's tasks any more."""
+    client.cancel([DaskFuture(key, client) for key in list(client.futures)])
+
+
 @contextlib.contextmanager
 def _quiet_distributed() -> Iterator[None]:
     """Keep Dask from logging what the pool is told anyway: lost workers, a lost scheduler."""
@@ -80,10 +91,10 @@ class ClusterBackend(DaskDistributedBackend):  # type: ignore[misc]
     """
 
     def effective_n_jobs(self, n_jobs: int) -> int:
-        """The cluster's cores."""
+        """The cluster's cores, or 2: for one, joblib would run the job in this process."""
         if self.client.status != "running":
             raise ConnectionError("the scheduler is gone")
-        return int(super().effective_n_jobs(n_jobs))
+        return max(2, int(super().effective_n_jobs(n_jobs)))
 
     def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> "Future[Any]":
         """Start a task; `callback` gets its result, or the exception that lost it."""

@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 from joblib.externals.loky import ProcessPoolExecutor
 
 from hpsearch.execution.backends import ignore_interrupts
+from hpsearch.execution.credentials import blank_credentials
 
 __all__ = ["HelperProcess"]
 
@@ -61,6 +62,8 @@ class HelperProcess:
         **keywords: Arguments.kwargs,
     ) -> Answer:
         if self._executor is None:
-            self._executor = ProcessPoolExecutor(1, timeout=_IDLE_S, initializer=ignore_interrupts)
+            self._executor = ProcessPoolExecutor(
+                1, timeout=_IDLE_S, initializer=ignore_interrupts, env=blank_credentials()
+            )
         answer: Answer = self._executor.submit(function, *arguments, **keywords).result()
         return answer

@@ -30,25 +30,36 @@ class FileLease:
         The coordinator's process.
     host : str
         The machine that it runs on.
+    is_revoked : bool
+        Whether the coordinator has asked all workers to stop.
     """
 
     path: Path
     token: str
     pid: int
     host: str
+    is_revoked: bool = False
 
     def grant(self) -> None:
         """Make this the lease in force."""
-        write_atomically(self.path, json.dumps(self._content()).encode())
+        self._write(is_revoked=False)
 
     def revoke(self) -> None:
         """Ask all workers to stop at the end of their epoch."""
-        write_atomically(self.path, json.dumps(self._content() | {"token": None}).encode())
+        self._write(is_revoked=True)
+
+    def is_seen(self) -> bool:
+        """Whether this machine sees the file as its coordinator wrote it.
+
+        If not, the folder is not shared with this machine, or the study has been taken over.
+        """
+        holder = FileLease.read(self.path)
+        return holder is not None and holder.token == self.token
 
     def is_valid(self) -> bool:
         """Whether the lease is in force and its coordinator, if on this machine, alive."""
         holder = FileLease.read(self.path)
-        if holder is None or holder.token != self.token:
+        if holder is None or holder.token != self.token or holder.is_revoked:
             return False
         return self.host != platform.node() or psutil.pid_exists(self.pid)
 
@@ -57,8 +68,14 @@ class FileLease:
         """The lease last written to `path`; None if there is none."""
         try:
             return FileLease(path=path, **json.loads(path.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError):
             return None
 
-    def _content(self) -> dict[str, str | int | None]:
-        return {"token": self.token, "pid": self.pid, "host": self.host}
+    def _write(self, *, is_revoked: bool) -> None:
+        content = {
+            "token": self.token,
+            "pid": self.pid,
+            "host": self.host,
+            "is_revoked": is_revoked,
+        }
+        write_atomically(self.path, json.dumps(content).encode())

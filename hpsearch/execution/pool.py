@@ -84,6 +84,10 @@ class WorkerPool(Generic[Job, Result]):
         Where the workers are.
     attempts : callable
         From a job to its `Attempts` so far.
+    retries : bool
+        Whether lost jobs are run again.
+    sees_attempts : bool
+        Whether `attempts` knows of all workers', those of machines without the folder too.
     """
 
     run: Callable[[Job], Result]
@@ -91,6 +95,7 @@ class WorkerPool(Generic[Job, Result]):
     backend: Backend
     attempts: Callable[[Job], Attempts]
     retries: bool = True
+    sees_attempts: bool = True
     n_lost: int = 0
     _flying: dict["Future[Result]", _Flight[Job]] = field(default_factory=dict)
     _lost: deque[_Flight[Job]] = field(default_factory=deque)
@@ -150,6 +155,8 @@ class WorkerPool(Generic[Job, Result]):
         attempts = self.attempts(flight.job)
         # More than one if a cluster's scheduler has made the call again by itself.
         n_begun = attempts.n_begun - flight.n_begun_before
+        if not self.sees_attempts and type(error).__name__ == "KilledWorker":
+            n_begun = max(1, n_begun)  # the scheduler says that workers have died of it
         if n_begun == 0:
             flight.n_false_starts += 1
         elif attempts.reached > flight.reached:

@@ -27,6 +27,10 @@ class Pruning(Protocol):
 class Lease(Protocol):
     """A worker's permission to go on; it ends when its coordinator stops or is replaced."""
 
+    def is_seen(self) -> bool:
+        """Whether the worker's machine shares the study's folder with the coordinator's."""
+        ...
+
     def is_valid(self) -> bool:
         """Whether the worker may train and write."""
         ...
@@ -114,6 +118,8 @@ class TrialResult:
         The machine it ran on.
     versions : dict
         Of what its arithmetic depends on.
+    checkpoint : bytes, optional
+        Content of the final checkpoint, if the worker could not write the trial's folder.
     """
 
     number: int
@@ -124,6 +130,7 @@ class TrialResult:
     reason: str | None = None
     host: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    checkpoint: bytes | None = None
 
     @property
     def diverged(self) -> bool:

@@ -9,10 +9,12 @@ from threadpoolctl import threadpool_limits
 
 from hpsearch.data import Split, open_split
 from hpsearch.errors import DamagedDataError, DataError
+from hpsearch.execution.task import is_wanted
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters, make_parameters
 from hpsearch.objective.attempts import note_attempt
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.objective.workplace import attach_checkpoint, working_here
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -50,7 +52,8 @@ def run_job(job: TrialJob) -> TrialResult:
     # Never set back: another trial may be running in another thread of this process.
     threadpool_limits(job.threads)
     try:
-        result = _run(job)
+        with working_here(job) as here:
+            result = attach_checkpoint(_run(here), here, job)
     except DataError as error:
         result = TrialResult(job.number, Outcome.NO_DATA, (), reason=_one_line(error))
     except OSError as error:
@@ -67,7 +70,7 @@ def _run(job: TrialJob) -> TrialResult:
     note_attempt(job.folder, len(epochs))
     for epoch in _replay_then_train(job, split, net, rng, epochs):
         if epoch.number > len(epochs):
-            if job.lease and not job.lease.is_valid():
+            if (job.lease and not job.lease.is_valid()) or not is_wanted():
                 return TrialResult(job.number, Outcome.INTERRUPTED, epochs)
             epochs = (*epochs, epoch)
             _save(job, net, rng, epochs)

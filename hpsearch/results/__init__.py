@@ -1,7 +1,12 @@
 """What comes out of a study: nets that can be kept and used, pictures, the table of trials."""
 
 from hpsearch.results.artifact import export_net, load_net
-from hpsearch.results.best import find_best_net, load_trial_net, shed_checkpoints
+from hpsearch.results.best import (
+    find_best_net,
+    list_superfluous_checkpoints,
+    load_trial_net,
+    shed_checkpoints,
+)
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
     WEIGHTS_FILE,
@@ -15,6 +20,7 @@ __all__ = [
     "Net",
     "export_net",
     "find_best_net",
+    "list_superfluous_checkpoints",
     "load_net",
     "load_trial_net",
     "make_study_pictures",

@@ -1,6 +1,7 @@
 """Finding the best net of a study in its record."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from hpsearch.data import PreparedData, open_split
 from hpsearch.definition import StudyDefinition
@@ -10,7 +11,12 @@ from hpsearch.results.net import Net
 from hpsearch.training import CHECKPOINT_FILE, load_checkpoint
 from hpsearch.workspace import StudyFolder
 
-__all__ = ["find_best_net", "load_trial_net", "shed_checkpoints"]
+__all__ = [
+    "find_best_net",
+    "list_superfluous_checkpoints",
+    "load_trial_net",
+    "shed_checkpoints",
+]
 
 # The best few, so that the next best is at hand when somebody asks for it.
 N_CHECKPOINTS_KEPT = 3
@@ -84,10 +90,21 @@ def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> lis
     list of TrialRecord
         The best few.
     """
-    ranked = sorted(
+    for path in list_superfluous_checkpoints(records, folder):
+        path.unlink(missing_ok=True)
+    return _rank(records)[:N_CHECKPOINTS_KEPT]
+
+
+def list_superfluous_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[Path]:
+    """Where the weights lie that `shed_checkpoints` would delete."""
+    shed = _rank(records)[N_CHECKPOINTS_KEPT:]
+    paths = [folder.trial(record.number) / CHECKPOINT_FILE for record in shed]
+    return [path for path in paths if path.exists()]
+
+
+def _rank(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Finished trials, those first whose weights are worth most."""
+    return sorted(
         (record for record in records if record.state.is_finished),
         key=lambda r: (r.state != "COMPLETE", -(r.value or 0.0), r.number),
     )
-    for record in ranked[N_CHECKPOINTS_KEPT:]:
-        (folder.trial(record.number) / CHECKPOINT_FILE).unlink(missing_ok=True)
-    return ranked[:N_CHECKPOINTS_KEPT]

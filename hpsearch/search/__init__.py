@@ -2,7 +2,10 @@
 
 from optuna.trial import Trial
 
+from hpsearch.search.copying import copy_study
+from hpsearch.search.probing import probe_storage
 from hpsearch.search.pruning import RUNGS, PruningRule
+from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.search.storage import mend_journal, open_storage, telling_storage_failures
 from hpsearch.search.study import SearchStudy, create_or_continue_study, load_study
@@ -12,10 +15,13 @@ __all__ = [
     "PruningRule",
     "SearchStudy",
     "Trial",
+    "check_sampler",
+    "copy_study",
     "create_or_continue_study",
     "load_study",
     "mend_journal",
     "open_storage",
+    "probe_storage",
     "suggest_hyperparameters",
     "telling_storage_failures",
 ]

@@ -21,7 +21,7 @@ from hpsearch.search.view import quiet_optuna
 
 __all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
 
-_MEANING = "definition"
+MEANING = "definition"
 _TOTAL = "trials"
 _DATA = "data_checksum"
 _FINAL = {
@@ -132,6 +132,12 @@ class SearchStudy:
             self.release(number)
         return numbers
 
+    @property
+    def data_checksum(self) -> str | None:
+        """Identity of the data that the study runs on."""
+        checksum: str | None = self.attribute(_DATA)
+        return checksum
+
     def attribute(self, key: str) -> Any:
         """What was noted about the study under `key`, or None."""
         return self.optuna_study.user_attrs.get(key)
@@ -176,12 +182,12 @@ def create_or_continue_study(
             load_if_exists=True,
         )
     search = SearchStudy(definition, study)
-    if search.attribute(_MEANING) is None:
+    if search.attribute(MEANING) is None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names(["val_accuracy"])
         search.note(_DATA, data_checksum)
-        search.note(_MEANING, definition.meaning())
+        search.note(MEANING, definition.meaning())
     _refuse_changes(search, data_checksum)
     if search.attribute(_TOTAL) != definition.trials:
         search.note(_TOTAL, definition.trials)
@@ -204,10 +210,10 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
             f"{name}: expected the name of a study that has run; there are: {known}"
         ) from error
     attrs = study.user_attrs
-    if _MEANING not in attrs or _TOTAL not in attrs:
+    if MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
     with telling_damage(name):
-        definition = StudyDefinition.model_validate({**attrs[_MEANING], "trials": attrs[_TOTAL]})
+        definition = StudyDefinition.model_validate({**attrs[MEANING], "trials": attrs[_TOTAL]})
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 
@@ -215,7 +221,7 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
     # Read through the model: keys that are newer than the record have their defaults there.
-    recorded = StudyDefinition.model_validate({**search.attribute(_MEANING), "trials": 1})
+    recorded = StudyDefinition.model_validate({**search.attribute(MEANING), "trials": 1})
     changes = list_changes(recorded.meaning(), search.definition.meaning())
     if search.attribute(_DATA) != data_checksum:
         changes.append(f"data: {search.attribute(_DATA)} -> {data_checksum}")

@@ -1,10 +1,10 @@
 """MLflow: a view of the record, written from it and only from it.
 
 Importing this package does not import MLflow, which takes longer than starting a study;
-`open_mirror` does.
+`open_mirror` and `probe_tracking` do.
 """
 
-from hpsearch.tracking.opening import open_mirror
+from hpsearch.tracking.opening import open_mirror, probe_tracking
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
 
-__all__ = ["NetView", "StudyView", "TrackingStore", "TrialView", "open_mirror"]
+__all__ = ["NetView", "StudyView", "TrackingStore", "TrialView", "open_mirror", "probe_tracking"]

@@ -10,7 +10,7 @@ from hpsearch.tracking.views import TrackingStore
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
 
-__all__ = ["open_mirror"]
+__all__ = ["open_mirror", "probe_tracking"]
 
 _SETTINGS = {
     # Off unless the user turned it on.
@@ -51,8 +51,32 @@ def open_mirror(
     StoreError
         If MLflow cannot be reached.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    from hpsearch.tracking.mirror import Mirror  # imports MLflow, which reads those settings
+    _set_up()
+    from hpsearch.tracking.mirror import Mirror
 
     return Mirror(store, definition, data, tags)
+
+
+def probe_tracking(store: TrackingStore) -> str:
+    """Whether MLflow can be reached and written; leaves nothing in it.
+
+    Returns
+    -------
+    str
+        What it is, without passwords.
+
+    Raises
+    ------
+    StoreError
+        If it cannot.
+    """
+    _set_up()
+    from hpsearch.tracking.probing import probe
+
+    return probe(store)
+
+
+def _set_up() -> None:
+    """Before MLflow is imported, as it reads them then."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,2 @@
+-- Run once, in the new database optuna, which belongs to the same role.
+CREATE DATABASE mlflow;

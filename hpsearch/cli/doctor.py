@@ -1,0 +1,69 @@
+"""``hpsearch doctor``: looking before a long run."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hpsearch.cli.options import (
+    BackendOption,
+    DataDirOption,
+    StorageOption,
+    TrackingOption,
+    WorkspaceOption,
+    make_options,
+)
+from hpsearch.definition import find_study_file, load_definition
+from hpsearch.doctor import Finding, examine
+
+__all__ = ["doctor"]
+
+_STYLES = {"ok": "green", "!": "yellow", "x": "bold red"}
+
+
+def doctor(
+    study: Annotated[
+        str, typer.Argument(metavar="[STUDY]", help="A study file, or the stem of one in studies/.")
+    ] = "quickstart",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
+    ] = None,
+    backend: BackendOption = "loky",
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+    storage: StorageOption = None,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Look over all that a run needs, before it: versions, cores, disk, data, stores, workers.
+
+    Leaves nothing behind. Exits with the code that the run would fail with, or 0.
+
+    Example: hpsearch doctor cifar10 --backend dask
+    """
+    definition = load_definition(find_study_file(study))
+    options = dataclasses.replace(
+        make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri),
+        n_jobs=jobs,
+        backend=backend,
+    )
+    console, code = Console(), 0
+    for finding in examine(definition, options):
+        _print(console, finding)
+        code = max(code, finding.exit_code)
+    if code:
+        raise typer.Exit(code)
+    console.print(f"next:  hpsearch run {study}", highlight=False)
+
+
+def _print(console: Console, finding: Finding) -> None:
+    style = _STYLES[finding.mark]
+    advice = f"; {finding.advice}" if finding.advice else ""
+    console.print(
+        f"[{style}]{finding.mark:2}[/] {finding.topic:<9}",
+        end=" ",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print(f"{finding.text}{advice}", soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,77 @@
+"""``hpsearch copy`` and ``clean``: moving to other stores, and tidying a workspace."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.options import (
+    DataDirOption,
+    StorageOption,
+    StudyArgument,
+    WorkspaceOption,
+    make_options,
+    open_recorded_study,
+)
+from hpsearch.coordinator import find_leftovers, open_session
+from hpsearch.coordinator import remove as remove_leftover
+from hpsearch.errors import UsageError
+from hpsearch.search import copy_study, open_storage
+from hpsearch.wording import shorten_bytes
+
+__all__ = ["clean", "copy"]
+
+
+def copy(
+    study: StudyArgument,
+    to_storage: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Optuna's storage to copy to."),
+    ],
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Copy a study's record into another storage, where it continues as if it had begun there.
+
+    Example: hpsearch copy cifar10 --to-storage postgresql+psycopg:///optuna
+    """
+    options = make_options(workspace, data_dir=data_dir, storage=storage)
+    if to_storage == storage:
+        raise UsageError("--to-storage: expected another storage than the study is in")
+    search, _ = open_recorded_study(study, options)
+    with open_session(search.definition, options) as session:
+        n_trials = copy_study(session.search, open_storage(to_storage, session.folder.journal))
+    name = search.definition.name
+    print(
+        f"{name}: {n_trials} trials copied\n"
+        f"next:  hpsearch reconcile {name} --storage URL --tracking-uri URI   show them in MLflow\n"
+        f"       hpsearch run {study} --storage URL --tracking-uri URI         continue"
+    )
+
+
+def clean(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+    ] = False,
+    workspace: WorkspaceOption = Path("workspace"),
+    storage: StorageOption = None,
+) -> None:
+    """Remove what no study of a workspace needs; never a record, a best net or a ledger.
+
+    Example: hpsearch clean --dry-run
+    """
+    options = make_options(workspace, storage=storage)
+    freed = 0
+    with find_leftovers(options) as leftovers:
+        for leftover in leftovers:
+            where = leftover.path.relative_to(options.workspace.root)
+            if leftover.is_needed:
+                print(f"left alone  {where}: {leftover.reason}")
+                continue
+            if not dry_run:
+                remove_leftover(leftover)
+            freed += leftover.n_bytes
+            done = "would go" if dry_run else "removed"
+            print(f"{done:<10} {shorten_bytes(leftover.n_bytes):>8}  {where}: {leftover.reason}")
+    print(f"{shorten_bytes(freed)} {'would be' if dry_run else ''} freed".replace("  ", " "))

@@ -1,0 +1,132 @@
+"""Housekeeping: what a workspace holds that no study needs any more."""
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.coordinator.options import RunOptions
+from hpsearch.coordinator.session import locked
+from hpsearch.data import load_prepared
+from hpsearch.errors import DataError, HpsearchError, StoreError
+from hpsearch.results import WEIGHTS_FILE, list_superfluous_checkpoints
+from hpsearch.search import SearchStudy, load_study, open_storage
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["Leftover", "find_leftovers", "remove"]
+
+# As `write_atomically`, `prepare` and `replay_trial` name what they have not finished.
+_STAGED = re.compile(r"\.(replay-.+|.+\.[0-9a-f]{32}|.+\.[a-z0-9_]{8})")
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something in a workspace that can go, or that was left alone and why.
+
+    Parameters
+    ----------
+    path : Path
+        A file or a folder.
+    reason : str
+        Why it can go, or cannot.
+    n_bytes : int
+        What it takes.
+    is_needed : bool
+        Whether it must be left alone.
+    """
+
+    path: Path
+    reason: str
+    n_bytes: int = 0
+    is_needed: bool = False
+
+
+@contextlib.contextmanager
+def find_leftovers(options: RunOptions) -> Iterator[list[Leftover]]:
+    """What can go: weights of trials that are not among the best, unfinished files, unused data.
+
+    Never a record, a history, a ledger, a best net, or anything of a study that is being run;
+    the studies looked at are held as long as the context lasts. If the record of any study
+    cannot be read, no data is called unused.
+
+    Parameters
+    ----------
+    options : RunOptions
+        The workspace, and the storage of studies that have no journal in it.
+
+    Yields
+    ------
+    list of Leftover
+        By study, then the data.
+    """
+    leftovers: list[Leftover] = []
+    used: set[str | None] = set()
+    with contextlib.ExitStack() as held:
+        for name in options.workspace.study_names():
+            folder = options.workspace.study(name)
+            try:
+                held.enter_context(locked(folder))
+                search = _load(name, folder, options)
+            except HpsearchError as error:
+                leftovers.append(Leftover(folder.root, str(error), is_needed=True))
+                continue
+            leftovers += _search_study_folder(search, folder)
+            used.add(search.data_checksum)
+        if not any(one.is_needed for one in leftovers):
+            leftovers += _search_data(options.workspace.data, used)
+        yield leftovers
+
+
+def remove(leftover: Leftover) -> None:
+    """Remove a file or folder.
+
+    Raises
+    ------
+    StoreError
+        If the disk refuses.
+    """
+    try:
+        if leftover.path.is_dir():
+            shutil.rmtree(leftover.path)
+        else:
+            leftover.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{leftover.path}: cannot be removed ({error.strerror})") from error
+
+
+def _load(name: str, folder: StudyFolder, options: RunOptions) -> SearchStudy:
+    url = None if folder.journal.exists() else options.storage_url
+    if url is None and not folder.journal.exists():
+        raise StoreError("its record is on a server; give its address with --storage")
+    return load_study(name, open_storage(url, folder.journal))
+
+
+def _search_study_folder(search: SearchStudy, folder: StudyFolder) -> Iterator[Leftover]:
+    # Weights of which there is no picture yet are still needed for it.
+    drawn = [r for r in search.records() if (folder.trial(r.number) / WEIGHTS_FILE).exists()]
+    for path in list_superfluous_checkpoints(drawn, folder):
+        yield _measure(path, "weights of a trial that is not among the best")
+    for path in sorted(folder.root.rglob(".*")):
+        if _STAGED.fullmatch(path.name):
+            yield _measure(path, "was never finished")
+
+
+def _search_data(folder: Path, used: set[str | None]) -> Iterator[Leftover]:
+    checksums = {}
+    for path in sorted(folder.glob("*")):
+        with contextlib.suppress(DataError):
+            checksums[path] = load_prepared(path).checksum
+        if _STAGED.fullmatch(path.name):
+            yield _measure(path, "was never finished")
+        elif path in checksums and checksums[path] not in used:
+            yield _measure(path, "prepared data that no study uses")
+    downloads = folder / "downloads"
+    if downloads.exists() and used <= set(checksums.values()):
+        yield _measure(downloads, "downloaded; all that studies use of it is prepared")
+
+
+def _measure(path: Path, reason: str) -> Leftover:
+    files = [path] if path.is_file() else path.rglob("*")
+    return Leftover(path, reason, sum(one.stat().st_size for one in files if one.is_file()))

@@ -1,0 +1,86 @@
+"""The coordinator's data on another machine: shared with it, or prepared there once more."""
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from hpsearch.data.preparation import prepare
+from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
+from hpsearch.data.sources import find_source
+from hpsearch.errors import DamagedDataError, DataError, MissingDataError
+
+__all__ = ["find_on_this_machine"]
+
+
+def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> PreparedData:
+    """The same data on this machine: where `data` says, or in the user's cache folder.
+
+    If it is in neither it is prepared in the cache, once for all processes, from the verified
+    source. The test split is not kept there: no worker needs it.
+
+    Parameters
+    ----------
+    data : PreparedData
+        As the coordinator prepared it.
+    folders : sequence of Path
+        Where the source may lie on this machine. It is not downloaded.
+
+    Raises
+    ------
+    MissingDataError
+        If neither the data nor its source is here.
+    DamagedDataError
+        If what is here is not the same data.
+    OSError
+        If the cache cannot be written.
+    """
+    with contextlib.suppress(MissingDataError):
+        return _check_same(load_prepared(data.folder), data)
+    import pooch  # workers that share a folder need not import it
+
+    cache = Path(pooch.os_cache("hpsearch"))
+    here = cache / f"{data.name}-{data.checksum[:12]}"
+    with contextlib.suppress(DataError):
+        return _check_same(load_prepared(here), data)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f".{here.name}.lock"):
+        with contextlib.suppress(DataError):  # another process was first
+            return _check_same(load_prepared(here), data)
+        _prepare(data, folders, here)
+        return _check_same(load_prepared(here), data)
+
+
+def _check_same(found: PreparedData, wanted: PreparedData) -> PreparedData:
+    if found.checksum != wanted.checksum:
+        raise DamagedDataError(
+            f"{found.folder}: holds other data, of checksum {found.checksum[:12]}, "
+            f"expected {wanted.checksum[:12]}"
+        )
+    return dataclasses.replace(wanted, folder=found.folder)
+
+
+def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
+    source = find_source(data.name, folders=folders, download_folder=here, allow_download=False)
+    if source.checksum != data.source_checksum:
+        raise DamagedDataError(
+            f"{data.name}: this machine has a source of checksum {source.checksum[:12]}, "
+            f"the coordinator's is {data.source_checksum[:12]}"
+        )
+    with tempfile.TemporaryDirectory(dir=here.parent, prefix=f".{here.name}.") as beside:
+        made = prepare(
+            source,
+            n_train=data.n_train,
+            n_validation=data.n_validation,
+            n_test=data.n_test,
+            folder=Path(beside),
+        )
+        _check_same(made, data)
+        made.verify()
+        (made.folder / TEST_FILE).unlink()
+        shutil.rmtree(here, ignore_errors=True)
+        made.folder.rename(here)

@@ -1,0 +1,59 @@
+"""The doctor's round: one finding after another; whatever a check raises is a finding too."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from hpsearch.coordinator import RunOptions
+from hpsearch.definition import StudyDefinition
+from hpsearch.doctor.finding import Finding
+from hpsearch.doctor.machine import check_blas, check_cores, check_disk, check_versions
+from hpsearch.doctor.surroundings import check_data, check_storage, check_tracking, check_workers
+from hpsearch.errors import HpsearchError
+from hpsearch.execution import open_backend
+from hpsearch.search import check_sampler
+
+__all__ = ["examine"]
+
+
+def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Finding]:
+    """Look over what a run of `definition` with `options` would need.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        The study.
+    options : RunOptions
+        As for the run.
+
+    Yields
+    ------
+    Finding
+        One for each thing, as it is looked at. Nothing is left behind anywhere.
+    """
+    yield check_versions()
+    yield check_blas(definition)
+    yield from _guarded("sampler", lambda: _check_sampler(definition))
+    n_at_a_time = options.n_jobs or 1
+    try:
+        with open_backend(options.backend) as backend:
+            yield check_cores(definition, backend, options.n_jobs)
+            n_at_a_time = options.n_jobs or backend.count_slots(definition.threads_per_trial)
+            if backend.is_cluster:
+                yield from _guarded("workers", lambda: check_workers(definition, options, backend))
+    except HpsearchError as error:
+        yield Finding("workers", str(error), "see docs/operations.md", error.exit_code)
+    yield check_disk(definition, options.workspace.root, n_at_a_time=n_at_a_time)
+    yield from _guarded("data", lambda: [check_data(definition, options)])
+    yield from _guarded("storage", lambda: [check_storage(definition, options)])
+    yield from _guarded("mlflow", lambda: [check_tracking(options)])
+
+
+def _check_sampler(definition: StudyDefinition) -> list[Finding]:
+    check_sampler(definition)  # raises if its extra is missing
+    return []
+
+
+def _guarded(topic: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except HpsearchError as error:
+        yield Finding(topic, str(error), "", error.exit_code)

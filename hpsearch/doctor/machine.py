@@ -1,0 +1,103 @@
+"""The machine itself: versions, BLAS, cores, disk."""
+
+import os
+import shutil
+from pathlib import Path
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from hpsearch.definition import Choices, ParameterSpace, Range, StudyDefinition
+from hpsearch.doctor.finding import Finding
+from hpsearch.execution import Backend
+from hpsearch.versions import code_version, machine_versions, package_versions
+from hpsearch.wording import shorten_bytes
+
+__all__ = ["check_blas", "check_cores", "check_disk", "check_versions", "estimate_bytes"]
+
+# Measured: pictures, history and tables of a trial, once in its folder and once in MLflow.
+_BYTES_PER_TRIAL = 2 * 200_000
+# Of a whole study: MLflow's database when empty, Optuna's plots, the best net's model.
+_BYTES_PER_STUDY = 10_000_000
+# Pixels of an image and its number of classes, by source.
+_SHAPES = {"digits": (64, 10), "cifar10": (3072, 10), "fashion_mnist": (784, 10)}
+_N_CHECKPOINTS_KEPT = 3
+# Single precision; a checkpoint may hold as much again for the optimiser.
+_BYTES_PER_WEIGHT = 8
+
+
+def check_versions() -> Finding:
+    """What is installed."""
+    versions = {"hpsearch": code_version(), **package_versions()}
+    return Finding("versions", ", ".join(f"{name} {value}" for name, value in versions.items()))
+
+
+def check_blas(definition: StudyDefinition) -> Finding:
+    """NumPy's BLAS, and whether it takes the number of threads that the study asks for."""
+    wanted = definition.threads_per_trial
+    with threadpool_limits(wanted, user_api="blas"):
+        threads = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+    name = machine_versions()["blas"] or "unknown"
+    if not threads:
+        return Finding(
+            "blas",
+            "none that threadpoolctl knows",
+            "its threads cannot be limited; install NumPy from PyPI or conda-forge",
+        )
+    if set(threads) != {wanted}:
+        return Finding(
+            "blas",
+            f"{name}, {max(threads)} threads although {wanted} were asked for",
+            "results would differ from other machines'; unset OMP_NUM_THREADS and its kin",
+        )
+    return Finding("blas", f"{name}, {wanted} thread{'s' if wanted > 1 else ''} for each trial")
+
+
+def check_cores(definition: StudyDefinition, backend: Backend, n_jobs: int | None) -> Finding:
+    """Whether the trials find cores: those that this process may use, by affinity and cgroup."""
+    threads, n_cores = definition.threads_per_trial, backend.n_cores
+    n_trials = n_jobs or backend.count_slots(threads)
+    text = f"{n_cores} usable, {n_trials} trials at a time with {threads} BLAS thread(s) each"
+    if n_trials * threads > n_cores:
+        return Finding("cores", text, f"fewer would be faster: --jobs {max(1, n_cores // threads)}")
+    if n_trials > definition.lag:
+        return Finding(
+            "cores", text, f"no more than lag = {definition.lag} trials are ever in flight together"
+        )
+    load = os.getloadavg()[0]
+    if backend.name != "dask" and load > max(1.0, 0.5 * n_cores):
+        return Finding("cores", text, f"the load is {load:.1f} already, so trials will wait")
+    return Finding("cores", text)
+
+
+def check_disk(definition: StudyDefinition, workspace: Path, *, n_at_a_time: int) -> Finding:
+    """Whether the study fits on the workspace's disk."""
+    needed = estimate_bytes(definition, n_at_a_time=n_at_a_time)
+    there = next(path for path in (workspace, *workspace.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    text = f"about {shorten_bytes(needed)} needed, {shorten_bytes(free)} free at {there}"
+    if needed > free:
+        return Finding("disk", text, "make room, or give another disk with --workspace", 4)
+    return Finding("disk", text)
+
+
+def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
+    """Bytes that the study will take in the workspace: data, checkpoints, pictures, MLflow."""
+    n_pixels, n_classes = _SHAPES[definition.data.source]
+    data = definition.data
+    # Ten thousand test images are the most that any source has.
+    n_images = data.train + data.validation + (data.test or 10_000)
+    hidden = _largest(definition.search.space.hidden_size)
+    n_weights = hidden * (n_pixels + n_classes + 1) + n_classes
+    n_nets = n_at_a_time + _N_CHECKPOINTS_KEPT
+    return (
+        n_images * (n_pixels + 8)
+        + n_nets * n_weights * _BYTES_PER_WEIGHT
+        + definition.trials * _BYTES_PER_TRIAL
+        + _BYTES_PER_STUDY
+    )
+
+
+def _largest(space: ParameterSpace) -> int:
+    if isinstance(space, Range):
+        return int(space.high)
+    return int(max(space.choices) if isinstance(space, Choices) else space)

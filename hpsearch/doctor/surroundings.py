@@ -1,0 +1,117 @@
+"""What a study needs around it: data, storage, tracking server, workers."""
+
+import contextlib
+import os
+import platform
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from hpsearch.coordinator import RunOptions, find_prepared, tracking_store
+from hpsearch.data import Source, find_source
+from hpsearch.definition import StudyDefinition
+from hpsearch.doctor.finding import Finding
+from hpsearch.errors import MissingDataError, StoreError
+from hpsearch.execution import Backend, FileLease
+from hpsearch.objective.survey import report_health, work_out
+from hpsearch.search import probe_storage
+from hpsearch.tracking import probe_tracking
+
+__all__ = ["check_data", "check_storage", "check_tracking", "check_workers"]
+
+
+def check_data(definition: StudyDefinition, options: RunOptions) -> Finding:
+    """Whether the data is here, and is what it should be: all of it is read."""
+    prepared = find_prepared(definition.data, options.workspace.data)
+    if prepared:
+        prepared.verify()
+        return Finding("data", f"{prepared.name}, prepared and verified, in {prepared.folder}")
+    try:
+        source = _find_source(definition, options)
+    except MissingDataError as error:
+        return Finding(
+            "data",
+            f"{definition.data.source} is not on this machine ({error})",
+            "`hpsearch run` would download it first; or say where it lies with --data-dir",
+            error.exit_code,
+        )
+    loaded = source.load()
+    return Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
+
+
+def check_storage(definition: StudyDefinition, options: RunOptions) -> Finding:
+    """Whether Optuna's storage can be reached and written."""
+    journal = options.workspace.study(definition.name).journal
+    try:
+        return Finding("storage", f"{probe_storage(options.storage_url, journal)}, writable")
+    except StoreError as error:
+        return Finding(
+            "storage",
+            str(error),
+            "start the server, or look at --storage, PGPASSWORD and ~/.pgpass"
+            if options.storage_url
+            else "give another folder with --workspace",
+            error.exit_code,
+        )
+
+
+def check_tracking(options: RunOptions) -> Finding:
+    """Whether MLflow can be reached and written."""
+    store = tracking_store(options)
+    try:
+        return Finding("mlflow", f"{probe_tracking(store)}, writable, artifacts too")
+    except StoreError as error:
+        return Finding(
+            "mlflow",
+            str(error),
+            "start the server; look at --tracking-uri, MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, and at the server's --allowed-hosts",
+            error.exit_code,
+        )
+
+
+def check_workers(
+    definition: StudyDefinition, options: RunOptions, backend: Backend
+) -> Iterator[Finding]:
+    """Whether each worker answers, with equal versions and equal data."""
+    prepared = find_prepared(definition.data, options.workspace.data)
+    source = _find_source(definition, options)
+    root = options.workspace.root
+    with _marker_in(next(path for path in (root, *root.parents) if path.exists())) as marker:
+        question = partial(report_health, marker, prepared, source.name, source.checksum)
+        survey = work_out(backend.ask_workers(question))
+    for failure in survey.failures:
+        advice = "install the same hpsearch there; set HPSEARCH_DATA_DIR there"
+        yield Finding("workers", str(failure), advice, failure.exit_code)
+    for difference in survey.differences:
+        advice = "results differ in the last digits; install the same constraints.txt"
+        yield Finding("workers", difference, advice)
+    if survey.blind_hosts:
+        yield Finding(
+            "workers",
+            f"{', '.join(survey.blind_hosts)} do not see {root}",
+            "share that folder with them, or a trial that is stopped starts from its first epoch",
+        )
+    if not survey.failures and not survey.differences:
+        yield Finding("workers", f"{survey.n_workers} answer, with equal versions and equal data")
+
+
+@contextlib.contextmanager
+def _marker_in(folder: Path) -> Iterator[FileLease]:
+    token = uuid.uuid4().hex
+    marker = FileLease(folder / f".hpsearch-doctor-{token}", token, os.getpid(), platform.node())
+    try:
+        marker.grant()
+        yield marker
+    finally:
+        marker.path.unlink(missing_ok=True)
+
+
+def _find_source(definition: StudyDefinition, options: RunOptions) -> Source:
+    return find_source(
+        definition.data.source,
+        folders=options.data_dirs,
+        download_folder=options.workspace.data / "downloads",
+        allow_download=False,
+    )

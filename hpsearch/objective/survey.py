@@ -1,0 +1,144 @@
+"""What each worker of a cluster has before its first trial: the folder, the data, the versions."""
+
+import contextlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.data import PreparedData, find_source, load_prepared
+from hpsearch.errors import DamagedDataError, DataError, HpsearchError, StoreError
+from hpsearch.objective.job import Lease
+from hpsearch.objective.workplace import data_folders, find_data
+from hpsearch.versions import code_version, machine_versions
+
+__all__ = ["WorkerReport", "WorkerSurvey", "report_from_here", "report_health", "work_out"]
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """One worker's answer.
+
+    Parameters
+    ----------
+    host : str
+        Its machine.
+    sees_folder : bool
+        Whether it shares the study's folder with the coordinator.
+    versions : dict
+        What its last bit of a result depends on, and of this program.
+    """
+
+    host: str
+    sees_folder: bool
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class WorkerSurvey:
+    """What all workers have answered; of workers on the coordinator's machine, nothing.
+
+    Parameters
+    ----------
+    n_workers : int
+        How many were asked.
+    blind_hosts : tuple of str
+        Machines that do not see the study's folder.
+    differences : tuple of str
+        Machines whose versions are not the coordinator's, and which.
+    failures : tuple of Exception
+        Why workers could not answer, or have not got the data; their addresses are in front.
+    """
+
+    n_workers: int = 0
+    blind_hosts: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    failures: tuple[HpsearchError, ...] = ()
+
+
+def what_counts() -> dict[str, str]:
+    """Versions that must be equal on equal machines."""
+    return {
+        "python": platform.python_version(),
+        "hpsearch": code_version().partition("+")[0],
+        **machine_versions(),
+    }
+
+
+def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
+    """Answer for this worker; prepares the data if this machine has only its source.
+
+    Raises
+    ------
+    DataError
+        If this machine has not got the data.
+    """
+    find_data(data)
+    return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+
+
+def report_health(
+    lease: Lease, prepared: PreparedData | None, name: str, checksum: str
+) -> WorkerReport:
+    """Answer the doctor for this worker; prepares nothing.
+
+    Parameters
+    ----------
+    lease : Lease
+        Lies in the coordinator's workspace.
+    prepared : PreparedData or None
+        The data there, if it has been prepared.
+    name, checksum : str
+        Of the coordinator's source of it.
+
+    Raises
+    ------
+    DataError
+        If this machine has neither the data nor the same source.
+    """
+    with contextlib.suppress(DataError):
+        if prepared and load_prepared(prepared.folder).checksum == prepared.checksum:
+            return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+    source = find_source(
+        name, folders=data_folders(), download_folder=Path("nowhere"), allow_download=False
+    )
+    if source.checksum != checksum:
+        raise DamagedDataError(
+            f"its {name} has the checksum {source.checksum[:12]}, here {checksum[:12]}"
+        )
+    return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+
+
+def work_out(answers: Mapping[str, Any]) -> WorkerSurvey:
+    """Sum up what workers answered."""
+    reports = [answer for answer in answers.values() if isinstance(answer, WorkerReport)]
+    ours = what_counts()
+    differences = {
+        f"{one.host} ({', '.join(changed)})"
+        for one in reports
+        if (
+            changed := [
+                f"{name} {value}, here {ours[name]}"
+                for name, value in one.versions.items()
+                if value != ours[name]
+            ]
+        )
+    }
+    failures = [
+        _explain(address, answer)
+        for address, answer in answers.items()
+        # A worker that is lost meanwhile is started again, or is gone and does no harm.
+        if not isinstance(answer, WorkerReport | ConnectionError)
+    ]
+    return WorkerSurvey(
+        n_workers=len(answers),
+        blind_hosts=tuple(sorted({one.host for one in reports if not one.sees_folder})),
+        differences=tuple(sorted(differences)),
+        failures=tuple(failures),
+    )
+
+
+def _explain(address: str, error: Exception) -> HpsearchError:
+    reason = f"{address}: {' '.join(str(error).split()) or type(error).__name__}"
+    return type(error)(reason) if isinstance(error, DataError) else StoreError(reason)

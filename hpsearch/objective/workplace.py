@@ -1,0 +1,59 @@
+"""Where a worker works: in the study's folder and on its data, or on a machine that has neither."""
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpsearch.data import PreparedData, find_on_this_machine
+from hpsearch.execution.task import is_in_task
+from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.training import CHECKPOINT_FILE
+
+__all__ = ["attach_checkpoint", "data_folders", "find_data", "working_here"]
+
+
+@contextlib.contextmanager
+def working_here(job: TrialJob) -> Iterator[TrialJob]:
+    """The job as this machine can do it.
+
+    A worker of a cluster that does not see the study's folder gets a folder of its own, which
+    goes with the job. It then has no lease to watch and needs none: nothing that it writes can
+    reach the study, and what it returns reaches only the coordinator that asked for it.
+
+    Raises
+    ------
+    DataError
+        If this machine has not got the job's data, or has other data in its place.
+    OSError
+        If a disk refuses.
+    """
+    if not is_in_task():
+        yield job
+        return
+    job = dataclasses.replace(job, data=find_data(job.data))
+    if job.lease is None or job.lease.is_seen():
+        yield job
+        return
+    with tempfile.TemporaryDirectory(prefix="hpsearch-trial-") as scratch:
+        yield dataclasses.replace(job, folder=Path(scratch), lease=None)
+
+
+def find_data(data: PreparedData) -> PreparedData:
+    """The data on this machine."""
+    return find_on_this_machine(data, data_folders())
+
+
+def data_folders() -> list[Path]:
+    """Where data sets lie on this machine, as a worker's own environment says."""
+    place = os.environ.get("HPSEARCH_DATA_DIR")
+    return [Path(place)] if place else []
+
+
+def attach_checkpoint(result: TrialResult, here: TrialJob, job: TrialJob) -> TrialResult:
+    """Give a finished trial's net along if it lies where only this worker sees it."""
+    if here.folder == job.folder or result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
+        return result
+    return dataclasses.replace(result, checkpoint=(here.folder / CHECKPOINT_FILE).read_bytes())

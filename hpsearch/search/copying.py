@@ -1,0 +1,66 @@
+"""Carrying a study from one of Optuna's storages to another, trial by trial."""
+
+import warnings
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage
+
+from hpsearch.errors import RefusedError
+from hpsearch.records import MLFLOW_ADDRESS
+from hpsearch.search.study import MEANING, SearchStudy
+from hpsearch.search.view import quiet_optuna
+
+__all__ = ["copy_study"]
+
+_COPY_OF = "copy_of"
+
+
+def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
+    """Copy `search` into `storage`: numbers, states, values, notes; the original stays.
+
+    `optuna.copy_study` does nearly this. Here the note without which a study is none of ours is
+    written last, so that half a copy, left by a crash, is known as one and made anew.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        Held by this process, so that no trial of it is running.
+    storage : optuna storage
+        Where to.
+
+    Returns
+    -------
+    int
+        How many trials.
+
+    Raises
+    ------
+    RefusedError
+        If a study of that name is there.
+    """
+    name = search.definition.name
+    if name in optuna.get_all_study_names(storage):
+        there = optuna.load_study(study_name=name, storage=storage)
+        if there.user_attrs.get(MEANING) is not None or not _is_part_of(there, search):
+            raise RefusedError(f"{name}: a study of that name is there already; nothing was copied")
+        optuna.delete_study(study_name=name, storage=storage)
+    original = search.optuna_study
+    with quiet_optuna(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        copy = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+        copy.set_user_attr(_COPY_OF, name)
+        copy.set_metric_names(["val_accuracy"])
+        trials = original.get_trials(deepcopy=False)
+        copy.add_trials(trials)
+    # The address is that of another MLflow server.
+    notes = {k: v for k, v in original.user_attrs.items() if k not in (MLFLOW_ADDRESS, MEANING)}
+    for key, value in notes.items():
+        copy.set_user_attr(key, value)
+    copy.set_user_attr(MEANING, original.user_attrs[MEANING])
+    return len(trials)
+
+
+def _is_part_of(there: optuna.Study, search: SearchStudy) -> bool:
+    """Whether `there` is what an interrupted copy of `search` left behind."""
+    return there.user_attrs.get(_COPY_OF) == search.definition.name

@@ -1,0 +1,57 @@
+"""Trying MLflow without leaving anything in it. Imports MLflow."""
+
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from hpsearch.files import check_sqlite, check_writable
+from hpsearch.tracking.failures import telling_failures
+from hpsearch.tracking.views import TrackingStore
+
+__all__ = ["probe"]
+
+
+def probe(store: TrackingStore) -> str:
+    """Reach the store, write to it and to its artifacts, and take both back.
+
+    Returns
+    -------
+    str
+        What it is, without passwords.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be reached or written.
+    """
+    with telling_failures(store):
+        if store.uri.startswith("sqlite:///"):
+            check_sqlite(Path(store.uri.removeprefix("sqlite:///")))
+        else:
+            _register_and_delete(MlflowClient(store.uri, store.uri))
+        if store.artifacts:
+            check_writable(store.artifacts)
+        else:
+            _upload_and_delete(store.uri)
+    return store.shown()
+
+
+def _register_and_delete(client: MlflowClient) -> None:
+    # The one thing that MLflow really deletes: experiments and runs only go to the bin.
+    name = f"hpsearch-doctor-{uuid.uuid4().hex}"
+    client.create_registered_model(name)
+    client.delete_registered_model(name)
+
+
+def _upload_and_delete(uri: str) -> None:
+    name = f"hpsearch-doctor-{uuid.uuid4().hex}"
+    repository: Any = get_artifact_repository("mlflow-artifacts:/", tracking_uri=uri)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(b"\0")
+        repository.log_artifact(str(path))
+    repository.delete_artifacts(name)

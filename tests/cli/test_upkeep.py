@@ -1,0 +1,257 @@
+"""`hpsearch copy`, `clean` and `doctor`, and a back-up that is restored."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from hpsearch.cli import main
+from hpsearch.errors import StoreError
+from hpsearch.workspace import Workspace
+
+Program = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> Program:
+    """Run the program in this process: exit code, standard output, standard error."""
+    for name in ("HPSEARCH_DATA_DIR", "HPSEARCH_STORAGE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(command: str, *arguments: Any, root: Path | None = None) -> tuple[int, str, str]:
+        code = main([command, *map(str, arguments), "--workspace", str(root or workspace.root)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def run(program: Program, study_file: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Run the small study without MLflow, which has tests of its own."""
+    from tests.coordinator.conftest import DarkShowcase
+
+    monkeypatch.setattr("hpsearch.coordinator.run.Showcase", DarkShowcase)
+
+    def call(*arguments: Any, root: Path | None = None) -> tuple[int, str, str]:
+        return program("run", study_file, "--backend", "threading", *arguments, root=root)
+
+    return lambda *arguments, root=None: call(*arguments, root=root)
+
+
+def _status(program: Program, *arguments: Any, root: Path | None = None) -> dict[str, Any]:
+    code, output, error = program("status", "small", "--json", *arguments, root=root)
+    assert code == 0, error
+    status: dict[str, Any] = json.loads(output)
+    return status
+
+
+def _tree(root: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_size for path in root.rglob("*")}
+
+
+def test_a_copied_study_continues_as_if_it_had_begun_there(
+    program: Program, run: Program, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/other.db"
+    assert run("--trials", 3)[0] == 0
+    code, output, error = program("copy", "small", "--to-storage", url)
+    assert code == 0, error
+    assert "3 trials copied" in output
+    copied = _status(program, "--storage", url)
+    assert copied["fingerprint"] == _status(program)["fingerprint"]
+    assert copied["mlflow"] is None
+    assert run("--storage", url)[0] == 0
+    (tmp_path / "alone").mkdir()
+    assert run(root=tmp_path / "alone")[0] == 0
+    there, alone = _status(program, "--storage", url), _status(program, root=tmp_path / "alone")
+    assert there["complete"]
+    assert there["fingerprint"] == alone["fingerprint"]
+    assert there["best"]["net_sha256"] == alone["best"]["net_sha256"]
+
+
+def test_a_study_is_not_copied_over_another(program: Program, run: Program, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/other.db"
+    run("--trials", 2)
+    assert program("copy", "small", "--to-storage", url)[0] == 0
+    code, _, error = program("copy", "small", "--to-storage", url)
+    assert code == 5
+    assert "is there already" in error
+
+
+def test_half_a_copy_is_made_anew(
+    program: Program, run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import optuna
+
+    url = f"sqlite:///{tmp_path}/other.db"
+    run("--trials", 3)
+
+    def die(self: Any, trials: Any) -> None:
+        self.add_trial(trials[0])
+        raise StoreError("the power failed")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(optuna.Study, "add_trials", die)
+        assert program("copy", "small", "--to-storage", url)[0] == 4
+    assert program("status", "small", "--storage", url)[0] == 2
+    assert program("copy", "small", "--to-storage", url)[0] == 0
+    assert _status(program, "--storage", url)["fingerprint"] == _status(program)["fingerprint"]
+
+
+def test_cleaning_frees_what_nobody_needs_and_nothing_else(
+    program: Program, run: Program, workspace: Workspace, tmp_path: Path
+) -> None:
+    run()
+    before, folder = _status(program), workspace.study("small")
+    for trial in folder.trials.iterdir():
+        (trial / "weights.png").touch()  # as drawn by the showcase
+    best = folder.trial(before["best"]["number"]) / "checkpoint.npz"
+    (checkpoint,) = {path.name for path in best.parent.glob("checkpoint*")}
+    assert len(list(folder.trials.glob(f"*/{checkpoint}"))) == 6
+    staged = folder.root / f".x.{'0' * 32}"
+    staged.write_bytes(b"x" * 1000)
+    (used,) = workspace.data.glob("digits-*")
+    unused = workspace.data / "digits-unused"
+    shutil.copytree(used, unused)
+    manifest = json.loads((unused / "manifest.json").read_text())
+    from hpsearch.data.prepared import seal
+
+    manifest.pop("manifest_sha256")
+    (unused / "manifest.json").write_text(json.dumps(seal(manifest | {"checksum": "0" * 64})))
+    (workspace.data / "downloads").mkdir()
+
+    tree = _tree(workspace.root)
+    code, output, error = program("clean", "--dry-run")
+    assert code == 0, error
+    assert "would go" in output
+    assert _tree(workspace.root) == tree
+
+    code, output, error = program("clean")
+    assert code == 0, error
+    assert "kB freed" in output or "MB freed" in output
+    assert not staged.exists()
+    assert not unused.exists()
+    assert not (workspace.data / "downloads").exists()
+    assert used.exists()
+    kept = {int(path.parent.name) for path in folder.trials.glob(f"*/{checkpoint}")}
+    assert len(kept) == 3
+    assert before["best"]["number"] in kept
+    assert _status(program) == before
+    assert program("best", "small", "--out", tmp_path / "out")[0] == 0
+
+
+def test_cleaning_leaves_a_running_study_and_its_data_alone(
+    program: Program, run: Program, workspace: Workspace
+) -> None:
+    run("--trials", 2)
+    shutil.copytree(next(workspace.data.glob("digits-*")), workspace.data / "digits-other")
+    with FileLock(workspace.study("small").root / "lock"):
+        tree = _tree(workspace.root)
+        code, output, _ = program("clean")
+        assert code == 0
+        assert "left alone" in output
+        assert "is being run by" in output
+        assert _tree(workspace.root) == tree
+
+
+def test_a_workspace_restored_from_a_back_up_goes_on(
+    program: Program, run: Program, workspace: Workspace, tmp_path: Path
+) -> None:
+    """docs/operations.md: the study's folder is all of it; data is prepared again."""
+    assert run("--trials", 3)[0] == 0
+    archive = tmp_path / "small.tar"
+    pack = ["tar", "-C", workspace.root, "-cf", archive, "studies/small"]
+    subprocess.run(pack, check=True)
+    new = tmp_path / "restored"
+    new.mkdir()
+    subprocess.run(["tar", "-C", new, "-xf", archive], check=True)
+    assert _status(program, root=new)["fingerprint"] == _status(program)["fingerprint"]
+    looks = _status(program)["test"]["looks"]
+    assert _status(program, root=new)["test"]["looks"] == looks
+    assert run(root=new)[0] == 0
+    assert run()[0] == 0
+    assert _status(program, root=new)["fingerprint"] == _status(program)["fingerprint"]
+
+
+def test_the_doctor_finds_a_healthy_place_and_leaves_nothing(
+    program: Program, study_file: Path, workspace: Workspace
+) -> None:
+    tree = _tree(workspace.root)
+    code, output, error = program("doctor", study_file)
+    assert code == 0, error
+    for topic in ("versions", "blas", "cores", "disk", "data", "storage", "mlflow"):
+        assert sum(line[3:].startswith(topic) for line in output.splitlines()) == 1
+    assert "x  " not in output
+    assert _tree(workspace.root) == tree
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected", "words"),
+    [
+        (["--backend", "lokky"], 2, ["lokky"]),
+        (["--backend", "dask"], 2, ["DASK_SCHEDULER_ADDRESS"]),
+        (["--storage", "nonsense"], 2, ["expected an SQLAlchemy URL"]),
+        (
+            ["--storage", "postgresql+psycopg://user:secret@127.0.0.1:1/x"],
+            4,
+            ["x  storage", "PGPASSWORD"],
+        ),
+        (["--tracking-uri", "http://user:secret@127.0.0.1:1"], 4, ["x  mlflow", "***"]),
+        (["--jobs", "1000"], 0, ["!  cores", "--jobs"]),
+    ],
+)
+def test_the_doctor_says_what_is_wrong_and_what_to_do(
+    arguments: list[str],
+    expected: int,
+    words: list[str],
+    program: Program,
+    study_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    code, output, error = program("doctor", study_file, *arguments)
+    assert code == expected
+    for word in words:
+        assert word in output
+    assert "secret" not in output + error
+
+
+def test_the_doctor_misses_data_with_exit_code_3(program: Program, tmp_path: Path) -> None:
+    code, output, _ = program("doctor", "cifar10", "--data-dir", tmp_path)
+    assert code == 3
+    assert "x  data" in output
+
+
+def test_the_doctor_sees_a_full_disk(
+    program: Program, study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil._ntuple_diskusage(10**9, 10**9, 10**5)
+    monkeypatch.setattr("hpsearch.doctor.machine.shutil.disk_usage", lambda _: full)
+    code, output, _ = program("doctor", study_file)
+    assert code == 4
+    assert "100 kB free" in output
+
+
+def test_loky_workers_do_not_inherit_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    from joblib import Parallel, delayed
+
+    from hpsearch.execution import open_backend
+
+    monkeypatch.setenv("PGPASSWORD", "geheim")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "geheim")
+    monkeypatch.setenv("HPSEARCH_STORAGE", "postgresql://geheim")
+    with open_backend("loky") as backend:
+        parallel = Parallel(n_jobs=2, **backend.options())
+        (seen,) = set(parallel([delayed(subprocess.getoutput)("env")] * 1))
+    assert "PGPASSWORD" in seen
+    assert "geheim" not in seen
+    assert sys.modules
