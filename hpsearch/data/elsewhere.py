@@ -78,6 +78,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
             n_validation=data.n_validation,
             n_test=data.n_test,
             folder=Path(beside),
+            basis=data.basis,
         )
         _check_same(made, data)
         made.verify()

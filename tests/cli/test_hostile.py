@@ -178,9 +178,7 @@ def test_a_damaged_file_of_a_trial_does_not_stop_the_others(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ['it\'s "my" work', "späce ü 空", "100% #1", "what?", "-x", "a&b=c"]
-)
+@pytest.mark.parametrize("name", ['it\'s "my" work ü 空', "-100% #1?&b=c"])
 def test_a_workspace_of_any_name_keeps_everything_inside(
     name: str,
     tmp_path: Path,

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.cli import main
 from hpsearch.coordinator import Event, StudyEnded
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import StoreError
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.workspace import Workspace
+from tests.cli.lines import assert_one_line
 
 
 @pytest.fixture
@@ -32,6 +34,40 @@ def _fill(disk: Path, free: int) -> Path:
     ballast, room = disk / "ballast", os.statvfs(disk)
     ballast.write_bytes(bytes(room.f_bavail * room.f_frsize - free))
     return ballast
+
+
+def test_a_disk_that_may_not_be_written_exits_with_4(
+    study_file_on: Callable[[Path], Path], small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Read-only for root too."""
+    study_file = study_file_on(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert main(["run", str(study_file), "--workspace", str(small_disk / "workspace")]) == 4
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert_one_line(error, "Read-only file system", "--workspace")
+
+
+def test_a_full_disk_exits_with_4(
+    study_file_on: Callable[[Path], Path], small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study_file = study_file_on(small_disk)
+    _fill(small_disk, 0)
+    arguments = ["--workspace", str(small_disk / "workspace"), "--quiet"]
+    assert main(["run", str(study_file), *arguments]) == 4
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert_one_line(error, "No space left on device")
+
+
+@pytest.fixture
+def study_file_on() -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = folder / "small.toml"
+        path.write_text((Path(__file__).parents[2] / "studies" / "quickstart.toml").read_text())
+        return path
+
+    return write
 
 
 @pytest.mark.slow
