@@ -19,7 +19,7 @@ check: $(VENV)/.test ## lint, format, types, layers
 
 audit: $(VENV)/.test ## look the pinned packages up in the advisory database (needs the network)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
-	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+	$(BIN)/pip-audit --requirement constraints.txt --strict --no-deps --disable-pip --progress-spinner off
 
 figures: $(VENV)/.study ## the assignment's printed figures beside ours (needs CIFAR-10)
 	$(BIN)/python scripts/reproduce_assignment.py

@@ -21,10 +21,12 @@ from hpsearch.coordinator import (
     TrialEnded,
     TrialReleased,
     TrialStarted,
+    WorkersSurveyed,
 )
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
+from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import State, TrialRecord
 from hpsearch.training import Epoch, Hyperparameters
 from hpsearch.vault import Look
@@ -128,3 +130,16 @@ def test_what_is_wrong_comes_with_what_to_do(
     assert "MLflow is behind (no answer)" in text
     assert "hpsearch reconcile small" in text
     assert "no trial is complete" in text
+
+
+def test_the_user_is_told_of_workers_that_share_no_folder_and_of_unequal_machines(
+    make: Callable[..., Any], define: Callable[..., StudyDefinition]
+) -> None:
+    display = make(_Lines)
+    display.show(StudyOpened(define(), [], 2))
+    display.show(WorkersSurveyed(WorkerSurvey(3, ("node7",), ("node8 (numpy 1, here 2)",))))
+    text = display.console.file.getvalue()
+    assert "workers on node7 do not see" in text
+    assert "from its first epoch" in text
+    assert "not an equal machine" in text
+    assert "node8 (numpy 1, here 2)" in text

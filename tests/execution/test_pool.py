@@ -170,6 +170,26 @@ def test_workers_that_never_begin_are_not_waited_for_for_ever(
     assert attempts(Job(0, tmp_path)).n_begun == 5
 
 
+class KilledWorker(Exception):  # noqa: N818
+    """As Dask calls it."""
+
+
+def test_a_call_that_a_scheduler_calls_deadly_counts_where_attempts_cannot_be_seen(
+    tmp_path: Path,
+) -> None:
+    def die(job: Job) -> None:
+        raise KilledWorker
+
+    with (
+        open_backend("threading") as backend,
+        WorkerPool(die, 1, backend, no_attempts, sees_attempts=False) as pool,
+    ):
+        ((_, result),) = drain(pool, [Job(0, tmp_path)])
+    assert isinstance(result, WorkerLostError)
+    assert not isinstance(result, NoWorkersError)
+    assert pool.n_lost == 3
+
+
 def test_nothing_is_tried_again_once_retries_are_off(tmp_path: Path) -> None:
     with open_pool(run, 1, "loky", attempts) as pool:
         pool.retries = False

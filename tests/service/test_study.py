@@ -1,5 +1,8 @@
 """A study through real servers, two of which die in the middle of it, and a worker too."""
 
+import json
+import os
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from hpsearch.records import TrialRecord, best_of, fingerprint
+from tests.postgres import find_program
 from tests.service.conftest import Witness, call, read_status
 from tests.service.stack import SECRETS, Stack
 
@@ -80,9 +84,10 @@ def test_nothing_that_was_written_holds_a_password(
     texts = [disturbed.output, disturbed.error]
     for addresses in (
         {"HPSEARCH_STORAGE": storage, "MLFLOW_TRACKING_URI": tracking},
-        {"HPSEARCH_STORAGE": storage.replace("/optuna", "/nowhere")},
-        {"HPSEARCH_STORAGE": storage.replace(str(stack.postgres.port), "1")},
-        {"MLFLOW_TRACKING_URI": tracking.replace(str(stack.mlflow_port), "1")},
+        {
+            "HPSEARCH_STORAGE": storage.replace("/optuna", "/nowhere"),
+            "MLFLOW_TRACKING_URI": tracking.replace(str(stack.mlflow_port), "1"),
+        },
     ):
         done = call(stack, "doctor", "served.toml", **addresses)
         texts += [done.stdout, done.stderr]
@@ -114,3 +119,52 @@ def test_the_server_admits_nobody_without_a_password_or_under_another_name(
     assert requests.get(url, auth=("hpsearch", "wrong"), timeout=30).status_code == 401
     foreign = {"Host": "elsewhere.example"}
     assert requests.get(url, auth=account, headers=foreign, timeout=30).status_code == 403
+
+
+def test_a_study_begun_on_a_laptop_continues_on_the_servers(
+    stack: Stack, calm: list[TrialRecord]
+) -> None:
+    (stack.folder / "moved.toml").write_text((stack.folder / "served.toml").read_text())
+    laptop = {"HPSEARCH_STORAGE": "", "MLFLOW_TRACKING_URI": "", "HPSEARCH_BACKEND": "threading"}
+    begun = call(stack, "run", "moved.toml", "--trials", "3", **laptop)
+    assert begun.returncode == 0, begun.stderr
+    moved = call(stack, "copy", "moved", "--to-storage", "postgresql+psycopg:///optuna", **laptop)
+    assert moved.returncode == 0, moved.stderr
+    process = stack.study("moved.toml")
+    _, error = process.communicate(timeout=400)
+    assert process.returncode == 0, error
+    status = read_status(stack, "moved")
+    assert status["complete"]
+    assert status["fingerprint"] == fingerprint(calm)
+
+
+def test_a_dumped_record_is_the_record_when_it_is_restored(
+    disturbed: Witness, stack: Stack
+) -> None:
+    """docs/operations.md: pg_dump and pg_restore."""
+    dump = stack.folder / "optuna.dump"
+    stack.postgres.execute("CREATE DATABASE restored")
+    for program, *arguments in (
+        ("pg_dump", "--format=custom", f"--file={dump}", "optuna"),
+        ("pg_restore", "--dbname=restored", str(dump)),
+    ):
+        path = find_program(program)
+        assert path
+        environment = os.environ | stack.postgres.environment
+        subprocess.run([path, *arguments], env=environment, check=True)
+    restored = {"HPSEARCH_STORAGE": "postgresql+psycopg:///restored"}
+    done = call(stack, "status", "served", "--json", **restored)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["fingerprint"] == read_status(stack)["fingerprint"]
+
+
+def test_the_doctor_finds_the_stack_in_health_and_leaves_nothing_in_it(
+    disturbed: Witness, stack: Stack, client: MlflowClient
+) -> None:
+    done = call(stack, "doctor", "served.toml")
+    assert done.returncode == 0, done.stdout
+    assert "ok workers   2 answer, with equal versions and equal data" in done.stdout
+    assert "ok storage" in done.stdout
+    assert "ok mlflow" in done.stdout
+    assert not [model for model in client.search_registered_models() if "doctor" in model.name]
+    assert not list(stack.folder.rglob("*doctor-*"))
