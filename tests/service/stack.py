@@ -124,7 +124,8 @@ class Stack:
     def command(self, name: str) -> list[str]:
         """What the service runs."""
         service = self.services[name]
-        program, *arguments = [*service["entrypoint"], *service["command"]]
+        words: list[str] = [*service["entrypoint"], *service["command"]]
+        program, arguments = words[0], words[1:]
         # The programs of this environment, as the image has them on its path.
         path = Path(sys.executable).with_name(program)
         return [str(path), *map(self.here, arguments)]
