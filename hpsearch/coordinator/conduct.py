@@ -1,6 +1,7 @@
 """The loop: ask, dispatch, record, until no trial is left or it is told to stop."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -40,6 +41,8 @@ __all__ = ["conduct"]
 
 # How often running trials are looked at; also the longest that a stop goes unnoticed.
 _TICK_S = 0.5
+# A network disk may lose sight of the lease for a moment; another coordinator's stays.
+_MAX_SELF_STOPS = 3
 
 
 def conduct(
@@ -106,6 +109,7 @@ class _Conductor:
     _trials: dict[int, Trial] = field(default_factory=dict)
     _jobs: dict[int, TrialJob] = field(default_factory=dict)
     _n_epochs: dict[int, int] = field(default_factory=dict)
+    _n_self_stops: Counter[int] = field(default_factory=Counter)
 
     def dispatch(self) -> Iterator[Event]:
         """Start the trials that may start now."""
@@ -157,7 +161,9 @@ class _Conductor:
             result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))
         if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED, Outcome.NO_DATA):
             if result.outcome == Outcome.INTERRUPTED and self.pool.retries:
-                # Given back now it would be started and stopped again for ever.
+                self._n_self_stops[job.number] += 1
+            if self._n_self_stops[job.number] >= _MAX_SELF_STOPS:
+                # Given back once more it would be started and stopped for ever.
                 self.halted = StoreError(
                     f"{search.definition.name}: {result.host} has stopped trial {job.number}: "
                     f"it sees another coordinator's {self.session.lease.path.name}"
