@@ -87,6 +87,8 @@ def ui(
 def _tabulate(value: dict[str, Any]) -> Table:
     trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
     table = Table(box=None, show_header=False, padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a hash is whole or of no use
     table.add_row("study", value["study"] + (" (complete)" if value["complete"] else ""))
     table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
     if best:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -42,6 +43,8 @@ __all__ = ["conduct"]
 
 # How often running trials are looked at; also the longest that a stop goes unnoticed.
 _TICK_S = 0.5
+# A network disk may lose sight of the lease for a moment; another coordinator's stays.
+_MAX_SELF_STOPS = 3
 
 
 def conduct(
@@ -109,6 +112,7 @@ class _Conductor:
     _jobs: dict[int, TrialJob] = field(default_factory=dict)
     _written_at: dict[int, int] = field(default_factory=dict)
     _look_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
+    _n_self_stops: Counter[int] = field(default_factory=Counter)
 
     def dispatch(self) -> Iterator[Event]:
         """Start the trials that may start now."""
@@ -179,7 +183,9 @@ class _Conductor:
             result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))
         if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED, Outcome.NO_DATA):
             if result.outcome == Outcome.INTERRUPTED and self.pool.retries:
-                # Given back now it would be started and stopped again for ever.
+                self._n_self_stops[job.number] += 1
+            if self._n_self_stops[job.number] >= _MAX_SELF_STOPS:
+                # Given back once more it would be started and stopped for ever.
                 self.halted = StoreError(
                     f"{search.definition.name}: {result.host} has stopped trial {job.number}: "
                     f"it sees another coordinator's {self.session.lease.path.name}"

@@ -120,6 +120,15 @@ def test_status_reads_well(program: Program, has_run: Path) -> None:
     assert "in 3 checkpoints" in output
 
 
+def test_a_hash_is_shown_whole_however_narrow_the_terminal(
+    program: Program, has_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fingerprint = json.loads(program("status", has_run, "--json")[1])["fingerprint"]
+    monkeypatch.setenv("COLUMNS", "50")
+    output = program("status", has_run)[1]
+    assert fingerprint in "".join(line.strip() for line in output.splitlines())
+
+
 def test_a_study_is_known_by_its_name_when_its_file_is_gone(
     program: Program, has_run: Path
 ) -> None:
