@@ -1,5 +1,6 @@
 """The record shown in a real MLflow store, however the showing went wrong before."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -85,4 +86,32 @@ def test_what_was_not_shown_is_shown_by_the_next_run_and_by_reconcile(
 
     workspace.mlflow_db.write_bytes(migrated_mlflow.read_bytes())  # wiped
     _reconcile(definition, workspace)
+    _assert_level(workspace, recorded(workspace).records())
+
+
+def test_runs_that_go_unnoticed_while_it_looks_away_are_back_after_catching_up(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    workspace: Workspace,
+) -> None:
+    """No request fails that would tell; what an earlier look has seen is not to be trusted."""
+    definition = define(trials=3)
+    conduct(definition, shown=True)
+    client = MlflowClient(f"sqlite:///{workspace.mlflow_db}")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    with open_session(definition, RunOptions(workspace)) as session:
+        showcase = Showcase(session, tracking_store(RunOptions(workspace)))
+        showcase.catch_up()  # sees that all is there
+        for _ in range(600):
+            if showcase.address:
+                break
+            time.sleep(0.1)
+        for run in client.search_runs([experiment.experiment_id]):
+            if "hpsearch.trial" in run.data.tags:
+                client.delete_run(run.info.run_id)
+        showcase.catch_up()
+        showcase.show_study("FINISHED")
+        assert showcase.close(120), showcase.failure
     _assert_level(workspace, recorded(workspace).records())
