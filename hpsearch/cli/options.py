@@ -83,8 +83,12 @@ def make_options(
     tracking_uri: str | None = None,
 ) -> RunOptions:
     """The options that say where things are."""
+    root = workspace.expanduser().resolve()
+    if "?" in str(root) and tracking_uri is None:
+        # MLflow takes what follows for settings, and would put its database elsewhere.
+        raise UsageError(f"--workspace {root}: MLflow's store cannot lie in a path with a '?'")
     return RunOptions(
-        workspace=Workspace(workspace.expanduser().resolve()),
+        workspace=Workspace(root),
         data_dirs=(data_dir.expanduser().resolve(),) if data_dir else (),
         storage_url=storage,
         tracking_uri=tracking_uri,
