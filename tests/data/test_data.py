@@ -16,6 +16,7 @@ def test_public_names_are_these():
         "PrincipalComponents",
         "Source",
         "Split",
+        "find_on_this_machine",
         "find_source",
         "get_CIFAR10_data",
         "load_CIFAR10",
