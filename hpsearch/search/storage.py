@@ -53,7 +53,7 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> 
         database = RDBStorage(url, engine_kwargs={"pool_pre_ping": is_server})
     except ImportError as error:
         raise UsageError(f"--storage {shown}: its driver is not installed ({error})") from error
-    except (SQLAlchemyError, RuntimeError, OSError) as error:
+    except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError) as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise StoreError(f"--storage {shown}: cannot be reached: {reason}") from error
     if is_server and patience_s:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psycopg
 import pytest
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
@@ -96,6 +97,16 @@ def test_other_errors_are_not_waited_out() -> None:
     assert broken.n_calls == 1
 
 
+def _has_begun(postgres: Postgres) -> bool:
+    """Whether the study has its first trial: opening a storage is not waited for."""
+    try:
+        with psycopg.connect(postgres.url.replace("+psycopg", "")) as connection:
+            row = connection.execute("SELECT count(*) FROM trials").fetchone()
+    except psycopg.Error:
+        return False
+    return row is not None and row[0] > 0
+
+
 @pytest.mark.slow
 def test_a_server_that_restarts_again_and_again_holds_the_same_study(
     define: Callable[..., StudyDefinition],
@@ -108,6 +119,8 @@ def test_a_server_that_restarts_again_and_again_holds_the_same_study(
 
     def restart() -> None:
         nonlocal n_restarts
+        while not _has_begun(postgres) and not done.is_set():
+            time.sleep(0.05)
         while not done.wait(0.4):
             postgres.stop()
             time.sleep(0.2)
