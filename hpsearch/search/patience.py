@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+)
 
 __all__ = ["PatientStorage"]
 
@@ -110,7 +115,8 @@ class PatientStorage(BaseStorage):
 def _is_for_want_of_the_server(error: BaseException | None) -> bool:
     """Whether a lost or refused connection is at the bottom of `error`."""
     while error is not None:
-        if isinstance(error, OperationalError | InterfaceError):
+        # The last is what a session says that lost its connection between two statements.
+        if isinstance(error, OperationalError | InterfaceError | PendingRollbackError):
             return True
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             return True
