@@ -14,10 +14,12 @@ from hpsearch.wording import shorten_bytes
 
 __all__ = ["check_blas", "check_cores", "check_disk", "check_versions", "estimate_bytes"]
 
-# Measured: pictures, history and tables of a trial, once in its folder and once in MLflow.
-_BYTES_PER_TRIAL = 2 * 200_000
-# Of a whole study: MLflow's database when empty, Optuna's plots, the best net's model.
-_BYTES_PER_STUDY = 10_000_000
+# On the safe side: pictures, history and tables of a trial, 0.56 MB for each of 40 on CIFAR-10,
+# once in its folder and once in MLflow.
+_BYTES_PER_TRIAL = 2 * 600_000
+# Of a whole study: MLflow's empty database, Optuna's plots, the best net in its folder and as a
+# model, components: 16 MB for the same study.
+_BYTES_PER_STUDY = 20_000_000
 # Pixels of an image and its number of classes, by source.
 _SHAPES = {"digits": (64, 10), "cifar10": (3072, 10), "fashion_mnist": (784, 10)}
 _N_CHECKPOINTS_KEPT = 3
@@ -84,13 +86,17 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
     """Bytes that the study will take in the workspace: data, checkpoints, pictures, MLflow."""
     n_pixels, n_classes = _SHAPES[definition.data.source]
     data = definition.data
+    basis = data.principal_components()
+    n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
+    bytes_per_input = 1 if basis is None else 4
     # Ten thousand test images are the most that any source has.
-    n_images = data.train + data.validation + (data.test or 10_000)
+    n_as_pixels = data.validation + (data.test or 10_000)
     hidden = _largest(definition.search.space.hidden_size)
-    n_weights = hidden * (n_pixels + n_classes + 1) + n_classes
+    n_weights = hidden * (n_inputs + n_classes + 1) + n_classes
     n_nets = n_at_a_time + _N_CHECKPOINTS_KEPT
     return (
-        n_images * (n_pixels + 8)
+        data.train * (n_inputs * bytes_per_input + 8)
+        + n_as_pixels * (n_pixels + 8)
         + n_nets * n_weights * _BYTES_PER_WEIGHT
         + definition.trials * _BYTES_PER_TRIAL
         + _BYTES_PER_STUDY
