@@ -44,7 +44,7 @@ def make_sklearn_step(
 
     def step() -> object:
         rows = next(batches)
-        return net.partial_fit(X[rows], y[rows], classes=classes)
+        return net.partial_fit(X[rows], y[rows], classes=classes).loss_
 
     return step
 
