@@ -1,11 +1,13 @@
 """The steps that are timed against each other train; turns are shared out evenly."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import basis, trainer
+from benchmarks.cores import call_on_cores
 from benchmarks.peers import PEERS, make_plain_step
 from benchmarks.rounds import time_in_turns
 from hpsearch.data import PreparedData, open_split
@@ -19,6 +21,14 @@ def test_programs_take_turns_and_warm_up_uncounted() -> None:
     assert called == list("aaabbb" * 2)
     assert seconds.keys() == {"a", "b"}
     assert all(value >= 0 for value in seconds.values())
+
+
+def test_no_side_has_more_cores_than_another() -> None:
+    before = os.sched_getaffinity(0)
+    assert len(call_on_cores(1, os.sched_getaffinity, 0)) == 1
+    assert os.sched_getaffinity(0) == before
+    with pytest.raises(ValueError, match="expected 1 to"):
+        call_on_cores(len(before) + 1, os.getpid)
 
 
 @pytest.mark.parametrize("name", ["plain loop", *PEERS])
