@@ -4,21 +4,28 @@ import os
 from pathlib import Path
 
 from benchmarks.reporting import RESULTS
-from hpsearch.data import PreparedData, PrincipalComponents, find_source, prepare
+from hpsearch.data import PreparedData, PrincipalComponents, prepare
+from hpsearch.data.cifar10 import Cifar10, find_cifar10
 
-__all__ = ["prepare_cifar10"]
+__all__ = ["find_images", "prepare_cifar10"]
+
+
+def find_images() -> Cifar10:
+    """CIFAR-10 as published, from HPSEARCH_DATA_DIR or downloaded."""
+    given = os.environ.get("HPSEARCH_DATA_DIR")
+    return find_cifar10(
+        [Path(given)] if given else [], RESULTS / "data" / "downloads", show_progress=True
+    )
 
 
 def prepare_cifar10(basis: PrincipalComponents | None = None) -> PreparedData:
-    """The assignment's cut of CIFAR-10, from HPSEARCH_DATA_DIR or downloaded."""
-    folder = RESULTS / "data"
-    given = os.environ.get("HPSEARCH_DATA_DIR")
-    source = find_source(
-        "cifar10",
-        folders=[Path(given)] if given else [],
-        download_folder=folder / "downloads",
-        show_progress=True,
-    )
+    """The assignment's cut of CIFAR-10."""
+    source = find_images()
     return prepare(
-        source, n_train=49_000, n_validation=1_000, n_test=None, folder=folder, basis=basis
+        source,
+        n_train=49_000,
+        n_validation=1_000,
+        n_test=None,
+        folder=RESULTS / "data",
+        basis=basis,
     )

@@ -60,9 +60,10 @@ class Report:
             figure.savefig(self.folder / f"{self.name}.png", dpi=110)
 
 
-def judge(value: float, limit: float, unit: str = "") -> str:
-    """A goal of at most `limit`, and whether `value` meets it."""
-    return f"<= {limit:g}{unit} {'met' if value <= limit else 'MISSED'}"
+def judge(value: float, limit: float, unit: str = "", *, at_least: bool = False) -> str:
+    """A goal of at most `limit`, or of at least so much, and whether `value` meets it."""
+    is_met = value >= limit if at_least else value <= limit
+    return f"{'>=' if at_least else '<='} {limit:g}{unit} {'met' if is_met else 'MISSED'}"
 
 
 def describe_machine(packages: Iterable[str] = _PACKAGES) -> str:

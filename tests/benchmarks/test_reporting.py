@@ -8,6 +8,7 @@ from benchmarks.reporting import Report, judge
 def test_a_goal_says_whether_it_is_met() -> None:
     assert judge(99.5, 100, " ms") == "<= 100 ms met"
     assert judge(100.5, 100) == "<= 100 MISSED"
+    assert judge(0.94, 0.95, at_least=True) == ">= 0.95 MISSED"
 
 
 def test_a_report_is_printed_and_kept_with_its_plot(tmp_path: Path, capsys: object) -> None:

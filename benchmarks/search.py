@@ -1,0 +1,166 @@
+"""What a whole study makes of its cores: a CIFAR-10 study by the command, with two workers and one.
+
+In each round a new workspace, and in it three runs of the study under three names: with two
+workers when nothing is prepared (cold), again with two when the data are (warm), and with one. All
+must have one fingerprint. A core is used while it is inside of an epoch; where it is besides is
+told apart, so that what a study costs once is not taken for what each trial costs.
+
+    python -m benchmarks.search [--study cifar10] [--trials 24] [--rounds 1]
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TypeAlias
+
+from matplotlib.figure import Figure
+
+from benchmarks.reporting import RESULTS, Report, judge
+from benchmarks.runs import Run, run_command
+
+COLD, WARM, ONE = "two workers, cold", "two workers, warm", "one worker, warm"
+
+Round: TypeAlias = Mapping[str, Run]
+
+
+def measure(study: str, n_trials: int, workspace: Path) -> Round:
+    """One round, in a workspace that is not there yet."""
+    return {
+        name: run_command(study, name.replace(", ", "-").replace(" ", "-"), workspace, n, n_trials)
+        for name, n in {COLD: 2, WARM: 2, ONE: 1}.items()
+    }
+
+
+def account(run: Run) -> dict[str, float]:
+    """Core-seconds of all workers from the command to its end, by where they went.
+
+    Between epochs and trials: checkpoints, the net scored before its first epoch, the
+    coordinator, other programs on the same cores, and what the lag makes a worker wait.
+    """
+    paid = run.n_workers * run.search_s
+    # From here on a worker that gets free has nothing to do.
+    last_start_s = max(trial.began_s for trial in run.trials)
+    at_the_end = sum(max(0.0, trial.ended_s - last_start_s) for trial in run.trials)
+    unused = run.n_workers * (run.ended_s - last_start_s) - at_the_end
+    return {
+        "training": run.training_s,
+        "before the first trial": run.n_workers * run.began_s,
+        "between epochs and trials": paid - run.training_s - unused,
+        "no trial left to start": unused,
+        "after the last trial": run.n_workers * (run.wall_s - run.ended_s),
+    }
+
+
+def use_of_command(run: Run) -> float:
+    """Share of the workers' time in training, from the command to its end."""
+    return run.training_s / (run.n_workers * run.wall_s)
+
+
+def use_of_search(run: Run) -> float:
+    """The same from the first trial's start to the last one's end."""
+    return run.training_s / (run.n_workers * run.search_s)
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A row of the table: what it says of a run, how, and the goal for a warm one."""
+
+    name: str
+    of: Callable[[Run], float]
+    form: str
+    goal: Callable[[float], str]
+
+
+_USE = partial(judge, limit=0.95, at_least=True)
+_FIGURES = (
+    _Figure("in training, of the command", use_of_command, "{:.3f}", _USE),
+    _Figure("in training, first trial to last", use_of_search, "{:.3f}", _USE),
+    _Figure(
+        "command to first epoch's end",
+        lambda run: run.first_epoch_s,
+        "{:.1f} s",
+        partial(judge, limit=5, unit=" s"),
+    ),
+    _Figure(
+        "worker's private memory",
+        lambda run: run.worker_bytes / 1e6,
+        "{:.0f} MB",
+        partial(judge, limit=200, unit=" MB"),
+    ),
+)
+_TIMES: Mapping[str, Callable[[Run], float]] = {
+    "two workers over one, command": lambda run: run.wall_s,
+    "two over one, first trial to last": lambda run: run.search_s,
+}
+_SPEED_UP = 1.9
+
+
+def report(rounds: Sequence[Round], folder: Path) -> Report:
+    """Print the figures, medians of the rounds; draw where the core-seconds went."""
+    fingerprints = {run.fingerprint for one in rounds for run in one.values()}
+    if len(fingerprints) > 1:
+        raise SystemExit(f"benchmarks.search: runs differ, fingerprints {sorted(fingerprints)}")
+    table = Report(
+        "search",
+        f"A study of {len(rounds[0][WARM].trials)} trials by its command; "
+        f"medians of rounds: {len(rounds)}\none fingerprint: {fingerprints.pop()}",
+        ["figure", COLD, WARM, ONE, "goal, warm"],
+        folder,
+    )
+    for figure in _FIGURES:
+        values = {name: median(figure.of(one[name]) for one in rounds) for name in rounds[0]}
+        cells = map(figure.form.format, values.values())
+        table.add(figure.name, *cells, figure.goal(values[WARM]))
+    accounts = [account_of(rounds, name) for name in rounds[0]]
+    for part in accounts[0]:
+        table.add(f"core-seconds {part}", *(f"{one[part]:.1f}" for one in accounts), "")
+    for name, seconds in _TIMES.items():
+        speed_up = median(seconds(one[ONE]) / seconds(one[WARM]) for one in rounds)
+        goal = judge(speed_up, _SPEED_UP, at_least=True)
+        table.add(name, "", f"{speed_up:.2f}", "", goal)
+    table.write(draw(rounds))
+    return table
+
+
+def account_of(rounds: Sequence[Round], name: str) -> dict[str, float]:
+    """Medians over the rounds of each part of `account`."""
+    accounts = [account(one[name]) for one in rounds]
+    return {part: median(one[part] for one in accounts) for part in accounts[0]}
+
+
+def draw(rounds: Sequence[Round]) -> Figure:
+    """A bar for each run: its core-seconds by where they went."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots()
+    accounts = {name: account_of(rounds, name) for name in rounds[0]}
+    left = dict.fromkeys(accounts, 0.0)
+    for part in accounts[WARM]:
+        widths = {name: one[part] for name, one in accounts.items()}
+        axes.barh(list(widths), list(widths.values()), left=list(left.values()), label=part)
+        left = {name: left[name] + width for name, width in widths.items()}
+    axes.invert_yaxis()
+    axes.set(xlabel="core-seconds")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--study", default="cifar10", help="a file without a name, or a stem")
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    rounds = []
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory(prefix="search-") as scratch:
+            rounds.append(measure(options.study, options.trials, Path(scratch, "workspace")))
+    report(rounds, options.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Where a study's core-seconds go, in a case that can be worked out by hand, and in a real one."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import search
+from benchmarks.runs import Run, TrainedTrial
+from hpsearch.training import Epoch
+
+STUDY = """
+trials = 4
+lag = 2
+[data]
+source = "digits"
+train = 600
+validation = 150
+test = 100
+[training]
+batch_size = 50
+initial_std = 0.01
+[search.space]
+learning_rate = { low = 0.003, high = 0.1, log = true }
+reg = 1e-3
+hidden_size = { low = 4, high = 24 }
+epochs = { low = 20, high = 40 }
+"""
+
+
+def make_run(n_workers: int, wall_s: float, *spans: tuple[float, float], hashed: str = "a") -> Run:
+    """A run whose trials were in an epoch for all but a second each."""
+    trials = (
+        TrainedTrial(
+            began, ended, (Epoch(1, 2.0, 0.2, 0.2, 0.1, ended - began - 1, ended, (2.0,)),)
+        )
+        for began, ended in spans
+    )
+    return Run(n_workers, wall_s, 4.0, tuple(trials), hashed * 64, 50_000_000)
+
+
+def test_every_core_second_is_accounted_for() -> None:
+    run = make_run(2, 30, (2, 10), (3, 12), (11, 20), (13, 24))
+    parts = search.account(run)
+    assert sum(parts.values()) == pytest.approx(60)
+    assert parts == {
+        "training": 33,
+        "before the first trial": 4,
+        # A second in each of four trials, one before each of the last three.
+        "between epochs and trials": 7,
+        "no trial left to start": 4,
+        "after the last trial": 12,
+    }
+    assert search.use_of_command(run) == pytest.approx(33 / 60)
+    assert search.use_of_search(run) == pytest.approx(33 / 44)
+
+
+def test_runs_that_differ_are_not_compared(tmp_path: Path) -> None:
+    two, one = make_run(2, 10, (1, 9), (1, 8)), make_run(1, 20, (1, 9), (9, 18), hashed="b")
+    with pytest.raises(SystemExit, match="differ"):
+        search.report([{search.COLD: two, search.WARM: two, search.ONE: one}], tmp_path)
+
+
+def test_figures_stand_beside_their_goals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two, one = make_run(2, 10, (1, 9), (1, 8)), make_run(1, 20, (1, 9), (9, 18))
+    search.report([{search.COLD: two, search.WARM: two, search.ONE: one}], tmp_path)
+    printed = capsys.readouterr().out
+    assert "a" * 64 in printed
+    assert "2.00" in printed
+    assert ">= 1.9 met" in printed
+    assert "<= 200 MB met" in printed
+    assert (tmp_path / "search.png").exists()
+
+
+@pytest.mark.slow
+def test_a_study_is_measured(tmp_path: Path) -> None:
+    study = tmp_path / "small.toml"
+    study.write_text(STUDY)
+    one_round = search.measure(str(study), 3, tmp_path / "workspace")
+    search.report([one_round], tmp_path)
+    assert {len(run.trials) for run in one_round.values()} == {3}
+    for run in one_round.values():
+        assert 0 < run.began_s < run.first_epoch_s <= run.ended_s < run.wall_s
+        assert min(search.account(run).values()) >= 0
