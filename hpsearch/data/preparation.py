@@ -2,7 +2,8 @@
 
 The assignment's cut: training is the first images, validation the next, test the first of the
 test images; the mean image is that of the training split. With a basis of principal components
-the training images are written in it, and as pixels they are not needed any more.
+the training images are written in it, and as pixels they are not needed any more; unless they
+shall be changed as images before each step.
 """
 
 import json
@@ -17,13 +18,21 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.components import PrincipalComponents, fit_components, project
+from hpsearch.data.components import (
+    PrincipalComponents,
+    fit_components,
+    fit_mean_image,
+    measure_variances,
+    project,
+)
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.prepared import (
     COMPONENTS_FILE,
     FORMAT_VERSION,
     MANIFEST_FILE,
     MEAN_IMAGE_FILE,
+    NORMALISED_MEAN_IMAGE_FILE,
+    NORMALISED_VARIANCES_FILE,
     ROUNDED_FILES,
     TEST_FILE,
     TRAIN_COORDINATES_FILE,
@@ -31,11 +40,13 @@ from hpsearch.data.prepared import (
     TRAIN_LABELS_FILE,
     VALIDATION_IMAGES_FILE,
     VALIDATION_LABELS_FILE,
+    VARIANCES_FILE,
     PreparedData,
     load_prepared,
     read_manifest,
     seal,
 )
+from hpsearch.data.preprocessing import CONTRAST_FLOOR, Preprocessing
 from hpsearch.data.reading import hash_file, one_line
 from hpsearch.errors import DamagedDataError, DataError, StoreError, UsageError
 from hpsearch.hashing import hash_json
@@ -51,6 +62,7 @@ class _Cut:
     n_validation: int
     n_test: int | None
     basis: PrincipalComponents | None
+    is_augmentable: bool
 
     def describe(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,6 +76,7 @@ def prepare(
     n_test: int | None,
     folder: Path,
     basis: PrincipalComponents | None = None,
+    is_augmentable: bool = False,
 ) -> PreparedData:
     """Cut the source into splits under `folder`, or take what is there from before.
 
@@ -81,6 +94,8 @@ def prepare(
         The workspace's data folder; created if need be.
     basis : PrincipalComponents, optional
         What to write the training images in; pixels if left out.
+    is_augmentable : bool
+        Write them as pixels all the same, and with what normalising their contrast takes.
 
     Returns
     -------
@@ -97,7 +112,7 @@ def prepare(
         If the disk is full or read-only.
     """
     _check_positive(n_train, n_validation, n_test)
-    cut, checksum = _Cut(n_train, n_validation, n_test, basis), source.checksum
+    cut, checksum = _Cut(n_train, n_validation, n_test, basis, is_augmentable), source.checksum
     key = hash_json({"format": FORMAT_VERSION, "source_checksum": checksum, **cut.describe()})
     target = folder.absolute() / f"{source.name}-{key[:12]}"
     if _is_whole(target):
@@ -173,7 +188,7 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     # An integer sum has no rounding, so the mean is exact whatever the order of summing.
     mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
     arrays: dict[str, NDArray[Any]] = {
-        **_in_basis(train, mean_image, cut.basis),
+        **_fit(train, mean_image, cut),
         TRAIN_LABELS_FILE: labels[: cut.n_train],
         VALIDATION_IMAGES_FILE: images[cut.n_train :],
         VALIDATION_LABELS_FILE: labels[cut.n_train :],
@@ -196,15 +211,35 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 
 
-def _in_basis(
-    train: NDArray[np.uint8], mean_image: NDArray[np.float64], basis: PrincipalComponents | None
+def _fit(
+    train: NDArray[np.uint8], mean_image: NDArray[np.float64], cut: _Cut
 ) -> dict[str, NDArray[Any]]:
-    """The training images as pixels, or as coordinates along the basis."""
-    if basis is None:
-        return {TRAIN_IMAGES_FILE: train}
-    components = fit_components(train, mean_image, basis)
-    coordinates = project(train, mean_image, components)
-    return {COMPONENTS_FILE: components, TRAIN_COORDINATES_FILE: coordinates}
+    """The training images as they are wanted, and what is fitted on them."""
+    arrays: dict[str, NDArray[Any]] = {}
+    components = None
+    if cut.basis:
+        components = fit_components(train, mean_image, cut.basis)
+        plain = Preprocessing(mean_image.astype(np.float32), components)
+        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: measure_variances(train, plain)}
+    if components is not None and not cut.is_augmentable:
+        return arrays | {TRAIN_COORDINATES_FILE: project(train, mean_image, components)}
+    if cut.is_augmentable:
+        arrays |= _fit_normalised(train, components)
+    return arrays | {TRAIN_IMAGES_FILE: train}
+
+
+def _fit_normalised(
+    train: NDArray[np.uint8], components: NDArray[np.float32] | None
+) -> dict[str, NDArray[Any]]:
+    """Mean image, and variances along components, once each image's contrast is normalised."""
+    zero = np.zeros(train.shape[1], np.float32)
+    mean_image = fit_mean_image(train, Preprocessing(zero, contrast_floor=CONTRAST_FLOOR))
+    arrays = {NORMALISED_MEAN_IMAGE_FILE: mean_image}
+    if components is None:
+        return arrays
+    mean = mean_image.astype(np.float32)
+    variances = measure_variances(train, Preprocessing(mean, components, CONTRAST_FLOOR))
+    return arrays | {NORMALISED_VARIANCES_FILE: variances}
 
 
 def _describe(

@@ -24,11 +24,23 @@ VALIDATION_IMAGES_FILE = "validation_images.npy"
 VALIDATION_LABELS_FILE = "validation_labels.npy"
 MEAN_IMAGE_FILE = "mean_image.npy"
 COMPONENTS_FILE = "components.npy"
+VARIANCES_FILE = "variances.npy"
+# The same two for images whose contrast is normalised.
+NORMALISED_MEAN_IMAGE_FILE = "normalised_mean_image.npy"
+NORMALISED_VARIANCES_FILE = "normalised_variances.npy"
 TRAIN_COORDINATES_FILE = "train_coordinates.npy"
 TEST_FILE = "test.npz"
 # What a machine's own rounding is in; equal data may differ there in the last bit.
-ROUNDED_FILES = frozenset({COMPONENTS_FILE, TRAIN_COORDINATES_FILE})
-FORMAT_VERSION = 2
+ROUNDED_FILES = frozenset(
+    {
+        COMPONENTS_FILE,
+        VARIANCES_FILE,
+        NORMALISED_MEAN_IMAGE_FILE,
+        NORMALISED_VARIANCES_FILE,
+        TRAIN_COORDINATES_FILE,
+    }
+)
+FORMAT_VERSION = 3
 ADVICE = "delete the folder and it will be prepared again"
 
 _SEAL = "manifest_sha256"
@@ -54,6 +66,9 @@ class PreparedData:
         What training images are written in; None for pixels.
     n_components : int or None
         How many there are.
+    is_augmentable : bool
+        Whether training images are there as pixels beside any basis, and what normalising
+        their contrast takes.
     checksum : str
         SHA-256 over the splits and the basis asked for: equal for equal data, wherever it came
         from and whatever the machine's rounding.
@@ -72,6 +87,7 @@ class PreparedData:
     n_test: int
     basis: PrincipalComponents | None
     n_components: int | None
+    is_augmentable: bool
     checksum: str
     source: str
     source_checksum: str
@@ -132,6 +148,7 @@ def load_prepared(folder: Path) -> PreparedData:
             n_test=manifest["n_test"],
             basis=None if basis is None else PrincipalComponents(**basis),
             n_components=manifest["n_components"],
+            is_augmentable=manifest["is_augmentable"],
             checksum=manifest["checksum"],
             source=manifest["source"],
             source_checksum=manifest["source_checksum"],

@@ -1,5 +1,6 @@
 """Training and validation images as a worker sees them: mapped from disk, not copied."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,37 @@ from hpsearch.data.prepared import (
     ADVICE,
     COMPONENTS_FILE,
     MEAN_IMAGE_FILE,
+    NORMALISED_MEAN_IMAGE_FILE,
+    NORMALISED_VARIANCES_FILE,
     TRAIN_COORDINATES_FILE,
     TRAIN_IMAGES_FILE,
     TRAIN_LABELS_FILE,
     VALIDATION_IMAGES_FILE,
     VALIDATION_LABELS_FILE,
+    VARIANCES_FILE,
     PreparedData,
 )
-from hpsearch.data.preprocessing import Preprocessing
+from hpsearch.data.preprocessing import CONTRAST_FLOOR, InputSettings, Preprocessing
 from hpsearch.data.reading import one_line
 from hpsearch.errors import DamagedDataError
 
-__all__ = ["Split", "open_split"]
+__all__ = ["Fitted", "Split", "open_split"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was fitted on training images of one kind: as they are, or with normalised contrast.
+
+    Parameters
+    ----------
+    mean_image : float32 array, shape (D,)
+        Their mean.
+    variances : float32 array, shape (K,), optional
+        Along each component, in mean variances of a pixel; None without components.
+    """
+
+    mean_image: NDArray[np.float32]
+    variances: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +53,7 @@ class Split:
     ----------
     train_rows : uint8 array, shape (N, D); or float32 array, shape (N, K); read-only
         One row for each training image: raw pixels, flattened height by width by colour, or
-        what `preprocessing` makes of them, if that takes more than subtracting the mean.
+        their products with all components of the basis.
     train_labels : int64 array, shape (N,), read-only
         Class of each row, in [0, n_classes).
     validation_images : uint8 array, shape (M, D), read-only
@@ -44,6 +64,15 @@ class Split:
         From raw pixels to what the net is fed.
     n_classes : int
         Number of classes.
+    image_shape : tuple of int
+        Height, width, colours.
+    plain : Fitted
+        On the images as they are.
+    normalised : Fitted, optional
+        On images with normalised contrast.
+    scales : float32 array, shape (n_inputs,), optional
+        What rows of products must be multiplied by to be the net's inputs, after only the
+        first n_inputs of each are kept; None if they are inputs already.
     """
 
     train_rows: NDArray[np.uint8] | NDArray[np.float32]
@@ -52,6 +81,37 @@ class Split:
     validation_labels: NDArray[np.int64]
     preprocessing: Preprocessing
     n_classes: int
+    image_shape: tuple[int, int, int]
+    plain: Fitted
+    normalised: Fitted | None = None
+    scales: NDArray[np.float32] | None = None
+
+    def with_inputs(self, settings: InputSettings) -> "Split":
+        """The same images, made into inputs as `settings` say.
+
+        The arithmetic is one product for each number, so that the preprocessing has the same
+        bits wherever it is made.
+
+        Raises
+        ------
+        DamagedDataError
+            If `settings` ask for what the data was not prepared for.
+        """
+        if settings == InputSettings():
+            return self
+        fitted = self.normalised if settings.is_normalised else self.plain
+        if fitted is None:
+            raise DamagedDataError("the data was not prepared for normalised contrast")
+        floor = CONTRAST_FLOOR if settings.is_normalised else None
+        components, variances = self.preprocessing.components, fitted.variances
+        if components is None or variances is None:
+            preprocessing = Preprocessing(fitted.mean_image, contrast_floor=floor)
+            return dataclasses.replace(self, preprocessing=preprocessing)
+        kept = slice(settings.n_components or len(variances))
+        scales = (variances[kept] + np.float32(settings.ridge)) ** np.float32(-settings.whitening)
+        scaled = np.ascontiguousarray(components[:, kept]) * scales
+        preprocessing = Preprocessing(fitted.mean_image, scaled, floor)
+        return dataclasses.replace(self, preprocessing=preprocessing, scales=scales)
 
 
 def open_split(prepared: PreparedData) -> Split:
@@ -80,20 +140,34 @@ def open_split(prepared: PreparedData) -> Split:
     def load(name: str, dtype: Any, *shape: int) -> NDArray[Any]:
         return _map_array(prepared.folder / name, np.dtype(dtype), shape)
 
-    if n_components is None:
-        components = None
+    def load_fitted(mean_image_file: str, variances_file: str) -> Fitted:
+        mean_image = load(mean_image_file, np.float64, n_pixels).astype(np.float32)
+        if n_components is None:
+            return Fitted(mean_image)
+        return Fitted(mean_image, load(variances_file, np.float32, n_components))
+
+    components = None
+    if n_components is not None:
+        components = load(COMPONENTS_FILE, np.float32, n_pixels, n_components)
+    if n_components is None or prepared.is_augmentable:
         train_rows = load(TRAIN_IMAGES_FILE, np.uint8, n_train, n_pixels)
     else:
-        components = load(COMPONENTS_FILE, np.float32, n_pixels, n_components)
         train_rows = load(TRAIN_COORDINATES_FILE, np.float32, n_train, n_components)
-    mean_image = load(MEAN_IMAGE_FILE, np.float64, n_pixels).astype(np.float32)
+    plain = load_fitted(MEAN_IMAGE_FILE, VARIANCES_FILE)
     return Split(
         train_rows=train_rows,
         train_labels=load(TRAIN_LABELS_FILE, np.int64, n_train),
         validation_images=load(VALIDATION_IMAGES_FILE, np.uint8, n_validation, n_pixels),
         validation_labels=load(VALIDATION_LABELS_FILE, np.int64, n_validation),
-        preprocessing=Preprocessing(mean_image, components),
+        preprocessing=Preprocessing(plain.mean_image, components),
         n_classes=len(prepared.class_names),
+        image_shape=prepared.image_shape,
+        plain=plain,
+        normalised=(
+            load_fitted(NORMALISED_MEAN_IMAGE_FILE, NORMALISED_VARIANCES_FILE)
+            if prepared.is_augmentable
+            else None
+        ),
     )
 
 

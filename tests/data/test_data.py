@@ -11,6 +11,7 @@ def test_public_names_are_these():
         "SOURCE_NAMES",
         "TEST_FILE",
         "Dataset",
+        "InputSettings",
         "PreparedData",
         "Preprocessing",
         "PrincipalComponents",

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
-from hpsearch.data import PrincipalComponents, open_split, prepare
+from hpsearch.data import InputSettings, PrincipalComponents, open_split, prepare
 from hpsearch.errors import DamagedDataError
+from hpsearch.hashing import hash_arrays
 
 
 def test_split_has_the_arrays_that_training_takes(prepared, source):
@@ -57,6 +59,74 @@ def test_in_a_basis_training_rows_are_what_preprocessing_makes_of_the_images(sou
     assert split.validation_images.dtype == np.uint8
     with pytest.raises(DamagedDataError, match=r"components.npy: holds float32 \(12, 5\), exp"):
         open_split(dataclasses.replace(prepared, n_components=4))
+
+
+@pytest.fixture(params=["as coordinates", "as images"])
+def based(request, source, tmp_path):
+    """On five components, with the training images as rows of either kind."""
+    sizes = {"n_train": 8, "n_validation": 3, "n_test": None}
+    return open_split(
+        prepare(
+            source,
+            **sizes,
+            folder=tmp_path,
+            basis=PrincipalComponents(count=5),
+            is_augmentable=request.param == "as images",
+        )
+    )
+
+
+def test_whitened_components_vary_by_what_the_power_leaves(based, source):
+    """Power 1/2 leaves all alike; the ridge keeps down what is nearly nothing."""
+    images = source.dataset.train_images[:8].reshape(8, 12)
+    plain = based.preprocessing.apply(images)
+    for power in (0.0, 0.25, 0.5):
+        settings = InputSettings(n_components=3, whitening=power, ridge=0.01)
+        inputs = based.with_inputs(settings).preprocessing.apply(images)
+        per_pixel = np.var(images - images.mean(axis=0), axis=0).mean()
+        expected = plain[:, :3] / (np.var(plain[:, :3], axis=0) / per_pixel + 0.01) ** power
+        np.testing.assert_allclose(inputs, expected, rtol=1e-3, atol=1e-2)
+
+
+def test_chosen_inputs_have_the_same_bits_wherever_they_are_made(based):
+    """The coordinator makes them anew for the artifact, with other threads than the worker."""
+    settings = InputSettings(n_components=3, whitening=0.3)
+    with threadpool_limits(2):
+        one = based.with_inputs(settings).preprocessing
+    with threadpool_limits(1):
+        other = based.with_inputs(settings).preprocessing
+    assert hash_arrays(one.arrays()) == hash_arrays(other.arrays())
+
+
+def test_without_settings_a_split_is_itself(based):
+    assert based.with_inputs(InputSettings()) is based
+
+
+def test_normalised_contrast_has_its_own_mean_image_and_variances(source, tmp_path):
+    sizes = {"n_train": 8, "n_validation": 3, "n_test": None}
+    images = source.dataset.train_images[:8].reshape(8, 12)
+    normal = images - images.mean(axis=1, keepdims=True)
+    normal = normal / np.sqrt(normal.var(axis=1, keepdims=True) + 10)
+    for basis in (None, PrincipalComponents(count=5)):
+        prepared = prepare(source, **sizes, folder=tmp_path, basis=basis, is_augmentable=True)
+        split = open_split(prepared).with_inputs(InputSettings(is_normalised=True))
+        mean_image = split.preprocessing.mean_image
+        np.testing.assert_allclose(mean_image, normal.mean(axis=0), atol=1e-5)
+        assert split.train_rows.dtype == np.uint8
+        inputs = split.preprocessing.apply(images)
+        expected = normal - normal.mean(axis=0)
+        if basis:
+            expected = expected @ split.preprocessing.components
+            per_pixel = np.var(normal, axis=0).mean()
+            np.testing.assert_allclose(
+                split.normalised.variances, np.mean(expected**2, axis=0) / per_pixel, rtol=1e-3
+            )
+        np.testing.assert_allclose(inputs, expected, atol=1e-4)
+
+
+def test_contrast_that_was_not_prepared_for_is_refused(prepared):
+    with pytest.raises(DamagedDataError, match="not prepared for normalised contrast"):
+        open_split(prepared).with_inputs(InputSettings(is_normalised=True))
 
 
 def test_opening_leaves_the_test_file_closed(prepared):
