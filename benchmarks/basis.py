@@ -21,8 +21,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.images import prepare_cifar10
 from benchmarks.reporting import RESULTS, Report
 from hpsearch.data import PreparedData, PrincipalComponents, open_split
-from hpsearch.net import make_parameters
-from hpsearch.training import Hyperparameters, predict_labels, train
+from hpsearch.training import Hyperparameters, make_net, predict_labels, train
 
 SETTINGS = tuple(
     Hyperparameters(
@@ -54,10 +53,7 @@ def train_and_score(setting: Hyperparameters, seed: int, data: PreparedData) -> 
     with threadpool_limits(1):
         split = open_split(data)
         rng = np.random.default_rng(seed)
-        n_inputs = split.preprocessing.n_inputs
-        net = make_parameters(
-            n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng
-        )
+        net = make_net(split, setting, rng)
         seconds = sum(epoch.duration_s for epoch in train(net, split, setting, rng))
         with np.load(data.folder / "test.npz") as test:
             predicted = predict_labels(net, test["images"], split.preprocessing)

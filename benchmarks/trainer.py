@@ -20,9 +20,9 @@ from benchmarks.peers import PEERS, make_plain_step
 from benchmarks.reporting import RESULTS, Report
 from benchmarks.rounds import time_in_turns
 from hpsearch.data import PreparedData, PrincipalComponents, Split, open_split
-from hpsearch.net import make_parameters
+from hpsearch.training import Hyperparameters, make_net
 from hpsearch.training.batches import BatchReader
-from hpsearch.training.step import SgdStep
+from hpsearch.training.step import Step
 
 BATCH_SIZE, N_CLASSES = 200, 10
 N_IMAGES = 50 * BATCH_SIZE  # for the others, which keep them as floats
@@ -34,15 +34,18 @@ N_COMPONENTS = 300
 def make_step(split: Split, n_hidden: int) -> Callable[[], object]:
     """Our step, from the row numbers of its batch on."""
     rng = np.random.default_rng(0)
-    net = make_parameters(split.preprocessing.n_inputs, n_hidden, N_CLASSES, 1e-4, rng)
-    read, step = BatchReader(split, BATCH_SIZE), SgdStep(net, REG, BATCH_SIZE)
+    setting = Hyperparameters(LEARNING_RATE, 0.95, REG, n_hidden, 1, BATCH_SIZE, 1e-4)
+    read, step = (
+        BatchReader(split, BATCH_SIZE),
+        Step(make_net(split, setting, rng), setting, rng, {}),
+    )
     order, start = rng.permutation(len(split.train_rows)), 0
 
     def take() -> object:
         nonlocal start
         numbers = np.sort(order[start : start + BATCH_SIZE])
         start = (start + BATCH_SIZE) % (len(order) - BATCH_SIZE)
-        return step(read(numbers), split.train_labels[numbers], LEARNING_RATE)
+        return step(read(numbers, rng), split.train_labels[numbers], LEARNING_RATE)
 
     return take
 
@@ -68,7 +71,7 @@ def compare(
     pixels, components = (open_split(one) for one in data)
     n_inputs = pixels.preprocessing.n_inputs
     first = np.arange(N_IMAGES)
-    X = BatchReader(pixels, N_IMAGES)(first)
+    X = BatchReader(pixels, N_IMAGES)(first, np.random.default_rng(0))
     y = pixels.train_labels[first]
     with threadpool_limits(n_threads):
         _set_torch_threads(n_threads)

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.data import PreparedData, find_source, load_prepared, prepare
-from hpsearch.definition import DataSettings, StudyDefinition
+from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError
 from hpsearch.execution import FileLease
 from hpsearch.search import (
@@ -109,7 +109,7 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         source = find(allow_download=False)
     except MissingDataError:
         # What was prepared from it serves as well as the source.
-        if prepared := find_prepared(settings, folder):
+        if prepared := find_prepared(definition, folder):
             return prepared
         source = find(allow_download=True)
     return prepare(
@@ -119,19 +119,24 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         n_test=settings.test,
         folder=folder,
         basis=settings.principal_components(),
+        is_augmentable=definition.search.space.changes_images,
     )
 
 
-def find_prepared(settings: DataSettings, folder: Path) -> PreparedData | None:
+def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | None:
     """What an earlier run has prepared in `folder`; None if nothing fits."""
+    settings = definition.data
+    wanted = (
+        settings.train,
+        settings.validation,
+        settings.principal_components(),
+        definition.search.space.changes_images,
+    )
     for path in sorted(folder.glob(f"{settings.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
-            if (data.n_train, data.n_validation, data.basis) == (
-                settings.train,
-                settings.validation,
-                settings.principal_components(),
-            ) and settings.test in (None, data.n_test):
+            found = (data.n_train, data.n_validation, data.basis, data.is_augmentable)
+            if found == wanted and settings.test in (None, data.n_test):
                 return data
     return None
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.views import describe_origin, view_net, view_study
-from hpsearch.data import open_split
 from hpsearch.errors import StoreError
 from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
@@ -21,6 +20,7 @@ from hpsearch.results import (
     make_study_pictures,
     make_trial_pictures,
     shed_checkpoints,
+    trial_preprocessing,
     write_table,
 )
 from hpsearch.tracking import TrackingStore, TrialView, open_mirror
@@ -182,7 +182,7 @@ class Showcase:
                 make_trial_pictures,
                 folder,
                 title,
-                open_split(session.data).preprocessing,
+                trial_preprocessing(record, session.data),
                 session.data.image_shape,
             )
             self._shed_checkpoints(record)

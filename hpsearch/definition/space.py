@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from hpsearch.definition.base import Table
+from hpsearch.training import Contrast, Hyperparameters, Optimizer, Schedule
 
 __all__ = ["Choices", "ParameterSpace", "Range", "SearchSpace"]
 
 Number = TypeVar("Number", int, float)
+Value = TypeVar("Value")
 
 
 class Range(Table, Generic[Number]):
@@ -35,30 +37,30 @@ class Range(Table, Generic[Number]):
             raise ValueError(f"low must be above 0 on a log scale, got {self.low}")
         return self
 
-    def contains(self, value: float) -> bool:
+    def contains(self, value: float | str) -> bool:
         """Whether `value` lies in the range."""
-        return self.low <= value <= self.high
+        return not isinstance(value, str) and self.low <= value <= self.high
 
 
-class Choices(Table, Generic[Number]):
+class Choices(Table, Generic[Value]):
     """A list of values to choose from; the grid sampler needs these.
 
     Parameters
     ----------
-    choices : list of numbers
+    choices : list of numbers or names
         At least one, each once.
     """
 
-    choices: Annotated[tuple[Number, ...], Field(min_length=1, strict=False)]
+    choices: Annotated[tuple[Value, ...], Field(min_length=1, strict=False)]
 
     @field_validator("choices")
     @classmethod
-    def _check_distinct(cls, choices: tuple[Number, ...]) -> tuple[Number, ...]:
+    def _check_distinct(cls, choices: tuple[Value, ...]) -> tuple[Value, ...]:
         if len(set(choices)) != len(choices):
             raise ValueError(f"must name each value once, got {list(choices)}")
         return choices
 
-    def contains(self, value: float) -> bool:
+    def contains(self, value: float | str) -> bool:
         """Whether `value` is one of the choices."""
         return value in self.choices
 
@@ -83,52 +85,131 @@ IntSpace: TypeAlias = Annotated[
     | Annotated[int, Tag("fixed")],
     Discriminator(_shape_of),
 ]
-ParameterSpace: TypeAlias = Range[float] | Range[int] | Choices[float] | Choices[int] | float | int
+OptimizerSpace: TypeAlias = Annotated[
+    Annotated[Choices[Optimizer], Tag("choices")] | Annotated[Optimizer, Tag("fixed")],
+    Discriminator(_shape_of),
+]
+ScheduleSpace: TypeAlias = Annotated[
+    Annotated[Choices[Schedule], Tag("choices")] | Annotated[Schedule, Tag("fixed")],
+    Discriminator(_shape_of),
+]
+ContrastSpace: TypeAlias = Annotated[
+    Annotated[Choices[Contrast], Tag("choices")] | Annotated[Contrast, Tag("fixed")],
+    Discriminator(_shape_of),
+]
+ParameterSpace: TypeAlias = (
+    Range[float] | Range[int] | Choices[float] | Choices[int] | Choices[str] | float | int | str
+)
+
+
+def _above(least: float) -> AfterValidator:
+    def check(space: ParameterSpace) -> ParameterSpace:
+        if _ends(space)[0] <= least:
+            raise ValueError(f"must be above {least}, got {_ends(space)[0]}")
+        return space
+
+    return AfterValidator(check)
+
+
+def _at_least(least: float) -> AfterValidator:
+    def check(space: ParameterSpace) -> ParameterSpace:
+        if _ends(space)[0] < least:
+            raise ValueError(f"must be {least} or more, got {_ends(space)[0]}")
+        return space
+
+    return AfterValidator(check)
+
+
+def _below(limit: float) -> AfterValidator:
+    def check(space: ParameterSpace) -> ParameterSpace:
+        if _ends(space)[1] >= limit:
+            raise ValueError(f"must be below {limit}, got {_ends(space)[1]}")
+        return space
+
+    return AfterValidator(check)
+
+
+Positive: TypeAlias = Annotated[FloatSpace, _above(0)]
+NotNegative: TypeAlias = Annotated[FloatSpace, _at_least(0)]
+Share: TypeAlias = Annotated[FloatSpace, _at_least(0), _below(1)]
+Count: TypeAlias = Annotated[IntSpace, _at_least(0)]
+PositiveCount: TypeAlias = Annotated[IntSpace, _at_least(1)]
 
 
 class SearchSpace(Table):
-    """What is searched: a range, choices or a fixed value for each of the five.
+    """What is searched: a range, choices or a fixed value for each.
+
+    The first five are the assignment's. All others are techniques beyond it; one that is left
+    out is off.
 
     Parameters
     ----------
     learning_rate : float space, above 0
-        SGD step size in the first epoch.
+        Step size in the first epoch, or after the warm-up.
     learning_rate_decay : float space, above 0
-        Factor applied to the learning rate after each epoch.
+        Factor applied to the learning rate after each epoch of the exponential schedule.
     reg : float space, at least 0
         Weight of the squared weights in the loss.
     hidden_size : int space, at least 1
         Hidden units.
     epochs : int space, at least 1
         Passes over the training images.
+    initial_gain : float space, at least 0
+        He's standard deviations times this for the first weights; 0 for `initial_std`.
+    contrast : name
+        ``as_is``, or ``normalised``: each image less its mean, over its standard deviation.
+    components : int space, at least 0
+        Principal components of the basis that are kept; 0 for all.
+    whitening : float space, at least 0
+        Power p: components are divided by ``(variance + ridge) ** p``; 0.5 whitens.
+    ridge : float space, above 0
+        See `whitening`; in mean variances of a pixel.
+    mirror : float space, 0 to below 1
+        Probability with which an image is mirrored, left to right.
+    max_shift : int space, at least 0
+        Pixels that images are shifted by at most, with a reflected border.
+    cutout : int space, at least 0
+        Side of a square that the mean image covers at a random place.
+    mixup : float space, at least 0
+        Images and labels are mixed in pairs, with shares from Beta(mixup, mixup).
+    label_smoothing : float space, 0 to below 1
+        Share of the target that is spread over all classes.
+    input_dropout, dropout : float space, 0 to below 1
+        Shares of inputs, and of hidden units, left out at each step.
+    optimizer : name
+        ``sgd``, ``nesterov`` or ``adam`` (with decoupled weight decay).
+    momentum : float space, 0 to below 1
+        Of ``nesterov``; the first moment's decay of ``adam``.
+    schedule : name
+        ``exponential`` by epochs, or ``cosine`` by steps.
+    warmup_epochs : int space, at least 0
+        Epochs in which the learning rate rises from 0.
+    averaging : int space, at least 0
+        Epochs that the weights are averaged over; 0 for the last weights alone.
     """
 
-    learning_rate: FloatSpace
-    learning_rate_decay: FloatSpace = 0.95
-    reg: FloatSpace
-    hidden_size: IntSpace
-    epochs: IntSpace
-
-    @field_validator("learning_rate", "learning_rate_decay")
-    @classmethod
-    def _check_positive(cls, space: ParameterSpace) -> ParameterSpace:
-        if lowest(space) <= 0:
-            raise ValueError(f"must be above 0, got {lowest(space)}")
-        return space
-
-    @field_validator("reg")
-    @classmethod
-    def _check_not_negative(cls, space: ParameterSpace) -> ParameterSpace:
-        if lowest(space) < 0:
-            raise ValueError(f"must be 0 or more, got {lowest(space)}")
-        return space
-
-    @field_validator("hidden_size", "epochs")
-    @classmethod
-    def _check_at_least_one(cls, space: ParameterSpace) -> ParameterSpace:
-        if lowest(space) < 1:
-            raise ValueError(f"must be 1 or more, got {lowest(space)}")
-        return space
+    learning_rate: Positive
+    learning_rate_decay: Positive = 0.95
+    reg: NotNegative
+    hidden_size: PositiveCount
+    epochs: PositiveCount
+    initial_gain: NotNegative = Hyperparameters.initial_gain
+    contrast: ContrastSpace = Hyperparameters.contrast
+    components: Count = Hyperparameters.components
+    whitening: NotNegative = Hyperparameters.whitening
+    ridge: Positive = Hyperparameters.ridge
+    mirror: Share = Hyperparameters.mirror
+    max_shift: Count = Hyperparameters.max_shift
+    cutout: Count = Hyperparameters.cutout
+    mixup: NotNegative = Hyperparameters.mixup
+    label_smoothing: Share = Hyperparameters.label_smoothing
+    input_dropout: Share = Hyperparameters.input_dropout
+    dropout: Share = Hyperparameters.dropout
+    optimizer: OptimizerSpace = Hyperparameters.optimizer
+    momentum: Share = Hyperparameters.momentum
+    schedule: ScheduleSpace = Hyperparameters.schedule
+    warmup_epochs: Count = Hyperparameters.warmup_epochs
+    averaging: Count = Hyperparameters.averaging
 
     def searched(self) -> dict[str, Range[Any] | Choices[Any]]:
         """The hyperparameters that vary, in the order of the class."""
@@ -138,7 +219,7 @@ class SearchSpace(Table):
             if isinstance(space := getattr(self, name), Range | Choices)
         }
 
-    def fixed(self) -> dict[str, float]:
+    def fixed(self) -> dict[str, float | str]:
         """The hyperparameters that do not vary, with their values."""
         searched = self.searched()
         return {
@@ -147,13 +228,26 @@ class SearchSpace(Table):
 
     def max_epochs(self) -> int:
         """The most epochs that any trial may have."""
-        if isinstance(self.epochs, Range):
-            return self.epochs.high
-        return max(self.epochs.choices) if isinstance(self.epochs, Choices) else self.epochs
+        return int(_ends(self.epochs)[1])
+
+    def largest(self, name: str) -> float:
+        """The largest value that the hyperparameter `name`, a number, may have."""
+        return _ends(getattr(self, name))[1]
+
+    @property
+    def changes_images(self) -> bool:
+        """Whether trials may change images before they are projected or centred."""
+        return (
+            self.contrast != Hyperparameters.contrast
+            or self.largest("mirror") > 0
+            or self.largest("max_shift") > 0
+            or self.largest("cutout") > 0
+        )
 
 
-def lowest(space: ParameterSpace) -> float:
-    """The least value in `space`."""
+def _ends(space: Any) -> tuple[float, float]:
+    """The least and the largest number in `space`."""
     if isinstance(space, Range):
-        return space.low
-    return min(space.choices) if isinstance(space, Choices) else space
+        return space.low, space.high
+    values = space.choices if isinstance(space, Choices) else (space,)
+    return min(values), max(values)

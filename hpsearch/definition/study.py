@@ -99,7 +99,7 @@ class SearchSettings(Table):
     sampler: SamplerSettings = Tpe(name="tpe")
     pruner: PrunerSettings = NoPruner(name="none")
     space: SearchSpace
-    first: Annotated[tuple[dict[str, float], ...], Field(strict=False)] = ()
+    first: Annotated[tuple[dict[str, float | str], ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _check_grid(self) -> "SearchSettings":
@@ -171,6 +171,16 @@ class StudyDefinition(Table):
                 f"trials must be at most {self.n_grid_cells()}, the cells of the grid, "
                 f"got {self.trials}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_there_is_a_basis(self) -> "StudyDefinition":
+        for name in ("components", "whitening"):
+            if self.search.space.largest(name) > 0 and self.data.basis == "pixels":
+                raise ValueError(
+                    f"search.space.{name} needs principal components: set data.basis, "
+                    "such as { components = 300 }"
+                )
         return self
 
     def n_grid_cells(self) -> int:

@@ -23,7 +23,7 @@ __all__ = ["check_data", "check_storage", "check_tracking", "check_workers"]
 
 def check_data(definition: StudyDefinition, options: RunOptions) -> Finding:
     """Whether the data is here, and is what it should be: all of it is read."""
-    prepared = find_prepared(definition.data, options.workspace.data)
+    prepared = find_prepared(definition, options.workspace.data)
     if prepared:
         prepared.verify()
         return Finding("data", f"{prepared.name}, prepared and verified, in {prepared.folder}")
@@ -75,7 +75,7 @@ def check_workers(
     definition: StudyDefinition, options: RunOptions, backend: Backend
 ) -> Iterator[Finding]:
     """Whether each worker answers, with equal versions and equal data."""
-    prepared = find_prepared(definition.data, options.workspace.data)
+    prepared = find_prepared(definition, options.workspace.data)
     source = _find_source(definition, options)
     root = options.workspace.root
     with _marker_in(next(path for path in (root, *root.parents) if path.exists())) as marker:

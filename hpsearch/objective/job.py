@@ -75,7 +75,7 @@ class TrialJob:
             [
                 self.study_seed,
                 self.number,
-                vars(self.hyperparameters),
+                self.hyperparameters.describe(),
                 self.data.checksum,
                 self.threads,
             ]

@@ -1,6 +1,5 @@
 """Preparing a job: from an Optuna trial to all that a worker needs."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from hpsearch.data import PreparedData
@@ -38,7 +37,7 @@ def prepare_job(
     """
     chosen = suggest_hyperparameters(trial, definition.search.space)
     hyperparameters = Hyperparameters(**chosen, **definition.training.model_dump())
-    trial.set_user_attr("hyperparameters", asdict(hyperparameters))
+    trial.set_user_attr("hyperparameters", hyperparameters.describe())
     return TrialJob(
         number=trial.number,
         study_seed=definition.seed,

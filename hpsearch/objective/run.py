@@ -3,6 +3,7 @@
 import dataclasses
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,7 +12,7 @@ from hpsearch.data import Split, open_split
 from hpsearch.errors import DamagedDataError, DataError
 from hpsearch.execution.task import is_wanted
 from hpsearch.hashing import hash_arrays
-from hpsearch.net import Parameters, make_parameters
+from hpsearch.net import Parameters
 from hpsearch.objective.attempts import note_attempt
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 from hpsearch.objective.workplace import attach_checkpoint, working_here
@@ -20,7 +21,10 @@ from hpsearch.training import (
     HISTORY_FILE,
     Checkpoint,
     Epoch,
+    Memory,
+    averaged,
     load_checkpoint,
+    make_net,
     save_checkpoint,
     save_history,
     train,
@@ -65,27 +69,35 @@ def run_job(job: TrialJob) -> TrialResult:
 
 def _run(job: TrialJob) -> TrialResult:
     job.folder.mkdir(parents=True, exist_ok=True)
-    split = open_split(job.data)
-    net, rng, epochs = _start_or_resume(job, split)
+    split = open_split(job.data).with_inputs(job.hyperparameters.inputs)
+    state, epochs = _start_or_resume(job, split)
     note_attempt(job.folder, len(epochs))
-    for epoch in _replay_then_train(job, split, net, rng, epochs):
+    for epoch in _replay_then_train(job, split, state, epochs):
         if epoch.number > len(epochs):
             if (job.lease and not job.lease.is_valid()) or not is_wanted():
                 return TrialResult(job.number, Outcome.INTERRUPTED, epochs)
             epochs = (*epochs, epoch)
-            _save(job, net, rng, epochs)
+            _save(job, state, epochs)
         if epoch.diverged:
             return _finish(job, Outcome.PRUNED, epochs)
         is_last = epoch.number == job.hyperparameters.epochs
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_accuracy):
             return _finish(job, Outcome.PRUNED, epochs)
+    net = averaged(state.net, state.memory)
     net_sha256 = hash_arrays({**net, **split.preprocessing.arrays()})
     return dataclasses.replace(_finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256)
 
 
-def _start_or_resume(
-    job: TrialJob, split: Split
-) -> tuple[Parameters, np.random.Generator, tuple[Epoch, ...]]:
+@dataclass(frozen=True)
+class _State:
+    """All that training changes; `epochs` apart, what a checkpoint holds."""
+
+    net: Parameters
+    memory: Memory
+    rng: np.random.Generator
+
+
+def _start_or_resume(job: TrialJob, split: Split) -> tuple[_State, tuple[Epoch, ...]]:
     rng = np.random.default_rng([job.study_seed, job.number, _TRAINING_STREAM])
     try:
         checkpoint = load_checkpoint(job.folder / CHECKPOINT_FILE)
@@ -95,31 +107,35 @@ def _start_or_resume(
         rng.bit_generator.state = checkpoint.generator_state
         # A crash between the two files may have left the history an epoch behind.
         save_history(job.folder / HISTORY_FILE, checkpoint.epochs)
-        return checkpoint.net, rng, checkpoint.epochs
-    n_inputs, setting = split.preprocessing.n_inputs, job.hyperparameters
-    net = make_parameters(n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng)
-    return net, rng, ()
+        return _State(checkpoint.net, checkpoint.memory, rng), checkpoint.epochs
+    return _State(make_net(split, job.hyperparameters, rng), {}, rng), ()
 
 
 def _replay_then_train(
-    job: TrialJob,
-    split: Split,
-    net: Parameters,
-    rng: np.random.Generator,
-    done: tuple[Epoch, ...],
+    job: TrialJob, split: Split, state: _State, done: tuple[Epoch, ...]
 ) -> Iterator[Epoch]:
     """The epochs done, so that the pruner sees them too, then those to come."""
     yield from done
     if done and done[-1].diverged:
         return
-    yield from train(net, split, job.hyperparameters, rng, completed_epochs=len(done))
+    yield from train(
+        state.net,
+        split,
+        job.hyperparameters,
+        state.rng,
+        memory=state.memory,
+        completed_epochs=len(done),
+    )
 
 
-def _save(
-    job: TrialJob, net: Parameters, rng: np.random.Generator, epochs: tuple[Epoch, ...]
-) -> None:
-    state = dict(rng.bit_generator.state)
-    save_checkpoint(job.folder / CHECKPOINT_FILE, Checkpoint(job.identity(), net, state, epochs))
+def _save(job: TrialJob, state: _State, epochs: tuple[Epoch, ...]) -> None:
+    net, memory = state.net, state.memory
+    if len(epochs) == job.hyperparameters.epochs:
+        # Nothing goes on from here: the net to be used is all that is wanted.
+        net, memory = averaged(net, memory), {}
+    generator_state = dict(state.rng.bit_generator.state)
+    checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory)
+    save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
     save_history(job.folder / HISTORY_FILE, epochs)
 
 

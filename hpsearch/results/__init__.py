@@ -6,6 +6,7 @@ from hpsearch.results.best import (
     list_superfluous_checkpoints,
     load_trial_net,
     shed_checkpoints,
+    trial_preprocessing,
 )
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
@@ -26,5 +27,6 @@ __all__ = [
     "make_study_pictures",
     "make_trial_pictures",
     "shed_checkpoints",
+    "trial_preprocessing",
     "write_table",
 ]

@@ -25,7 +25,7 @@ _PARAMETERS = ("W1", "b1", "W2", "b2")
 _README = """# {study}: the net of trial {trial}
 
 A two-layer net (ReLU, softmax), validation accuracy {val_accuracy:.4f}.
-`net.safetensors` holds W1, b1, W2, b2 and {arrays}; `manifest.json` the rest.
+`net.safetensors` holds W1, b1, W2, b2, {arrays}; `manifest.json` the rest.
 
 With this program:
 
@@ -38,7 +38,7 @@ With NumPy and safetensors alone:
     import numpy as np
     from safetensors.numpy import load_file
     net = load_file("net.safetensors")
-    x = {inputs}
+    {inputs}
     scores = np.maximum(x @ net["W1"] + net["b1"], 0) @ net["W2"] + net["b2"]
     classes = scores.argmax(axis=1)
 """
@@ -110,13 +110,16 @@ def load_net(folder: str | Path) -> Net:
 
 
 def _explain(preprocessing: Preprocessing) -> dict[str, str]:
-    centred = 'images.reshape(len(images), -1) - net["mean_image"]'
-    if preprocessing.components is None:
-        return {"arrays": "the mean image", "inputs": centred}
-    return {
-        "arrays": "the mean image and the principal components",
-        "inputs": f'({centred}) @ net["components"]',
-    }
+    arrays, lines = ["the mean image"], ["x = images.reshape(len(images), -1)"]
+    if preprocessing.contrast_floor is not None:
+        arrays.append("what steadies the contrast of blank images")
+        lines.append("x = x - x.mean(axis=1, keepdims=True)")
+        lines.append('x = x / np.sqrt(x.var(axis=1, keepdims=True) + net["contrast_floor"])')
+    lines.append('x = x - net["mean_image"]')
+    if preprocessing.components is not None:
+        arrays.append("the principal components")
+        lines.append('x = x @ net["components"]')
+    return {"arrays": ", ".join(arrays), "inputs": "\n    ".join(lines)}
 
 
 def _describe(net: Net) -> dict[str, Any]:
@@ -144,14 +147,21 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Net:
     }
     if "components" in arrays:
         expected["components"] = (n_pixels, n_inputs)
+    if "contrast_floor" in arrays:
+        expected["contrast_floor"] = (1,)
     for name, shape in expected.items():
         if arrays[name].shape != shape or arrays[name].dtype != np.float32:
             raise ValueError(
                 f"{name}: expected float32 {shape}, got {arrays[name].dtype} {arrays[name].shape}"
             )
+    floor = arrays.get("contrast_floor")
     return Net(
         parameters={name: arrays[name] for name in _PARAMETERS},
-        preprocessing=Preprocessing(arrays["mean_image"], arrays.get("components")),
+        preprocessing=Preprocessing(
+            arrays["mean_image"],
+            arrays.get("components"),
+            None if floor is None else float(floor[0]),
+        ),
         image_shape=(height, width, colours),
         class_names=tuple(manifest["class_names"]),
         facts={key: value for key, value in manifest.items() if key not in described},

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.data import PreparedData, open_split
+from hpsearch.data import PreparedData, Preprocessing, open_split
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.results.net import Net
-from hpsearch.training import CHECKPOINT_FILE, load_checkpoint
+from hpsearch.training import CHECKPOINT_FILE, Hyperparameters, load_checkpoint
 from hpsearch.workspace import StudyFolder
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "list_superfluous_checkpoints",
     "load_trial_net",
     "shed_checkpoints",
+    "trial_preprocessing",
 ]
 
 # The best few, so that the next best is at hand when somebody asks for it.
@@ -59,7 +60,7 @@ def load_trial_net(
         raise DamagedDataError(f"{error}; delete it, then {again}") from error
     net = Net(
         parameters=checkpoint.net,
-        preprocessing=open_split(data).preprocessing,
+        preprocessing=trial_preprocessing(record, data),
         image_shape=data.image_shape,
         class_names=data.class_names,
         facts={
@@ -78,6 +79,12 @@ def load_trial_net(
             f"{again}"
         )
     return net
+
+
+def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing:
+    """What a trial's net was fed through."""
+    inputs = Hyperparameters(**record.hyperparameters).inputs
+    return open_split(data).with_inputs(inputs).preprocessing
 
 
 def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[TrialRecord]:

@@ -42,7 +42,11 @@ class ServedNet(PythonModel):
         """
         net = self._net
         images = np.asarray(model_input, np.uint8).reshape(len(model_input), -1)
-        inputs = np.subtract(images, net["mean_image"], dtype=np.float32)
+        inputs = images.astype(np.float32)
+        if "contrast_floor" in net:
+            inputs -= inputs.mean(axis=1, keepdims=True)
+            inputs /= np.sqrt(inputs.var(axis=1, keepdims=True) + net["contrast_floor"])
+        inputs -= net["mean_image"]
         if "components" in net:
             inputs = inputs @ net["components"]
         hidden = np.maximum(inputs @ net["W1"] + net["b1"], 0)

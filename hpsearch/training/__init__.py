@@ -1,25 +1,35 @@
-"""Training for studies: SGD one epoch at a time, in float32, resumable to the bit."""
+"""Training for studies: gradient descent one epoch at a time, in float32, resumable to the bit."""
 
+from hpsearch.training.averaging import averaged
 from hpsearch.training.checkpoint import (
     CHECKPOINT_FILE,
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
-from hpsearch.training.epoch import Epoch, Hyperparameters
+from hpsearch.training.epoch import Epoch
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
+from hpsearch.training.hyperparameters import Contrast, Hyperparameters, Optimizer, Schedule
+from hpsearch.training.optimizers import Memory
 from hpsearch.training.prediction import classify, predict_labels
 from hpsearch.training.sgd import train
+from hpsearch.training.start import make_net
 
 __all__ = [
     "CHECKPOINT_FILE",
     "HISTORY_FILE",
     "Checkpoint",
+    "Contrast",
     "Epoch",
     "Hyperparameters",
+    "Memory",
+    "Optimizer",
+    "Schedule",
+    "averaged",
     "classify",
     "load_checkpoint",
     "load_history",
+    "make_net",
     "predict_labels",
     "save_checkpoint",
     "save_history",

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
 from hpsearch.net import Parameters
 from hpsearch.training.epoch import Epoch
+from hpsearch.training.optimizers import Memory
 
 __all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
 CHECKPOINT_FILE = "checkpoint.npz"
 
 _NET = ("W1", "b1", "W2", "b2")
+_MEMORY = "memory."
 _COLUMNS = (
     "train_loss",
     "train_accuracy",
@@ -44,12 +46,15 @@ class Checkpoint:
         ``rng.bit_generator.state``.
     epochs : tuple of Epoch
         All epochs so far.
+    memory : dict of arrays
+        What training remembers besides; nothing once it has ended.
     """
 
     identity: str
     net: Parameters
     generator_state: dict[str, Any]
     epochs: tuple[Epoch, ...]
+    memory: Memory = field(default_factory=dict)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -70,6 +75,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         buffer,
         allow_pickle=False,
         **checkpoint.net,
+        **{_MEMORY + name: array for name, array in checkpoint.memory.items()},
         identity=_as_bytes(checkpoint.identity),
         generator_state=_as_bytes(json.dumps(checkpoint.generator_state)),
         columns=np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
@@ -98,6 +104,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
             net={name: arrays[name] for name in _NET},
             generator_state=json.loads(_as_text(arrays["generator_state"])),
             epochs=_unpack_epochs(arrays),
+            memory={
+                name.removeprefix(_MEMORY): array
+                for name, array in arrays.items()
+                if name.startswith(_MEMORY)
+            },
         )
     except FileNotFoundError:
         raise

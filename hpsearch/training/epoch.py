@@ -1,39 +1,8 @@
-"""What training takes and what it tells: hyperparameters in, epochs out."""
+"""What training tells: one epoch after the other."""
 
 from dataclasses import dataclass
 
-__all__ = ["Epoch", "Hyperparameters"]
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """Everything that shapes one training besides the data and the seed.
-
-    Parameters
-    ----------
-    learning_rate : float
-        SGD step size in the first epoch.
-    learning_rate_decay : float
-        Factor applied to the learning rate after each epoch.
-    reg : float
-        Weight of ``sum(W1**2) + sum(W2**2)`` in the loss.
-    hidden_size : int
-        Number of hidden units.
-    epochs : int
-        Passes over the training images.
-    batch_size : int
-        Images per step; an epoch's last batch may be smaller.
-    initial_std : float
-        Standard deviation of the weights before the first step.
-    """
-
-    learning_rate: float
-    learning_rate_decay: float
-    reg: float
-    hidden_size: int
-    epochs: int
-    batch_size: int
-    initial_std: float
+__all__ = ["Epoch"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +19,7 @@ class Epoch:
         Accuracy on all validation images at the end of the epoch. If training diverged in
         it: the last accuracy of a finite net.
     learning_rate : float
-        The rate in force during the epoch.
+        The rate in force in the middle of the epoch.
     duration_s : float
         Wall time of the epoch, its validation included. Not part of a result.
     ended_at : float

@@ -1,17 +1,25 @@
-"""Stochastic gradient descent on a two-layer net, one epoch at a time."""
+"""Gradient descent on a two-layer net, one epoch at a time."""
 
 import math
 import time
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpsearch.data import Split
 from hpsearch.net import Parameters
+from hpsearch.training.augmentation import Augmentation
+from hpsearch.training.averaging import averaged, take_into_average
 from hpsearch.training.batches import BatchReader
-from hpsearch.training.epoch import Epoch, Hyperparameters
+from hpsearch.training.dropout import Dropout
+from hpsearch.training.epoch import Epoch
+from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.optimizers import Memory
 from hpsearch.training.prediction import classify
-from hpsearch.training.step import SgdStep
+from hpsearch.training.schedules import make_schedule
+from hpsearch.training.step import Step
+from hpsearch.training.targets import TargetMaker
 
 __all__ = ["train"]
 
@@ -19,69 +27,63 @@ __all__ = ["train"]
 def train(
     net: Parameters,
     split: Split,
-    hyperparameters: Hyperparameters,
+    setting: Hyperparameters,
     rng: np.random.Generator,
     *,
+    memory: Memory | None = None,
     completed_epochs: int = 0,
 ) -> Iterator[Epoch]:
     """Train `net` in place and yield each epoch as it ends.
 
-    The caller records, prunes by leaving the loop, or goes on. `net` and `rng` are the whole
-    state: saved after an epoch and passed in again with `completed_epochs`, training continues
-    as if it had never stopped. The first epochs do not depend on how many are to come.
+    The caller records, prunes by leaving the loop, or goes on. `net`, `memory` and `rng` are
+    the whole state: saved after an epoch and passed in again with `completed_epochs`, training
+    continues as if it had never stopped. With the exponential schedule the first epochs do not
+    depend on how many are to come.
 
     Parameters
     ----------
     net : dict of float32 arrays
-        W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,); changed in place.
+        W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,); changed in place. The net to be used in
+        the end is ``averaged(net, memory)``.
     split : Split
-        Training and validation images.
-    hyperparameters : Hyperparameters
+        Training and validation images, made into the inputs that `setting` wants.
+    setting : Hyperparameters
         The setting.
     rng : numpy.random.Generator
-        Draws one permutation of the training images for each epoch.
+        Draws a permutation of the training images for each epoch, and all other chance.
+    memory : dict of arrays, optional
+        What optimizer and averaging remember between epochs; filled and changed in place.
     completed_epochs : int
-        How many epochs `net` and `rng` have behind them.
+        How many epochs `net`, `memory` and `rng` have behind them.
 
     Yields
     ------
     Epoch
         The last one has `diverged` set if a loss was nan or inf.
     """
-    learning_rate = hyperparameters.learning_rate
-    for _ in range(completed_epochs):
-        # Multiplied again rather than raised to a power: same rounding as in one go.
-        learning_rate *= hyperparameters.learning_rate_decay
-    read_batch = BatchReader(split, hyperparameters.batch_size)
-    step = SgdStep(net, hyperparameters.reg, hyperparameters.batch_size)
+    memory = {} if memory is None else memory
+    pass_once = _Pass(net, split, setting, rng, memory)
     validation_inputs = split.preprocessing.apply(split.validation_images)
 
     def validate() -> float:
-        return float(np.mean(classify(net, validation_inputs) == split.validation_labels))
+        labels = classify(averaged(net, memory), validation_inputs)
+        return float(np.mean(labels == split.validation_labels))
 
     val_accuracy = validate()
-    for number in range(completed_epochs + 1, hyperparameters.epochs + 1):
+    for number in range(completed_epochs + 1, setting.epochs + 1):
         started = time.perf_counter()
-        losses, hits = [], 0
-        order = rng.permutation(len(split.train_rows))
-        for start in range(0, len(order), hyperparameters.batch_size):
-            # A batch is a set; sorted, its rows lie closer together on disk.
-            numbers = np.sort(order[start : start + hyperparameters.batch_size])
-            batch, labels = read_batch(numbers), split.train_labels[numbers]
-            loss, n_correct = step(batch, labels, learning_rate)
-            losses.append(loss)
-            hits += n_correct
-            if not math.isfinite(loss):
-                break
+        losses, hits = pass_once(number)
         diverged = not math.isfinite(losses[-1])
         if not diverged:
+            if setting.averaging:
+                take_into_average(net, memory, setting.averaging, number)
             val_accuracy = validate()
         yield Epoch(
             number=number,
             train_loss=float(np.mean(losses)),
-            train_accuracy=hits / len(order),
+            train_accuracy=hits / len(split.train_rows),
             val_accuracy=val_accuracy,
-            learning_rate=learning_rate,
+            learning_rate=make_schedule(setting)(number, 0.5),
             duration_s=time.perf_counter() - started,
             ended_at=time.time(),
             iteration_losses=tuple(losses),
@@ -89,4 +91,60 @@ def train(
         )
         if diverged:
             return
-        learning_rate *= hyperparameters.learning_rate_decay
+
+
+class _Pass:
+    """One pass over the training images: batches in, steps taken."""
+
+    def __init__(
+        self,
+        net: Parameters,
+        split: Split,
+        setting: Hyperparameters,
+        rng: np.random.Generator,
+        memory: Memory,
+    ) -> None:
+        self._labels = split.train_labels
+        self._n = len(split.train_rows)
+        self._batch_size = setting.batch_size
+        self._rng = rng
+        mean_image = split.plain.mean_image.round().astype(np.uint8).reshape(split.image_shape)
+        self._read = BatchReader(
+            split,
+            setting.batch_size,
+            Augmentation(setting.mirror, setting.max_shift, setting.cutout, mean_image),
+        )
+        self._make_targets = (
+            TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
+            if setting.label_smoothing or setting.mixup
+            else None
+        )
+        self._input_dropout = Dropout(setting.input_dropout, rng)
+        self._rate = make_schedule(setting)
+        self._step = Step(net, setting, rng, memory)
+
+    def __call__(self, number: int) -> tuple[list[float], int]:
+        """Train through epoch `number`: the loss of each step, and the images it had right."""
+        losses, hits = [], 0
+        order = self._rng.permutation(self._n)
+        for start in range(0, len(order), self._batch_size):
+            # A batch is a set; sorted, its rows lie closer together on disk.
+            numbers = np.sort(order[start : start + self._batch_size])
+            rate = self._rate(number, start / self._n)
+            loss, n_correct = self._step(*self._draw(numbers), rate)
+            losses.append(loss)
+            hits += n_correct
+            if not math.isfinite(loss):
+                break
+        return losses, hits
+
+    def _draw(
+        self, numbers: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64] | NDArray[np.float32]]:
+        """The inputs of the images `numbers`, and what the net shall say of them."""
+        inputs, labels = self._read(numbers, self._rng), self._labels[numbers]
+        targets = self._make_targets(inputs, labels, self._rng) if self._make_targets else labels
+        if self._input_dropout.is_on:
+            self._input_dropout.drop(inputs)
+            inputs *= self._input_dropout.scale
+        return inputs, targets

@@ -1,11 +1,14 @@
-"""One step of stochastic gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
+"""One step of gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.net import Parameters
+from hpsearch.training.dropout import Dropout
+from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.optimizers import Memory, make_optimizer
 
-__all__ = ["SgdStep"]
+__all__ = ["Step"]
 
 Float32 = NDArray[np.float32]
 
@@ -13,7 +16,7 @@ Float32 = NDArray[np.float32]
 _TILE_SIZE = 2**18
 
 
-class SgdStep:
+class Step:
     """Updates a net on one batch after the other.
 
     Of all that a step costs, two products are the floor: inputs by W1, and inputs by the
@@ -25,18 +28,29 @@ class SgdStep:
     net : dict of float32 arrays
         W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); changed in place. W1 is kept by columns, so
         that the weights of a hidden unit are neighbours: its products are quicker so.
-    reg : float
-        Weight of ``sum(W1**2) + sum(W2**2)`` in the loss.
-    batch_size : int
-        Images of a batch at most.
+    setting : Hyperparameters
+        Optimizer, regularization, batch size and dropout are taken from it.
+    rng : numpy.random.Generator
+        For dropout.
+    memory : dict of arrays
+        What the optimizer remembers between steps; changed in place.
     """
 
-    def __init__(self, net: Parameters, reg: float, batch_size: int) -> None:
+    def __init__(
+        self,
+        net: Parameters,
+        setting: Hyperparameters,
+        rng: np.random.Generator,
+        memory: Memory,
+    ) -> None:
         net["W1"] = np.asfortranarray(net["W1"])
+        batch_size = setting.batch_size
         n_inputs, n_hidden = net["W1"].shape
         n_classes = len(net["b2"])
         self._net = net
-        self._reg = reg
+        self._reg = setting.reg
+        self._optimizer = make_optimizer(setting, net, memory)
+        self._dropout = Dropout(setting.dropout, rng)
         self._rows = np.arange(batch_size)
         self._hidden = np.empty((batch_size, n_hidden), np.float32)
         self._active = np.empty((batch_size, n_hidden), np.bool_)
@@ -49,7 +63,7 @@ class SgdStep:
         self._squares = _sum_of_squares(net["W1"]), _sum_of_squares(net["W2"])
 
     def __call__(
-        self, inputs: Float32, labels: NDArray[np.int64], learning_rate: float
+        self, inputs: Float32, targets: NDArray[np.int64] | Float32, learning_rate: float
     ) -> tuple[float, int]:
         """Update the net on a batch.
 
@@ -57,8 +71,8 @@ class SgdStep:
         ----------
         inputs : float32 array, shape (n, D)
             The batch.
-        labels : int64 array, shape (n,)
-            Its classes.
+        targets : int64 array, shape (n,); or float32 array, shape (n, C)
+            Its classes; or shares of them, each row of sum 1.
         learning_rate : float
             Step size.
 
@@ -69,15 +83,16 @@ class SgdStep:
         n_correct : int
             Images that it had right.
         """
-        n = len(labels)
+        n = len(targets)
         with np.errstate(all="ignore"):  # a diverging run is seen by its loss
             hidden, scores = self._forward(inputs)
+            labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
             n_correct = int(np.count_nonzero(scores.argmax(axis=1) == labels))
-            loss = self._softmax(scores, labels) + self._reg * sum(self._squares)
-            # From here on gradients carry the learning rate: scaling (n, C) numbers now
+            loss = self._softmax(scores, targets) + self._reg * sum(self._squares)
+            # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now
             # saves a pass over all of W1 later.
-            scores *= np.float32(learning_rate / n)
-            self._update(inputs, hidden, scores, np.float32(1 - 2 * learning_rate * self._reg))
+            scores *= np.float32(self._optimizer.begin(learning_rate) / n)
+            self._update(inputs, hidden, scores)
         return loss, n_correct
 
     def _forward(self, inputs: Float32) -> tuple[Float32, Float32]:
@@ -86,47 +101,54 @@ class SgdStep:
         np.matmul(inputs, net["W1"], out=hidden)
         hidden += net["b1"]
         np.maximum(hidden, 0, out=hidden)
+        if self._dropout.is_on:
+            self._dropout.drop(hidden)
         np.matmul(hidden, net["W2"], out=scores)
+        if self._dropout.is_on:
+            scores *= self._dropout.scale
         scores += net["b2"]
         return hidden, scores
 
-    def _softmax(self, scores: Float32, labels: NDArray[np.int64]) -> float:
+    def _softmax(self, scores: Float32, targets: NDArray[np.int64] | Float32) -> float:
         """Mean cross-entropy; turns `scores` into n times its gradient."""
-        true_class = (self._rows[: len(labels)], labels)
         scores -= scores.max(axis=1, keepdims=True)
-        true_scores = scores[true_class]
+        if targets.ndim == 1:
+            true_class = (self._rows[: len(targets)], targets)
+            true_scores = scores[true_class]
+        else:
+            true_scores = np.einsum("ij,ij->i", scores, targets)
         np.exp(scores, out=scores)
         normalisers = scores.sum(axis=1, keepdims=True)
         scores /= normalisers
-        scores[true_class] -= 1
+        if targets.ndim == 1:
+            scores[true_class] -= 1
+        else:
+            scores -= targets
         return float(np.mean(np.log(normalisers[:, 0]) - true_scores))
 
-    def _update(
-        self, inputs: Float32, hidden: Float32, dscores: Float32, shrink: np.float32
-    ) -> None:
+    def _update(self, inputs: Float32, hidden: Float32, dscores: Float32) -> None:
         net, n = self._net, len(inputs)
         active, dhidden = self._active[:n], self._dhidden[:n]
+        db2 = dscores.sum(axis=0)
+        if self._dropout.is_on:
+            dscores *= self._dropout.scale
         np.matmul(dscores, net["W2"].T, out=dhidden)
+        # Units left out are inactive too: dropout has set them to 0.
         np.greater(hidden, 0, out=active)
         dhidden *= active
         np.matmul(hidden.T, dscores, out=self._dW2)
+        decay, descend = 2 * self._reg, self._optimizer.descend
         squares = 0.0
         for tile in self._tiles:
             W1, dhidden_tile = net["W1"][:, tile], dhidden[:, tile]
             dW1 = self._dW1[:, : W1.shape[1]]
             np.matmul(inputs.T, dhidden_tile, out=dW1)
-            _descend(W1, dW1, shrink)
+            descend("W1", W1, dW1, decay, tile)
             squares += _sum_of_squares(W1)
-        _descend(net["W2"], self._dW2, shrink)
+        descend("W2", net["W2"], self._dW2, decay)
         self._squares = squares, _sum_of_squares(net["W2"])
-        net["b1"] -= dhidden.sum(axis=0)
-        net["b2"] -= dscores.sum(axis=0)
-
-
-def _descend(weights: Float32, gradient: Float32, shrink: np.float32) -> None:
-    """Weight decay and one step down `gradient`, which carries the learning rate."""
-    weights *= shrink
-    weights -= gradient
+        descend("b1", net["b1"], dhidden.sum(axis=0), 0.0)
+        descend("b2", net["b2"], db2, 0.0)
 
 
 def _sum_of_squares(weights: Float32) -> float:

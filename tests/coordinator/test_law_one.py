@@ -17,6 +17,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.records import fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.workspace import Workspace
+from tests.conftest import DATA
 from tests.search.test_law_one import GRID, PRUNERS, SAMPLERS
 
 # In an order that keeps loky's processes alive from one study to the next.
@@ -25,6 +26,25 @@ OFFERED = dict(SAMPLERS)
 if importlib.util.find_spec("torch"):
     OFFERED["gp"] = {"name": "gp", "n_startup_trials": 3}
 PAIRS = list(zip(cycle(OFFERED), PRUNERS, strict=False))
+# Everything beyond the assignment's net at once.
+TECHNIQUES = {
+    "learning_rate": {"low": 0.01, "high": 0.1},
+    "initial_gain": 1.0,
+    "contrast": {"choices": ["as_is", "normalised"]},
+    "components": {"low": 10, "high": 20},
+    "whitening": {"low": 0.0, "high": 0.5},
+    "mirror": 0.5,
+    "max_shift": 1,
+    "cutout": {"choices": [0, 2]},
+    "mixup": 0.2,
+    "label_smoothing": 0.1,
+    "input_dropout": 0.05,
+    "dropout": 0.2,
+    "optimizer": {"choices": ["nesterov", "adam"]},
+    "schedule": "cosine",
+    "warmup_epochs": 1,
+    "averaging": 2,
+}
 
 
 def test_every_sampler_and_every_pruner_is_in_a_pair() -> None:
@@ -65,3 +85,24 @@ def test_neither_workers_nor_their_kind_change_the_result(
     assert len(outcomes) == len(PAIRS)
     assert {pair: dict(found) for pair, found in outcomes.items() if len(found) > 1} == {}
     assert n_pruned
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_neither_do_they_with_every_technique(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    fresh: Callable[[], Workspace],
+) -> None:
+    outcomes = set()
+    for backend, n_jobs in WORKERS:
+        data = DATA | {"basis": {"components": 20}}
+        definition = define(trials=6, data=data, space=TECHNIQUES, pruner="median")
+        workspace = fresh()
+        events = conduct(definition, workspace=workspace, n_jobs=n_jobs, backend=backend)
+        (net,) = [event.net for event in events if isinstance(event, NetChosen)]
+        records = recorded(workspace).records()
+        assert {record.hyperparameters["optimizer"] for record in records} == {"nesterov", "adam"}
+        outcomes.add((fingerprint(records), net.sha256()))
+    assert len(outcomes) == 1

@@ -79,6 +79,19 @@ CASES = [
     ("[search]", "basis = { variance = 1.0 }\n[search]", "data.basis.variance: input should be"),
     ("[search]", "basis = { component = 9 }\n[search]", "did you mean 'components'?"),
     ("[search]", "basis = 300\n[search]", "data.basis: input should be a valid dictionary"),
+    ("[search.space]", "[search.space]\noptimizer = 'adamm'", "optimizer: input should be 'sgd', "),
+    (
+        "[search.space]",
+        "[search.space]\nschedule = { choices = ['cosine', 'sine'] }",
+        "search.space.schedule.1: input should be 'exponential' or 'cosine', got 'sine'",
+    ),
+    ("[search.space]", "[search.space]\ndropout = 1.0", "dropout: must be below 1, got 1.0"),
+    ("[search.space]", "[search.space]\nmax_shift = -1", "max_shift: must be 0 or more, got -1"),
+    (
+        "[search.space]",
+        "[search.space]\nwhitening = 0.5",
+        "search.space.whitening needs principal components: set data.basis",
+    ),
 ]
 
 

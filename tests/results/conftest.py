@@ -6,14 +6,15 @@ from hpsearch.net import make_parameters
 from hpsearch.results import Net
 
 
-@pytest.fixture(params=["pixels", "components"])
+@pytest.fixture(params=["pixels", "components", "normalised"])
 def net(request: pytest.FixtureRequest) -> Net:
-    """One that is fed pixels, and one that is fed principal components."""
+    """Fed pixels, principal components, or those of images with normalised contrast."""
     rng = np.random.default_rng(0)
     mean_image = rng.uniform(0, 255, 48).astype(np.float32)
     rotation = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
-    components = rotation if request.param == "components" else None
-    preprocessing = Preprocessing(mean_image, components)
+    components = None if request.param == "pixels" else rotation
+    floor = 10.0 if request.param == "normalised" else None
+    preprocessing = Preprocessing(mean_image, components, floor)
     parameters = make_parameters(preprocessing.n_inputs, 5, 3, 0.1, rng)
     parameters["W1"] = np.asfortranarray(parameters["W1"])  # as training leaves it
     return Net(

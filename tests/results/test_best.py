@@ -53,7 +53,10 @@ def train(digits: PreparedData, folder: StudyFolder) -> Callable[..., TrialRecor
         job = TrialJob(number, 0, hyperparameters, digits, folder.trial(number), 1)
         result = run_job(job)
         record = _record(number, result.epochs[-1].val_accuracy)
-        return dataclasses.replace(record, net_sha256=result.net_sha256, **changes)
+        told = hyperparameters.describe()
+        return dataclasses.replace(
+            record, hyperparameters=told, net_sha256=result.net_sha256, **changes
+        )
 
     return make
 

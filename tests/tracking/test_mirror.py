@@ -201,8 +201,11 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     components = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
 
     def make_net(seed: int) -> NetView:
-        preprocessing = Preprocessing(
-            np.full(48, 120, np.float32), components if seed == 1 else None
+        mean_image = np.full(48, 120 if seed == 2 else 0.1, np.float32)
+        preprocessing = (
+            Preprocessing(mean_image)
+            if seed == 2
+            else Preprocessing(mean_image, components, contrast_floor=10.0)
         )
         net = Net(
             make_parameters(preprocessing.n_inputs, 5, 3, 0.1, np.random.default_rng(seed)),

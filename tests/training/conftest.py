@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hpsearch.data import PreparedData, Split, open_split
-from hpsearch.net import Parameters, make_parameters
-from hpsearch.training import Hyperparameters
+from hpsearch.net import Parameters
+from hpsearch.training import Hyperparameters, make_net
 
 
 @pytest.fixture
@@ -39,10 +39,6 @@ def start(split: Split) -> Callable[..., tuple[Parameters, np.random.Generator]]
 
     def make(setting: Hyperparameters, seed: int = 0) -> tuple[Parameters, np.random.Generator]:
         rng = np.random.default_rng(seed)
-        n_inputs = split.preprocessing.n_inputs
-        net = make_parameters(
-            n_inputs, setting.hidden_size, split.n_classes, setting.initial_std, rng
-        )
-        return net, rng
+        return make_net(split, setting, rng), rng
 
     return make

@@ -4,38 +4,68 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpsearch.data import PrincipalComponents, Split, find_source, open_split, prepare
+from hpsearch.data import (
+    InputSettings,
+    PrincipalComponents,
+    Split,
+    find_source,
+    open_split,
+    prepare,
+)
+from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.batches import BatchReader
 
 NUMBERS = np.array([3, 17, 18, 200, 599])
+RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=["pixels", "components"])
+@pytest.fixture(params=["pixels", "components", "whitened", "images", "normalised images"])
 def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> Split:
     if request.param == "pixels":
         return split
     source = find_source("digits", folders=[], download_folder=tmp_path)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
-    return open_split(
-        prepare(source, **sizes, folder=tmp_path, basis=PrincipalComponents(count=20))
+    prepared = prepare(
+        source,
+        **sizes,
+        folder=tmp_path,
+        basis=PrincipalComponents(count=20),
+        is_augmentable="images" in request.param,
     )
+    plain = request.param == "components"
+    inputs = InputSettings(
+        is_normalised="normalised" in request.param,
+        n_components=0 if plain else 12,
+        whitening=0.0 if plain else 0.3,
+    )
+    return open_split(prepared).with_inputs(inputs)
 
 
 def test_a_batch_is_what_preprocessing_makes_of_its_images(any_split: Split, split: Split) -> None:
     read = BatchReader(any_split, 64)
     expected = any_split.preprocessing.apply(split.train_rows[NUMBERS])
-    inputs = read(NUMBERS)
+    inputs = read(NUMBERS, RNG)
     assert inputs.dtype == np.float32
     np.testing.assert_allclose(inputs, expected, atol=1e-4)
 
 
 def test_one_buffer_serves_all_batches_short_ones_too(any_split: Split) -> None:
     read = BatchReader(any_split, 64)
-    long, short = read(np.arange(64)), read(np.arange(24))
+    long, short = read(np.arange(64), RNG), read(np.arange(24), RNG)
     assert (long.shape[0], short.shape[0]) == (64, 24)
     assert np.shares_memory(long, short)
 
 
 def test_batches_larger_than_the_split_are_as_large_as_it(any_split: Split) -> None:
     few = dataclasses.replace(any_split, train_rows=any_split.train_rows[:10])
-    assert len(BatchReader(few, 1000)(np.arange(10))) == 10
+    assert len(BatchReader(few, 1000)(np.arange(10), RNG)) == 10
+
+
+def test_images_are_changed_before_they_are_projected(any_split: Split, split: Split) -> None:
+    if any_split.train_rows.dtype != np.uint8:
+        pytest.skip("coordinates cannot be changed as images")
+    augmentation = Augmentation(mirror=0.5, max_shift=1)
+    inputs = BatchReader(any_split, 64, augmentation)(NUMBERS, np.random.default_rng(3))
+    images = split.train_rows[NUMBERS].reshape(-1, *any_split.image_shape)
+    changed = augmentation(images, np.random.default_rng(3)).reshape(len(NUMBERS), -1)
+    np.testing.assert_allclose(inputs, any_split.preprocessing.apply(changed), atol=1e-4)

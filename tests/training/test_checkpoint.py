@@ -23,13 +23,15 @@ def _checkpoint() -> Checkpoint:
         Epoch(1, 2.3, 0.1, 0.2, 0.01, 1.5, 1e9, (2.4, 2.2)),
         Epoch(2, float("inf"), 0.3, 0.2, 0.009, 1.5, 1e9, (2.0, float("inf")), diverged=True),
     )
-    return Checkpoint("of this", net, dict(rng.bit_generator.state), epochs)
+    memory = {"velocity.W1": net["W1"] / 2, "adam_steps": np.array(7)}
+    return Checkpoint("of this", net, dict(rng.bit_generator.state), epochs, memory)
 
 
 def _content(checkpoint: Checkpoint) -> Any:
     return (
         checkpoint.identity,
         hash_arrays(checkpoint.net),
+        hash_arrays(checkpoint.memory),
         checkpoint.generator_state,
         checkpoint.epochs,
     )

@@ -1,16 +1,32 @@
 import dataclasses
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hpsearch.data import Preprocessing, PrincipalComponents, Split
+from hpsearch.data import (
+    Preprocessing,
+    PrincipalComponents,
+    Split,
+    find_source,
+    open_split,
+    prepare,
+)
 from hpsearch.data.components import fit_components
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import loss_and_gradients
-from hpsearch.training import Checkpoint, Epoch, load_checkpoint, save_checkpoint, train
+from hpsearch.training import (
+    Checkpoint,
+    Epoch,
+    averaged,
+    load_checkpoint,
+    make_net,
+    save_checkpoint,
+    train,
+)
 
 Make = Callable[..., Any]
 
@@ -47,6 +63,60 @@ def test_a_training_taken_up_again_is_the_same_to_the_bit(
 
     assert [_result(epoch) for epoch in (*saved.epochs, *after)] == whole
     assert hash_arrays(saved.net) == hash_arrays(whole_net)
+
+
+TECHNIQUES: tuple[dict[str, Any], ...] = (
+    {"initial_gain": 1.0},
+    {"contrast": "normalised", "learning_rate": 0.3},
+    {"components": 12, "whitening": 0.4, "learning_rate": 0.3},
+    {"mirror": 0.5, "max_shift": 1, "cutout": 3, "learning_rate": 0.1},
+    {"mixup": 0.3},
+    {"label_smoothing": 0.1},
+    {"input_dropout": 0.1, "dropout": 0.3},
+    {"optimizer": "nesterov"},
+    {"optimizer": "adam", "learning_rate": 0.002},
+    {"schedule": "cosine", "warmup_epochs": 1},
+    {"averaging": 2},
+)
+ALL_AT_ONCE = {key: value for one in TECHNIQUES for key, value in one.items()}
+
+
+@pytest.fixture(scope="module")
+def augmentable(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    folder = tmp_path_factory.mktemp("augmentable")
+    source = find_source("digits", folders=[], download_folder=folder)
+    sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
+    basis = PrincipalComponents(count=20)
+    return open_split(prepare(source, **sizes, folder=folder, basis=basis, is_augmentable=True))
+
+
+@pytest.mark.parametrize("technique", [*TECHNIQUES, ALL_AT_ONCE], ids=lambda one: "+".join(one))
+def test_with_any_technique_a_training_taken_up_again_is_the_same_to_the_bit(
+    technique: dict[str, Any], augmentable: Split, setting: Make, tmp_path: Path
+) -> None:
+    one = setting(**technique)
+    split = augmentable.with_inputs(one.inputs)
+
+    def begin() -> Any:
+        rng = np.random.default_rng(0)
+        return make_net(split, one, rng), {}, rng
+
+    net, memory, rng = begin()
+    whole = [_result(epoch) for epoch in train(net, split, one, rng, memory=memory)]
+    other, remembered, rng = begin()
+    epochs: tuple[Epoch, ...] = ()
+    while len(epochs) < one.epochs:
+        going_on = train(other, split, one, rng, memory=remembered, completed_epochs=len(epochs))
+        epochs = (*epochs, next(going_on))
+        state = dict(rng.bit_generator.state)
+        save_checkpoint(tmp_path / "c", Checkpoint("x", other, state, epochs, remembered))
+        saved = load_checkpoint(tmp_path / "c")
+        other, remembered, epochs = saved.net, saved.memory, saved.epochs
+        rng = np.random.default_rng(9)
+        rng.bit_generator.state = saved.generator_state
+    assert [_result(epoch) for epoch in epochs] == whole
+    assert hash_arrays(averaged(other, remembered)) == hash_arrays(averaged(net, memory))
+    assert whole[-1].train_loss < whole[0].train_loss
 
 
 def test_seeds_give_different_nets(split: Split, setting: Make, start: Make) -> None:

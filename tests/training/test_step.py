@@ -1,15 +1,26 @@
 """A step against the mathematics of `hpsearch.net`, tile by tile."""
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpsearch.gradcheck import eval_numerical_gradient
 from hpsearch.net import loss_and_gradients, make_parameters
-from hpsearch.training import step
-from hpsearch.training.step import SgdStep
+from hpsearch.training import Hyperparameters, step
+from hpsearch.training.dropout import Dropout
+from hpsearch.training.step import Step
+from hpsearch.training.targets import TargetMaker
 
 N_INPUTS, N_CLASSES = 6, 3
+
+
+def _plain(reg: float, n_hidden: int) -> Hyperparameters:
+    return Hyperparameters(0.1, 0.95, reg, n_hidden, epochs=1, batch_size=8, initial_std=0.5)
 
 
 @settings(max_examples=60, deadline=None)
@@ -28,7 +39,7 @@ def test_steps_are_those_of_the_mathematics(
     exact = {name: array.astype(np.float64) for name, array in net.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "_TILE_SIZE", n_units * N_INPUTS)
-        take = SgdStep(net, reg, batch_size=8)
+        take = Step(net, _plain(reg, n_hidden), rng, {})
     for n in batches:
         X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
         y = rng.integers(0, N_CLASSES, n)
@@ -46,10 +57,61 @@ def test_steps_are_those_of_the_mathematics(
 
 def test_the_net_itself_is_updated_and_a_units_weights_are_neighbours() -> None:
     net = make_parameters(N_INPUTS, 4, N_CLASSES, 0.5, np.random.default_rng(0))
-    take = SgdStep(net, 0.0, batch_size=2)
+    take = Step(net, _plain(0.0, 4), np.random.default_rng(0), {})
     W1 = net["W1"]
     before = W1.copy()
     take(np.ones((2, N_INPUTS), np.float32), np.array([0, 1]), 0.1)
     assert net["W1"] is W1
     assert W1.flags.f_contiguous
     assert not np.array_equal(W1, before)
+
+
+def _losses_around(
+    net: dict[str, Any], X: Any, targets: Any, reg: float, mask: Any
+) -> Callable[[str], Any]:
+    """For each parameter its gradient by central differences, in float64, written out anew."""
+    exact = {name: array.astype(np.float64) for name, array in net.items()}
+
+    def loss(_: Any) -> float:
+        hidden = np.maximum(X @ exact["W1"] + exact["b1"], 0) * mask
+        scores = hidden @ exact["W2"] + exact["b2"]
+        log_shares = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        squares = sum(np.sum(exact[name] ** 2) for name in ("W1", "W2"))
+        return float(-np.mean(np.sum(targets * log_shares, axis=1)) + reg * squares)
+
+    return lambda name: (
+        loss(None),
+        eval_numerical_gradient(loss, exact[name], verbose=False, h=1e-6),
+    )
+
+
+@pytest.mark.parametrize("softness", ["labels", "smoothed", "mixed"])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_gradients_with_soft_targets_and_dropout_are_those_of_central_differences(
+    softness: str, dropout: float
+) -> None:
+    rng = np.random.default_rng(0)
+    net = make_parameters(N_INPUTS, 7, N_CLASSES, 0.5, rng)
+    before = {name: array.copy() for name, array in net.items()}
+    X = rng.standard_normal((8, N_INPUTS)).astype(np.float32)
+    y = rng.integers(0, N_CLASSES, 8)
+    one_hot = np.eye(N_CLASSES)[y]
+    targets: Any = y
+    if softness != "labels":
+        maker = TargetMaker(N_CLASSES, 0.2, 0.0 if softness == "smoothed" else 1.0)
+        targets = maker(X, y, rng)
+    # The mask that the step will draw, drawn before it from an equal generator.
+    mask = np.ones((8, 7), np.float32)
+    if dropout:
+        Dropout(dropout, np.random.default_rng(5)).drop(mask)
+        mask /= 1 - dropout
+    setting = dataclasses.replace(_plain(0.05, 7), dropout=dropout)
+    loss, _ = Step(net, setting, np.random.default_rng(5), {})(X, targets, 1e-2)
+    around = _losses_around(
+        before, X.astype(np.float64), one_hot if softness == "labels" else targets, 0.05, mask
+    )
+    for name, array in net.items():
+        expected_loss, expected = around(name)
+        assert loss == pytest.approx(expected_loss, rel=1e-5)
+        found = (before[name].astype(np.float64) - array) / 1e-2
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)

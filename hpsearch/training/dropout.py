@@ -1,0 +1,38 @@
+"""Dropout: leaving units out at random, each step others."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Dropout"]
+
+
+class Dropout:
+    """Sets a share of values to 0. Srivastava et al. 2014, in its inverted form.
+
+    Parameters
+    ----------
+    rate : float
+        Share, at least 0 and below 1; rounded to a multiple of 1/256, as each value's fate
+        takes a byte of chance.
+    rng : numpy.random.Generator
+        Draws the bytes.
+    """
+
+    def __init__(self, rate: float, rng: np.random.Generator) -> None:
+        self._n_lost = min(round(rate * 256), 255)
+        self._rng = rng
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is left out at all."""
+        return self._n_lost > 0
+
+    @property
+    def scale(self) -> np.float32:
+        """What the values that are left must be multiplied by to make up for the others."""
+        return np.float32(256 / (256 - self._n_lost))
+
+    def drop(self, values: NDArray[np.float32]) -> None:
+        """Zero some of `values` in place; does not scale the others."""
+        chance = np.frombuffer(self._rng.bytes(values.size), np.uint8).reshape(values.shape)
+        values *= chance >= self._n_lost

@@ -1,0 +1,56 @@
+"""What a net is asked to say of an image, where that is less than certain."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["TargetMaker"]
+
+Float32 = NDArray[np.float32]
+
+
+class TargetMaker:
+    """Makes shares of classes from labels, and mixes images in pairs.
+
+    Parameters
+    ----------
+    n_classes : int
+        C.
+    label_smoothing : float
+        Share that is spread evenly over all classes. Szegedy et al. 2016, section 7.
+    mixup : float
+        Parameter of the Beta distribution that shares are drawn from; 0 mixes nothing.
+        Zhang et al. 2018, with one share for a batch.
+    """
+
+    def __init__(self, n_classes: int, label_smoothing: float, mixup: float) -> None:
+        self._n_classes = n_classes
+        self._smoothing = label_smoothing
+        self._mixup = mixup
+
+    def __call__(
+        self, inputs: Float32, labels: NDArray[np.int64], rng: np.random.Generator
+    ) -> Float32:
+        """Shares of the classes, shape (n, C), each row of sum 1; `inputs` are mixed in place."""
+        targets = self._soften(labels)
+        if not self._mixup:
+            return targets
+        share, partners = (
+            np.float32(rng.beta(self._mixup, self._mixup)),
+            rng.permutation(len(labels)),
+        )
+        _mix(inputs, share, partners)
+        _mix(targets, share, partners)
+        return targets
+
+    def _soften(self, labels: NDArray[np.int64]) -> Float32:
+        spread = self._smoothing / self._n_classes
+        targets = np.full((len(labels), self._n_classes), spread, np.float32)
+        targets[np.arange(len(labels)), labels] += np.float32(1 - self._smoothing)
+        return targets
+
+
+def _mix(rows: Float32, share: np.float32, partners: NDArray[np.int64]) -> None:
+    others = rows[partners]
+    others -= rows
+    others *= 1 - share
+    rows += others

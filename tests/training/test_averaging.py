@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from hpsearch.training import averaged
+from hpsearch.training.averaging import take_into_average
+
+
+def _follow(values: list[float], n_epochs: int) -> float:
+    memory: dict[str, np.ndarray] = {}
+    net: dict[str, np.ndarray] = {}
+    for number, value in enumerate(values, start=1):
+        net = {"b1": np.array([value], np.float32)}
+        take_into_average(net, memory, n_epochs, number)
+    return float(averaged(net, memory)["b1"][0])
+
+
+def test_at_first_it_is_the_plain_mean() -> None:
+    assert _follow([1.0, 2.0, 6.0], 3) == pytest.approx(3.0)
+
+
+def test_then_old_epochs_are_forgotten_one_in_so_many_at_a_time() -> None:
+    assert _follow([1.0, 2.0, 6.0, 9.0], 3) == pytest.approx(3.0 + (9.0 - 3.0) / 3)
+
+
+def test_without_an_average_the_net_is_itself() -> None:
+    net = {"b1": np.ones(2, np.float32)}
+    assert averaged(net, {})["b1"] is net["b1"]

@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from hpsearch.training.dropout import Dropout
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_so_many_are_left_out_and_the_others_make_up_for_them(rate: float) -> None:
+    dropout = Dropout(rate, np.random.default_rng(0))
+    values = np.ones((300, 200), np.float32)
+    dropout.drop(values)
+    assert set(np.unique(values)) == {0, 1}
+    assert np.mean(values == 0) == pytest.approx(rate, abs=0.01)
+    assert np.mean(values) * dropout.scale == pytest.approx(1, abs=0.05)
+
+
+def test_other_units_each_time() -> None:
+    dropout = Dropout(0.5, np.random.default_rng(0))
+    first, second = np.ones((2, 100), np.float32)
+    dropout.drop(first)
+    dropout.drop(second)
+    assert not np.array_equal(first, second)
+
+
+def test_without_a_rate_it_is_off_and_something_is_always_left() -> None:
+    assert not Dropout(0.0, np.random.default_rng(0)).is_on
+    assert np.isfinite(Dropout(0.9999, np.random.default_rng(0)).scale)
