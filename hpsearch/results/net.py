@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hpsearch.data import Preprocessing
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
-from hpsearch.training import predict_labels
+from hpsearch.training import Views, predict_labels, predict_over_views
 
 __all__ = ["Net"]
 
@@ -46,13 +46,16 @@ class Net:
         """The net's identity: equal nets, equal hash."""
         return hash_arrays(self.arrays())
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def predict(self, images: NDArray[np.uint8], views: Views | None = None) -> NDArray[np.int64]:
         """Classify raw images.
 
         Parameters
         ----------
         images : uint8 array, shape (N, H, W, C) or (N, H * W * C)
             Pixels as the camera gave them, 0 to 255.
+        views : Views, optional
+            Views of each image to average over; without, the image as it is decides. Scores
+            of studies are always without.
 
         Returns
         -------
@@ -72,4 +75,7 @@ class Net:
                 f"images: expected uint8 of shape (N, {height}, {width}, {colours}) or "
                 f"(N, {n_pixels}), got {images.dtype} of shape {images.shape}"
             )
+        if views:
+            pictures = images.reshape(-1, *self.image_shape)
+            return predict_over_views(self.parameters, pictures, self.preprocessing, views)
         return predict_labels(self.parameters, images.reshape(len(images), -1), self.preprocessing)

@@ -14,6 +14,7 @@ from hpsearch.training.optimizers import Memory
 from hpsearch.training.prediction import classify, predict_labels
 from hpsearch.training.sgd import train
 from hpsearch.training.start import make_net
+from hpsearch.training.views import Views, predict_over_views
 
 __all__ = [
     "CHECKPOINT_FILE",
@@ -25,12 +26,14 @@ __all__ = [
     "Memory",
     "Optimizer",
     "Schedule",
+    "Views",
     "averaged",
     "classify",
     "load_checkpoint",
     "load_history",
     "make_net",
     "predict_labels",
+    "predict_over_views",
     "save_checkpoint",
     "save_history",
     "train",

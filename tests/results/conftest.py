@@ -14,6 +14,8 @@ def net(request: pytest.FixtureRequest) -> Net:
     rotation = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
     components = None if request.param == "pixels" else rotation
     floor = 10.0 if request.param == "normalised" else None
+    if floor:
+        mean_image /= 255
     preprocessing = Preprocessing(mean_image, components, floor)
     parameters = make_parameters(preprocessing.n_inputs, 5, 3, 0.1, rng)
     parameters["W1"] = np.asfortranarray(parameters["W1"])  # as training leaves it

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hpsearch.results import Net
+from hpsearch.training import Views
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (2500, 4, 4, 3), np.uint8)
 
@@ -26,3 +27,10 @@ def test_predictions_do_not_depend_on_their_company(net: Net) -> None:
 def test_other_shapes_and_types_are_refused(net: Net, images: Any) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 of shape \(N, 4, 4, 3\) or \(N, 48\)"):
         net.predict(images)
+
+
+def test_it_may_look_at_each_image_more_than_once(net: Net) -> None:
+    once, often = net.predict(IMAGES), net.predict(IMAGES, Views(mirror=True, max_shift=1))
+    assert not np.array_equal(once, often)
+    rows = IMAGES.reshape(len(IMAGES), -1)
+    assert np.array_equal(net.predict(rows, Views(mirror=True, max_shift=1)), often)

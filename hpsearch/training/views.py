@@ -1,0 +1,80 @@
+"""Looking at an image more than once: mirrored and shifted, the answers averaged."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.data import Preprocessing
+from hpsearch.net import Parameters, compute_scores
+from hpsearch.training.augmentation import shift_images
+
+__all__ = ["Views", "predict_over_views"]
+
+# Images at a time; bounds the memory.
+_CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which views of an image there are; the image as it is always is one.
+
+    Parameters
+    ----------
+    mirror : bool
+        Whether each view is there mirrored, too.
+    max_shift : int
+        All shifts by up to so many pixels, down and to the right, are views.
+    """
+
+    mirror: bool = True
+    max_shift: int = 0
+
+    def make(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+        """Each view of all `images`, uint8 of shape (N, H, W, C), one after the other."""
+        shifts = range(-self.max_shift, self.max_shift + 1)
+        for down, right in itertools.product(shifts, shifts):
+            view = shift_images(images, np.full(len(images), down), np.full(len(images), right))
+            yield view
+            if self.mirror:
+                yield view[:, :, ::-1]
+
+
+def predict_over_views(
+    net: Parameters, images: NDArray[np.uint8], preprocessing: Preprocessing, views: Views
+) -> NDArray[np.int64]:
+    """The class with the largest probability, on average over all views of an image.
+
+    Parameters
+    ----------
+    net : dict of float32 arrays
+        W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,).
+    images : uint8 array, shape (N, H, W, C)
+        Raw pixels.
+    preprocessing : Preprocessing
+        From pixels to the net's inputs.
+    views : Views
+        What to average over; takes as many times as long as there are.
+
+    Returns
+    -------
+    int64 array, shape (N,)
+        In [0, C).
+    """
+    chunks = (images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK))
+    labels = [
+        np.sum([_shares(net, preprocessing, view) for view in views.make(chunk)], axis=0).argmax(1)
+        for chunk in chunks
+    ]
+    return np.concatenate(labels) if labels else np.empty(0, np.int64)
+
+
+def _shares(
+    net: Parameters, preprocessing: Preprocessing, images: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    scores = compute_scores(net, preprocessing.apply(images.reshape(len(images), -1)))
+    shares: NDArray[np.float32] = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
