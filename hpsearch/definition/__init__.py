@@ -2,9 +2,10 @@
 
 from hpsearch.definition.changes import list_changes
 from hpsearch.definition.loading import find_study_file, list_study_files, load_definition
+from hpsearch.definition.parameter import Choices, ParameterSpace, Range
 from hpsearch.definition.pruners import PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings
-from hpsearch.definition.space import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.definition.space import SearchSpace
 from hpsearch.definition.study import DataSettings, StudyDefinition
 
 __all__ = [

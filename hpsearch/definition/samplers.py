@@ -40,6 +40,12 @@ class Grid(Table):
     name: Literal["grid"]
 
 
+class Ablation(Table):
+    """The first choice of each, then that with each other choice by itself; over and over."""
+
+    name: Literal["ablation"]
+
+
 class Gp(Table):
     """Gaussian process; needs the extra ``hpsearch[gp]``.
 
@@ -67,6 +73,6 @@ class Cmaes(Table):
 
 
 SamplerSettings: TypeAlias = Annotated[
-    Annotated[Tpe | Random | Qmc | Grid | Gp | Cmaes, Field(discriminator="name")],
+    Annotated[Tpe | Random | Qmc | Grid | Ablation | Gp | Cmaes, Field(discriminator="name")],
     BeforeValidator(name_to_table),
 ]

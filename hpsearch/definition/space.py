@@ -1,139 +1,24 @@
-"""The search space: for each hyperparameter a range, a list of choices, or one fixed value."""
+"""The search space: what is searched, and what is off."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar
-
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from typing import Any
 
 from hpsearch.definition.base import Table
-from hpsearch.training import Contrast, Hyperparameters, Optimizer, Schedule
-
-__all__ = ["Choices", "ParameterSpace", "Range", "SearchSpace"]
-
-Number = TypeVar("Number", int, float)
-Value = TypeVar("Value")
-
-
-class Range(Table, Generic[Number]):
-    """All numbers from `low` to `high`, both included.
-
-    Parameters
-    ----------
-    low, high : number
-        The ends.
-    log : bool
-        Whether to search evenly in the logarithm; `low` must then be above 0.
-    """
-
-    low: Number
-    high: Number
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _check_ends(self) -> "Range[Number]":
-        if self.low >= self.high:
-            raise ValueError(f"low must be below high, got low = {self.low}, high = {self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"low must be above 0 on a log scale, got {self.low}")
-        return self
-
-    def contains(self, value: float | str) -> bool:
-        """Whether `value` lies in the range."""
-        return not isinstance(value, str) and self.low <= value <= self.high
-
-
-class Choices(Table, Generic[Value]):
-    """A list of values to choose from; the grid sampler needs these.
-
-    Parameters
-    ----------
-    choices : list of numbers or names
-        At least one, each once.
-    """
-
-    choices: Annotated[tuple[Value, ...], Field(min_length=1, strict=False)]
-
-    @field_validator("choices")
-    @classmethod
-    def _check_distinct(cls, choices: tuple[Value, ...]) -> tuple[Value, ...]:
-        if len(set(choices)) != len(choices):
-            raise ValueError(f"must name each value once, got {list(choices)}")
-        return choices
-
-    def contains(self, value: float | str) -> bool:
-        """Whether `value` is one of the choices."""
-        return value in self.choices
-
-
-def _shape_of(given: Any) -> str:
-    if isinstance(given, Mapping):
-        return "choices" if "choices" in given else "range"
-    if isinstance(given, Range):
-        return "range"
-    return "choices" if isinstance(given, Choices) else "fixed"
-
-
-FloatSpace: TypeAlias = Annotated[
-    Annotated[Range[float], Tag("range")]
-    | Annotated[Choices[float], Tag("choices")]
-    | Annotated[float, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-IntSpace: TypeAlias = Annotated[
-    Annotated[Range[int], Tag("range")]
-    | Annotated[Choices[int], Tag("choices")]
-    | Annotated[int, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-OptimizerSpace: TypeAlias = Annotated[
-    Annotated[Choices[Optimizer], Tag("choices")] | Annotated[Optimizer, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-ScheduleSpace: TypeAlias = Annotated[
-    Annotated[Choices[Schedule], Tag("choices")] | Annotated[Schedule, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-ContrastSpace: TypeAlias = Annotated[
-    Annotated[Choices[Contrast], Tag("choices")] | Annotated[Contrast, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-ParameterSpace: TypeAlias = (
-    Range[float] | Range[int] | Choices[float] | Choices[int] | Choices[str] | float | int | str
+from hpsearch.definition.parameter import (
+    Choices,
+    ContrastSpace,
+    Count,
+    NotNegative,
+    OptimizerSpace,
+    Positive,
+    PositiveCount,
+    Range,
+    ScheduleSpace,
+    Share,
+    ends,
 )
+from hpsearch.training import Hyperparameters
 
-
-def _above(least: float) -> AfterValidator:
-    def check(space: ParameterSpace) -> ParameterSpace:
-        if _ends(space)[0] <= least:
-            raise ValueError(f"must be above {least}, got {_ends(space)[0]}")
-        return space
-
-    return AfterValidator(check)
-
-
-def _at_least(least: float) -> AfterValidator:
-    def check(space: ParameterSpace) -> ParameterSpace:
-        if _ends(space)[0] < least:
-            raise ValueError(f"must be {least} or more, got {_ends(space)[0]}")
-        return space
-
-    return AfterValidator(check)
-
-
-def _below(limit: float) -> AfterValidator:
-    def check(space: ParameterSpace) -> ParameterSpace:
-        if _ends(space)[1] >= limit:
-            raise ValueError(f"must be below {limit}, got {_ends(space)[1]}")
-        return space
-
-    return AfterValidator(check)
-
-
-Positive: TypeAlias = Annotated[FloatSpace, _above(0)]
-NotNegative: TypeAlias = Annotated[FloatSpace, _at_least(0)]
-Share: TypeAlias = Annotated[FloatSpace, _at_least(0), _below(1)]
-Count: TypeAlias = Annotated[IntSpace, _at_least(0)]
-PositiveCount: TypeAlias = Annotated[IntSpace, _at_least(1)]
+__all__ = ["SearchSpace"]
 
 
 class SearchSpace(Table):
@@ -228,11 +113,11 @@ class SearchSpace(Table):
 
     def max_epochs(self) -> int:
         """The most epochs that any trial may have."""
-        return int(_ends(self.epochs)[1])
+        return int(ends(self.epochs)[1])
 
     def largest(self, name: str) -> float:
         """The largest value that the hyperparameter `name`, a number, may have."""
-        return _ends(getattr(self, name))[1]
+        return ends(getattr(self, name))[1]
 
     @property
     def changes_images(self) -> bool:
@@ -243,11 +128,3 @@ class SearchSpace(Table):
             or self.largest("max_shift") > 0
             or self.largest("cutout") > 0
         )
-
-
-def _ends(space: Any) -> tuple[float, float]:
-    """The least and the largest number in `space`."""
-    if isinstance(space, Range):
-        return space.low, space.high
-    values = space.choices if isinstance(space, Choices) else (space,)
-    return min(values), max(values)

@@ -7,9 +7,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from hpsearch.data import PrincipalComponents
 from hpsearch.definition.base import Table, suggest
+from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings, Tpe
-from hpsearch.definition.space import Choices, SearchSpace
+from hpsearch.definition.space import SearchSpace
 
 __all__ = ["StudyDefinition"]
 
@@ -102,16 +103,17 @@ class SearchSettings(Table):
     first: Annotated[tuple[dict[str, float | str], ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
-    def _check_grid(self) -> "SearchSettings":
-        if self.sampler.name == "grid":
+    def _check_choices(self) -> "SearchSettings":
+        sampler = self.sampler.name
+        if sampler in ("grid", "ablation"):
             for name, space in self.space.searched().items():
                 if not isinstance(space, Choices):
                     raise ValueError(
-                        f"the grid sampler needs choices for {name}, got a range: "
+                        f"the {sampler} sampler needs choices for {name}, got a range: "
                         f"write {name} = {{ choices = [...] }}"
                     )
             if self.first:
-                raise ValueError("the grid sampler takes no first settings: it visits them all")
+                raise ValueError(f"the {sampler} sampler takes no first settings: it has its own")
         return self
 
     @model_validator(mode="after")

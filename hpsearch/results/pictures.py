@@ -5,12 +5,14 @@ matplotlib takes half a second to import, so it is left to the process that draw
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hpsearch.data import Preprocessing
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
+from hpsearch.records import State, TrialRecord
 from hpsearch.search import SearchStudy
 from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Epoch, load_checkpoint, load_history
 
@@ -76,14 +78,42 @@ def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
     list of Path
         One PNG each for those that Optuna can draw yet.
     """
-    from hpsearch.plots import plot_study, save_figure
+    from hpsearch.plots import plot_ablation, plot_study, save_figure
 
     folder.mkdir(exist_ok=True)
+    figures = plot_study(search.optuna_study)
+    if search.definition.search.sampler.name == "ablation":
+        whole, without = group_ablation(search.records())
+        if whole:
+            figures["ablation"] = plot_ablation(whole, without)
     paths = []
-    for name, figure in plot_study(search.optuna_study).items():
+    for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
         save_figure(figure, paths[-1], trimmed=True)
     return paths
+
+
+def group_ablation(
+    records: Sequence[TrialRecord],
+) -> tuple[list[float], dict[str, list[float]]]:
+    """Accuracies of the whole setting, which is trial 0's, and of each change to it."""
+    whole: list[float] = []
+    without: dict[str, list[float]] = {}
+    for record in records:
+        if record.state == State.COMPLETE and record.value is not None:
+            change = _describe_change(records[0].hyperparameters, record.hyperparameters)
+            accuracies = without.setdefault(change, []) if change else whole
+            accuracies.append(record.value)
+    return whole, without
+
+
+def _describe_change(whole: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """In words what `other` has changed; a technique that is off is not told in either."""
+    return ", ".join(
+        f"{name} = {other[name]}" if name in other else f"no {name}"
+        for name in dict.fromkeys([*whole, *other])
+        if whole.get(name) != other.get(name)
+    )
 
 
 def _format_losses(epochs: Sequence[Epoch]) -> bytes:

@@ -13,6 +13,7 @@ from optuna.samplers import (
     CmaEsSampler,
     GPSampler,
     GridSampler,
+    PartialFixedSampler,
     QMCSampler,
     RandomSampler,
     TPESampler,
@@ -23,7 +24,7 @@ from optuna.trial import FrozenTrial
 from hpsearch.definition import Choices, StudyDefinition
 from hpsearch.errors import UsageError
 from hpsearch.search.pruners import make_pruner
-from hpsearch.search.space import make_distributions
+from hpsearch.search.space import list_ablations, make_distributions
 from hpsearch.search.view import known_trials, read_system_attrs, start_view_trial
 
 __all__ = ["LaggedSampler", "check_sampler", "make_sampler"]
@@ -53,7 +54,7 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
     """Optuna's own sampler for trial `number`, freshly seeded.
 
     Samplers that draw are seeded from (study seed, number). Those that walk a fixed sequence
-    (grid, qmc) share the study's seed and take their place in it from the number.
+    (grid, qmc, ablation) share the study's seed and take their place in it from the number.
     """
     study_seed = _seed(definition.seed)
     trial_seed = _seed(definition.seed, number)
@@ -79,6 +80,9 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
                     {n: s.choices for n, s in searched.items() if isinstance(s, Choices)},
                     seed=study_seed,
                 )
+            case "ablation":
+                ablations = list_ablations(definition.search.space)
+                return PartialFixedSampler(ablations[number % len(ablations)], RandomSampler())
             case "qmc":
                 space = make_distributions(definition.search.space)
                 return _NumberedQmcSampler(number, space, study_seed)

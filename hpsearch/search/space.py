@@ -12,7 +12,7 @@ from optuna.trial import Trial
 
 from hpsearch.definition import Choices, Range, SearchSpace
 
-__all__ = ["make_distributions", "suggest_hyperparameters"]
+__all__ = ["list_ablations", "make_distributions", "suggest_hyperparameters"]
 
 
 def make_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
@@ -25,6 +25,15 @@ def suggest_hyperparameters(trial: Trial, space: SearchSpace) -> dict[str, Any]:
     return space.fixed() | {
         name: _suggest(trial, name, parameter) for name, parameter in space.searched().items()
     }
+
+
+def list_ablations(space: SearchSpace) -> list[dict[str, Any]]:
+    """The first choice of each hyperparameter, then that with each other choice by itself."""
+    choices = {name: s.choices for name, s in space.searched().items() if isinstance(s, Choices)}
+    whole = {name: values[0] for name, values in choices.items()}
+    return [whole] + [
+        whole | {name: value} for name, values in choices.items() for value in values[1:]
+    ]
 
 
 def _make_distribution(parameter: Range[Any] | Choices[Any]) -> BaseDistribution:

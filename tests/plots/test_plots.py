@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from hpsearch.net import TwoLayerNet
 from hpsearch.plots import (
+    plot_ablation,
     plot_learning_curves,
     plot_study,
     save_figure,
@@ -124,3 +125,13 @@ def test_a_picture_is_saved_pixel_by_pixel(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     save_png(image, tmp_path / "a.png")
     assert np.array_equal((imread(tmp_path / "a.png")[..., :3] * 255).round(), image)
+
+
+def test_the_dearest_technique_is_on_top_and_every_seed_is_a_dot() -> None:
+    without = {"no dropout": [0.60, 0.62], "no mirror": [0.50, 0.54]}
+    (axes,) = plot_ablation([0.64, 0.66], without).axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == ["no dropout", "no mirror"]
+    dots = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(dots, [[-5, -3], [-15, -11]])
+    assert [bar.get_width() for bar in axes.patches[1:]] == pytest.approx([-4, -13])

@@ -4,6 +4,9 @@ import pytest
 from hpsearch.data import Preprocessing
 from hpsearch.net import make_parameters
 from hpsearch.results import Net
+from tests.search.conftest import simulate
+
+__all__ = ["simulate"]
 
 
 @pytest.fixture(params=["pixels", "components", "normalised"])

@@ -1,6 +1,7 @@
 """What is drawn of a trial, from its folder alone."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,18 @@ import pytest
 from PIL import Image
 
 from hpsearch.data import Preprocessing
+from hpsearch.definition import StudyDefinition
 from hpsearch.net import make_parameters
+from hpsearch.records import State, TrialRecord
 from hpsearch.results.pictures import (
     CURVES_FILE,
     LOSSES_FILE,
     WEIGHTS_FILE,
+    group_ablation,
+    make_study_pictures,
     make_trial_pictures,
 )
+from hpsearch.search import SearchStudy
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -28,6 +34,7 @@ EPOCHS = tuple(
     Epoch(n, 2.0 / n, 0.1 * n, 0.2 * n, 0.1, 0.5, 0.0, (2.0 / n, 1.5 / n)) for n in (1, 2, 3)
 )
 SHAPE = (4, 4, 3)
+RECORD = TrialRecord(0, State.COMPLETE, 0.5, {}, (), None, 1.0, False, None, {}, None, None)
 PIXELS = Preprocessing(np.zeros(48, np.float32))
 
 
@@ -98,3 +105,30 @@ def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path)
     make_trial_pictures(rotated, "trial 0", preprocessing, SHAPE)
     with Image.open(rotated / WEIGHTS_FILE) as picture:
         assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1
+
+
+def test_an_ablation_is_told_change_by_change() -> None:
+    whole = {"reg": 0.1, "dropout": 0.2, "optimizer": "nesterov"}
+    others = [whole, {**whole, "reg": 0.2}, {"reg": 0.1, "optimizer": "nesterov"}, whole]
+    records = [
+        dataclasses.replace(RECORD, number=number, value=0.5 + number / 10, hyperparameters=told)
+        for number, told in enumerate(others)
+    ]
+    pruned = dataclasses.replace(RECORD, number=4, state=State.PRUNED, hyperparameters=whole)
+    assert group_ablation([*records, pruned]) == (
+        [0.5, 0.8],
+        {"reg = 0.2": [0.6], "no dropout": [0.7]},
+    )
+
+
+def test_an_ablation_study_has_its_picture(
+    define: Callable[..., StudyDefinition],
+    simulate: Callable[..., SearchStudy],
+    tmp_path: Path,
+) -> None:
+    choices = {"choices": [0.1, 0.0]}
+    fixed = {"learning_rate": 0.01, "reg": 0.0, "hidden_size": 8, "epochs": 3}
+    space = fixed | {"dropout": choices, "label_smoothing": choices}
+    search = simulate(define(trials=6, sampler="ablation", space=space))
+    names = {path.stem for path in make_study_pictures(search, tmp_path / "pictures")}
+    assert "ablation" in names

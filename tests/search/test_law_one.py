@@ -15,6 +15,7 @@ SAMPLERS: dict[str, Any] = {
     "qmc": "qmc",
     "cmaes": "cmaes",
     "grid": "grid",
+    "ablation": "ablation",
 }
 PRUNERS: dict[str, Any] = {
     "none": "none",
@@ -46,7 +47,7 @@ def _definition(
         lag=4,
         sampler=SAMPLERS[sampler],
         pruner=PRUNERS[pruner],
-        space=GRID if sampler == "grid" else LONGER,
+        space=GRID if sampler in ("grid", "ablation") else LONGER,
     )
 
 
