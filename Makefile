@@ -26,6 +26,7 @@ figures: $(VENV)/.study ## the assignment's printed figures beside ours (needs C
 
 bench: $(VENV)/.test ## measure; prints tables with goals, keeps them and plots in benchmarks/results/
 	$(BIN)/python -m benchmarks.trainer
+	$(BIN)/python -m benchmarks.augmentation
 	$(BIN)/python -m benchmarks.basis
 	$(BIN)/python -m benchmarks.time_to_accuracy
 	$(BIN)/python -m benchmarks.search

@@ -18,14 +18,16 @@ def find_images() -> Cifar10:
     )
 
 
-def prepare_cifar10(basis: PrincipalComponents | None = None) -> PreparedData:
+def prepare_cifar10(
+    basis: PrincipalComponents | None = None, *, is_augmentable: bool = False
+) -> PreparedData:
     """The assignment's cut of CIFAR-10."""
-    source = find_images()
     return prepare(
-        source,
+        find_images(),
         n_train=49_000,
         n_validation=1_000,
         n_test=None,
         folder=RESULTS / "data",
         basis=basis,
+        is_augmentable=is_augmentable,
     )

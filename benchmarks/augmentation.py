@@ -1,0 +1,125 @@
+"""What changing images costs: batches of 1,024-unit steps with and without augmentation.
+
+A batch is drawn from the memory-mapped pixels, mirrored and shifted, its contrast normalised,
+and fed as pixels or projected onto 500 whitened components.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
+
+from benchmarks.images import prepare_cifar10
+from benchmarks.reporting import RESULTS, Report, judge
+from benchmarks.rounds import time_in_turns
+from hpsearch.data import PrincipalComponents, Split, open_split
+from hpsearch.training import Hyperparameters, make_net
+from hpsearch.training.augmentation import Augmentation
+from hpsearch.training.batches import BatchReader
+from hpsearch.training.step import Step
+
+# Of a step on the same inputs, batch drawn plainly.
+GOAL = 0.25
+N_COMPONENTS = 500
+SETTING = Hyperparameters(
+    learning_rate=1e-3,
+    learning_rate_decay=1.0,
+    reg=1e-4,
+    hidden_size=1024,
+    epochs=1,
+    batch_size=250,
+    initial_std=0.01,
+    contrast="normalised",
+    optimizer="nesterov",
+)
+CHANGES = {
+    "mirror": Augmentation(mirror=0.5),
+    "mirror, shift by 4": Augmentation(mirror=0.5, max_shift=4),
+}
+
+
+def make_programs(split: Split, setting: Hyperparameters) -> dict[str, Callable[[], object]]:
+    """A plain step, and drawing a batch plainly and with each augmentation."""
+    rng = np.random.default_rng(0)
+    step = Step(make_net(split, setting, rng), setting, rng, {})
+    order, n = rng.permutation(len(split.train_rows)), setting.batch_size
+    numbers = np.sort(order[:n])
+    plain = BatchReader(split, n)
+    inputs, labels = plain(numbers, rng).copy(), split.train_labels[numbers]
+
+    def read_with(reader: BatchReader) -> Callable[[], object]:
+        return lambda: reader(np.sort(rng.choice(order, n, replace=False)), rng)
+
+    return {
+        "step": lambda: step(inputs, labels, setting.learning_rate),
+        "plain": read_with(plain),
+        **{
+            name: read_with(BatchReader(split, n, augmentation))
+            for name, augmentation in CHANGES.items()
+        },
+    }
+
+
+def measure(splits: dict[str, Split], rounds: dict[str, int], folder: Path) -> Report:
+    """Time the parts in turns, on one thread."""
+    table = Report(
+        "augmentation",
+        "Drawing 250 CIFAR-10 images, changed: in steps of 1,024 units",
+        ["inputs", "a step", "batch drawn plainly", *CHANGES, "the change alone", "goal"],
+        folder,
+    )
+    for name, split in splits.items():
+        with threadpool_limits(1):
+            seconds = time_in_turns(make_programs(split, SETTING), **rounds)
+        step, *drawn = seconds.values()
+        added = (drawn[-1] - drawn[0]) / (step + drawn[0])
+        table.add(
+            name,
+            f"{1e3 * step:.1f} ms",
+            *(f"{one / step:.2f}" for one in drawn),
+            f"{added:.2f} of step and batch",
+            judge(added, GOAL),
+        )
+    return table
+
+
+def draw(report: Report) -> Figure:
+    """Bars: what each way to draw a batch takes, in steps."""
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    ways = ["plain", *CHANGES]
+    for index, row in enumerate(report.rows):
+        places = np.arange(len(ways)) + 0.4 * index
+        axes.barh(places, [float(cell) for cell in row[2:5]], 0.35, label=row[0])
+    axes.set_yticks(np.arange(len(ways)) + 0.2, ways)
+    axes.set(xlabel="time of drawing a batch / time of a step of 1,024 units")
+    axes.legend(frameon=False)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=8, help="calls of each in a turn")
+    parser.add_argument("--folder", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    basis = PrincipalComponents(count=N_COMPONENTS)
+    prepared = {
+        "pixels": prepare_cifar10(is_augmentable=True),
+        f"{N_COMPONENTS} components": prepare_cifar10(basis, is_augmentable=True),
+    }
+    whitened = replace(SETTING.inputs, whitening=0.25)
+    splits = {
+        name: open_split(data).with_inputs(whitened if data.basis else SETTING.inputs)
+        for name, data in prepared.items()
+    }
+    report = measure(splits, {"n_rounds": options.rounds, "n_calls": options.calls}, options.folder)
+    report.write(draw(report))
+
+
+if __name__ == "__main__":
+    main()

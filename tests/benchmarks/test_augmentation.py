@@ -1,0 +1,27 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import augmentation
+from hpsearch.data import PreparedData, find_source, open_split, prepare
+
+
+@pytest.fixture
+def digits_as_images(tmp_path: Path) -> PreparedData:
+    source = find_source("digits", folders=[], download_folder=tmp_path)
+    sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
+    return prepare(source, **sizes, folder=tmp_path, is_augmentable=True)
+
+
+def test_each_augmentation_is_timed_against_a_step(
+    digits_as_images: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(augmentation, "SETTING", replace(augmentation.SETTING, hidden_size=8))
+    split = open_split(digits_as_images).with_inputs(augmentation.SETTING.inputs)
+    report = augmentation.measure({"pixels": split}, {"n_rounds": 1, "n_calls": 1}, tmp_path)
+    (row,) = report.rows
+    assert row[0] == "pixels"
+    assert all(float(cell) > 0 for cell in row[2:5])
+    report.write(augmentation.draw(report))
+    assert (tmp_path / "augmentation.png").exists()
