@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hpsearch.definition import StudyDefinition, load_definition
     from hpsearch.objective import Objective
     from hpsearch.results import Net, load_net
+    from hpsearch.training import Views
     from hpsearch.workspace import Workspace
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Objective",
     "RunOptions",
     "StudyDefinition",
+    "Views",
     "Workspace",
     "load_definition",
     "load_net",
@@ -30,6 +32,7 @@ _HOMES = {
     "Objective": "hpsearch.objective",
     "RunOptions": "hpsearch.coordinator",
     "StudyDefinition": "hpsearch.definition",
+    "Views": "hpsearch.training",
     "Workspace": "hpsearch.workspace",
     "load_definition": "hpsearch.definition",
     "load_net": "hpsearch.results",

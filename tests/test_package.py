@@ -22,6 +22,7 @@ def test_public_names_are_these_and_resolve() -> None:
         "Objective",
         "RunOptions",
         "StudyDefinition",
+        "Views",
         "Workspace",
         "load_definition",
         "load_net",

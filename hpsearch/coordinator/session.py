@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.data import PreparedData, find_source, load_prepared, prepare
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError
+from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError, UsageError
 from hpsearch.execution import FileLease
 from hpsearch.search import (
     SearchStudy,
@@ -78,6 +78,7 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
     with locked(folder):
         data = prepare_data(definition, options)
         data.verify()
+        _check_fits(definition, data)
         mend_journal(folder.journal)
         storage = open_storage(options.storage_url, folder.journal, patience_s=_STORAGE_PATIENCE_S)
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
@@ -87,6 +88,17 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
             yield Session(search, data, folder, lease)
         finally:
             lease.revoke()
+
+
+def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:
+    """Refuse what only the data shows to be too much."""
+    limits = {"max_shift": min(data.image_shape[:2]) - 1, "components": data.n_components or 0}
+    for name, limit in limits.items():
+        if (largest := definition.search.space.largest(name)) > limit:
+            raise UsageError(
+                f"{definition.name}: search.space.{name} must be at most {limit} on {data.name}"
+                f" as it was prepared, got {largest}"
+            )
 
 
 def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedData:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from hpsearch.definition import Choices, ParameterSpace, Range, StudyDefinition
+from hpsearch.definition import StudyDefinition
 from hpsearch.doctor.finding import Finding
 from hpsearch.execution import Backend
 from hpsearch.versions import code_version, machine_versions, package_versions
@@ -23,8 +23,10 @@ _BYTES_PER_STUDY = 20_000_000
 # Pixels of an image and its number of classes, by source.
 _SHAPES = {"digits": (64, 10), "cifar10": (3072, 10), "fashion_mnist": (784, 10)}
 _N_CHECKPOINTS_KEPT = 3
-# Single precision; a checkpoint may hold as much again for the optimiser.
-_BYTES_PER_WEIGHT = 8
+# Single precision. While a net is trained, its checkpoint may hold two moments for Adam and an
+# average besides.
+_BYTES_PER_WEIGHT = 4
+_COPIES_WHILE_TRAINING = 4
 
 
 def check_versions() -> Finding:
@@ -85,25 +87,19 @@ def check_disk(definition: StudyDefinition, workspace: Path, *, n_at_a_time: int
 def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
     """Bytes that the study will take in the workspace: data, checkpoints, pictures, MLflow."""
     n_pixels, n_classes = _SHAPES[definition.data.source]
-    data = definition.data
+    data, space = definition.data, definition.search.space
     basis = data.principal_components()
     n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
-    bytes_per_input = 1 if basis is None else 4
+    bytes_per_image = n_pixels if basis is None or space.changes_images else 4 * n_inputs
     # Ten thousand test images are the most that any source has.
     n_as_pixels = data.validation + (data.test or 10_000)
-    hidden = _largest(definition.search.space.hidden_size)
+    hidden = int(space.largest("hidden_size"))
     n_weights = hidden * (n_inputs + n_classes + 1) + n_classes
-    n_nets = n_at_a_time + _N_CHECKPOINTS_KEPT
+    n_nets = n_at_a_time * _COPIES_WHILE_TRAINING + _N_CHECKPOINTS_KEPT
     return (
-        data.train * (n_inputs * bytes_per_input + 8)
+        data.train * (bytes_per_image + 8)
         + n_as_pixels * (n_pixels + 8)
         + n_nets * n_weights * _BYTES_PER_WEIGHT
         + definition.trials * _BYTES_PER_TRIAL
         + _BYTES_PER_STUDY
     )
-
-
-def _largest(space: ParameterSpace) -> int:
-    if isinstance(space, Range):
-        return int(space.high)
-    return int(max(space.choices) if isinstance(space, Choices) else space)

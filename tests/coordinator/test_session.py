@@ -9,10 +9,11 @@ import pytest
 
 from hpsearch.coordinator import RunOptions, open_session, prepare_data
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import MissingDataError, RefusedError
+from hpsearch.errors import MissingDataError, RefusedError, UsageError
 from hpsearch.execution import FileLease
 from hpsearch.records import State
 from hpsearch.workspace import Workspace
+from tests.conftest import DATA
 
 Define = Callable[..., StudyDefinition]
 
@@ -96,3 +97,21 @@ def test_prepared_data_serves_when_its_source_is_gone(
     smaller = define(data={"source": "digits", "train": 500, "validation": 150, "test": 100})
     with pytest.raises(MissingDataError):
         prepare_data(smaller, options)
+
+
+@pytest.mark.parametrize(
+    ("technique", "complaint"),
+    [
+        ({"max_shift": 8}, "search.space.max_shift must be at most 7 on digits"),
+        (
+            {"components": {"low": 10, "high": 30}},
+            "search.space.components must be at most 20 on digits as it was prepared, got 30",
+        ),
+    ],
+)
+def test_what_the_data_cannot_give_is_refused(
+    technique: dict[str, Any], complaint: str, define: Define, options: RunOptions
+) -> None:
+    definition = define(data=DATA | {"basis": {"components": 20}}, space=technique)
+    with pytest.raises(UsageError, match=complaint), open_session(definition, options):
+        pass
