@@ -34,6 +34,7 @@ from hpsearch.search import Trial
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
+    PREDICTIONS_FILE,
     Epoch,
     load_history,
     save_history,
@@ -200,6 +201,8 @@ class _Conductor:
             save_history(job.folder / HISTORY_FILE, result.epochs)
         if result.checkpoint:
             write_atomically(job.folder / CHECKPOINT_FILE, result.checkpoint)
+        if result.predictions:
+            write_atomically(job.folder / PREDICTIONS_FILE, result.predictions)
         record_result(trial, result)
         value = result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None
         search.finish(trial, State(result.outcome), value)

@@ -118,8 +118,9 @@ class TrialResult:
         The machine it ran on.
     versions : dict
         Of what its arithmetic depends on.
-    checkpoint : bytes, optional
-        Content of the final checkpoint, if the worker could not write the trial's folder.
+    checkpoint, predictions : bytes, optional
+        Content of the final checkpoint, and of the predictions of a complete trial, if the
+        worker could not write the trial's folder.
     """
 
     number: int
@@ -131,6 +132,7 @@ class TrialResult:
     host: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     checkpoint: bytes | None = None
+    predictions: bytes | None = None
 
     @property
     def diverged(self) -> bool:

@@ -14,15 +14,18 @@ from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters, make_parameters
 from hpsearch.objective.attempts import note_attempt
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
-from hpsearch.objective.workplace import attach_checkpoint, working_here
+from hpsearch.objective.workplace import attach_files, working_here
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
+    PREDICTIONS_FILE,
     Checkpoint,
     Epoch,
+    classify,
     load_checkpoint,
     save_checkpoint,
     save_history,
+    save_predictions,
     train,
 )
 from hpsearch.versions import machine_versions
@@ -53,7 +56,7 @@ def run_job(job: TrialJob) -> TrialResult:
     threadpool_limits(job.threads)
     try:
         with working_here(job) as here:
-            result = attach_checkpoint(_run(here), here, job)
+            result = attach_files(_run(here), here, job)
     except DataError as error:
         result = TrialResult(job.number, Outcome.NO_DATA, (), reason=_one_line(error))
     except OSError as error:
@@ -79,6 +82,7 @@ def _run(job: TrialJob) -> TrialResult:
         is_last = epoch.number == job.hyperparameters.epochs
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_accuracy):
             return _finish(job, Outcome.PRUNED, epochs)
+    _save_predictions(job, split, net)
     net_sha256 = hash_arrays({**net, **split.preprocessing.arrays()})
     return dataclasses.replace(_finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256)
 
@@ -121,6 +125,11 @@ def _save(
     state = dict(rng.bit_generator.state)
     save_checkpoint(job.folder / CHECKPOINT_FILE, Checkpoint(job.identity(), net, state, epochs))
     save_history(job.folder / HISTORY_FILE, epochs)
+
+
+def _save_predictions(job: TrialJob, split: Split, net: Parameters) -> None:
+    labels = classify(net, split.preprocessing.apply(split.validation_images))
+    save_predictions(job.folder / PREDICTIONS_FILE, labels, split.n_classes)
 
 
 def _finish(job: TrialJob, outcome: Outcome, epochs: tuple[Epoch, ...]) -> TrialResult:
