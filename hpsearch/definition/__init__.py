@@ -5,10 +5,11 @@ from hpsearch.definition.loading import find_study_file, list_study_files, load_
 from hpsearch.definition.pruners import PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings
 from hpsearch.definition.space import Choices, ParameterSpace, Range, SearchSpace
-from hpsearch.definition.study import DataSettings, StudyDefinition
+from hpsearch.definition.study import ConfirmSettings, DataSettings, StudyDefinition
 
 __all__ = [
     "Choices",
+    "ConfirmSettings",
     "DataSettings",
     "ParameterSpace",
     "PrunerSettings",

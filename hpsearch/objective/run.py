@@ -32,9 +32,6 @@ from hpsearch.versions import machine_versions
 
 __all__ = ["run_job"]
 
-# Third entry of the seed of everything a training draws; samplers use another.
-_TRAINING_STREAM = 0
-
 
 def run_job(job: TrialJob) -> TrialResult:
     """Train the job's net, from its checkpoint if there is one, until it ends or must stop.
@@ -90,7 +87,7 @@ def _run(job: TrialJob) -> TrialResult:
 def _start_or_resume(
     job: TrialJob, split: Split
 ) -> tuple[Parameters, np.random.Generator, tuple[Epoch, ...]]:
-    rng = np.random.default_rng([job.study_seed, job.number, _TRAINING_STREAM])
+    rng = np.random.default_rng(job.seed())
     try:
         checkpoint = load_checkpoint(job.folder / CHECKPOINT_FILE)
     except (FileNotFoundError, DamagedDataError):

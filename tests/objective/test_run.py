@@ -119,6 +119,28 @@ def test_a_result_does_not_count_without_its_predictions(
     assert run_job(job()).outcome == Outcome.HALTED
 
 
+def test_a_replicate_is_another_training_of_the_same_setting(job: Callable[..., TrialJob]) -> None:
+    """Each with a seed of its own, which no trial of the study draws from."""
+    jobs = [job(replicate=replicate) for replicate in (0, 1, 2)] + [job(number=4)]
+    assert len({run_job(one).net_sha256 for one in jobs}) == 4
+    assert len({one.identity() for one in jobs}) == 4
+    seeds = [
+        [0, number, stream, replicate]
+        for number in range(20)
+        for stream, replicate in ((0, 0), (1, 0), (7, 1), (7, 2), (8, 0))
+    ]
+    states = {tuple(np.random.SeedSequence(seed).generate_state(4)) for seed in seeds}
+    assert len(states) == len(seeds)
+    assert jobs[1].seed() == [0, 3, 7, 1]
+
+
+def test_a_trials_own_seed_and_identity_are_what_they_were(job: Callable[..., TrialJob]) -> None:
+    """Checkpoints of studies that are under way stay valid."""
+    one = job(data=dataclasses.replace(job().data, checksum="data"))
+    assert one.seed() == [0, 3, 0]
+    assert one.identity() == ("993bae149dc0f25bbaaedc61418b7d86dea195837e0ebf40b572096ac924bee4")
+
+
 @pytest.mark.parametrize("stops", [[1], [3], [1, 1, 1], [0, 2]])
 def test_an_interrupted_job_ends_as_if_it_had_not_been(
     stops: list[int], job: Callable[..., TrialJob]
