@@ -8,12 +8,23 @@ from typing import Any
 
 from hpsearch.hashing import hash_json
 
-__all__ = ["MLFLOW_ADDRESS", "SESSIONS", "State", "TrialRecord", "best_of", "fingerprint"]
+__all__ = [
+    "MLFLOW_ADDRESS",
+    "SELECTION",
+    "SESSIONS",
+    "Confirmation",
+    "State",
+    "TrialRecord",
+    "best_of",
+    "fingerprint",
+    "rank",
+]
 
 
 # Names under which the coordinator notes things in a study's record.
 SESSIONS = "sessions"
 MLFLOW_ADDRESS = "mlflow"
+SELECTION = "selection"
 
 
 class State(StrEnum):
@@ -75,10 +86,44 @@ class TrialRecord:
     ended_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Confirmation:
+    """A trial's setting trained again with a fresh seed, as recorded.
+
+    Parameters
+    ----------
+    number, replicate : int
+        The trial; and which of its fresh seeds, 1 for the first.
+    state : State
+        COMPLETE; PRUNED if it diverged; FAILED.
+    val_accuracy : float or None
+        At its end, if complete.
+    net_sha256 : str or None
+        Hash of the net, likewise.
+    duration_s : float
+        Seconds of training.
+    reason : str or None
+        Why it failed.
+    """
+
+    number: int
+    replicate: int
+    state: State
+    val_accuracy: float | None
+    net_sha256: str | None
+    duration_s: float
+    reason: str | None
+
+
+def rank(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The complete trials, best value first; of equals the lower number."""
+    complete = (record for record in records if record.state == State.COMPLETE)
+    return sorted(complete, key=lambda r: (-(r.value or 0.0), r.number))
+
+
 def best_of(records: Iterable[TrialRecord]) -> TrialRecord | None:
     """The complete trial with the best value; of equals the lower number."""
-    complete = [record for record in records if record.state == State.COMPLETE]
-    return min(complete, key=lambda r: (-(r.value or 0.0), r.number), default=None)
+    return next(iter(rank(records)), None)
 
 
 def fingerprint(records: Sequence[TrialRecord]) -> str:

@@ -3,11 +3,21 @@
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from hpsearch.execution import FileLease
-from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, State, TrialRecord, best_of, fingerprint
-from hpsearch.search import SearchStudy
+from hpsearch.records import (
+    MLFLOW_ADDRESS,
+    SESSIONS,
+    Confirmation,
+    State,
+    TrialRecord,
+    best_of,
+    fingerprint,
+)
+from hpsearch.results import read_verdict
+from hpsearch.search import SearchStudy, list_due, read_confirmations
 from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.vault import read_looks
 from hpsearch.workspace import StudyFolder
@@ -28,19 +38,27 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``study``, ``complete``, ``trials``, ``best``, ``fingerprint``, ``test``, ``mlflow``,
-        ``cost``, ``disk``; made of what JSON knows.
+        ``study``, ``complete``, ``trials``, ``best``, ``selection``, ``confirm``,
+        ``fingerprint``, ``test``, ``mlflow``, ``cost``, ``disk``; made of what JSON knows.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
     is_run = lease is not None and lease.is_valid()
     counts = _count(records, search.definition.trials, is_run=is_run)
     looks = read_looks(folder.test_ledger)
+    verdict, due = read_verdict(search), list_due(search)
     return {
         "study": search.definition.name,
-        "complete": counts["running"] + counts["waiting"] == 0,
+        "complete": counts["running"] + counts["waiting"] == 0 and not due,
         "trials": counts,
         "best": _describe_best(records),
+        "selection": asdict(verdict.selection) if verdict.selection else None,
+        "confirm": {
+            "due": len(due),
+            "trials": [
+                asdict(one) | {"mean": one.mean, "spread": one.spread} for one in verdict.confirmed
+            ],
+        },
         "fingerprint": fingerprint(records),
         "test": {
             "looks": [
@@ -50,7 +68,10 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
         },
         "mlflow": search.attribute(MLFLOW_ADDRESS),
         "cost": _add_up(
-            records, search.attribute(SESSIONS) or {}, search.definition.threads_per_trial
+            records,
+            read_confirmations(search),
+            search.attribute(SESSIONS) or {},
+            search.definition.threads_per_trial,
         ),
         "disk": _measure(folder),
     }
@@ -85,17 +106,22 @@ def _describe_best(records: Sequence[TrialRecord]) -> dict[str, Any] | None:
 
 
 def _add_up(
-    records: Sequence[TrialRecord], sessions: Mapping[str, Mapping[str, float]], threads: int
+    records: Sequence[TrialRecord],
+    confirmations: Sequence[Confirmation],
+    sessions: Mapping[str, Mapping[str, float]],
+    threads: int,
 ) -> dict[str, float]:
-    """Core-seconds: in training, of that in pruned trials, and paid for but not training."""
+    """Core-seconds: training trials, of that pruned ones; confirming; paid for but neither."""
     training = threads * sum(record.duration_s for record in records)
     pruned = threads * sum(r.duration_s for r in records if r.state == State.PRUNED)
+    confirming = threads * sum(one.duration_s for one in confirmations)
     paid = threads * sum(one["n_jobs"] * one["wall_s"] for one in sessions.values())
     waited = threads * sum(one["waited_for_lag_s"] for one in sessions.values())
     return {
         "training": round(training, 3),
         "pruned": round(pruned, 3),
-        "overhead": round(max(0.0, paid - training), 3),
+        "confirm": round(confirming, 3),
+        "overhead": round(max(0.0, paid - training - confirming), 3),
         "waited_for_lag": round(waited, 3),
         "waited_for_lag_share": round(waited / paid, 4) if paid else 0.0,
     }

@@ -54,6 +54,10 @@ class StudyFolder:
         """The folder of trial `number`: checkpoint, history, pictures."""
         return self.trials / f"{number:04d}"
 
+    def confirmation(self, number: int, replicate: int) -> Path:
+        """The folder of a trial's confirmation on its fresh seed `replicate`, 1 for the first."""
+        return self.trial(number) / f"confirm-{replicate}"
+
     def create(self) -> None:
         """Make the folder.
 

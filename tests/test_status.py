@@ -11,8 +11,14 @@ import pytest
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.execution import FileLease
-from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, State, fingerprint
-from hpsearch.search import SearchStudy, create_or_continue_study, open_storage
+from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, Confirmation, State, fingerprint
+from hpsearch.results import Selection, note_selection
+from hpsearch.search import (
+    SearchStudy,
+    create_or_continue_study,
+    note_confirmation,
+    open_storage,
+)
 from hpsearch.status import read_status
 from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
@@ -58,8 +64,8 @@ def test_status_is_plain_json_with_the_documented_keys(
 ) -> None:
     status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
     assert list(status) == [
-        *("study", "complete", "trials", "best", "fingerprint", "test", "mlflow", "cost"),
-        "disk",
+        *("study", "complete", "trials", "best", "selection", "confirm", "fingerprint"),
+        *("test", "mlflow", "cost", "disk"),
     ]
     assert status["study"] == "small"
     assert status["complete"] is False
@@ -72,6 +78,8 @@ def test_status_is_plain_json_with_the_documented_keys(
     assert status["fingerprint"] == fingerprint(study.records())
     assert status["test"] == {"looks": []}
     assert status["mlflow"] is None
+    assert status["selection"] is None
+    assert status["confirm"] == {"due": 0, "trials": []}
 
 
 def test_trials_are_counted_by_state_and_add_up(study: SearchStudy, folder: StudyFolder) -> None:
@@ -128,7 +136,9 @@ def test_cost_is_in_core_seconds_of_all_sessions(
             "b": {"n_jobs": 4, "wall_s": 5.0, "waited_for_lag_s": 0.5},
         },
     )
-    expected = {"training": 34.0, "pruned": 4.0, "overhead": 16.0, "waited_for_lag": 2.0}
+    note_confirmation(study, Confirmation(1, 1, State.COMPLETE, 0.7, "net", 3.0, None))
+    expected = {"training": 34.0, "pruned": 4.0, "confirm": 3.0, "overhead": 13.0}
+    expected["waited_for_lag"] = 2.0
     share = {"waited_for_lag_share": 0.04}  # 2 of 2 * 15 + 4 * 5 core-seconds
     assert read_status(study, folder)["cost"] == expected | share
     threaded = SearchStudy(define(threads_per_trial=2), study.optuna_study)
@@ -152,6 +162,27 @@ def test_disk_use_is_counted_whatever_lies_in_the_folder(
     after = read_status(study, folder)["disk"]
     assert after["total"] == before["total"] + 1530
     assert (after["checkpoints"], after["n_checkpoints"]) == (1500, 2)
+
+
+def test_the_verdict_is_told_and_confirmations_to_come_keep_a_study_from_completion(
+    study: SearchStudy, define: Callable[..., StudyDefinition], folder: StudyFolder
+) -> None:
+    study.optuna_study.tell(4, 0.1)
+    ended = SearchStudy(define(trials=5, confirm={"top": 1, "seeds": 2}), study.optuna_study)
+    note_confirmation(ended, Confirmation(1, 1, State.COMPLETE, 0.7, "net", 3.0, None))
+    note_selection(ended, Selection(1, 0.75, 3))
+    status = json.loads(json.dumps(read_status(ended, folder), allow_nan=False))
+    assert status["complete"] is False
+    assert status["confirm"]["due"] == 1
+    assert status["selection"]["number"] == 1
+    assert status["selection"]["estimate"] is None
+    note_confirmation(ended, Confirmation(1, 2, State.COMPLETE, 0.8, "net", 3.0, None))
+    status = read_status(ended, folder)
+    assert status["complete"] is True
+    (one,) = status["confirm"]["trials"]
+    assert (one["number"], one["val_accuracies"], one["n_lost"]) == (1, (0.7, 0.8), 0)
+    assert (one["mean"], one["spread"]) == pytest.approx((0.75, 0.0707), abs=1e-4)
+    assert status["trials"] == read_status(study, folder)["trials"] | {"total": 5, "waiting": 0}
 
 
 def test_looks_and_mlflows_address_are_told(study: SearchStudy, folder: StudyFolder) -> None:

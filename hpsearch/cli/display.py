@@ -12,8 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.cli.outcome import describe_record, print_outcome
+from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
 from hpsearch.coordinator import (
+    ConfirmationAdvanced,
+    ConfirmationEnded,
+    ConfirmationReleased,
     Event,
     RunOptions,
     StudyEnded,
@@ -95,6 +98,8 @@ class _Lines(_Quiet):
                 self.console.print(describe_record(record), soft_wrap=True, markup=False)
             case TrialReleased(number):
                 self.console.print(f"trial {number:>4}  stopped, to be continued")
+            case ConfirmationEnded(one):
+                self.console.print(describe_confirmation(one), soft_wrap=True, markup=False)
         super().show(event)
 
 
@@ -103,7 +108,8 @@ class _LiveDisplay(_Quiet):
 
     def __init__(self, console: Console, options: RunOptions) -> None:
         super().__init__(console, options)
-        self.running: dict[int, tuple[TrialJob, Sequence[Epoch]]] = {}
+        # By trial and replicate: 0 for the trial itself.
+        self.running: dict[tuple[int, int], tuple[TrialJob, Sequence[Epoch]]] = {}
         self.started = time.monotonic()
         self.n_before = 0
         self.has_ended = False
@@ -127,13 +133,15 @@ class _LiveDisplay(_Quiet):
             case StudyOpened():
                 self.n_before = len(self.records)
             case TrialStarted(job):
-                self.running[job.number] = (job, ())
-            case TrialAdvanced(job, epochs):
-                self.running[job.number] = (job, epochs)
+                self.running[job.number, 0] = (job, ())
+            case TrialAdvanced(job, epochs) | ConfirmationAdvanced(job, epochs):
+                self.running[job.number, job.replicate] = (job, epochs)
             case TrialEnded(record):
-                self.running.pop(record.number, None)
+                self.running.pop((record.number, 0), None)
             case TrialReleased(number):
-                self.running.pop(number, None)
+                self.running.pop((number, 0), None)
+            case ConfirmationEnded(one) | ConfirmationReleased(one):
+                self.running.pop((one.number, one.replicate), None)
             case StudyEnded():
                 self.has_ended = True
 
@@ -171,10 +179,10 @@ class _LiveDisplay(_Quiet):
         table = Table(box=None, padding=(0, 2), header_style="dim")
         for name in ("trial", "epoch", "val_accuracy", "train_loss", "hyperparameters"):
             table.add_column(name, justify="left" if name == "hyperparameters" else "right")
-        for number, (job, epochs) in sorted(self.running.items()):
+        for (number, replicate), (job, epochs) in sorted(self.running.items()):
             setting = job.hyperparameters
             table.add_row(
-                str(number),
+                f"{number}, fresh seed {replicate}" if replicate else str(number),
                 f"{len(epochs)}/{setting.epochs}",
                 f"{epochs[-1].val_accuracy:.4f}" if epochs else "",
                 f"{epochs[-1].train_loss:.4f}" if epochs else "",

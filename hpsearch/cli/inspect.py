@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from hpsearch.cli.options import (
 )
 from hpsearch.coordinator import tracking_store
 from hpsearch.errors import UsageError
+from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.status import read_status
 from hpsearch.wording import shorten_duration, shorten_number
 
@@ -38,11 +40,12 @@ def status(
     Example: hpsearch status quickstart --json
     """
     options = make_options(workspace, storage=storage)
-    value = read_status(*open_recorded_study(study, options))
+    search, folder = open_recorded_study(study, options)
+    value = read_status(search, folder)
     if as_json:
         print(json.dumps(value, indent=2))
     else:
-        Console().print(_tabulate(value))
+        Console().print(_tabulate(value, describe_verdict(read_verdict(search))))
 
 
 def ui(
@@ -84,7 +87,7 @@ def ui(
     )
 
 
-def _tabulate(value: dict[str, Any]) -> Table:
+def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
     trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -97,6 +100,10 @@ def _tabulate(value: dict[str, Any]) -> Table:
             "", "  ".join(f"{name}={shorten_number(v)}" for name, v in best["params"].items())
         )
         table.add_row("net", best["net_sha256"])
+    for index, line in enumerate(verdict):
+        table.add_row("" if index else "verdict", line)
+    if due := value["confirm"]["due"]:
+        table.add_row("confirm", f"still to be trained: {due}")
     for look in value["test"]["looks"] or ():
         table.add_row(
             "test", f"{look['accuracy']:.4f} on {look['n']:,} images, {look['net_sha256'][:12]}"

@@ -26,6 +26,7 @@ from hpsearch.coordinator import (
 from hpsearch.errors import RefusedError, StoreError, UsageError
 from hpsearch.records import best_of
 from hpsearch.results import Net, export_net, find_best_net
+from hpsearch.search import is_complete
 from hpsearch.vault import score_once
 from hpsearch.versions import machine_versions
 
@@ -76,7 +77,7 @@ def score(
     options = make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri)
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
-        if session.search.next_number() is not None:
+        if not is_complete(session.search):
             raise RefusedError(
                 f"{search.definition.name}: the search has not ended; it must not go on from what "
                 "a look at the test split has told"
@@ -141,8 +142,8 @@ def reconcile(
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
         records = session.search.records()
-        is_complete = session.search.next_number() is None
-        net = _best_net(session) if is_complete and best_of(records) else None
+        has_best = is_complete(session.search) and best_of(records) is not None
+        net = _best_net(session) if has_best else None
         _show_all(session, options, net, everything=True)
         print(f"{search.definition.name}: {len(search.records())} trials shown in MLflow")
 
@@ -159,9 +160,8 @@ def _best_net(session: Session) -> Net:
 def _show_all(
     session: Session, options: RunOptions, net: Net | None, *, everything: bool = False
 ) -> None:
-    is_complete = session.search.next_number() is None
     showcase = Showcase(session, tracking_store(options))
     showcase.catch_up(everything=everything)
-    showcase.show_study("FINISHED" if is_complete else "KILLED", net)
+    showcase.show_study("FINISHED" if is_complete(session.search) else "KILLED", net)
     if not showcase.close(_PATIENCE_S):
         raise StoreError(f"MLflow is not level: {showcase.failure}")

@@ -13,14 +13,16 @@ from hpsearch.coordinator import (
     RunOptions,
     StudyEnded,
     TestScored,
+    WinnerJudged,
     WorkersSurveyed,
 )
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective.survey import WorkerSurvey
-from hpsearch.records import State, TrialRecord
+from hpsearch.records import Confirmation, State, TrialRecord, rank
+from hpsearch.results import describe_verdict
 from hpsearch.wording import shorten_duration, shorten_number
 
-__all__ = ["describe_record", "print_outcome"]
+__all__ = ["describe_confirmation", "describe_record", "print_outcome"]
 
 _N_BEST = 5
 
@@ -33,6 +35,9 @@ def print_outcome(
     match event:
         case WorkersSurveyed(survey):
             _print_survey(console, survey, options)
+        case WinnerJudged(verdict):
+            for line in describe_verdict(verdict):
+                console.print(line, highlight=False, soft_wrap=True)
         case TestScored(look, is_new):
             when = "looked at just now" if is_new else "looked at before; not opened again"
             console.print(
@@ -93,10 +98,19 @@ def describe_record(record: TrialRecord) -> str:
     )
 
 
+def describe_confirmation(one: Confirmation) -> str:
+    """One confirmation in one line."""
+    value = f"{one.val_accuracy:.4f}" if one.val_accuracy is not None else "-"
+    note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
+    return (
+        f"trial {one.number:>4}, fresh seed {one.replicate}  {one.state.lower():<8}{note} "
+        f"val_accuracy {value}  {shorten_duration(one.duration_s):>6}"
+    )
+
+
 def _list_best(records: Sequence[TrialRecord]) -> Table:
     """The best trials side by side: names of hyperparameters are too long for columns."""
-    complete = [record for record in records if record.state == State.COMPLETE]
-    complete.sort(key=lambda record: (-(record.value or 0.0), record.number))
+    complete = rank(records)
     best = complete[:_N_BEST]
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), title=f"best of {len(complete)} complete trials"

@@ -1,6 +1,9 @@
 """The coordinator: the one process that owns a study's state while it runs."""
 
 from hpsearch.coordinator.events import (
+    ConfirmationAdvanced,
+    ConfirmationEnded,
+    ConfirmationReleased,
     Event,
     LookRefused,
     MirrorBehind,
@@ -12,6 +15,7 @@ from hpsearch.coordinator.events import (
     TrialEnded,
     TrialReleased,
     TrialStarted,
+    WinnerJudged,
     WorkersSurveyed,
 )
 from hpsearch.coordinator.housekeeping import Leftover, find_leftovers, remove
@@ -22,6 +26,9 @@ from hpsearch.coordinator.session import Session, find_prepared, open_session, p
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 
 __all__ = [
+    "ConfirmationAdvanced",
+    "ConfirmationEnded",
+    "ConfirmationReleased",
     "Event",
     "Leftover",
     "LookRefused",
@@ -38,6 +45,7 @@ __all__ = [
     "TrialEnded",
     "TrialReleased",
     "TrialStarted",
+    "WinnerJudged",
     "WorkersSurveyed",
     "find_leftovers",
     "find_prepared",

@@ -6,13 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from hpsearch.coordinator.agenda import Confirmations, Trials
 from hpsearch.coordinator.clock import Clock
 from hpsearch.coordinator.events import (
+    ConfirmationAdvanced,
     Event,
     TrialAdvanced,
-    TrialEnded,
-    TrialReleased,
     TrialStarted,
 )
 from hpsearch.coordinator.session import Session
@@ -27,13 +28,10 @@ from hpsearch.execution import (
 from hpsearch.files import write_atomically
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
-from hpsearch.objective.prepare import prepare_job
-from hpsearch.objective.record import record_result
-from hpsearch.records import State
-from hpsearch.search import Trial
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
+    PREDICTIONS_FILE,
     Epoch,
     load_history,
     save_history,
@@ -55,7 +53,7 @@ def conduct(
     *,
     shares_folder: bool = True,
 ) -> Iterator[Event]:
-    """Run the study's trials, at most `n_jobs` at a time.
+    """Run the study's trials, then its confirmations, at most `n_jobs` at a time.
 
     Parameters
     ----------
@@ -74,8 +72,8 @@ def conduct(
     Yields
     ------
     Event
-        Starts, epochs and ends of trials. Ends when nothing is in flight and no trial may
-        start: all have ended, or `stop` is set.
+        Starts, epochs and ends of trials and confirmations. Ends when nothing is in flight and
+        nothing may start: all have ended, or `stop` is set.
 
     Raises
     ------
@@ -84,7 +82,9 @@ def conduct(
         or a cluster that is gone; all trials in flight are given back first.
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
-        conductor = _Conductor(session, pool, Clock(session, n_jobs), stop)
+        trials, confirmations = Trials(session), Confirmations(session)
+        clock = Clock(session, n_jobs)
+        conductor = _Conductor(session, pool, clock, stop, trials, confirmations)
         while True:
             yield from conductor.dispatch()
             if stop.is_set() and pool.retries:
@@ -107,37 +107,25 @@ class _Conductor:
     pool: WorkerPool[TrialJob, TrialResult]
     clock: Clock
     stop: threading.Event
+    trials: Trials
+    confirmations: Confirmations
     halted: HpsearchError | None = None
-    _trials: dict[int, Trial] = field(default_factory=dict)
-    _jobs: dict[int, TrialJob] = field(default_factory=dict)
-    _written_at: dict[int, int] = field(default_factory=dict)
+    _jobs: dict[Path, TrialJob] = field(default_factory=dict)
+    _written_at: dict[Path, int] = field(default_factory=dict)
     _look_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
-    _n_self_stops: Counter[int] = field(default_factory=Counter)
+    _n_self_stops: Counter[Path] = field(default_factory=Counter)
 
     def dispatch(self) -> Iterator[Event]:
-        """Start the trials that may start now."""
-        search = self.session.search
+        """Start the trials, or after them the confirmations, that may start now."""
         self.clock.waits_for_lag = False
         while self.pool.has_room and not self.halted and not self.stop.is_set():
-            number = search.next_number()
-            if number is None:
+            job = self.trials.next_job() or self.confirmations.next_job()
+            self.clock.waits_for_lag = self.trials.waits_for_lag
+            if job is None:
                 return
-            if not search.may_start(number):
-                self.clock.waits_for_lag = True
-                return
-            with search.writing_together():
-                trial = search.ask()
-                job = prepare_job(
-                    trial,
-                    self.session.definition,
-                    self.session.data,
-                    self.session.folder.trial(number),
-                    pruning=search.pruning_rule(number),
-                    lease=self.session.lease,
-                )
-            self._trials[number], self._jobs[number] = trial, job
+            self._jobs[job.folder] = job
             self.pool.submit(job)
-            yield TrialStarted(job)
+            yield ConfirmationAdvanced(job, ()) if job.replicate else TrialStarted(job)
 
     def collect(self) -> Iterator[Event]:
         """Record what has arrived, then look at what is still running.
@@ -161,50 +149,56 @@ class _Conductor:
 
     def _look(self) -> Iterator[Event]:
         """See which running trials have ended an epoch since the last time."""
-        for number, job in self._jobs.items():
+        for folder, job in self._jobs.items():
             with contextlib.suppress(FileNotFoundError):
-                written_at = (job.folder / HISTORY_FILE).stat().st_mtime_ns
-                if written_at != self._written_at.get(number):
-                    self._written_at[number] = written_at
+                written_at = (folder / HISTORY_FILE).stat().st_mtime_ns
+                if written_at != self._written_at.get(folder):
+                    self._written_at[folder] = written_at
                     if epochs := _read_history(job):
-                        yield TrialAdvanced(job, epochs)
+                        kind = ConfirmationAdvanced if job.replicate else TrialAdvanced
+                        yield kind(job, epochs)
 
     def _take(self, job: TrialJob, result: TrialResult | WorkerLostError) -> Event:
-        search = self.session.search
-        del self._jobs[job.number]
-        self._written_at.pop(job.number, None)
-        trial = self._trials.pop(job.number)
+        name = self.session.definition.name
+        agenda = self.confirmations if job.replicate else self.trials
+        del self._jobs[job.folder]
+        self._written_at.pop(job.folder, None)
         if isinstance(result, NoWorkersError):
-            self.halted = StoreError(f"{search.definition.name}: {result}")
+            self.halted = StoreError(f"{name}: {result}")
         if isinstance(result, WorkerLostError):
             if self.halted or not self.pool.retries:
-                search.release(job.number)
-                return TrialReleased(job.number)
+                return agenda.give_back(job)
             result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))
         if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED, Outcome.NO_DATA):
             if result.outcome == Outcome.INTERRUPTED and self.pool.retries:
-                self._n_self_stops[job.number] += 1
-            if self._n_self_stops[job.number] >= _MAX_SELF_STOPS:
+                self._n_self_stops[job.folder] += 1
+            if self._n_self_stops[job.folder] >= _MAX_SELF_STOPS:
                 # Given back once more it would be started and stopped for ever.
                 self.halted = StoreError(
-                    f"{search.definition.name}: {result.host} has stopped trial {job.number}: "
+                    f"{name}: {result.host} has stopped trial {job.number}: "
                     f"it sees another coordinator's {self.session.lease.path.name}"
                 )
             elif result.outcome != Outcome.INTERRUPTED:
                 failure = DamagedDataError if result.outcome == Outcome.NO_DATA else StoreError
-                self.halted = failure(f"{search.definition.name}: {result.reason}")
-            search.release(job.number)
-            return TrialReleased(job.number)
-        if result.epochs and _read_history(job) != result.epochs:
-            job.folder.mkdir(parents=True, exist_ok=True)  # the worker had another disk
-            save_history(job.folder / HISTORY_FILE, result.epochs)
-        if result.checkpoint:
-            write_atomically(job.folder / CHECKPOINT_FILE, result.checkpoint)
-        record_result(trial, result)
-        value = result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None
-        search.finish(trial, State(result.outcome), value)
+                self.halted = failure(f"{name}: {result.reason}")
+            return agenda.give_back(job)
+        _keep_files(job, result)
+        event = agenda.record(job, result)
         self.clock.note()
-        return TrialEnded(search.record(job.number))
+        return event
+
+
+def _keep_files(job: TrialJob, result: TrialResult) -> None:
+    """Put into the job's folder what its worker could not, having another disk."""
+    if result.epochs and _read_history(job) != result.epochs:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        save_history(job.folder / HISTORY_FILE, result.epochs)
+    for name, content in (
+        (CHECKPOINT_FILE, result.checkpoint),
+        (PREDICTIONS_FILE, result.predictions),
+    ):
+        if content:
+            write_atomically(job.folder / name, content)
 
 
 def _read_history(job: TrialJob) -> tuple[Epoch, ...]:

@@ -7,12 +7,15 @@ from typing import TypeAlias
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
 from hpsearch.objective.survey import WorkerSurvey
-from hpsearch.records import TrialRecord
-from hpsearch.results import Net
+from hpsearch.records import Confirmation, TrialRecord
+from hpsearch.results import Net, Verdict
 from hpsearch.training import Epoch
 from hpsearch.vault import Look
 
 __all__ = [
+    "ConfirmationAdvanced",
+    "ConfirmationEnded",
+    "ConfirmationReleased",
     "Event",
     "LookRefused",
     "MirrorBehind",
@@ -24,6 +27,7 @@ __all__ = [
     "TrialEnded",
     "TrialReleased",
     "TrialStarted",
+    "WinnerJudged",
     "WorkersSurveyed",
 ]
 
@@ -74,8 +78,37 @@ class TrialReleased:
 
 
 @dataclass(frozen=True)
+class ConfirmationAdvanced:
+    """A confirmation has started, or ended another epoch; `epochs` are all so far."""
+
+    job: TrialJob
+    epochs: Sequence[Epoch]
+
+
+@dataclass(frozen=True)
+class ConfirmationEnded:
+    """A confirmation is complete, diverged or failed, and so recorded."""
+
+    confirmation: Confirmation
+
+
+@dataclass(frozen=True)
+class ConfirmationReleased:
+    """A confirmation was stopped and waits to be continued."""
+
+    job: TrialJob
+
+
+@dataclass(frozen=True)
+class WinnerJudged:
+    """All trials and confirmations have ended; how good the best can be held to be."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class NetChosen:
-    """All trials have ended, and this is the best net."""
+    """All trials and confirmations have ended, and this is the best net."""
 
     net: Net
 
@@ -119,6 +152,10 @@ Event: TypeAlias = (
     | TrialAdvanced
     | TrialEnded
     | TrialReleased
+    | ConfirmationAdvanced
+    | ConfirmationEnded
+    | ConfirmationReleased
+    | WinnerJudged
     | NetChosen
     | TestScored
     | LookRefused

@@ -12,7 +12,8 @@ from hpsearch.coordinator.session import locked
 from hpsearch.data import load_prepared
 from hpsearch.errors import DataError, HpsearchError, StoreError
 from hpsearch.results import WEIGHTS_FILE, list_superfluous_checkpoints
-from hpsearch.search import SearchStudy, load_study, open_storage
+from hpsearch.search import SearchStudy, load_study, open_storage, read_confirmations
+from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Leftover", "find_leftovers", "remove"]
@@ -47,9 +48,9 @@ class Leftover:
 def find_leftovers(options: RunOptions) -> Iterator[list[Leftover]]:
     """What can go: weights of trials that are not among the best, unfinished files, unused data.
 
-    Never a record, a history, a ledger, a best net, or anything of a study that is being run;
-    the studies looked at are held as long as the context lasts. If the record of any study
-    cannot be read, no data is called unused.
+    Never a record, a history, predictions, a ledger, a best net, or anything of a study that is
+    being run; the studies looked at are held as long as the context lasts. If the record of any
+    study cannot be read, no data is called unused.
 
     Parameters
     ----------
@@ -108,6 +109,10 @@ def _search_study_folder(search: SearchStudy, folder: StudyFolder) -> Iterator[L
     drawn = [r for r in search.records() if (folder.trial(r.number) / WEIGHTS_FILE).exists()]
     for path in list_superfluous_checkpoints(drawn, folder):
         yield _measure(path, "weights of a trial that is not among the best")
+    for one in read_confirmations(search):
+        path = folder.confirmation(one.number, one.replicate) / CHECKPOINT_FILE
+        if path.exists():  # killed between the record and the deletion
+            yield _measure(path, "weights of a confirmation that has ended")
     for path in sorted(folder.root.rglob(".*")):
         if _STAGED.fullmatch(path.name):
             yield _measure(path, "was never finished")

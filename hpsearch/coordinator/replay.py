@@ -11,7 +11,7 @@ from hpsearch.errors import HpsearchError, UsageError
 from hpsearch.objective import Outcome, TrialJob, run_job
 from hpsearch.records import State, TrialRecord
 from hpsearch.search import SearchStudy
-from hpsearch.training import CHECKPOINT_FILE, Hyperparameters
+from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE, Hyperparameters
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Replay", "replay_trial"]
@@ -59,7 +59,7 @@ def replay_trial(
     number : int
         Of a complete or pruned trial.
     folder : StudyFolder
-        The study's files; an equal net's checkpoint is put back if it is gone.
+        The study's files; an equal net's checkpoint and predictions are put back if gone.
     data : PreparedData
         The images.
 
@@ -97,11 +97,14 @@ def replay_trial(
             tuple(epoch.val_accuracy for epoch in result.epochs),
             restored=False,
         )
-        checkpoint = folder.trial(number) / CHECKPOINT_FILE
-        if replay.is_equal and not checkpoint.exists():
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(Path(scratch) / CHECKPOINT_FILE, checkpoint)
-            replay = dataclasses.replace(replay, restored=True)
+        if replay.is_equal:
+            there = folder.trial(number)
+            there.mkdir(parents=True, exist_ok=True)
+            for path in (Path(scratch) / CHECKPOINT_FILE, Path(scratch) / PREDICTIONS_FILE):
+                if path.exists() and not (there / path.name).exists():
+                    shutil.move(path, there / path.name)
+                    if path.name == CHECKPOINT_FILE:
+                        replay = dataclasses.replace(replay, restored=True)
         return replay
 
 

@@ -1,4 +1,4 @@
-"""A whole run of a study: open it, conduct its trials, choose and score the best net."""
+"""A whole run of a study: open it, conduct its trials, judge, choose and score the best net."""
 
 import contextlib
 import threading
@@ -17,18 +17,27 @@ from hpsearch.coordinator.events import (
     TrialAdvanced,
     TrialEnded,
     TrialReleased,
+    WinnerJudged,
     WorkersSurveyed,
 )
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session, open_session
 from hpsearch.coordinator.showcase import Showcase, tracking_store
+from hpsearch.data import open_split
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
 from hpsearch.execution import Backend, open_backend
 from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
 from hpsearch.records import MLFLOW_ADDRESS
-from hpsearch.results import Net, export_net, find_best_net
-from hpsearch.search import telling_storage_failures
+from hpsearch.results import (
+    Net,
+    export_net,
+    find_best_net,
+    judge_selection,
+    note_selection,
+    read_verdict,
+)
+from hpsearch.search import is_complete, telling_storage_failures
 from hpsearch.vault import read_looks, score_once
 
 __all__ = ["run_study"]
@@ -84,9 +93,10 @@ def run_study(
             for event in conduct(session, backend, n_jobs, stop, shares_folder=shares_folder):
                 _show(showcase, session, event)
                 yield event
-            is_complete = search.next_number() is None
+            has_ended = is_complete(search)
             net = None
-            if is_complete and (net := _choose_net(session)):
+            if has_ended and (net := _choose_net(session)):
+                yield _judge(session)
                 yield NetChosen(net)
                 yield _score(session, net)
         except BaseException:
@@ -95,8 +105,8 @@ def run_study(
             showcase.close(patience_s=5.0)
             raise
         showcase.catch_up()
-        showcase.show_study("FINISHED" if is_complete else "KILLED", net)
-        yield StudyEnded(search.records(), is_complete)
+        showcase.show_study("FINISHED" if has_ended else "KILLED", net)
+        yield StudyEnded(search.records(), has_ended)
         if not showcase.close(_PATIENCE_S, _STALL_S if store.is_server else None):
             yield MirrorBehind(str(showcase.failure))
         if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
@@ -104,8 +114,8 @@ def run_study(
 
 
 def _survey(session: Session, backend: Backend) -> WorkerSurvey:
-    """Ask a cluster's workers for what trials need, unless there is no trial left to run."""
-    if session.search.next_number() is None:
+    """Ask a cluster's workers for what trials need, unless there is nothing left to run."""
+    if is_complete(session.search):
         return WorkerSurvey()
     question = partial(report_from_here, session.lease, session.data)
     survey = work_out(backend.ask_workers(question))
@@ -126,6 +136,13 @@ def _show(showcase: Showcase, session: Session, event: Event) -> None:
             showcase.show_ended(record)
         case TrialReleased(number):
             showcase.show_ended(session.search.record(number))
+
+
+def _judge(session: Session) -> Event:
+    search, labels = session.search, open_split(session.data).validation_labels
+    selection = judge_selection(session.definition.seed, search.records(), session.folder, labels)
+    note_selection(search, selection)
+    return WinnerJudged(read_verdict(search))
 
 
 def _choose_net(session: Session) -> Net | None:

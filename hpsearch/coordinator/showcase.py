@@ -17,8 +17,10 @@ from hpsearch.records import TrialRecord
 from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
+    Verdict,
     make_study_pictures,
     make_trial_pictures,
+    read_verdict,
     shed_checkpoints,
     trial_preprocessing,
     write_table,
@@ -94,8 +96,8 @@ class Showcase:
 
     def show_study(self, status: str, net: Net | None = None) -> None:
         """Show the study as it stands, and register its best net if that is known."""
-        records = self._session.search.records()
-        self._tasks.put(lambda: self._show_study(status, records, net))
+        records, verdict = self._session.search.records(), read_verdict(self._session.search)
+        self._tasks.put(lambda: self._show_study(status, records, verdict, net))
 
     def catch_up(self, *, everything: bool = False) -> None:
         """Show what MLflow does not show yet; or everything, whatever it shows."""
@@ -200,13 +202,15 @@ class Showcase:
         others = [one for one in self._best_drawn if one.number != record.number]
         self._best_drawn = shed_checkpoints([*others, record], folder)
 
-    def _show_study(self, status: str, records: Sequence[TrialRecord], net: Net | None) -> None:
+    def _show_study(
+        self, status: str, records: Sequence[TrialRecord], verdict: Verdict, net: Net | None
+    ) -> None:
         session = self._session
         files = self._draw_study(records) if status != "RUNNING" else []
         if net:
-            self._use(lambda mirror: mirror.show_net(view_net(session, net)))
+            self._use(lambda mirror: mirror.show_net(view_net(session, net, verdict)))
             self._got_on_at = time.monotonic()
-        study = view_study(session, status, records, files)
+        study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
 
     def _draw_study(self, records: Sequence[TrialRecord]) -> list[Path]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import TrialRecord, best_of
-from hpsearch.results import Net
+from hpsearch.results import Net, Verdict, describe_verdict
 from hpsearch.vault import Look
 from hpsearch.wording import shorten_number
 
@@ -13,7 +13,10 @@ __all__ = ["summarise_net", "summarise_study"]
 
 
 def summarise_study(
-    definition: StudyDefinition, records: Sequence[TrialRecord], looks: Sequence[Look]
+    definition: StudyDefinition,
+    records: Sequence[TrialRecord],
+    verdict: Verdict,
+    looks: Sequence[Look],
 ) -> str:
     """What was searched, how far it has come, what was found."""
     states = Counter(record.state.lower() for record in records)
@@ -26,11 +29,12 @@ def summarise_study(
     if best := best_of(records):
         lines.append(f"- best: trial {best.number}, val_accuracy {best.value:.4f}")
         lines += [f"    - {name} = {shorten_number(v)}" for name, v in best.hyperparameters.items()]
+    lines += [f"- {line}" for line in describe_verdict(verdict)]
     lines += [_describe(look) for look in looks]
     return "\n".join(lines)
 
 
-def summarise_net(net: Net, looks: Sequence[Look]) -> str:
+def summarise_net(net: Net, verdict: Verdict, looks: Sequence[Look]) -> str:
     """Where the net comes from and how good it is."""
     facts = net.facts
     lines = [
@@ -38,6 +42,7 @@ def summarise_net(net: Net, looks: Sequence[Look]) -> str:
         f"val_accuracy {facts['val_accuracy']:.4f}.",
         "",
         *(f"- {name} = {shorten_number(v)}" for name, v in facts["hyperparameters"].items()),
+        *(f"- {line}" for line in describe_verdict(verdict)),
         *(_describe(look) for look in looks if look.net_sha256 == net.sha256()),
         "",
         f"`predict` takes raw uint8 images of shape (N, {', '.join(map(str, net.image_shape))}).",

@@ -7,7 +7,7 @@ from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.summary import summarise_net, summarise_study
 from hpsearch.data import open_split
 from hpsearch.records import TrialRecord
-from hpsearch.results import Net
+from hpsearch.results import Net, Verdict, measure_verdict
 from hpsearch.tracking import NetView, StudyView
 from hpsearch.vault import Look, read_looks
 from hpsearch.versions import code_version, package_versions
@@ -18,20 +18,24 @@ _N_EXAMPLES = 2
 
 
 def view_study(
-    session: Session, status: str, records: Sequence[TrialRecord], files: Sequence[Path]
+    session: Session,
+    status: str,
+    records: Sequence[TrialRecord],
+    verdict: Verdict,
+    files: Sequence[Path],
 ) -> StudyView:
     """The study as its page shall show it, with the looks at the test split so far."""
     looks = read_looks(session.folder.test_ledger)
     return StudyView(
         status=status,
-        summary=summarise_study(session.definition, records, looks),
+        summary=summarise_study(session.definition, records, verdict, looks),
         records=records,
-        metrics=_measure(looks),
+        metrics=measure_verdict(verdict) | _measure(looks),
         files=files,
     )
 
 
-def view_net(session: Session, net: Net) -> NetView:
+def view_net(session: Session, net: Net, verdict: Verdict) -> NetView:
     """The best net as the registry shall have it, with its score on the test split, if any."""
     looks = read_looks(session.folder.test_ledger)
     examples = open_split(session.data).validation_images[:_N_EXAMPLES]
@@ -40,7 +44,7 @@ def view_net(session: Session, net: Net) -> NetView:
         folder=session.folder.best_net,
         sha256=net.sha256(),
         example=examples.reshape(-1, *net.image_shape),
-        summary=summarise_net(net, looks),
+        summary=summarise_net(net, verdict, looks),
         tags={
             "trial": str(net.facts["trial"]),
             "val_accuracy": str(net.facts["val_accuracy"]),

@@ -6,10 +6,11 @@ from hpsearch.definition.parameter import Choices, ParameterSpace, Range
 from hpsearch.definition.pruners import PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings
 from hpsearch.definition.space import SearchSpace
-from hpsearch.definition.study import DataSettings, StudyDefinition
+from hpsearch.definition.study import ConfirmSettings, DataSettings, StudyDefinition
 
 __all__ = [
     "Choices",
+    "ConfirmSettings",
     "DataSettings",
     "ParameterSpace",
     "PrunerSettings",

@@ -131,6 +131,21 @@ class SearchSettings(Table):
         return self
 
 
+class ConfirmSettings(Table):
+    """After the search the best trials are trained again with other seeds.
+
+    Parameters
+    ----------
+    top : int
+        How many of the best complete trials.
+    seeds : int
+        How many fresh seeds each.
+    """
+
+    top: Annotated[int, Field(ge=1)] = 3
+    seeds: Annotated[int, Field(ge=1)] = 2
+
+
 class StudyDefinition(Table):
     """A study, checked: equal definitions on equal data give equal results.
 
@@ -154,6 +169,8 @@ class StudyDefinition(Table):
         What all trials have in common.
     search : SearchSettings
         Sampler, pruner and space.
+    confirm : ConfirmSettings, optional
+        Which trials are confirmed on fresh seeds; none if left out.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -165,6 +182,7 @@ class StudyDefinition(Table):
     data: DataSettings
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings
+    confirm: ConfirmSettings | None = None
 
     @model_validator(mode="after")
     def _check_trials_fit_the_grid(self) -> "StudyDefinition":
@@ -197,7 +215,7 @@ class StudyDefinition(Table):
     def meaning(self) -> dict[str, Any]:
         """All that the result of trial k depends on, as plain JSON values.
 
-        The description is left out, and so is the number of trials: a longer study begins
-        with the trials of a shorter one.
+        The description is left out, and so are the number of trials, as a longer study begins
+        with the trials of a shorter one, and what is confirmed when all of them have ended.
         """
-        return self.model_dump(mode="json", exclude={"description", "trials"})
+        return self.model_dump(mode="json", exclude={"description", "trials", "confirm"})

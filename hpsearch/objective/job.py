@@ -11,6 +11,10 @@ from hpsearch.training import Epoch, Hyperparameters
 
 __all__ = ["Lease", "Outcome", "Pruning", "TrialJob", "TrialResult"]
 
+# Third entry of the seed of everything a training draws; samplers use 1.
+_TRAINING_STREAM = 0
+_CONFIRM_STREAM = 7
+
 
 class Pruning(Protocol):
     """Decides after each epoch whether a trial ends early."""
@@ -58,6 +62,8 @@ class TrialJob:
         Asked after each epoch but the last.
     lease : Lease, optional
         Asked before each epoch's results are written.
+    replicate : int
+        0 for the trial itself; k for its setting trained again with its k-th fresh seed.
     """
 
     number: int
@@ -68,6 +74,7 @@ class TrialJob:
     threads: int
     pruning: Pruning | None = None
     lease: Lease | None = None
+    replicate: int = 0
 
     def identity(self) -> str:
         """Hash of all that the trained net depends on; a checkpoint belongs to one identity."""
@@ -78,8 +85,15 @@ class TrialJob:
                 self.hyperparameters.describe(),
                 self.data.checksum,
                 self.threads,
+                *([self.replicate] if self.replicate else []),
             ]
         )
+
+    def seed(self) -> list[int]:
+        """Entropy of everything that the training draws."""
+        if self.replicate:
+            return [self.study_seed, self.number, _CONFIRM_STREAM, self.replicate]
+        return [self.study_seed, self.number, _TRAINING_STREAM]
 
 
 class Outcome(StrEnum):
@@ -118,8 +132,9 @@ class TrialResult:
         The machine it ran on.
     versions : dict
         Of what its arithmetic depends on.
-    checkpoint : bytes, optional
-        Content of the final checkpoint, if the worker could not write the trial's folder.
+    checkpoint, predictions : bytes, optional
+        Content of the final checkpoint, and of the predictions of a complete trial, if the
+        worker could not write the trial's folder.
     """
 
     number: int
@@ -131,6 +146,7 @@ class TrialResult:
     host: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     checkpoint: bytes | None = None
+    predictions: bytes | None = None
 
     @property
     def diverged(self) -> bool:

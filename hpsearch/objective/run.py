@@ -15,26 +15,26 @@ from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
 from hpsearch.objective.attempts import note_attempt
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
-from hpsearch.objective.workplace import attach_checkpoint, working_here
+from hpsearch.objective.workplace import attach_files, working_here
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
+    PREDICTIONS_FILE,
     Checkpoint,
     Epoch,
     Memory,
     averaged,
+    classify,
     load_checkpoint,
     make_net,
     save_checkpoint,
     save_history,
+    save_predictions,
     train,
 )
 from hpsearch.versions import machine_versions
 
 __all__ = ["run_job"]
-
-# Third entry of the seed of everything a training draws; samplers use another.
-_TRAINING_STREAM = 0
 
 
 def run_job(job: TrialJob) -> TrialResult:
@@ -57,7 +57,7 @@ def run_job(job: TrialJob) -> TrialResult:
     threadpool_limits(job.threads)
     try:
         with working_here(job) as here:
-            result = attach_checkpoint(_run(here), here, job)
+            result = attach_files(_run(here), here, job)
     except DataError as error:
         result = TrialResult(job.number, Outcome.NO_DATA, (), reason=_one_line(error))
     except OSError as error:
@@ -84,6 +84,7 @@ def _run(job: TrialJob) -> TrialResult:
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_accuracy):
             return _finish(job, Outcome.PRUNED, epochs)
     net = averaged(state.net, state.memory)
+    _save_predictions(job, split, net)
     net_sha256 = hash_arrays({**net, **split.preprocessing.arrays()})
     return dataclasses.replace(_finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256)
 
@@ -98,7 +99,7 @@ class _State:
 
 
 def _start_or_resume(job: TrialJob, split: Split) -> tuple[_State, tuple[Epoch, ...]]:
-    rng = np.random.default_rng([job.study_seed, job.number, _TRAINING_STREAM])
+    rng = np.random.default_rng(job.seed())
     try:
         checkpoint = load_checkpoint(job.folder / CHECKPOINT_FILE)
     except (FileNotFoundError, DamagedDataError):
@@ -137,6 +138,11 @@ def _save(job: TrialJob, state: _State, epochs: tuple[Epoch, ...]) -> None:
     checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory)
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
     save_history(job.folder / HISTORY_FILE, epochs)
+
+
+def _save_predictions(job: TrialJob, split: Split, net: Parameters) -> None:
+    labels = classify(net, split.preprocessing.apply(split.validation_images))
+    save_predictions(job.folder / PREDICTIONS_FILE, labels, split.n_classes)
 
 
 def _finish(job: TrialJob, outcome: Outcome, epochs: tuple[Epoch, ...]) -> TrialResult:

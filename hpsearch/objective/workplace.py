@@ -10,9 +10,9 @@ from pathlib import Path
 from hpsearch.data import PreparedData, find_on_this_machine
 from hpsearch.execution.task import is_in_task
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
-from hpsearch.training import CHECKPOINT_FILE
+from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE
 
-__all__ = ["attach_checkpoint", "data_folders", "find_data", "working_here"]
+__all__ = ["attach_files", "data_folders", "find_data", "working_here"]
 
 
 @contextlib.contextmanager
@@ -52,8 +52,13 @@ def data_folders() -> list[Path]:
     return [Path(place)] if place else []
 
 
-def attach_checkpoint(result: TrialResult, here: TrialJob, job: TrialJob) -> TrialResult:
-    """Give a finished trial's net along if it lies where only this worker sees it."""
+def attach_files(result: TrialResult, here: TrialJob, job: TrialJob) -> TrialResult:
+    """Give a finished trial's net and predictions along if only this worker sees their folder."""
     if here.folder == job.folder or result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
         return result
-    return dataclasses.replace(result, checkpoint=(here.folder / CHECKPOINT_FILE).read_bytes())
+    is_complete = result.outcome == Outcome.COMPLETE
+    return dataclasses.replace(
+        result,
+        checkpoint=(here.folder / CHECKPOINT_FILE).read_bytes(),
+        predictions=(here.folder / PREDICTIONS_FILE).read_bytes() if is_complete else None,
+    )

@@ -1,4 +1,4 @@
-"""What comes out of a study: nets that can be kept and used, pictures, the table of trials."""
+"""What comes out of a study: nets to keep and use, the verdict on the best, pictures, tables."""
 
 from hpsearch.results.artifact import export_net, load_net
 from hpsearch.results.best import (
@@ -8,6 +8,7 @@ from hpsearch.results.best import (
     shed_checkpoints,
     trial_preprocessing,
 )
+from hpsearch.results.judging import judge_selection, note_selection, read_verdict
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
     WEIGHTS_FILE,
@@ -15,17 +16,34 @@ from hpsearch.results.pictures import (
     make_trial_pictures,
 )
 from hpsearch.results.table import write_table
+from hpsearch.results.verdict import (
+    Confirmed,
+    RunnerUp,
+    Selection,
+    Verdict,
+    describe_verdict,
+    measure_verdict,
+)
 
 __all__ = [
     "WEIGHTS_FILE",
+    "Confirmed",
     "Net",
+    "RunnerUp",
+    "Selection",
+    "Verdict",
+    "describe_verdict",
     "export_net",
     "find_best_net",
+    "judge_selection",
     "list_superfluous_checkpoints",
     "load_net",
     "load_trial_net",
     "make_study_pictures",
     "make_trial_pictures",
+    "measure_verdict",
+    "note_selection",
+    "read_verdict",
     "shed_checkpoints",
     "trial_preprocessing",
     "write_table",

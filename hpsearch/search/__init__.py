@@ -2,6 +2,12 @@
 
 from optuna.trial import Trial
 
+from hpsearch.search.confirmations import (
+    is_complete,
+    list_due,
+    note_confirmation,
+    read_confirmations,
+)
 from hpsearch.search.copying import copy_study
 from hpsearch.search.probing import probe_storage
 from hpsearch.search.pruning import RUNGS, PruningRule
@@ -18,10 +24,14 @@ __all__ = [
     "check_sampler",
     "copy_study",
     "create_or_continue_study",
+    "is_complete",
+    "list_due",
     "load_study",
     "mend_journal",
+    "note_confirmation",
     "open_storage",
     "probe_storage",
+    "read_confirmations",
     "suggest_hyperparameters",
     "telling_storage_failures",
 ]

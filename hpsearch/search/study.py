@@ -22,7 +22,9 @@ from hpsearch.search.view import quiet_optuna
 __all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
 
 MEANING = "definition"
+# What may change from run to run: the last one's is noted, for those who read without the file.
 _TOTAL = "trials"
+_CONFIRM = "confirm"
 _DATA = "data_checksum"
 _FINAL = {
     State.COMPLETE: TrialState.COMPLETE,
@@ -158,7 +160,7 @@ def create_or_continue_study(
     Parameters
     ----------
     definition : StudyDefinition
-        What to search; a changed number of trials is taken over.
+        What to search; a changed number of trials is taken over, and what to confirm.
     storage : optuna storage
         Where.
     data_checksum : str
@@ -189,8 +191,10 @@ def create_or_continue_study(
         search.note(_DATA, data_checksum)
         search.note(MEANING, definition.meaning())
     _refuse_changes(search, data_checksum)
-    if search.attribute(_TOTAL) != definition.trials:
-        search.note(_TOTAL, definition.trials)
+    confirm = definition.confirm.model_dump() if definition.confirm else None
+    for key, value in {_TOTAL: definition.trials, _CONFIRM: confirm}.items():
+        if search.attribute(key) != value:
+            search.note(key, value)
     return search
 
 
@@ -213,7 +217,8 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     if MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
     with telling_damage(name):
-        definition = StudyDefinition.model_validate({**attrs[MEANING], "trials": attrs[_TOTAL]})
+        changeable = {"trials": attrs[_TOTAL], "confirm": attrs.get(_CONFIRM)}
+        definition = StudyDefinition.model_validate(attrs[MEANING] | changeable)
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 

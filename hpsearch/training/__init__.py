@@ -14,11 +14,13 @@ from hpsearch.training.optimizers import Memory
 from hpsearch.training.prediction import classify, predict_labels
 from hpsearch.training.sgd import train
 from hpsearch.training.start import make_net
+from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
 from hpsearch.training.views import Views, predict_over_views
 
 __all__ = [
     "CHECKPOINT_FILE",
     "HISTORY_FILE",
+    "PREDICTIONS_FILE",
     "Checkpoint",
     "Contrast",
     "Epoch",
@@ -31,10 +33,12 @@ __all__ = [
     "classify",
     "load_checkpoint",
     "load_history",
+    "load_predictions",
     "make_net",
     "predict_labels",
     "predict_over_views",
     "save_checkpoint",
     "save_history",
+    "save_predictions",
     "train",
 ]

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 import hpsearch
 from hpsearch.cli import main
+from hpsearch.search import load_study, open_storage
 from hpsearch.versions import machine_versions
 from hpsearch.workspace import Workspace
 from tests.cli.lines import assert_one_line
@@ -203,6 +204,17 @@ def test_a_second_look_must_be_asked_for(program: Program, has_run: Path) -> Non
     assert_one_line(error, "--spend-another-look")
     assert program("score", has_run, "--spend-another-look")[0] == 0
     assert json.loads(program("status", has_run, "--json")[1])["test"]["looks"][1]["n"] == 100
+
+
+def test_nothing_is_scored_before_the_confirmations(
+    program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    search = load_study("small", open_storage(None, workspace.study("small").journal))
+    search.note("confirm", {"top": 1, "seeds": 1})
+    code, _, error = program("score", has_run)
+    assert code == 5
+    assert_one_line(error, "the search has not ended")
+    assert "still to be trained: 1" in program("status", has_run)[1]
 
 
 def test_a_study_in_which_no_trial_is_complete_ends_and_reconciles(

@@ -11,6 +11,9 @@ from rich.console import Console
 
 from hpsearch.cli.display import _Lines, _LiveDisplay, _Quiet
 from hpsearch.coordinator import (
+    ConfirmationAdvanced,
+    ConfirmationEnded,
+    ConfirmationReleased,
     LookRefused,
     MirrorBehind,
     RunOptions,
@@ -27,7 +30,7 @@ from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
 from hpsearch.objective.survey import WorkerSurvey
-from hpsearch.records import State, TrialRecord
+from hpsearch.records import Confirmation, State, TrialRecord
 from hpsearch.training import Epoch, Hyperparameters
 from hpsearch.vault import Look
 from hpsearch.workspace import Workspace
@@ -86,6 +89,27 @@ def test_the_live_display_shows_progress_best_and_trials_in_flight(
     assert "left" in _text(display)
     display.show(StudyEnded([RECORD], is_complete=True))
     assert "writing MLflow ..." in _text(display).splitlines()[-1]
+
+
+def test_confirmations_stand_beside_their_trial_and_leave_its_count_alone(
+    make: Callable[..., Any], define: Callable[..., StudyDefinition], job: TrialJob
+) -> None:
+    display = make(_LiveDisplay)
+    display.show(StudyOpened(define(), [RECORD], 2))
+    first, second = (dataclasses.replace(job, replicate=replicate) for replicate in (1, 2))
+    for one in (first, second):
+        display.show(ConfirmationAdvanced(one, ()))
+    text = _text(display)
+    assert "3, fresh seed 1" in text
+    assert "3, fresh seed 2" in text
+    display.show(ConfirmationEnded(Confirmation(3, 1, State.COMPLETE, 0.8, "net", 1.0, None)))
+    display.show(ConfirmationReleased(second))
+    assert not display.running
+    assert "1/8" in _text(display)
+
+    lines = make(_Lines)
+    lines.show(ConfirmationEnded(Confirmation(3, 1, State.COMPLETE, 0.8, "net", 1.0, None)))
+    assert "trial    3, fresh seed 1  complete" in lines.console.file.getvalue()
 
 
 def test_without_a_terminal_each_trial_is_a_line(

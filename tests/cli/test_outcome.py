@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from hpsearch.cli.display import _Lines
-from hpsearch.cli.outcome import describe_record, print_outcome
+from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
 from hpsearch.coordinator import (
     Event,
     LookRefused,
@@ -20,9 +20,11 @@ from hpsearch.coordinator import (
     StudyOpened,
     TestScored,
     TrialEnded,
+    WinnerJudged,
 )
 from hpsearch.definition import StudyDefinition
-from hpsearch.records import State, TrialRecord
+from hpsearch.records import Confirmation, State, TrialRecord
+from hpsearch.results import Confirmed, Selection, Verdict
 from hpsearch.vault import Look
 from hpsearch.workspace import Workspace
 
@@ -67,6 +69,13 @@ def test_a_refused_look_says_how_to_ask_for_it(shown: Callable[..., str]) -> Non
     assert "hpsearch score small --spend-another-look" in shown(LookRefused([LOOK]))
 
 
+def test_the_verdict_is_printed_line_by_line(shown: Callable[..., str]) -> None:
+    verdict = Verdict(Selection(1, 0.7, 4), [Confirmed(1, (0.6, 0.7), 0)])
+    first, second = shown(WinnerJudged(verdict)).splitlines()
+    assert first.startswith("val_accuracy 0.7000 (trial 1), not corrected")
+    assert second == "confirmed on 2 fresh seeds: 0.650 +- 0.071"
+
+
 def test_a_mirror_left_behind_says_how_to_bring_it_level(shown: Callable[..., str]) -> None:
     text = shown(MirrorBehind("tracking store /a: [/no markup] refused"))
     assert "hpsearch reconcile small" in text
@@ -104,6 +113,19 @@ def test_a_trial_is_described_on_a_line() -> None:
         *("learning_rate=3.1", "reg=0.001"),
     ]
     assert "diverged" in describe_record(_record(0, State.PRUNED, diverged=True))
+
+
+def test_a_confirmation_is_described_on_a_line() -> None:
+    one = Confirmation(3, 2, State.COMPLETE, 0.5, "net", 61.0, None)
+    assert describe_confirmation(one).split() == [
+        *("trial", "3,", "fresh", "seed", "2", "complete", "val_accuracy", "0.5000"),
+        *("1", "min", "1", "s"),
+    ]
+    assert "diverged" in describe_confirmation(
+        Confirmation(3, 2, State.PRUNED, None, None, 1, None)
+    )
+    lost = Confirmation(3, 2, State.FAILED, None, None, 1.0, "OSError: x")
+    assert "failed   OSError: x val_accuracy -" in describe_confirmation(lost)
 
 
 @pytest.mark.parametrize("reason", ["KeyError: '[/]'", "ValueError: [red] is no colour"])

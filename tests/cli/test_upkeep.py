@@ -13,6 +13,8 @@ from filelock import FileLock
 
 from hpsearch.cli import main
 from hpsearch.errors import StoreError
+from hpsearch.records import Confirmation, State
+from hpsearch.search import load_study, note_confirmation, open_storage
 from hpsearch.workspace import Workspace
 
 Program = Callable[..., tuple[int, str, str]]
@@ -111,12 +113,18 @@ def test_cleaning_frees_what_nobody_needs_and_nothing_else(
     program: Program, run: Program, workspace: Workspace, tmp_path: Path
 ) -> None:
     run()
-    before, folder = _status(program), workspace.study("small")
+    folder = workspace.study("small")
+    search = load_study("small", open_storage(None, folder.journal))
+    note_confirmation(search, Confirmation(0, 1, State.COMPLETE, 0.5, "net", 1.0, None))
+    before = _status(program)
     for trial in folder.trials.iterdir():
         (trial / "weights.png").touch()  # as drawn by the showcase
     best = folder.trial(before["best"]["number"]) / "checkpoint.npz"
     (checkpoint,) = {path.name for path in best.parent.glob("checkpoint*")}
     assert len(list(folder.trials.glob(f"*/{checkpoint}"))) == 6
+    confirmation = folder.confirmation(0, 1) / checkpoint
+    confirmation.parent.mkdir()
+    confirmation.touch()  # killed after the record
     staged = folder.root / f".x.{'0' * 32}"
     staged.write_bytes(b"x" * 1000)
     (used,) = workspace.data.glob("digits-*")
@@ -139,6 +147,7 @@ def test_cleaning_frees_what_nobody_needs_and_nothing_else(
     assert code == 0, error
     assert "kB freed" in output or "MB freed" in output
     assert not staged.exists()
+    assert not confirmation.exists()
     assert not unused.exists()
     assert not (workspace.data / "downloads").exists()
     assert used.exists()

@@ -18,6 +18,7 @@ from hpsearch.coordinator import (
     NetChosen,
     TrialReleased,
     TrialStarted,
+    WinnerJudged,
     WorkersSurveyed,
 )
 from hpsearch.data import TEST_FILE
@@ -63,7 +64,7 @@ def _survey(events: list[Event]) -> Any:
 def test_a_study_is_the_same_and_the_user_is_told(
     blind: Path, define: Define, conduct: Conduct, fresh: Callable[[], Workspace], tmp_path: Path
 ) -> None:
-    definition = define(pruner={"name": "median", "n_startup_trials": 2})
+    definition = define(pruner={"name": "median", "n_startup_trials": 2}, confirm={"top": 2})
     events = conduct(definition, workspace=HERE, backend="dask")
     survey = _survey(events)
     assert survey.n_workers == 2
@@ -73,6 +74,9 @@ def test_a_study_is_the_same_and_the_user_is_told(
     assert fingerprint(events[-1].records) == fingerprint(alone[-1].records)
     nets = {e.net.sha256() for e in (*events, *alone) if isinstance(e, NetChosen)}
     assert len(nets) == 1
+    verdicts = [e.verdict for e in (*events, *alone) if isinstance(e, WinnerJudged)]
+    assert verdicts[0] == verdicts[1]  # so the predictions have come along
+    assert [len(one.val_accuracies) for one in verdicts[0].confirmed] == [2, 2]
 
     # The workers' machine: nothing in the study's place, one copy of the data, no test split.
     assert list(blind.iterdir()) == []

@@ -13,7 +13,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import UsageError
 from hpsearch.records import State, TrialRecord
 from hpsearch.search import SearchStudy
-from hpsearch.training import CHECKPOINT_FILE
+from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE
 from hpsearch.workspace import Workspace
 
 FIRST = [
@@ -62,14 +62,18 @@ def test_a_trial_trained_again_is_equal_to_the_last_bit(
     assert not replay.restored
 
 
-def test_a_lost_checkpoint_comes_back(
+def test_a_lost_checkpoint_comes_back_and_so_do_predictions(
     done: tuple[SearchStudy, PreparedData], workspace: Workspace
 ) -> None:
     search, data = done
     folder = workspace.study("small")
+    predictions = folder.trial(0) / PREDICTIONS_FILE
+    content = predictions.read_bytes()
+    predictions.unlink()
     (folder.trial(0) / CHECKPOINT_FILE).unlink()
     assert replay_trial(search, 0, folder, data).restored
     assert (folder.trial(0) / CHECKPOINT_FILE).exists()
+    assert predictions.read_bytes() == content
     assert not list(Path(folder.root).glob(".replay-*"))
 
 

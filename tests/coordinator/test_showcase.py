@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 from hpsearch.coordinator import Event, RunOptions, Showcase, open_session, tracking_store
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State, TrialRecord
-from hpsearch.search import SearchStudy
+from hpsearch.results import describe_verdict, measure_verdict, read_verdict
+from hpsearch.search import SearchStudy, load_study, open_storage
 from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, load_history
 from hpsearch.workspace import Workspace
 
@@ -42,6 +43,16 @@ def _assert_level(workspace: Workspace, records: list[TrialRecord]) -> None:
     assert parent.info.status == "FINISHED"
     assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {"trials.csv"}
     assert parent.data.metrics["test_looks"] == 1
+    # As a wiped store is filled from the record, it shows what the record says of the winner.
+    verdict = read_verdict(
+        load_study("small", open_storage(None, workspace.study("small").journal))
+    )
+    assert verdict.selection
+    metrics = measure_verdict(verdict)
+    assert metrics
+    assert metrics.items() <= parent.data.metrics.items()
+    for line in describe_verdict(verdict):
+        assert line in parent.data.tags["mlflow.note.content"]
     assert client.get_model_version_by_alias("small", "best")
 
 
@@ -64,7 +75,9 @@ def test_a_study_is_shown_as_recorded(
     workspace: Workspace,
 ) -> None:
     conduct(define(pruner=PRUNING, trials=5), shown=True)
-    conduct(define(pruner=PRUNING), shown=True)  # kept are three in all, not three a run
+    conduct(
+        define(pruner=PRUNING, confirm={"top": 2}), shown=True
+    )  # kept are three in all, not three a run
     _assert_level(workspace, recorded(workspace).records())
     kept = list(workspace.study("small").trials.glob(f"*/{CHECKPOINT_FILE}"))
     assert len(kept) == 3

@@ -72,6 +72,8 @@ CASES = [
     ),
     ("trials = 8", "trials = 8\nname = 'a/b'", "name: string should match pattern"),
     ("trials = 8", "trials = 8\nname = '..'", "name: string should match pattern"),
+    ("trials = 8", "trials = 8\nconfirm = { top = 0 }", "confirm.top: input should be greater"),
+    ("trials = 8", "trials = 8\nconfirm = { seed = 2 }", "did you mean 'seeds'?"),
     ("trials = 8", "trials = = 8", "expected TOML"),
     ("[search]", "basis = 'pixel'\n[search]", "data.basis: input should be 'pixels', got 'pixel'"),
     ("[search]", "basis = {}\n[search]", "data.basis: expected components or variance"),

@@ -13,8 +13,10 @@ def test_a_definition_cannot_be_changed(define: Define) -> None:
         define().seed = 3  # type: ignore[misc]
 
 
-def test_trials_and_description_are_no_part_of_the_meaning(define: Define) -> None:
-    assert define(trials=99, description="x").meaning() == define().meaning()
+def test_trials_description_and_confirm_are_no_part_of_the_meaning(define: Define) -> None:
+    changed = define(trials=99, description="x", confirm={"top": 5})
+    assert changed.meaning() == define().meaning()
+    assert changed.with_trials(8).confirm == changed.confirm
 
 
 def test_everything_else_is(define: Define) -> None:

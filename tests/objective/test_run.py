@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import PreparedData
+from hpsearch.data import PreparedData, open_split
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
+    PREDICTIONS_FILE,
     Hyperparameters,
     load_history,
+    load_predictions,
     save_history,
 )
 
@@ -89,6 +91,54 @@ def test_a_job_is_trained_to_its_last_epoch(job: Callable[..., TrialJob]) -> Non
     assert load_history(one.folder / HISTORY_FILE) == result.epochs
     assert result.host
     assert result.versions["numpy"] == np.__version__
+
+
+def test_a_complete_job_keeps_what_its_final_net_predicts(
+    job: Callable[..., TrialJob], digits: PreparedData
+) -> None:
+    """To the last image: the recorded accuracy is theirs, and after an interruption too."""
+    calm, disturbed = job(), job()
+    result = run_job(calm)
+    run_job(dataclasses.replace(disturbed, lease=EpochsLeft(2)))
+    assert not (disturbed.folder / PREDICTIONS_FILE).exists()
+    run_job(disturbed)
+    predicted = load_predictions(calm.folder / PREDICTIONS_FILE)
+    assert np.array_equal(load_predictions(disturbed.folder / PREDICTIONS_FILE), predicted)
+    hits = predicted == open_split(digits).validation_labels
+    assert float(np.mean(hits)) == result.epochs[-1].val_accuracy
+    assert (calm.folder / PREDICTIONS_FILE).stat().st_size < len(hits) + 200
+
+
+def test_a_result_does_not_count_without_its_predictions(
+    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hpsearch.objective.run.save_predictions", refuse)
+    assert run_job(job()).outcome == Outcome.HALTED
+
+
+def test_a_replicate_is_another_training_of_the_same_setting(job: Callable[..., TrialJob]) -> None:
+    """Each with a seed of its own, which no trial of the study draws from."""
+    jobs = [job(replicate=replicate) for replicate in (0, 1, 2)] + [job(number=4)]
+    assert len({run_job(one).net_sha256 for one in jobs}) == 4
+    assert len({one.identity() for one in jobs}) == 4
+    seeds = [
+        [0, number, stream, replicate]
+        for number in range(20)
+        for stream, replicate in ((0, 0), (1, 0), (7, 1), (7, 2), (8, 0))
+    ]
+    states = {tuple(np.random.SeedSequence(seed).generate_state(4)) for seed in seeds}
+    assert len(states) == len(seeds)
+    assert jobs[1].seed() == [0, 3, 7, 1]
+
+
+def test_a_trials_own_seed_and_identity_are_what_they_were(job: Callable[..., TrialJob]) -> None:
+    """Checkpoints of studies that are under way stay valid."""
+    one = job(data=dataclasses.replace(job().data, checksum="data"))
+    assert one.seed() == [0, 3, 0]
+    assert one.identity() == ("993bae149dc0f25bbaaedc61418b7d86dea195837e0ebf40b572096ac924bee4")
 
 
 @pytest.mark.parametrize("stops", [[1], [3], [1, 1, 1], [0, 2]])

@@ -1,9 +1,15 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hpsearch.data import Preprocessing
+from hpsearch.definition import StudyDefinition
 from hpsearch.net import make_parameters
+from hpsearch.records import State
 from hpsearch.results import Net
+from hpsearch.search import SearchStudy, create_or_continue_study, open_storage
 from tests.search.conftest import simulate
 
 __all__ = ["simulate"]
@@ -35,3 +41,13 @@ def net(request: pytest.FixtureRequest) -> Net:
             "seed": 0,
         },
     )
+
+
+@pytest.fixture
+def complete_study(define: Callable[..., StudyDefinition], tmp_path: Path) -> SearchStudy:
+    """A study of five trials, four of them complete; the second is the best."""
+    storage = open_storage(None, tmp_path / "journal")
+    search = create_or_continue_study(define(trials=5), storage, data_checksum="data")
+    for value in (0.5, 0.7, 0.65, 0.4):
+        search.finish(search.ask(), State.COMPLETE, value)
+    return search

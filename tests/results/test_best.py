@@ -14,7 +14,7 @@ from hpsearch.errors import DamagedDataError
 from hpsearch.objective import TrialJob, run_job
 from hpsearch.records import State, TrialRecord
 from hpsearch.results import find_best_net, load_trial_net, shed_checkpoints
-from hpsearch.training import CHECKPOINT_FILE, Hyperparameters
+from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE, Hyperparameters
 from hpsearch.workspace import StudyFolder
 
 
@@ -122,9 +122,11 @@ def test_the_three_best_complete_trials_keep_their_weights(folder: StudyFolder) 
         folder.trial(record.number).mkdir()
         (folder.trial(record.number) / CHECKPOINT_FILE).touch()
         (folder.trial(record.number) / "history.json").touch()
+        (folder.trial(record.number) / PREDICTIONS_FILE).touch()
     best = shed_checkpoints(records, folder)
     assert [record.number for record in best] == [1, 2, 3]
     kept = folder.trials.glob(f"*/{CHECKPOINT_FILE}")
     assert {int(path.parent.name) for path in kept} == {1, 2, 3, 6, 7}
-    assert len(list(folder.trials.glob("*/history.json"))) == len(records)
+    for name in ("history.json", PREDICTIONS_FILE):
+        assert len(list(folder.trials.glob(f"*/{name}"))) == len(records)
     assert shed_checkpoints(records, folder) == best

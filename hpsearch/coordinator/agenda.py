@@ -1,0 +1,120 @@
+"""What there is to run: the study's trials and, when they have ended, their confirmations."""
+
+from dataclasses import dataclass, field
+
+from hpsearch.coordinator.events import (
+    ConfirmationEnded,
+    ConfirmationReleased,
+    Event,
+    TrialEnded,
+    TrialReleased,
+)
+from hpsearch.coordinator.session import Session
+from hpsearch.objective import Outcome, TrialJob, TrialResult
+from hpsearch.objective.prepare import prepare_job
+from hpsearch.objective.record import record_result
+from hpsearch.records import Confirmation, State
+from hpsearch.search import Trial, list_due, note_confirmation
+from hpsearch.training import CHECKPOINT_FILE, Hyperparameters
+
+__all__ = ["Confirmations", "Trials"]
+
+
+@dataclass
+class Trials:
+    """The search itself, in the order and with the waits of law 1.
+
+    Parameters
+    ----------
+    session : Session
+        The study.
+    waits_for_lag : bool
+        Whether the next trial may not start yet.
+    """
+
+    session: Session
+    waits_for_lag: bool = False
+    _running: dict[int, Trial] = field(default_factory=dict)
+
+    def next_job(self) -> TrialJob | None:
+        """Start the trial whose turn it is; None if none is left or it may not start yet."""
+        search = self.session.search
+        number = search.next_number()
+        self.waits_for_lag = number is not None and not search.may_start(number)
+        if number is None or self.waits_for_lag:
+            return None
+        with search.writing_together():
+            trial = self._running[number] = search.ask()
+            return prepare_job(
+                trial,
+                self.session.definition,
+                self.session.data,
+                self.session.folder.trial(number),
+                pruning=search.pruning_rule(number),
+                lease=self.session.lease,
+            )
+
+    def record(self, job: TrialJob, result: TrialResult) -> Event:
+        """Write down how the trial ended."""
+        trial = self._running.pop(job.number)
+        record_result(trial, result)
+        self.session.search.finish(trial, State(result.outcome), _value(result))
+        return TrialEnded(self.session.search.record(job.number))
+
+    def give_back(self, job: TrialJob) -> Event:
+        """Let the trial wait to be continued."""
+        del self._running[job.number]
+        self.session.search.release(job.number)
+        return TrialReleased(job.number)
+
+
+@dataclass
+class Confirmations:
+    """The best trials on fresh seeds: each is a trial in all but that the search knows it not."""
+
+    session: Session
+    _running: set[tuple[int, int]] = field(default_factory=set)
+
+    def next_job(self) -> TrialJob | None:
+        """Start the next confirmation; None while a trial is to come, or if none is due."""
+        session = self.session
+        due = [key for key in list_due(session.search) if key not in self._running]
+        if not due:
+            return None
+        number, replicate = due[0]
+        self._running.add(due[0])
+        return TrialJob(
+            number=number,
+            study_seed=session.definition.seed,
+            hyperparameters=Hyperparameters(**session.search.record(number).hyperparameters),
+            data=session.data,
+            folder=session.folder.confirmation(number, replicate),
+            threads=session.definition.threads_per_trial,
+            lease=session.lease,
+            replicate=replicate,
+        )
+
+    def record(self, job: TrialJob, result: TrialResult) -> Event:
+        """Write down how the confirmation ended; its weights are needed no more."""
+        confirmation = Confirmation(
+            number=job.number,
+            replicate=job.replicate,
+            state=State(result.outcome),
+            val_accuracy=_value(result),
+            net_sha256=result.net_sha256,
+            duration_s=result.duration_s,
+            reason=result.reason,
+        )
+        note_confirmation(self.session.search, confirmation)
+        self._running.remove((job.number, job.replicate))
+        (job.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+        return ConfirmationEnded(confirmation)
+
+    def give_back(self, job: TrialJob) -> Event:
+        """Leave the confirmation to be continued."""
+        self._running.remove((job.number, job.replicate))
+        return ConfirmationReleased(job)
+
+
+def _value(result: TrialResult) -> float | None:
+    return result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None

@@ -1,0 +1,176 @@
+"""How good the winner can be held to be: corrected, beside its rival, on fresh seeds."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hpsearch.results.selection import Estimate
+
+__all__ = ["Confirmed", "RunnerUp", "Selection", "Verdict", "describe_verdict", "measure_verdict"]
+
+
+@dataclass(frozen=True)
+class RunnerUp:
+    """The second best, on the same images.
+
+    Parameters
+    ----------
+    number : int
+        The trial.
+    val_accuracy : float
+        Its own.
+    n_differ : int
+        Images about which either the winner or it is right, but not both.
+    p_value : float
+        Of McNemar's exact test.
+    """
+
+    number: int
+    val_accuracy: float
+    n_differ: int
+    p_value: float
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether the winner's lead is more than chance would give once in twenty times."""
+        return self.p_value < 0.05
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The winner, and what its having been picked does to its accuracy.
+
+    Parameters
+    ----------
+    number : int
+        The trial.
+    val_accuracy : float
+        As recorded.
+    n_complete : int
+        Of how many complete trials it is the best.
+    estimate : Estimate or None
+        Over those whose predictions are kept; None if the winner's are not.
+    runner_up : RunnerUp or None
+        The second best of those, if there is one.
+    """
+
+    number: int
+    val_accuracy: float
+    n_complete: int
+    estimate: Estimate | None = None
+    runner_up: RunnerUp | None = None
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One trial's confirmations.
+
+    Parameters
+    ----------
+    number : int
+        The trial.
+    val_accuracies : tuple of float
+        Of those that are complete.
+    n_lost : int
+        How many diverged or failed.
+    """
+
+    number: int
+    val_accuracies: tuple[float, ...]
+    n_lost: int
+
+    @property
+    def mean(self) -> float | None:
+        """Of the accuracies, if there are any."""
+        return statistics.fmean(self.val_accuracies) if self.val_accuracies else None
+
+    @property
+    def spread(self) -> float | None:
+        """Their standard deviation, of two or more."""
+        return statistics.stdev(self.val_accuracies) if len(self.val_accuracies) > 1 else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that is known about the best of a study.
+
+    Parameters
+    ----------
+    selection : Selection or None
+        None before the study is complete, or if no trial is.
+    confirmed : sequence of Confirmed
+        Best trial first.
+    """
+
+    selection: Selection | None = None
+    confirmed: Sequence[Confirmed] = ()
+
+
+def describe_verdict(verdict: Verdict) -> list[str]:
+    """The verdict in a few lines for people: the estimate, the runner-up, the confirmations."""
+    selection = verdict.selection
+    lines = [*_describe_selection(selection)] if selection else []
+    for one in verdict.confirmed:
+        is_winner = selection and selection.number == one.number
+        lines.append(f"{'' if is_winner else f'trial {one.number} '}{_describe_confirmed(one)}")
+    return lines
+
+
+def measure_verdict(verdict: Verdict) -> dict[str, float]:
+    """The verdict on the winner as metrics by name; without those that are not known."""
+    selection = verdict.selection
+    if selection is None:
+        return {}
+    metrics: dict[str, float | None] = {}
+    if estimate := selection.estimate:
+        metrics |= {
+            "val_accuracy_corrected": estimate.val_accuracy,
+            "val_accuracy_corrected_low": estimate.low,
+            "val_accuracy_corrected_high": estimate.high,
+        }
+    if runner_up := selection.runner_up:
+        metrics["runner_up_p_value"] = runner_up.p_value
+    for one in verdict.confirmed:
+        if one.number == selection.number:
+            metrics |= {"confirmed_val_accuracy": one.mean, "confirmed_spread": one.spread}
+    return {name: value for name, value in metrics.items() if value is not None}
+
+
+def _describe_selection(selection: Selection) -> Iterator[str]:
+    estimate, rival = selection.estimate, selection.runner_up
+    head = f"val_accuracy {selection.val_accuracy:.4f} (trial {selection.number})"
+    if estimate is None:
+        yield (
+            f"{head}, not corrected for picking the best of {selection.n_complete}: "
+            "its validation predictions are not kept"
+        )
+        return
+    interval = f"95 %: {estimate.low:.3f} to {estimate.high:.3f}"
+    if selection.n_complete == 1:
+        yield f"{head}, the only complete trial ({interval})"
+    elif estimate.n_trials == 1:
+        yield f"{head}, not corrected: no other trial's predictions are kept ({interval})"
+    else:
+        kept = f" of {estimate.n_trials}"
+        if estimate.n_trials < selection.n_complete:
+            kept += f" (those of {selection.n_complete} whose predictions are kept)"
+        yield (
+            f"{head}, corrected for picking the best{kept}: "
+            f"{estimate.val_accuracy:.3f} ({interval})"
+        )
+    if rival:
+        told = "better than" if rival.is_told_apart else "cannot be told from"
+        yield (
+            f"{told} trial {rival.number} ({rival.val_accuracy:.4f}): they differ on "
+            f"{rival.n_differ:,} images, p = {rival.p_value:.2g}"
+        )
+
+
+def _describe_confirmed(one: Confirmed) -> str:
+    n = len(one.val_accuracies)
+    text = f"confirmed on {n} fresh seed{'s' if n != 1 else ''}"
+    if one.mean is not None:
+        text += f": {one.mean:.3f}"
+    if one.spread is not None:
+        text += f" +- {one.spread:.3f}"
+    return text + (f"; {one.n_lost} more diverged or failed" if one.n_lost else "")

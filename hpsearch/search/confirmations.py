@@ -1,0 +1,55 @@
+"""Confirmations in a study's record: which are due when its trials have ended, and which are done.
+
+Optuna knows nothing of them: they are no trials, and neither sampler nor pruner may see them.
+"""
+
+from dataclasses import asdict
+
+from hpsearch.records import Confirmation, State, rank
+from hpsearch.search.study import SearchStudy
+
+__all__ = ["is_complete", "list_due", "note_confirmation", "read_confirmations"]
+
+_CONFIRMATIONS = "confirmations"
+
+
+def read_confirmations(search: SearchStudy) -> list[Confirmation]:
+    """All that are recorded, by trial and replicate."""
+    noted = search.attribute(_CONFIRMATIONS) or []
+    return [Confirmation(**one | {"state": State(one["state"])}) for one in noted]
+
+
+def note_confirmation(search: SearchStudy, confirmation: Confirmation) -> None:
+    """Record how a confirmation ended."""
+    by_key = {(one.number, one.replicate): one for one in read_confirmations(search)}
+    by_key[confirmation.number, confirmation.replicate] = confirmation
+    search.note(_CONFIRMATIONS, [asdict(one) for _, one in sorted(by_key.items())])
+
+
+def list_due(search: SearchStudy) -> list[tuple[int, int]]:
+    """Trial and replicate of each confirmation to come, in the order in which they start.
+
+    Until the last trial has ended nobody knows which are the best: then there is none.
+    """
+    confirm = search.definition.confirm
+    if confirm is None or search.next_number() is not None:
+        return []
+    records = search.records()
+    if not all(record.state.is_finished for record in records):
+        return []
+    done = {(one.number, one.replicate) for one in read_confirmations(search)}
+    return [
+        (record.number, replicate)
+        for record in rank(records)[: confirm.top]
+        for replicate in range(1, confirm.seeds + 1)
+        if (record.number, replicate) not in done
+    ]
+
+
+def is_complete(search: SearchStudy) -> bool:
+    """Whether all trials have ended, and all confirmations."""
+    return (
+        search.next_number() is None
+        and all(record.state.is_finished for record in search.records())
+        and not list_due(search)
+    )
