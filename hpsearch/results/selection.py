@@ -119,13 +119,12 @@ def compare_on_images(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Pa
     a fair coin's throw. Picking the winner makes its lead look larger than it is, so a lead
     that cannot be told from chance here is none to build on.
     """
+    # Takes a while to import, and only the end of a study needs it.
+    from scipy.stats import binomtest
+
     n_first, n_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
-    n, term = n_first + n_second, 1
-    total = term
-    for k in range(min(n_first, n_second)):
-        term = term * (n - k) // (k + 1)  # n over k + 1, in whole numbers
-        total += term
-    return Pairing(n_first, n_second, min(1.0, 2 * total / 2**n))
+    n = n_first + n_second
+    return Pairing(n_first, n_second, float(binomtest(n_first, n).pvalue) if n else 1.0)
 
 
 def _score_left_out(
