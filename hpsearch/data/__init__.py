@@ -13,13 +13,14 @@ from hpsearch.data.elsewhere import find_on_this_machine
 from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
-from hpsearch.data.preprocessing import InputSettings, Preprocessing
+from hpsearch.data.preprocessing import Contrast, InputSettings, Preprocessing
 from hpsearch.data.sources import SOURCE_NAMES, find_source
 from hpsearch.data.split import Split, open_split
 
 __all__ = [
     "SOURCE_NAMES",
     "TEST_FILE",
+    "Contrast",
     "Dataset",
     "InputSettings",
     "PreparedData",

@@ -187,6 +187,7 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     train = images[: cut.n_train]
     # An integer sum has no rounding, so the mean is exact whatever the order of summing.
     mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
+    mean_square = np.einsum("ij,ij->", train, train, dtype=np.int64) / train.size
     arrays: dict[str, NDArray[Any]] = {
         **_fit(train, mean_image, cut),
         TRAIN_LABELS_FILE: labels[: cut.n_train],
@@ -204,6 +205,7 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     sizes = {
         **cut.describe(),
         "n_test": len(test_labels),
+        "pixel_std": float(np.sqrt(mean_square - np.mean(mean_image**2))),
         "n_components": arrays[COMPONENTS_FILE].shape[1] if cut.basis else None,
     }
     files = {name: hash_file(folder / name) for name in (*arrays, TEST_FILE)}

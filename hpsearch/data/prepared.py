@@ -66,6 +66,8 @@ class PreparedData:
         What training images are written in; None for pixels.
     n_components : int or None
         How many there are.
+    pixel_std : float
+        Standard deviation of a pixel of the training images, root of the mean over pixels.
     is_augmentable : bool
         Whether training images are there as pixels beside any basis, and what normalising
         their contrast takes.
@@ -87,6 +89,7 @@ class PreparedData:
     n_test: int
     basis: PrincipalComponents | None
     n_components: int | None
+    pixel_std: float
     is_augmentable: bool
     checksum: str
     source: str
@@ -148,6 +151,7 @@ def load_prepared(folder: Path) -> PreparedData:
             n_test=manifest["n_test"],
             basis=None if basis is None else PrincipalComponents(**basis),
             n_components=manifest["n_components"],
+            pixel_std=manifest["pixel_std"],
             is_augmentable=manifest["is_augmentable"],
             checksum=manifest["checksum"],
             source=manifest["source"],

@@ -1,16 +1,19 @@
 """From raw pixels to what a net is fed, and from its first weights back to pixels."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONTRAST_FLOOR", "InputSettings", "Preprocessing"]
+__all__ = ["CONTRAST_FLOOR", "Contrast", "InputSettings", "Preprocessing"]
 
 # Added to the variance of an image's pixels, so that a blank one does not blow up. The value for
 # pixels from 0 to 255 of Coates & Ng 2012, "Learning feature representations with k-means".
 CONTRAST_FLOOR = 10.0
+
+
+Contrast: TypeAlias = Literal["as_is", "scaled", "normalised"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,9 @@ class InputSettings:
 
     Parameters
     ----------
-    is_normalised : bool
-        Whether each image's contrast is normalised.
+    contrast : str
+        ``as_is``; ``scaled``, all pixels over the standard deviation of one; or ``normalised``,
+        each image for itself.
     n_components : int
         Components to keep, strongest first; 0 for all.
     whitening : float
@@ -29,7 +33,7 @@ class InputSettings:
         See there; in mean pixel variances.
     """
 
-    is_normalised: bool = False
+    contrast: Contrast = "as_is"
     n_components: int = 0
     whitening: float = 0.0
     ridge: float = 0.1

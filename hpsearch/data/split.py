@@ -66,6 +66,8 @@ class Split:
         Number of classes.
     image_shape : tuple of int
         Height, width, colours.
+    pixel_std : float
+        Standard deviation of a pixel of the training images, root of the mean over pixels.
     plain : Fitted
         On the images as they are.
     normalised : Fitted, optional
@@ -82,6 +84,7 @@ class Split:
     preprocessing: Preprocessing
     n_classes: int
     image_shape: tuple[int, int, int]
+    pixel_std: float
     plain: Fitted
     normalised: Fitted | None = None
     scales: NDArray[np.float32] | None = None
@@ -99,16 +102,19 @@ class Split:
         """
         if settings == InputSettings():
             return self
-        fitted = self.normalised if settings.is_normalised else self.plain
+        is_normalised = settings.contrast == "normalised"
+        fitted = self.normalised if is_normalised else self.plain
         if fitted is None:
             raise DamagedDataError("the data was not prepared for normalised contrast")
-        floor = CONTRAST_FLOOR if settings.is_normalised else None
+        floor = CONTRAST_FLOOR if is_normalised else None
         components, variances = self.preprocessing.components, fitted.variances
         if components is None or variances is None:
             preprocessing = Preprocessing(fitted.mean_image, contrast_floor=floor)
             return dataclasses.replace(self, preprocessing=preprocessing)
         kept = slice(settings.n_components or len(variances))
         scales = (variances[kept] + np.float32(settings.ridge)) ** np.float32(-settings.whitening)
+        if settings.contrast == "scaled":
+            scales /= np.float32(self.pixel_std)
         # By columns, like W1: products with it are a quarter quicker so.
         scaled = np.asfortranarray(components[:, kept]) * scales
         preprocessing = Preprocessing(fitted.mean_image, scaled, floor)
@@ -163,6 +169,7 @@ def open_split(prepared: PreparedData) -> Split:
         preprocessing=Preprocessing(plain.mean_image, components),
         n_classes=len(prepared.class_names),
         image_shape=prepared.image_shape,
+        pixel_std=prepared.pixel_std,
         plain=plain,
         normalised=(
             load_fitted(NORMALISED_MEAN_IMAGE_FILE, NORMALISED_VARIANCES_FILE)

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from hpsearch.data import Contrast
 from hpsearch.definition.base import Table
-from hpsearch.training import Contrast, Optimizer, Schedule
+from hpsearch.training import Optimizer, Schedule
 
 __all__ = [
     "Choices",

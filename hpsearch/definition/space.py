@@ -42,7 +42,8 @@ class SearchSpace(Table):
     initial_gain : float space, at least 0
         He's standard deviations times this for the first weights; 0 for `initial_std`.
     contrast : name
-        ``as_is``, or ``normalised``: each image less its mean, over its standard deviation.
+        ``as_is``; ``scaled``: all pixels over the standard deviation of one; ``normalised``: each
+        image less its mean, over its own standard deviation.
     components : int space, at least 0
         Principal components of the basis that are kept; 0 for all.
     whitening : float space, at least 0
@@ -119,11 +120,16 @@ class SearchSpace(Table):
         """The largest value that the hyperparameter `name`, a number, may have."""
         return ends(getattr(self, name))[1]
 
+    def may_be(self, name: str, value: str) -> bool:
+        """Whether the hyperparameter `name`, a name, may be `value`."""
+        space = getattr(self, name)
+        return value in space.choices if isinstance(space, Choices) else bool(space == value)
+
     @property
     def changes_images(self) -> bool:
         """Whether trials may change images before they are projected or centred."""
         return (
-            self.contrast != Hyperparameters.contrast
+            self.may_be("contrast", "normalised")
             or self.largest("mirror") > 0
             or self.largest("max_shift") > 0
             or self.largest("cutout") > 0

@@ -195,12 +195,14 @@ class StudyDefinition(Table):
 
     @model_validator(mode="after")
     def _check_there_is_a_basis(self) -> "StudyDefinition":
-        for name in ("components", "whitening"):
-            if self.search.space.largest(name) > 0 and self.data.basis == "pixels":
-                raise ValueError(
-                    f"search.space.{name} needs principal components: set data.basis, "
-                    "such as { components = 300 }"
-                )
+        space = self.search.space
+        needing = [name for name in ("components", "whitening") if space.largest(name) > 0]
+        needing += ["contrast"] if space.may_be("contrast", "scaled") else []
+        if needing and self.data.basis == "pixels":
+            raise ValueError(
+                f"search.space.{needing[0]} needs principal components: set data.basis, "
+                "such as { components = 300 }"
+            )
         return self
 
     def n_grid_cells(self) -> int:

@@ -9,7 +9,7 @@ from hpsearch.training.checkpoint import (
 )
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
-from hpsearch.training.hyperparameters import Contrast, Hyperparameters, Optimizer, Schedule
+from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.optimizers import Memory
 from hpsearch.training.prediction import classify, predict_labels
 from hpsearch.training.sgd import train
@@ -22,7 +22,6 @@ __all__ = [
     "HISTORY_FILE",
     "PREDICTIONS_FILE",
     "Checkpoint",
-    "Contrast",
     "Epoch",
     "Hyperparameters",
     "Memory",

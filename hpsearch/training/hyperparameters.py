@@ -3,13 +3,12 @@
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
 
-from hpsearch.data import InputSettings
+from hpsearch.data import Contrast, InputSettings
 
-__all__ = ["Contrast", "Hyperparameters", "Optimizer", "Schedule"]
+__all__ = ["Hyperparameters", "Optimizer", "Schedule"]
 
 Optimizer = Literal["sgd", "nesterov", "adam"]
 Schedule = Literal["exponential", "cosine"]
-Contrast = Literal["as_is", "normalised"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Hyperparameters:
     initial_gain : float
         If above 0, in place of `initial_std`: what He's standard deviations are multiplied by.
     contrast : str
-        ``normalised``: each image less its mean, over its standard deviation.
+        ``scaled``: all pixels over the standard deviation of one; ``normalised``: each image
+        less its mean, over its own standard deviation.
     components : int
         Principal components that the net is fed, strongest first; 0 for all of the basis.
     whitening : float
@@ -108,7 +108,7 @@ class Hyperparameters:
     def inputs(self) -> InputSettings:
         """What is made of an image before the first layer."""
         return InputSettings(
-            is_normalised=self.contrast == "normalised",
+            contrast=self.contrast,
             n_components=self.components,
             whitening=self.whitening,
             ridge=self.ridge,

@@ -30,7 +30,7 @@ PAIRS = list(zip(cycle(OFFERED), PRUNERS, strict=False))
 TECHNIQUES = {
     "learning_rate": {"low": 0.01, "high": 0.1},
     "initial_gain": 1.0,
-    "contrast": {"choices": ["as_is", "normalised"]},
+    "contrast": {"choices": ["scaled", "normalised"]},
     "components": {"low": 10, "high": 20},
     "whitening": {"low": 0.0, "high": 0.5},
     "mirror": 0.5,

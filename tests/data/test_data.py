@@ -10,6 +10,7 @@ def test_public_names_are_these():
     assert hpsearch.data.__all__ == [
         "SOURCE_NAMES",
         "TEST_FILE",
+        "Contrast",
         "Dataset",
         "InputSettings",
         "PreparedData",

@@ -88,6 +88,14 @@ def test_whitened_components_vary_by_what_the_power_leaves(based, source):
         np.testing.assert_allclose(inputs, expected, rtol=1e-3, atol=1e-2)
 
 
+def test_scaled_pixels_have_the_standard_deviation_one_on_average(based, source):
+    images = source.dataset.train_images[:8].reshape(8, 12)
+    plain = based.preprocessing.apply(images)
+    scaled = based.with_inputs(InputSettings(contrast="scaled")).preprocessing.apply(images)
+    std = np.sqrt(np.mean(np.var(images, axis=0)))
+    np.testing.assert_allclose(scaled, plain / std, rtol=1e-4, atol=1e-5)
+
+
 def test_chosen_inputs_have_the_same_bits_wherever_they_are_made(based):
     """The coordinator makes them anew for the artifact, with other threads than the worker."""
     settings = InputSettings(n_components=3, whitening=0.3)
@@ -109,7 +117,7 @@ def test_normalised_contrast_has_its_own_mean_image_and_variances(source, tmp_pa
     normal = normal / np.sqrt(normal.var(axis=1, keepdims=True) + 10)
     for basis in (None, PrincipalComponents(count=5)):
         prepared = prepare(source, **sizes, folder=tmp_path, basis=basis, is_augmentable=True)
-        split = open_split(prepared).with_inputs(InputSettings(is_normalised=True))
+        split = open_split(prepared).with_inputs(InputSettings(contrast="normalised"))
         mean_image = split.preprocessing.mean_image
         np.testing.assert_allclose(mean_image, normal.mean(axis=0), atol=1e-5)
         assert split.train_rows.dtype == np.uint8
@@ -126,7 +134,7 @@ def test_normalised_contrast_has_its_own_mean_image_and_variances(source, tmp_pa
 
 def test_contrast_that_was_not_prepared_for_is_refused(prepared):
     with pytest.raises(DamagedDataError, match="not prepared for normalised contrast"):
-        open_split(prepared).with_inputs(InputSettings(is_normalised=True))
+        open_split(prepared).with_inputs(InputSettings(contrast="normalised"))
 
 
 def test_opening_leaves_the_test_file_closed(prepared):

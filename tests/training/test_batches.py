@@ -34,7 +34,7 @@ def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> S
     )
     plain = request.param == "components"
     inputs = InputSettings(
-        is_normalised="normalised" in request.param,
+        contrast="normalised" if "normalised" in request.param else "as_is",
         n_components=0 if plain else 12,
         whitening=0.0 if plain else 0.3,
     )
