@@ -70,7 +70,7 @@ class Trials:
 
 @dataclass
 class Confirmations:
-    """The best trials on fresh seeds: each is a trial in all but that the search knows it not."""
+    """The best settings on fresh seeds: run as trials are, but never seen by the search."""
 
     session: Session
     _running: set[tuple[int, int]] = field(default_factory=set)
