@@ -14,6 +14,7 @@ from hpsearch.cli.options import (
     TrackingOption,
     WorkspaceOption,
     make_options,
+    repeat_workspace,
 )
 from hpsearch.definition import find_study_file, load_definition
 from hpsearch.doctor import Finding, examine
@@ -54,7 +55,9 @@ def doctor(
         code = max(code, finding.exit_code)
     if code:
         raise typer.Exit(code)
-    console.print(f"next:  hpsearch run {study}", highlight=False)
+    console.print(
+        f"next:  hpsearch run {study}{repeat_workspace(options)}", highlight=False, soft_wrap=True
+    )
 
 
 def _print(console: Console, finding: Finding) -> None:

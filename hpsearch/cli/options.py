@@ -1,5 +1,7 @@
 """Options that several commands share, and what they mean."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -20,6 +22,7 @@ __all__ = [
     "WorkspaceOption",
     "make_options",
     "open_recorded_study",
+    "repeat_workspace",
 ]
 
 StudyArgument: TypeAlias = Annotated[
@@ -93,6 +96,13 @@ def make_options(
         storage_url=storage,
         tracking_uri=tracking_uri,
     )
+
+
+def repeat_workspace(options: RunOptions) -> str:
+    """What a command to try next must say so that it finds the same workspace; often nothing."""
+    default = Path(os.environ.get("HPSEARCH_WORKSPACE", "workspace")).expanduser().resolve()
+    root = options.workspace.root
+    return "" if root == default else f" --workspace {shlex.quote(str(root))}"
 
 
 def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, StudyFolder]:

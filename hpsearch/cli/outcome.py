@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from hpsearch.cli.options import repeat_workspace
 from hpsearch.coordinator import (
     Event,
     LookRefused,
@@ -49,7 +50,8 @@ def print_outcome(
             console.print(
                 f"The best net has changed since the test split was looked at ({len(looks)} look"
                 f"{'s' if len(looks) != 1 else ''}); the new one is not scored.\n"
-                f"  hpsearch score {name} --spend-another-look"
+                f"  hpsearch score {name} --spend-another-look{repeat_workspace(options)}",
+                soft_wrap=True,
             )
         case StudyEnded(records, is_complete):
             if any(record.state == State.COMPLETE for record in records):
@@ -63,7 +65,8 @@ def print_outcome(
                 console.print(f"{name}: {done} of {definition.trials} trials done")
         case MirrorBehind(reason):
             console.print(
-                f"MLflow is behind ({reason}).\n  hpsearch reconcile {name}   brings it level",
+                f"MLflow is behind ({reason}).\n"
+                f"  hpsearch reconcile {name}{repeat_workspace(options)}   brings it level",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
@@ -119,17 +122,18 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
     for record in best:
         table.add_column(str(record.number), justify="right", no_wrap=True)
     table.add_row("val_accuracy", *(f"{record.value:.4f}" for record in best), style="bold")
-    for name in best[0].hyperparameters:
-        values = {record.hyperparameters.get(name) for record in records}
-        if len(values) > 1:
-            table.add_row(name, *(shorten_number(record.hyperparameters[name]) for record in best))
+    for name in dict.fromkeys(name for record in records for name in record.hyperparameters):
+        values = [record.hyperparameters.get(name) for record in records]
+        if len(set(values)) > 1:
+            # A technique that a trial leaves off is not in its record.
+            shown = (record.hyperparameters.get(name, "off") for record in best)
+            table.add_row(name, *(shorten_number(value) for value in shown))
     table.add_row("training", *(shorten_duration(record.duration_s) for record in best))
     return table
 
 
 def _print_next(console: Console, name: str, options: RunOptions) -> None:
-    default = options.workspace.root.name == "workspace"
-    where = "" if default else f" --workspace {options.workspace.root}"
+    where = repeat_workspace(options)
     commands = {
         f"hpsearch ui{where}": "browse all trials in MLflow",
         f"hpsearch best {name} --out best_net{where}": "keep the best net",

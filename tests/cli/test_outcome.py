@@ -1,5 +1,6 @@
 """What a run prints about its trials and its end."""
 
+import dataclasses
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ def _record(number: int, state: State, value: float | None = None, **changes: An
 def shown(define: Callable[..., StudyDefinition]) -> Callable[..., str]:
     """What is printed for an event."""
 
-    def show(event: Event, root: str = "/home/me/workspace") -> str:
+    def show(event: Event, root: str = str(Path("workspace").resolve())) -> str:
         console = Console(file=io.StringIO(), width=100)
         print_outcome(console, event, define(), RunOptions(Workspace(Path(root))))
         return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
@@ -97,6 +98,31 @@ def test_the_five_best_complete_trials_are_listed_best_first(shown: Callable[...
 def test_what_to_do_next_names_an_unusual_workspace(shown: Callable[..., str]) -> None:
     event = StudyEnded([_record(0, State.COMPLETE, 0.1)], is_complete=True)
     assert "hpsearch status small --workspace /data/ws" in shown(event, "/data/ws")
+    assert "--workspace '/my data/workspace'" in shown(event, "/my data/workspace")
+    assert "hpsearch reconcile small --workspace /data/ws" in shown(MirrorBehind("x"), "/data/ws")
+
+
+def test_the_usual_workspace_may_be_named_by_the_environment(
+    shown: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPSEARCH_WORKSPACE", "/data/ws")
+    event = StudyEnded([_record(0, State.COMPLETE, 0.1)], is_complete=True)
+    assert "--workspace" not in shown(event, "/data/ws")
+
+
+def test_a_technique_that_a_trial_leaves_off_is_shown_as_off(shown: Callable[..., str]) -> None:
+    setting = {"learning_rate": 0.1, "dropout": 0.2}
+    records = [
+        _record(0, State.COMPLETE, 0.2, hyperparameters=setting),
+        _record(1, State.COMPLETE, 0.1, hyperparameters={"learning_rate": 0.1}),
+    ]
+    for order in (records, [records[1], dataclasses.replace(records[0], value=0.05)]):
+        row = next(
+            line
+            for line in shown(StudyEnded(order, is_complete=True)).splitlines()
+            if "dropout" in line
+        )
+        assert sorted(row.split()) == ["0.2", "dropout", "off"]
 
 
 def test_a_study_without_a_complete_trial_says_so(shown: Callable[..., str]) -> None:
