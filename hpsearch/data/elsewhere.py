@@ -79,6 +79,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
             n_test=data.n_test,
             folder=Path(beside),
             basis=data.basis,
+            is_augmentable=data.is_augmentable,
         )
         _check_same(made, data)
         made.verify()

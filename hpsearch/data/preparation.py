@@ -248,6 +248,7 @@ def _describe(
     folder: Path, dataset: Dataset, sizes: dict[str, Any], files: dict[str, str]
 ) -> dict[str, Any]:
     exact = {name: found for name, found in files.items() if name not in ROUNDED_FILES}
+    wanted = [sizes["basis"], *(["augmentable"] if sizes["is_augmentable"] else [])]
     return {
         "format": FORMAT_VERSION,
         "name": dataset.name,
@@ -258,7 +259,7 @@ def _describe(
         "source_checksum": dataset.checksum,
         "files": files,
         "sizes": {name: (folder / name).stat().st_size for name in files},
-        "checksum": hash_json([exact, dataset.checksum, sizes["basis"]]),
+        "checksum": hash_json([exact, dataset.checksum, *wanted]),
     }
 
 

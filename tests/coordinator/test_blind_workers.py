@@ -64,7 +64,11 @@ def _survey(events: list[Event]) -> Any:
 def test_a_study_is_the_same_and_the_user_is_told(
     blind: Path, define: Define, conduct: Conduct, fresh: Callable[[], Workspace], tmp_path: Path
 ) -> None:
-    definition = define(pruner={"name": "median", "n_startup_trials": 2}, confirm={"top": 2})
+    definition = define(
+        pruner={"name": "median", "n_startup_trials": 2},
+        confirm={"top": 2},
+        space={"contrast": "normalised", "mirror": 0.1},
+    )
     events = conduct(definition, workspace=HERE, backend="dask")
     survey = _survey(events)
     assert survey.n_workers == 2

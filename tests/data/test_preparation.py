@@ -108,6 +108,19 @@ def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
         prepared.verify()
 
 
+@pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3)])
+def test_data_to_be_changed_as_images_has_a_folder_of_its_own(source, tmp_path, basis):
+    plain, augmentable = (
+        prepare(source, **SIZES, folder=tmp_path, basis=basis, is_augmentable=wanted)
+        for wanted in (False, True)
+    )
+    assert plain.folder != augmentable.folder
+    assert plain.checksum != augmentable.checksum
+    assert (plain.is_augmentable, augmentable.is_augmentable) == (False, True)
+    assert load_prepared(augmentable.folder) == augmentable
+    augmentable.verify()
+
+
 def test_rounding_of_the_basis_is_no_difference_in_data(source, tmp_path, monkeypatch):
     """Another processor's last bits must not make a study refuse its own data."""
     basis = PrincipalComponents(count=3)
