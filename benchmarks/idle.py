@@ -24,7 +24,7 @@ from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import SearchStudy, load_study
-from hpsearch.training import HISTORY_FILE, Epoch, Hyperparameters, load_history
+from hpsearch.training import HISTORY_FILE, Epoch, Hyperparameters, Memory, load_history
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["IDLE_FILE", "N_EPOCHS", "define_idle_study", "fill_mlflow", "fill_record", "run_idle"]
@@ -88,9 +88,14 @@ def run_idle(job: TrialJob, trial_s: float) -> TrialResult:
     """
 
     def train(
-        net: Parameters, split: Split, setting: Hyperparameters, *_: Any, completed_epochs: int = 0
+        net: Parameters,
+        split: Split,
+        setting: Hyperparameters,
+        *_: Any,
+        memory: Memory,
+        completed_epochs: int,
     ) -> Iterator[Epoch]:
-        del net, split
+        del net, split, memory
         for epoch in idle_epochs(setting, completed_epochs, trial_s):
             time.sleep(trial_s / N_EPOCHS)
             yield epoch
