@@ -247,7 +247,7 @@ def test_a_cluster_that_is_gone_is_nobodys_fault(tmp_path: Path) -> None:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster, set_as_default=True),
         open_pool(run, 1, "dask", no_attempts) as pool,
     ):
