@@ -1,6 +1,6 @@
 """The space of one hyperparameter: a range, a list of choices, or one fixed value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
@@ -116,31 +116,29 @@ ParameterSpace: TypeAlias = (
 )
 
 
-def _above(least: float) -> AfterValidator:
+def _bounded(
+    end: Callable[[ParameterSpace], float], is_within: Callable[[float], bool], bound: str
+) -> AfterValidator:
+    """A check that one `end` of a space keeps within a bound, told in words."""
+
     def check(space: ParameterSpace) -> ParameterSpace:
-        if ends(space)[0] <= least:
-            raise ValueError(f"must be above {least}, got {ends(space)[0]}")
+        if not is_within(value := end(space)):
+            raise ValueError(f"must be {bound}, got {value}")
         return space
 
     return AfterValidator(check)
+
+
+def _above(least: float) -> AfterValidator:
+    return _bounded(lambda space: ends(space)[0], lambda value: value > least, f"above {least}")
 
 
 def _at_least(least: float) -> AfterValidator:
-    def check(space: ParameterSpace) -> ParameterSpace:
-        if ends(space)[0] < least:
-            raise ValueError(f"must be {least} or more, got {ends(space)[0]}")
-        return space
-
-    return AfterValidator(check)
+    return _bounded(lambda space: ends(space)[0], lambda value: value >= least, f"{least} or more")
 
 
 def _below(limit: float) -> AfterValidator:
-    def check(space: ParameterSpace) -> ParameterSpace:
-        if ends(space)[1] >= limit:
-            raise ValueError(f"must be below {limit}, got {ends(space)[1]}")
-        return space
-
-    return AfterValidator(check)
+    return _bounded(lambda space: ends(space)[1], lambda value: value < limit, f"below {limit}")
 
 
 Positive: TypeAlias = Annotated[FloatSpace, _above(0)]

@@ -83,7 +83,7 @@ def train(
             train_loss=float(np.mean(losses)),
             train_accuracy=hits / len(split.train_rows),
             val_accuracy=val_accuracy,
-            learning_rate=make_schedule(setting)(number, 0.5),
+            learning_rate=pass_once.rate(number, 0.5),
             duration_s=time.perf_counter() - started,
             ended_at=time.time(),
             iteration_losses=tuple(losses),
@@ -120,7 +120,7 @@ class _Pass:
             else None
         )
         self._input_dropout = Dropout(setting.input_dropout, rng)
-        self._rate = make_schedule(setting)
+        self.rate = make_schedule(setting)
         self._step = Step(net, setting, rng, memory)
 
     def __call__(self, number: int) -> tuple[list[float], int]:
@@ -130,7 +130,7 @@ class _Pass:
         for start in range(0, len(order), self._batch_size):
             # A batch is a set; sorted, its rows lie closer together on disk.
             numbers = np.sort(order[start : start + self._batch_size])
-            rate = self._rate(number, start / self._n)
+            rate = self.rate(number, start / self._n)
             loss, n_correct = self._step(*self._draw(numbers), rate)
             losses.append(loss)
             hits += n_correct

@@ -85,7 +85,7 @@ def test_a_stopped_study_continues_as_if_it_had_not_been(
     workspace: Workspace,
     fresh: Callable[[], Workspace],
 ) -> None:
-    definition = define(trials=4, space={"epochs": {"low": 100, "high": 150}})
+    definition = define(trials=5, space={"epochs": {"low": 100, "high": 150}})
     calm = fresh()
     conduct(definition, workspace=calm)
     n_stops = 0
