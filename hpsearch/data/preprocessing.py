@@ -69,6 +69,14 @@ class Preprocessing:
         """What a net is fed for each image: K values, or D."""
         return self.n_pixels if self.components is None else self.components.shape[1]
 
+    @property
+    def directions(self) -> NDArray[np.float32] | None:
+        """Components of length 1, shape (D, K): the picture that each input stands for."""
+        if self.components is None:
+            return None
+        lengths: NDArray[np.float32] = np.linalg.norm(self.components, axis=0)
+        return self.components / lengths
+
     def apply(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn raw images, uint8 of shape (N, D), into inputs, shape (N, n_inputs)."""
         return self.project(self.centre(images.astype(np.float32)))

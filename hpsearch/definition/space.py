@@ -41,6 +41,8 @@ class SearchSpace(Table):
         Passes over the training images.
     initial_gain : float space, at least 0
         He's standard deviations times this for the first weights; 0 for `initial_std`.
+    initial_field : float space, at least 0
+        First weights are seen through windows of at most this radius, in pixels; 0 for none.
     contrast : name
         ``as_is``; ``scaled``: all pixels over the standard deviation of one; ``normalised``: each
         image less its mean, over its own standard deviation.
@@ -62,6 +64,9 @@ class SearchSpace(Table):
         Share of the target that is spread over all classes.
     input_dropout, dropout : float space, 0 to below 1
         Shares of inputs, and of hidden units, left out at each step.
+    soft_threshold : float space, at least 0
+        Share of their mean size by which first weights, as pictures, are pulled to 0 after each
+        epoch.
     optimizer : name
         ``sgd``, ``nesterov`` or ``adam`` (with decoupled weight decay).
     momentum : float space, 0 to below 1
@@ -80,6 +85,7 @@ class SearchSpace(Table):
     hidden_size: PositiveCount
     epochs: PositiveCount
     initial_gain: NotNegative = Hyperparameters.initial_gain
+    initial_field: NotNegative = Hyperparameters.initial_field
     contrast: ContrastSpace = Hyperparameters.contrast
     components: Count = Hyperparameters.components
     whitening: NotNegative = Hyperparameters.whitening
@@ -91,6 +97,7 @@ class SearchSpace(Table):
     label_smoothing: Share = Hyperparameters.label_smoothing
     input_dropout: Share = Hyperparameters.input_dropout
     dropout: Share = Hyperparameters.dropout
+    soft_threshold: NotNegative = Hyperparameters.soft_threshold
     optimizer: OptimizerSpace = Hyperparameters.optimizer
     momentum: Share = Hyperparameters.momentum
     schedule: ScheduleSpace = Hyperparameters.schedule

@@ -33,6 +33,8 @@ class Hyperparameters:
         Standard deviation of the weights before the first step.
     initial_gain : float
         If above 0, in place of `initial_std`: what He's standard deviations are multiplied by.
+    initial_field : float
+        If above 0, first weights are seen through windows of at most this radius, in pixels.
     contrast : str
         ``scaled``: all pixels over the standard deviation of one; ``normalised``: each image
         less its mean, over its own standard deviation.
@@ -55,6 +57,9 @@ class Hyperparameters:
         Share of the target that is spread evenly over all classes.
     input_dropout, dropout : float
         Shares of inputs, and of hidden units, left out at each step.
+    soft_threshold : float
+        Share of their mean size by which the first weights, as pictures, are pulled to 0 after
+        an epoch at the full learning rate; it falls as that does.
     optimizer : str
         ``sgd``, ``nesterov`` or ``adam``.
     momentum : float
@@ -75,6 +80,7 @@ class Hyperparameters:
     batch_size: int
     initial_std: float
     initial_gain: float = 0.0
+    initial_field: float = 0.0
     contrast: Contrast = "as_is"
     components: int = 0
     whitening: float = 0.0
@@ -86,6 +92,7 @@ class Hyperparameters:
     label_smoothing: float = 0.0
     input_dropout: float = 0.0
     dropout: float = 0.0
+    soft_threshold: float = 0.0
     optimizer: Optimizer = "sgd"
     momentum: float = 0.9
     schedule: Schedule = "exponential"

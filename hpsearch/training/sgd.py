@@ -122,6 +122,8 @@ class _Pass:
         self._input_dropout = Dropout(setting.input_dropout, rng)
         self.rate = make_schedule(setting)
         self._step = Step(net, setting, rng, memory)
+        self._soft_threshold = setting.soft_threshold / setting.learning_rate
+        self._directions = split.preprocessing.directions if setting.soft_threshold else None
 
     def __call__(self, number: int) -> tuple[list[float], int]:
         """Train through epoch `number`: the loss of each step, and the images it had right."""
@@ -135,7 +137,10 @@ class _Pass:
             losses.append(loss)
             hits += n_correct
             if not math.isfinite(loss):
-                break
+                return losses, hits
+        if self._soft_threshold:
+            share = self._soft_threshold * self.rate(number, 0.5)
+            self._step.shrink_first_weights(self._directions, share)
         return losses, hits
 
     def _draw(

@@ -6,6 +6,7 @@ from hpsearch.data import Split
 from hpsearch.net import Parameters, make_parameters
 from hpsearch.training.batches import BatchReader
 from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.locality import apply_windows
 
 __all__ = ["make_net"]
 
@@ -24,17 +25,21 @@ def make_net(split: Split, setting: Hyperparameters, rng: np.random.Generator) -
         Hidden units, and the weights' standard deviation; or, with `initial_gain`, that times
         ``1 / sqrt(mean sum of an image's squared inputs)`` for W1 and ``sqrt(2 / H)`` for W2,
         so that scores start at about that size whatever the inputs. He et al. 2015, section 2.2.
+        Windows on W1, with `initial_field`.
     rng : numpy.random.Generator
-        Draws W1, then W2.
+        Draws W1, then W2, then windows.
     """
     n_inputs, n_hidden = split.preprocessing.n_inputs, setting.hidden_size
-    if not setting.initial_gain:
-        return make_parameters(n_inputs, n_hidden, split.n_classes, setting.initial_std, rng)
-    net = make_parameters(n_inputs, n_hidden, split.n_classes, 1.0, rng)
-    n_images = len(split.train_rows)
-    numbers = np.arange(0, n_images, max(1, n_images // _N_JUDGED))
-    inputs = BatchReader(split, len(numbers))(numbers, rng)
-    size = np.mean(np.sum(np.square(inputs), axis=1))
-    net["W1"] *= np.float32(setting.initial_gain) / np.sqrt(size)
-    net["W2"] *= np.float32(setting.initial_gain * np.sqrt(2 / n_hidden))
+    std = 1.0 if setting.initial_gain else setting.initial_std
+    net = make_parameters(n_inputs, n_hidden, split.n_classes, std, rng)
+    if setting.initial_gain:
+        n_images = len(split.train_rows)
+        numbers = np.arange(0, n_images, max(1, n_images // _N_JUDGED))
+        inputs = BatchReader(split, len(numbers))(numbers, rng)
+        size = np.mean(np.sum(np.square(inputs), axis=1))
+        net["W1"] *= np.float32(setting.initial_gain) / np.sqrt(size)
+        net["W2"] *= np.float32(setting.initial_gain * np.sqrt(2 / n_hidden))
+    if setting.initial_field:
+        directions = split.preprocessing.directions
+        apply_windows(net["W1"], directions, split.image_shape, setting.initial_field, rng)
     return net

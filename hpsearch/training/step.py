@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from hpsearch.net import Parameters
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.locality import apply_soft_threshold
 from hpsearch.training.optimizers import Memory, make_optimizer
 
 __all__ = ["Step"]
@@ -94,6 +95,11 @@ class Step:
             scores *= np.float32(self._optimizer.begin(learning_rate) / n)
             self._update(inputs, hidden, scores)
         return loss, n_correct
+
+    def shrink_first_weights(self, directions: Float32 | None, share: float) -> None:
+        """`apply_soft_threshold` to the net's W1."""
+        apply_soft_threshold(self._net["W1"], directions, share)
+        self._squares = _sum_of_squares(self._net["W1"]), self._squares[1]
 
     def _forward(self, inputs: Float32) -> tuple[Float32, Float32]:
         net, n = self._net, len(inputs)

@@ -30,6 +30,7 @@ PAIRS = list(zip(cycle(OFFERED), PRUNERS, strict=False))
 TECHNIQUES = {
     "learning_rate": {"low": 0.01, "high": 0.1},
     "initial_gain": 1.0,
+    "initial_field": {"choices": [0.0, 2.0]},
     "contrast": {"choices": ["scaled", "normalised"]},
     "components": {"low": 10, "high": 20},
     "whitening": {"low": 0.0, "high": 0.5},
@@ -40,6 +41,7 @@ TECHNIQUES = {
     "label_smoothing": 0.1,
     "input_dropout": 0.05,
     "dropout": 0.2,
+    "soft_threshold": 0.1,
     "optimizer": {"choices": ["nesterov", "adam"]},
     "schedule": "cosine",
     "warmup_epochs": 1,

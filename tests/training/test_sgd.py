@@ -73,6 +73,7 @@ TECHNIQUES: tuple[dict[str, Any], ...] = (
     {"mixup": 0.3},
     {"label_smoothing": 0.1},
     {"input_dropout": 0.1, "dropout": 0.3},
+    {"initial_field": 2.0, "soft_threshold": 0.2},
     {"optimizer": "nesterov"},
     {"optimizer": "adam", "learning_rate": 0.002},
     {"schedule": "cosine", "warmup_epochs": 1},
