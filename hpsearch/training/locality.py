@@ -50,7 +50,7 @@ def apply_windows(
     has random weights in receptive fields.
     """
     n_rows, n_columns, n_channels = image_shape
-    n_hidden = W1.shape[1]
+    n_hidden: int = W1.shape[1]
     rows = _squared_distances(n_rows, n_rows * rng.random(n_hidden) - 0.5)
     columns = _squared_distances(n_columns, n_columns * rng.random(n_hidden) - 0.5)
     radii = max_radius * np.exp2(-rng.random(n_hidden))
