@@ -24,6 +24,7 @@ from hpsearch.coordinator import tracking_store
 from hpsearch.errors import UsageError
 from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.status import read_status
+from hpsearch.tracking import trials_page
 from hpsearch.wording import shorten_duration, shorten_number
 
 __all__ = ["status", "ui"]
@@ -70,7 +71,8 @@ def ui(
     for name in options.workspace.study_names():
         search, _ = open_recorded_study(name, options)
         if address := read_status(search, options.workspace.study(name))["mlflow"]:
-            print(f"  {name}: http://127.0.0.1:{port}/#/experiments/{address['experiment_id']}")
+            page = trials_page(address["experiment_id"])
+            print(f"  {name}: http://127.0.0.1:{port}/{page}")
     sys.stdout.flush()
     store = tracking_store(options)
     environment = {

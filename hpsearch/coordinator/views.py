@@ -43,6 +43,7 @@ def view_net(session: Session, net: Net, verdict: Verdict) -> NetView:
     return NetView(
         folder=session.folder.best_net,
         sha256=net.sha256(),
+        trial=net.facts["trial"],
         example=examples.reshape(-1, *net.image_shape),
         summary=summarise_net(net, verdict, looks),
         tags={

@@ -5,6 +5,15 @@ Importing this package does not import MLflow, which takes longer than starting 
 """
 
 from hpsearch.tracking.opening import open_mirror, probe_tracking
+from hpsearch.tracking.pages import trials_page
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
 
-__all__ = ["NetView", "StudyView", "TrackingStore", "TrialView", "open_mirror", "probe_tracking"]
+__all__ = [
+    "NetView",
+    "StudyView",
+    "TrackingStore",
+    "TrialView",
+    "open_mirror",
+    "probe_tracking",
+    "trials_page",
+]

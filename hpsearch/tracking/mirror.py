@@ -1,7 +1,7 @@
 """The mirror: shows a study's record in MLflow, as often as wanted, with the same outcome."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -13,6 +13,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.tracking.failures import telling_failures
 from hpsearch.tracking.model import describe_dataset, register_net
+from hpsearch.tracking.pages import describe_table, run_page, trials_page
 from hpsearch.tracking.runs import (
     STUDY_TAG,
     TRIAL_TAG,
@@ -89,6 +90,8 @@ class Mirror:
             mlflow.set_tracking_uri(store.uri)
             self._client = MlflowClient(store.uri)
             self.experiment_id = _find_or_create_experiment(self._client, self._name, store)
+            for name, value in describe_table(list(definition.search.space.searched())).items():
+                self._client.set_experiment_tag(self.experiment_id, name, value)
             self.run_id = self._find_runs() or self._create_run(self._name, {}).info.run_id
 
     def is_level(self, record: TrialRecord) -> bool:
@@ -127,7 +130,8 @@ class Mirror:
             points = _best_so_far(view.records)
             last_ms = max((point[2] for point in points), default=run.info.start_time)
             points += [(name, value, last_ms, 0) for name, value in view.metrics.items()]
-            tags = {"mlflow.note.content": view.summary}
+            note = f"{view.summary}\n\n{self._link_study(best_of(view.records))}"
+            tags = {"mlflow.note.content": note}
             log(self._client, self.run_id, metrics=points, tags=tags)
             attach(self._client, self.run_id, view.files, replace=True)
             set_status(self._client, self.run_id, run.info.status, view.status, None)
@@ -143,7 +147,23 @@ class Mirror:
             The model's version in the registry.
         """
         with telling_failures(self._store):
-            return register_net(self._client, self._name, self.run_id, view)
+            note = f"{view.summary}\n\n{self._link_net(view)}"
+            return register_net(self._client, self._name, self.run_id, replace(view, summary=note))
+
+    def _link_study(self, best: TrialRecord | None) -> str:
+        links = [f"[All trials, best first]({trials_page(self.experiment_id)})"]
+        if best and best.number in self._shown:
+            links.append(f"[trial {best.number}]({self._trial_page(best.number)})")
+        return ", ".join(links)
+
+    def _link_net(self, view: NetView) -> str:
+        links = [f"[Its study]({run_page(self.experiment_id, self.run_id)})"]
+        if view.trial in self._shown:
+            links.append(f"[its trial]({self._trial_page(view.trial)})")
+        return ", ".join(links)
+
+    def _trial_page(self, number: int) -> str:
+        return run_page(self.experiment_id, self._shown[number].run_id)
 
     def _find_runs(self) -> str | None:
         """Note the trials' runs; the parent run's id, if there is one."""

@@ -99,6 +99,8 @@ class NetView:
         As `hpsearch.results.export_net` wrote it.
     sha256 : str
         Its identity; a net is registered once.
+    trial : int
+        Number of the trial that it comes from.
     example : uint8 array, shape (n, H, W, C)
         A few raw images that show what `predict` takes.
     summary : str
@@ -109,6 +111,7 @@ class NetView:
 
     folder: Path
     sha256: str
+    trial: int
     example: Any
     summary: str
     tags: Mapping[str, str] = field(default_factory=dict)

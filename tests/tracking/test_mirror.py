@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -168,7 +169,7 @@ def test_the_study_shows_the_best_so_far_by_trial(
         (2, 0.7),
     ]
     assert [value for _, value, _ in points["test_accuracy"]] == [0.6]
-    assert run.data.tags["mlflow.note.content"] == "# summary"
+    assert run.data.tags["mlflow.note.content"].startswith("# summary\n")
 
 
 def test_a_deleted_experiment_comes_back(
@@ -217,7 +218,7 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
         folder = tmp_path / f"net-{seed}"
         export_net(net, folder)
         nets[seed] = net
-        return NetView(folder, net.sha256(), images[:2], "the best", {"trial": str(seed)})
+        return NetView(folder, net.sha256(), seed, images[:2], "the best", {"trial": str(seed)})
 
     nets: dict[int, Net] = {}
     mirror = make_mirror()
@@ -288,3 +289,29 @@ def test_more_epochs_than_one_request_takes_are_all_shown(
     points = _content(store, _runs(store)["trial 0000"].info.run_id)[4]
     for name in ("train_loss", "val_accuracy"):
         assert [step for step, *_ in points[name]] == list(range(1, 451))
+
+
+def test_the_table_of_trials_opens_best_first_with_what_is_searched(
+    make_mirror: Make, store: TrackingStore
+) -> None:
+    make_mirror()
+    experiment = MlflowClient(store.uri).get_experiment_by_name("small")
+    view = json.loads(experiment.tags["mlflow.sharedViewState.hpsearch"])
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`val_accuracy`", False)
+    assert "params.`learning_rate`" in view["selectedColumns"]
+
+
+def test_the_studys_note_links_its_trials_and_the_best_one(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    mirror = make_mirror()
+    views = [make_view(number, State.COMPLETE) for number in (0, 1)]
+    for view in views:
+        mirror.show_trial(view)
+    mirror.show_study(StudyView("FINISHED", "a study", [view.record for view in views]))
+    runs = _runs(store)
+    note = runs["small"].data.tags["mlflow.note.content"]
+    best = runs["trial 0000"].info.run_id
+    assert note.startswith("a study\n")
+    assert f"(#/experiments/{mirror.experiment_id}/runs?viewStateShareKey=hpsearch)" in note
+    assert f"[trial 0](#/experiments/{mirror.experiment_id}/runs/{best})" in note
