@@ -9,7 +9,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from hpsearch.definition import StudyDefinition
+from hpsearch.definition import Choices, Range, StudyDefinition
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.tracking.failures import telling_failures
 from hpsearch.tracking.model import describe_dataset, register_net
@@ -83,6 +83,7 @@ class Mirror:
         self._store = store
         self._name = definition.name
         self._tags = {STUDY_TAG: definition.name, **tags}
+        self._params = _study_params(definition)
         self._dataset = describe_dataset(data)
         self._shown: dict[int, _Shown] = {}
         self._n_epochs_shown: dict[int, int] = {}
@@ -132,7 +133,7 @@ class Mirror:
             points += [(name, value, last_ms, 0) for name, value in view.metrics.items()]
             note = f"{view.summary}\n\n{self._link_study(best_of(view.records))}"
             tags = {"mlflow.note.content": note}
-            log(self._client, self.run_id, metrics=points, tags=tags)
+            log(self._client, self.run_id, params=self._params, metrics=points, tags=tags)
             attach(self._client, self.run_id, view.files, replace=True)
             set_status(self._client, self.run_id, run.info.status, view.status, None)
 
@@ -206,6 +207,26 @@ def _find_or_create_experiment(client: MlflowClient, name: str, store: TrackingS
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
+
+
+def _study_params(definition: StudyDefinition) -> dict[str, Any]:
+    """What a run of the study is told by; what may change later, such as `trials`, left out."""
+    search, data = definition.search, definition.data
+    return {
+        "data.source": data.source,
+        "data.train": data.train,
+        "data.validation": data.validation,
+        "sampler": search.sampler.name,
+        "pruner": search.pruner.name,
+        "lag": definition.lag,
+        **{name: _describe_space(space) for name, space in search.space.searched().items()},
+    }
+
+
+def _describe_space(space: Range[Any] | Choices[Any]) -> str:
+    if isinstance(space, Choices):
+        return ", ".join(map(str, space.choices))
+    return f"{space.low} to {space.high}" + (", log" if space.log else "")
 
 
 def _trial_tags(record: TrialRecord) -> dict[str, str]:

@@ -313,5 +313,7 @@ def test_the_studys_note_links_its_trials_and_the_best_one(
     note = runs["small"].data.tags["mlflow.note.content"]
     best = runs["trial 0000"].info.run_id
     assert note.startswith("a study\n")
+    assert runs["small"].data.params["sampler"] == "tpe"
+    assert runs["small"].data.params["learning_rate"] == "0.003 to 0.1, log"
     assert f"(#/experiments/{mirror.experiment_id}/runs?viewStateShareKey=hpsearch)" in note
     assert f"[trial 0](#/experiments/{mirror.experiment_id}/runs/{best})" in note
