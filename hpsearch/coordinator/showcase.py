@@ -14,6 +14,7 @@ from hpsearch.coordinator.views import describe_origin, view_net, view_study
 from hpsearch.errors import StoreError
 from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
+from hpsearch.report import write_report
 from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
@@ -217,7 +218,9 @@ class Showcase:
         folder = self._session.folder
         table = folder.root / "trials.csv"
         write_table(records, table)
-        return [table, *make_study_pictures(self._session.search, folder.pictures)]
+        search = self._session.search
+        page = write_report(search, folder, self._session.data, folder.report)
+        return [table, page, *make_study_pictures(search, folder.pictures)]
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.

@@ -8,6 +8,8 @@ from hpsearch.results.best import (
     shed_checkpoints,
     trial_preprocessing,
 )
+from hpsearch.results.diagnosis import Finding, diagnose
+from hpsearch.results.examination import Examination, Mistake, examine
 from hpsearch.results.judging import judge_selection, note_selection, read_verdict
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
@@ -28,11 +30,16 @@ from hpsearch.results.verdict import (
 __all__ = [
     "WEIGHTS_FILE",
     "Confirmed",
+    "Examination",
+    "Finding",
+    "Mistake",
     "Net",
     "RunnerUp",
     "Selection",
     "Verdict",
     "describe_verdict",
+    "diagnose",
+    "examine",
     "export_net",
     "find_best_net",
     "judge_selection",

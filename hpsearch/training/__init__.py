@@ -11,7 +11,7 @@ from hpsearch.training.epoch import Epoch
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.optimizers import Memory
-from hpsearch.training.prediction import classify, predict_labels
+from hpsearch.training.prediction import classify, predict_labels, score
 from hpsearch.training.sgd import train
 from hpsearch.training.start import make_net
 from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
@@ -39,5 +39,6 @@ __all__ = [
     "save_checkpoint",
     "save_history",
     "save_predictions",
+    "score",
     "train",
 ]
