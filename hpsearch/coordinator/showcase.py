@@ -19,6 +19,8 @@ from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
     Verdict,
+    find_film,
+    make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
     read_verdict,
@@ -209,7 +211,9 @@ class Showcase:
         session = self._session
         files = self._draw_study(records) if status != "RUNNING" else []
         if net:
-            self._use(lambda mirror: mirror.show_net(view_net(session, net, verdict)))
+            film = find_film(records[net.facts["trial"]], session.folder)
+            files += self._helper.run(make_net_pictures, net, film, session.folder.pictures)
+            self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
             self._got_on_at = time.monotonic()
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))

@@ -8,10 +8,10 @@ from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError
 from hpsearch.records import State, TrialRecord, best_of
-from hpsearch.results import Net, Verdict, load_trial_net, read_verdict
+from hpsearch.results import Net, Verdict, find_film, load_trial_net, read_verdict
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
-from hpsearch.training import HISTORY_FILE, Epoch, Hyperparameters, load_history
+from hpsearch.training import HISTORY_FILE, Epoch, Film, Hyperparameters, load_history
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Material", "gather"]
@@ -41,6 +41,8 @@ class Material:
         That of the best.
     net_lack : str
         Why there is no net.
+    film : Film
+        Of the best one's training.
     """
 
     search: SearchStudy
@@ -52,6 +54,7 @@ class Material:
     data: PreparedData | None
     net: Net | None
     net_lack: str
+    film: Film
 
     @property
     def definition(self) -> StudyDefinition:
@@ -79,8 +82,9 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
                 net, lack = load_trial_net(search.definition, best, folder, data), ""
         except DamagedDataError as error:
             lack = str(error)
+    film = find_film(best, folder) if best and net else Film()
     status, verdict = read_status(search, folder), read_verdict(search)
-    return Material(search, records, status, verdict, best, epochs, data, net, lack)
+    return Material(search, records, status, verdict, best, epochs, data, net, lack, film)
 
 
 def value_of(record: TrialRecord, name: str) -> Any:

@@ -15,14 +15,14 @@ from hpsearch.data import PreparedData, open_split
 from hpsearch.definition import format_definition
 from hpsearch.errors import StoreError
 from hpsearch.files import write_atomically
-from hpsearch.plots import encode_png, weight_tiles
+from hpsearch.plots import class_tiles, encode_png, film_strip, weight_tiles
 from hpsearch.records import SESSIONS, State
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
 from hpsearch.results import Examination, diagnose, examine
 from hpsearch.search import SearchStudy
-from hpsearch.training import Hyperparameters
+from hpsearch.training import Film, Hyperparameters
 from hpsearch.versions import code_version, package_versions
 from hpsearch.wording import shorten_duration, shorten_number
 from hpsearch.workspace import StudyFolder
@@ -162,14 +162,29 @@ def _show_net(material: Material) -> dict[str, Any]:
     split = open_split(data)
     found = examine(net, split.validation_images, split.validation_labels, n_mistakes=_N_MISTAKES)
     W1 = net.preprocessing.to_pixels(net.parameters["W1"])
-    tiles = weight_tiles(W1, net.parameters["W2"], net.image_shape)
+    W2, shape = net.parameters["W2"], net.image_shape
+    tiles = weight_tiles(W1, W2, shape)
     figure = images.draw_confusion(found, net.class_names)
     note = f"{found.n_wrong:,} of {found.n_images:,} validation images are given a wrong class."
     return {
         "net_lack": "",
         "weights": images.embed(encode_png(tiles)),
+        "classes": [
+            (name, *(images.embed(encode_png(side)) for side in class_tiles(W1, W2, shape, label)))
+            for label, name in enumerate(net.class_names)
+        ],
+        "film": _show_film(material.film, shape),
         "confusion": Plot(wording.title_confusion(found, net.class_names), figure, note),
         "mistakes": list(_show_mistakes(found, material, split.validation_images)),
+    }
+
+
+def _show_film(film: Film, image_shape: tuple[int, int, int]) -> dict[str, str] | None:
+    if not len(film.epochs):
+        return None
+    return {
+        "image": images.embed(encode_png(film_strip(film.tiles, image_shape))),
+        "epochs": ", ".join(map(str, film.epochs)),
     }
 
 

@@ -3,6 +3,7 @@
 from hpsearch.results.artifact import export_net, load_net
 from hpsearch.results.best import (
     find_best_net,
+    find_film,
     list_superfluous_checkpoints,
     load_trial_net,
     shed_checkpoints,
@@ -14,6 +15,7 @@ from hpsearch.results.judging import judge_selection, note_selection, read_verdi
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
     WEIGHTS_FILE,
+    make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
 )
@@ -42,10 +44,12 @@ __all__ = [
     "examine",
     "export_net",
     "find_best_net",
+    "find_film",
     "judge_selection",
     "list_superfluous_checkpoints",
     "load_net",
     "load_trial_net",
+    "make_net_pictures",
     "make_study_pictures",
     "make_trial_pictures",
     "measure_verdict",

@@ -20,6 +20,7 @@ from hpsearch.tracking.runs import (
     find_runs,
     keep_one,
     log,
+    log_frames,
     set_status,
 )
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
@@ -143,6 +144,9 @@ class Mirror:
             The model's version in the registry.
         """
         with telling_failures(self._store):
+            # The trial in the key: another one may be the best when the study goes on.
+            key = f"weights of trial {view.tags['trial']}"
+            log_frames(self._client, self.run_id, key, view.frames)
             return register_net(self._client, self._name, self.run_id, view)
 
     def _find_runs(self) -> str | None:

@@ -8,6 +8,7 @@ from hpsearch.training.checkpoint import (
     save_checkpoint,
 )
 from hpsearch.training.epoch import Epoch
+from hpsearch.training.film import Film, film_epochs, film_next
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.optimizers import Memory
@@ -23,6 +24,7 @@ __all__ = [
     "PREDICTIONS_FILE",
     "Checkpoint",
     "Epoch",
+    "Film",
     "Hyperparameters",
     "Memory",
     "Optimizer",
@@ -30,6 +32,8 @@ __all__ = [
     "Views",
     "averaged",
     "classify",
+    "film_epochs",
+    "film_next",
     "load_checkpoint",
     "load_history",
     "load_predictions",
