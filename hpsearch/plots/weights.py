@@ -72,6 +72,7 @@ def weight_tiles(
     image_shape: tuple[int, int, int],
     *,
     max_tiles: int = _MAX_TILES,
+    alike: bool = False,
 ) -> NDArray[np.uint8]:
     """The first-layer weights of the units that matter most, as one picture.
 
@@ -85,6 +86,9 @@ def weight_tiles(
         Height, width, colours (1 or 3).
     max_tiles : int
         Units to show at most.
+    alike : bool
+        Order those units so that neighbours look alike, which shows what kinds there are. Takes
+        longer than drawing does.
 
     Returns
     -------
@@ -93,7 +97,9 @@ def weight_tiles(
     """
     # float64: the squares of a diverged net's weights overflow float32.
     strongest = np.argsort(-np.linalg.norm(W2.astype(float), axis=1), kind="stable")[:max_tiles]
-    return _lay_out(W1[:, strongest].T, image_shape, visualize_grid)
+    tiles = W1[:, strongest].T
+    order = _order_alike(tiles) if alike else slice(None)
+    return _lay_out(tiles[order], image_shape, visualize_grid)
 
 
 def class_tiles(
@@ -116,7 +122,7 @@ def class_tiles(
     Returns
     -------
     tuple of uint8 array, shape (h, w, 3)
-        For and against, the loudest first; units that say the opposite are left out.
+        For and against, the loudest first; black where there are no more that say so.
     """
     word = W2[:, label].astype(float) * np.linalg.norm(W1.astype(float), axis=0)
     loudest = np.argsort(-word, kind="stable")
@@ -124,12 +130,13 @@ def class_tiles(
         [unit for unit in loudest[:_N_SPEAKERS] if word[unit] > 0],
         [unit for unit in loudest[::-1][:_N_SPEAKERS] if word[unit] < 0],
     )
-    height, width, _ = image_shape
-    blank = np.zeros((height * width * image_shape[2], 1))
-    first, second = (
-        _lay_out((W1[:, side] if side else blank).T, image_shape, _lay_in_a_row) for side in sides
+    first, second = np.zeros((2, _N_SPEAKERS, len(W1)))
+    for tiles, side in ((first, sides[0]), (second, sides[1])):
+        tiles[: len(side)] = W1[:, side].T
+    return (
+        _lay_out(first, image_shape, _lay_in_a_row),
+        _lay_out(second, image_shape, _lay_in_a_row),
     )
-    return first, second
 
 
 def plot_class_weights(
@@ -163,6 +170,20 @@ def film_strip(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> N
     rows = [_lay_out(frame.astype(float), image_shape, _lay_in_a_row) for frame in tiles]
     gap = np.zeros((_PADDING, *rows[0].shape[1:]), np.uint8)
     return np.concatenate([part for row in rows for part in (row, gap)][:-1])
+
+
+def _order_alike(tiles: NDArray[Any]) -> NDArray[np.intp] | slice:
+    """An order of `tiles`, shape (n, D), in which those beside each other point the same way."""
+    # Takes a while to import, and only the best net needs it.
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    norms = np.linalg.norm(tiles.astype(float), axis=1, keepdims=True)
+    if len(tiles) < 3 or not np.isfinite(norms).all():
+        return slice(None)
+    directions = tiles / np.maximum(norms, np.finfo(float).tiny)
+    tree = linkage(directions, method="average", optimal_ordering=True)
+    order: NDArray[np.intp] = leaves_list(tree)
+    return order
 
 
 def _lay_out(

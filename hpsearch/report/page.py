@@ -163,7 +163,7 @@ def _show_net(material: Material) -> dict[str, Any]:
     found = examine(net, split.validation_images, split.validation_labels, n_mistakes=_N_MISTAKES)
     W1 = net.preprocessing.to_pixels(net.parameters["W1"])
     W2, shape = net.parameters["W2"], net.image_shape
-    tiles = weight_tiles(W1, W2, shape)
+    tiles = weight_tiles(W1, W2, shape, alike=True)
     figure = images.draw_confusion(found, net.class_names)
     note = f"{found.n_wrong:,} of {found.n_images:,} validation images are given a wrong class."
     return {

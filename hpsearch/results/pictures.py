@@ -80,7 +80,7 @@ def make_trial_pictures(
 
 
 def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
-    """Draw what speaks for and against each class, and the weights over the epochs.
+    """Draw the first layer, what speaks for and against each class, and the weights by epoch.
 
     Parameters
     ----------
@@ -91,16 +91,18 @@ def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
     folder : Path
         Where to write; made if it is not there.
     """
-    from hpsearch.plots import film_strip, plot_class_weights, save_figure, save_png
+    from hpsearch.plots import film_strip, plot_class_weights, save_figure, save_png, weight_tiles
 
     folder.mkdir(exist_ok=True)
-    classes, strip = folder / "class_weights.png", folder / "filmstrip.png"
+    names = ("best_weights.png", "class_weights.png", "filmstrip.png")
+    weights, classes, strip = (folder / name for name in names)
     W1, W2 = net.preprocessing.to_pixels(net.parameters["W1"]), net.parameters["W2"]
+    save_png(weight_tiles(W1, W2, net.image_shape, alike=True), weights)
     save_figure(plot_class_weights(W1, W2, net.image_shape, net.class_names), classes)
     if not len(film.epochs):
-        return [classes]
+        return [weights, classes]
     save_png(film_strip(film.tiles, net.image_shape), strip)
-    return [classes, strip]
+    return [weights, classes, strip]
 
 
 def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
