@@ -32,6 +32,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.addresses: list[str] = []
         self.figures: list[Any] = []
+        self.raw: list[str] = []
         self._inside = ""
         self.feed(text)
 
@@ -45,6 +46,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._inside == "json":
+            self.raw.append(data)
             self.figures.append(json.loads(data))
         elif self._inside not in ("script", "style"):
             self.words.append(data)
@@ -147,9 +149,17 @@ def test_nothing_is_fetched(finished: Page) -> None:
 def test_every_point_can_tell_its_trial(finished: Page) -> None:
     texts, *figures = sorted(finished.figures, key=lambda one: "data" in one)
     traces = [trace for figure in figures for trace in figure["data"]]
-    named = {n for trace in traces for n in trace.get("customdata") or () if isinstance(n, int)}
-    named |= {trace["meta"] for trace in traces if "meta" in trace}
-    assert named == {int(number) for number in texts} == set(range(6))
+    assert {int(number) for number in texts} == set(range(6))
+    assert {trace["meta"] for trace in traces if "meta" in trace} == set(range(6))
+    pointed = [figure["data"] for figure in figures if "customdata" in figure["data"][0]]
+    points = [
+        [n for trace in data for n in trace["customdata"]]
+        for data in pointed
+        if data[0]["type"] != "heatmap"
+    ]
+    # The slices show each complete or pruned trial once, the timeline all of them.
+    assert len(points) == 4
+    assert all(sorted(numbers) == list(range(6)) for numbers in points)
     assert all("learning_rate" in text for text in texts.values())
 
 
@@ -173,6 +183,7 @@ def test_what_users_write_is_escaped(
 ) -> None:
     page = read(record(State.COMPLETE, State.FAILED, description=HOSTILE))
     assert HOSTILE in page.text
+    assert not any("<" in one for one in page.raw)
     # The library, the figures' data and the one program of the page: no other script.
     assert page.tags.count("script") == 2 + len(page.figures)
 
