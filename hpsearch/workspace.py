@@ -50,6 +50,11 @@ class StudyFolder:
         """Optuna's plots of the whole study."""
         return self.root / "plots"
 
+    @property
+    def report(self) -> Path:
+        """The study's page."""
+        return self.root / "report.html"
+
     def trial(self, number: int) -> Path:
         """The folder of trial `number`: checkpoint, history, pictures."""
         return self.trials / f"{number:04d}"

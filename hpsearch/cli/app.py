@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hpsearch.cli import doctor, inspect, keep, run, upkeep
+from hpsearch.cli import doctor, inspect, keep, report, run, upkeep
 from hpsearch.errors import HpsearchError
 
 __all__ = ["main"]
@@ -26,6 +26,7 @@ def make_app() -> typer.Typer:
     app.command("best")(keep.best)
     app.command("score")(keep.score)
     app.command("replay")(keep.replay)
+    app.command("report")(report.report)
     app.command("ui")(inspect.ui)
     app.command("reconcile")(keep.reconcile)
     app.command("doctor")(doctor.doctor)

@@ -135,6 +135,7 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
 def _print_next(console: Console, name: str, options: RunOptions) -> None:
     where = repeat_workspace(options)
     commands = {
+        f"hpsearch report {name} --open{where}": "read what came out, on one page",
         f"hpsearch ui{where}": "browse all trials in MLflow",
         f"hpsearch best {name} --out best_net{where}": "keep the best net",
         f"hpsearch status {name}{where}": "where the study stands",

@@ -14,10 +14,13 @@ from hpsearch.coordinator.views import describe_origin, view_net, view_study
 from hpsearch.errors import StoreError
 from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
+from hpsearch.report import write_report
 from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
     Verdict,
+    find_film,
+    make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
     read_verdict,
@@ -208,7 +211,9 @@ class Showcase:
         session = self._session
         files = self._draw_study(records) if status != "RUNNING" else []
         if net:
-            self._use(lambda mirror: mirror.show_net(view_net(session, net, verdict)))
+            film = find_film(records[net.facts["trial"]], session.folder)
+            files += self._helper.run(make_net_pictures, net, film, session.folder.pictures)
+            self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
             self._got_on_at = time.monotonic()
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
@@ -217,7 +222,9 @@ class Showcase:
         folder = self._session.folder
         table = folder.root / "trials.csv"
         write_table(records, table)
-        return [table, *make_study_pictures(self._session.search, folder.pictures)]
+        search = self._session.search
+        page = write_report(search, folder, self._session.data, folder.report)
+        return [table, page, *make_study_pictures(search, folder.pictures)]
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.

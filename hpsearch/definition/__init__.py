@@ -7,6 +7,7 @@ from hpsearch.definition.pruners import PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings
 from hpsearch.definition.space import SearchSpace
 from hpsearch.definition.study import ConfirmSettings, DataSettings, StudyDefinition
+from hpsearch.definition.writing import format_definition
 
 __all__ = [
     "Choices",
@@ -19,6 +20,7 @@ __all__ = [
     "SearchSpace",
     "StudyDefinition",
     "find_study_file",
+    "format_definition",
     "list_changes",
     "list_study_files",
     "load_definition",

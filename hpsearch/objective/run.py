@@ -22,9 +22,12 @@ from hpsearch.training import (
     PREDICTIONS_FILE,
     Checkpoint,
     Epoch,
+    Film,
     Memory,
     averaged,
     classify,
+    film_epochs,
+    film_next,
     load_checkpoint,
     make_net,
     save_checkpoint,
@@ -77,7 +80,7 @@ def _run(job: TrialJob) -> TrialResult:
             if (job.lease and not job.lease.is_valid()) or not is_wanted():
                 return TrialResult(job.number, Outcome.INTERRUPTED, epochs)
             epochs = (*epochs, epoch)
-            _save(job, state, epochs)
+            _save(job, split, state, epochs)
         if epoch.diverged:
             return _finish(job, Outcome.PRUNED, epochs)
         is_last = epoch.number == job.hyperparameters.epochs
@@ -89,13 +92,14 @@ def _run(job: TrialJob) -> TrialResult:
     return dataclasses.replace(_finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _State:
     """All that training changes; `epochs` apart, what a checkpoint holds."""
 
     net: Parameters
     memory: Memory
     rng: np.random.Generator
+    film: Film
 
 
 def _start_or_resume(job: TrialJob, split: Split) -> tuple[_State, tuple[Epoch, ...]]:
@@ -108,8 +112,8 @@ def _start_or_resume(job: TrialJob, split: Split) -> tuple[_State, tuple[Epoch, 
         rng.bit_generator.state = checkpoint.generator_state
         # A crash between the two files may have left the history an epoch behind.
         save_history(job.folder / HISTORY_FILE, checkpoint.epochs)
-        return _State(checkpoint.net, checkpoint.memory, rng), checkpoint.epochs
-    return _State(make_net(split, job.hyperparameters, rng), {}, rng), ()
+        return _State(checkpoint.net, checkpoint.memory, rng, checkpoint.film), checkpoint.epochs
+    return _State(make_net(split, job.hyperparameters, rng), {}, rng, Film()), ()
 
 
 def _replay_then_train(
@@ -129,13 +133,15 @@ def _replay_then_train(
     )
 
 
-def _save(job: TrialJob, state: _State, epochs: tuple[Epoch, ...]) -> None:
+def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...]) -> None:
     net, memory = state.net, state.memory
     if len(epochs) == job.hyperparameters.epochs:
         # Nothing goes on from here: the net to be used is all that is wanted.
         net, memory = averaged(net, memory), {}
+    if len(epochs) in film_epochs(job.hyperparameters.epochs) and not epochs[-1].diverged:
+        state.film = film_next(state.film, len(epochs), net, split.preprocessing)
     generator_state = dict(state.rng.bit_generator.state)
-    checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory)
+    checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory, state.film)
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
     save_history(job.folder / HISTORY_FILE, epochs)
 

@@ -2,12 +2,25 @@
 
 from hpsearch.plots.ablation import plot_ablation
 from hpsearch.plots.curves import plot_learning_curves
-from hpsearch.plots.saving import save_figure, save_png
+from hpsearch.plots.saving import encode_png, save_figure, save_png
 from hpsearch.plots.study import plot_study
-from hpsearch.plots.weights import show_net_weights, visualize_grid, weight_tiles
+from hpsearch.plots.weights import (
+    class_tiles,
+    film_frame,
+    film_strip,
+    plot_class_weights,
+    show_net_weights,
+    visualize_grid,
+    weight_tiles,
+)
 
 __all__ = [
+    "class_tiles",
+    "encode_png",
+    "film_frame",
+    "film_strip",
     "plot_ablation",
+    "plot_class_weights",
     "plot_learning_curves",
     "plot_study",
     "save_figure",

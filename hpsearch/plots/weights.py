@@ -1,17 +1,30 @@
 """First-layer weights as pictures: each hidden unit shows the image that excites it most."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hpsearch.net import TwoLayerNet
 
-__all__ = ["show_net_weights", "visualize_grid", "weight_tiles"]
+__all__ = [
+    "class_tiles",
+    "film_frame",
+    "film_strip",
+    "plot_class_weights",
+    "show_net_weights",
+    "visualize_grid",
+    "weight_tiles",
+]
 
 _MIN_TILE = 48
 _MAX_TILES = 100
+# Units to each side of a class.
+_N_SPEAKERS = 8
+_PADDING = 2
 
 
 def visualize_grid(Xs: NDArray[Any], ubound: float = 255.0, padding: int = 1) -> NDArray[Any]:
@@ -59,6 +72,7 @@ def weight_tiles(
     image_shape: tuple[int, int, int],
     *,
     max_tiles: int = _MAX_TILES,
+    alike: bool = False,
 ) -> NDArray[np.uint8]:
     """The first-layer weights of the units that matter most, as one picture.
 
@@ -72,6 +86,9 @@ def weight_tiles(
         Height, width, colours (1 or 3).
     max_tiles : int
         Units to show at most.
+    alike : bool
+        Order those units so that neighbours look alike, which shows what kinds there are. Takes
+        longer than drawing does.
 
     Returns
     -------
@@ -80,11 +97,111 @@ def weight_tiles(
     """
     # float64: the squares of a diverged net's weights overflow float32.
     strongest = np.argsort(-np.linalg.norm(W2.astype(float), axis=1), kind="stable")[:max_tiles]
-    images = W1[:, strongest].T.reshape(-1, *image_shape)
+    tiles = W1[:, strongest].T
+    order = _order_alike(tiles) if alike else slice(None)
+    return _lay_out(tiles[order], image_shape, visualize_grid)
+
+
+def class_tiles(
+    W1: NDArray[Any], W2: NDArray[Any], image_shape: tuple[int, int, int], label: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The units that speak most for a class, and those that speak most against it, a row each.
+
+    Parameters
+    ----------
+    W1 : float array, shape (D, H)
+        First-layer weights.
+    W2 : float array, shape (H, C)
+        Second-layer weights. A unit's word is its weight for the class times the norm of what
+        it looks for: as much is to be heard of it if one is doubled and the other halved.
+    image_shape : tuple of int
+        Height, width, colours (1 or 3).
+    label : int
+        The class.
+
+    Returns
+    -------
+    tuple of uint8 array, shape (h, w, 3)
+        For and against, the loudest first; black where there are no more that say so.
+    """
+    word = W2[:, label].astype(float) * np.linalg.norm(W1.astype(float), axis=0)
+    loudest = np.argsort(-word, kind="stable")
+    sides = (
+        [unit for unit in loudest[:_N_SPEAKERS] if word[unit] > 0],
+        [unit for unit in loudest[::-1][:_N_SPEAKERS] if word[unit] < 0],
+    )
+    first, second = np.zeros((2, _N_SPEAKERS, len(W1)))
+    for tiles, side in ((first, sides[0]), (second, sides[1])):
+        tiles[: len(side)] = W1[:, side].T
+    return (
+        _lay_out(first, image_shape, _lay_in_a_row),
+        _lay_out(second, image_shape, _lay_in_a_row),
+    )
+
+
+def plot_class_weights(
+    W1: NDArray[Any],
+    W2: NDArray[Any],
+    image_shape: tuple[int, int, int],
+    class_names: Sequence[str],
+) -> Figure:
+    """Draw for each class the units that speak most for it and against it; see `class_tiles`."""
+    figure = Figure(figsize=(9, 0.8 * len(class_names) + 0.5), layout="constrained")
+    axes = figure.subplots(len(class_names), 2, squeeze=False)
+    for label, (name, row) in enumerate(zip(class_names, axes, strict=True)):
+        for side, tiles in zip(row, class_tiles(W1, W2, image_shape, label), strict=True):
+            side.imshow(tiles)
+            side.set_anchor("W")
+            side.set(xticks=[], yticks=[])
+            side.spines[:].set_visible(False)
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    for side, title in zip(axes[0], ("for", "against"), strict=True):
+        side.set_title(title, loc="left")
+    return figure
+
+
+def film_frame(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """One frame of a film, `tiles` of shape (U, D), as a picture, uint8 of shape (h, w, 3)."""
+    return _lay_out(tiles.astype(float), image_shape, visualize_grid)
+
+
+def film_strip(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """All frames, `tiles` of shape (F, U, D), below one another: a column for each unit."""
+    rows = [_lay_out(frame.astype(float), image_shape, _lay_in_a_row) for frame in tiles]
+    gap = np.zeros((_PADDING, *rows[0].shape[1:]), np.uint8)
+    return np.concatenate([part for row in rows for part in (row, gap)][:-1])
+
+
+def _order_alike(tiles: NDArray[Any]) -> NDArray[np.intp] | slice:
+    """An order of `tiles`, shape (n, D), in which those beside each other point the same way."""
+    # Takes a while to import, and only the best net needs it.
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    norms = np.linalg.norm(tiles.astype(float), axis=1, keepdims=True)
+    if len(tiles) < 3 or not np.isfinite(norms).all():
+        return slice(None)
+    directions = tiles / np.maximum(norms, np.finfo(float).tiny)
+    tree = linkage(directions, method="average", optimal_ordering=True)
+    order: NDArray[np.intp] = leaves_list(tree)
+    return order
+
+
+def _lay_out(
+    rows: NDArray[Any],
+    image_shape: tuple[int, int, int],
+    lay: Callable[..., NDArray[Any]],
+) -> NDArray[np.uint8]:
+    """Images, shape (n, D), as one picture: tiles at least 48 pixels wide, in colour."""
     scale = max(1, math.ceil(_MIN_TILE / image_shape[1]))
-    large = images.repeat(scale, axis=1).repeat(scale, axis=2)
-    grid = visualize_grid(large, padding=2).astype(np.uint8)
+    large = rows.reshape(-1, *image_shape).repeat(scale, axis=1).repeat(scale, axis=2)
+    grid = lay(large, padding=_PADDING).astype(np.uint8)
     return np.repeat(grid, 3, axis=2) if image_shape[2] == 1 else grid
+
+
+def _lay_in_a_row(Xs: NDArray[Any], padding: int) -> NDArray[Any]:
+    """As `visualize_grid`, side by side."""
+    apart = [np.pad(255 * _stretch(X), ((0, 0), (0, padding), (0, 0))) for X in Xs]
+    return np.concatenate(apart, axis=1)[:, :-padding]
 
 
 def _stretch(image: NDArray[Any]) -> NDArray[Any]:

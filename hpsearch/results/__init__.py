@@ -3,15 +3,19 @@
 from hpsearch.results.artifact import export_net, load_net
 from hpsearch.results.best import (
     find_best_net,
+    find_film,
     list_superfluous_checkpoints,
     load_trial_net,
     shed_checkpoints,
     trial_preprocessing,
 )
+from hpsearch.results.diagnosis import Finding, diagnose
+from hpsearch.results.examination import Examination, Mistake, examine
 from hpsearch.results.judging import judge_selection, note_selection, read_verdict
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
     WEIGHTS_FILE,
+    make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
 )
@@ -28,17 +32,24 @@ from hpsearch.results.verdict import (
 __all__ = [
     "WEIGHTS_FILE",
     "Confirmed",
+    "Examination",
+    "Finding",
+    "Mistake",
     "Net",
     "RunnerUp",
     "Selection",
     "Verdict",
     "describe_verdict",
+    "diagnose",
+    "examine",
     "export_net",
     "find_best_net",
+    "find_film",
     "judge_selection",
     "list_superfluous_checkpoints",
     "load_net",
     "load_trial_net",
+    "make_net_pictures",
     "make_study_pictures",
     "make_trial_pictures",
     "measure_verdict",

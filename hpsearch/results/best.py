@@ -8,11 +8,12 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.results.net import Net
-from hpsearch.training import CHECKPOINT_FILE, Hyperparameters, load_checkpoint
+from hpsearch.training import CHECKPOINT_FILE, Film, Hyperparameters, load_checkpoint
 from hpsearch.workspace import StudyFolder
 
 __all__ = [
     "find_best_net",
+    "find_film",
     "list_superfluous_checkpoints",
     "load_trial_net",
     "shed_checkpoints",
@@ -79,6 +80,14 @@ def load_trial_net(
             f"{again}"
         )
     return net
+
+
+def find_film(record: TrialRecord, folder: StudyFolder) -> Film:
+    """The film of a trial's training; without frames if its checkpoint is gone."""
+    try:
+        return load_checkpoint(folder.trial(record.number) / CHECKPOINT_FILE).film
+    except (FileNotFoundError, DamagedDataError):
+        return Film()
 
 
 def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing:

@@ -13,13 +13,22 @@ from hpsearch.data import Preprocessing
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
 from hpsearch.records import State, TrialRecord
+from hpsearch.results.net import Net
 from hpsearch.search import SearchStudy
-from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, Epoch, load_checkpoint, load_history
+from hpsearch.training import (
+    CHECKPOINT_FILE,
+    HISTORY_FILE,
+    Epoch,
+    Film,
+    load_checkpoint,
+    load_history,
+)
 
 __all__ = [
     "CURVES_FILE",
     "LOSSES_FILE",
     "WEIGHTS_FILE",
+    "make_net_pictures",
     "make_study_pictures",
     "make_trial_pictures",
 ]
@@ -68,6 +77,32 @@ def make_trial_pictures(
             W1 = preprocessing.to_pixels(net["W1"])
             save_png(weight_tiles(W1, net["W2"], image_shape), weights)
     return [path for path in paths if path.exists()]
+
+
+def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
+    """Draw the first layer, what speaks for and against each class, and the weights by epoch.
+
+    Parameters
+    ----------
+    net : Net
+        The study's best.
+    film : Film
+        Of its training; without frames there is no picture of it.
+    folder : Path
+        Where to write; made if it is not there.
+    """
+    from hpsearch.plots import film_strip, plot_class_weights, save_figure, save_png, weight_tiles
+
+    folder.mkdir(exist_ok=True)
+    names = ("best_weights.png", "class_weights.png", "filmstrip.png")
+    weights, classes, strip = (folder / name for name in names)
+    W1, W2 = net.preprocessing.to_pixels(net.parameters["W1"]), net.parameters["W2"]
+    save_png(weight_tiles(W1, W2, net.image_shape, alike=True), weights)
+    save_figure(plot_class_weights(W1, W2, net.image_shape, net.class_names), classes)
+    if not len(film.epochs):
+        return [weights, classes]
+    save_png(film_strip(film.tiles, net.image_shape), strip)
+    return [weights, classes, strip]
 
 
 def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:

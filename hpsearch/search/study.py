@@ -25,6 +25,7 @@ MEANING = "definition"
 # What may change from run to run: the last one's is noted, for those who read without the file.
 _TOTAL = "trials"
 _CONFIRM = "confirm"
+_DESCRIPTION = "description"
 _DATA = "data_checksum"
 _FINAL = {
     State.COMPLETE: TrialState.COMPLETE,
@@ -192,7 +193,12 @@ def create_or_continue_study(
         search.note(MEANING, definition.meaning())
     _refuse_changes(search, data_checksum)
     confirm = definition.confirm.model_dump() if definition.confirm else None
-    for key, value in {_TOTAL: definition.trials, _CONFIRM: confirm}.items():
+    changeable = {
+        _TOTAL: definition.trials,
+        _CONFIRM: confirm,
+        _DESCRIPTION: definition.description,
+    }
+    for key, value in changeable.items():
         if search.attribute(key) != value:
             search.note(key, value)
     return search
@@ -217,7 +223,11 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     if MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
     with telling_damage(name):
-        changeable = {"trials": attrs[_TOTAL], "confirm": attrs.get(_CONFIRM)}
+        changeable = {
+            "trials": attrs[_TOTAL],
+            "confirm": attrs.get(_CONFIRM),
+            "description": attrs.get(_DESCRIPTION, ""),
+        }
         definition = StudyDefinition.model_validate(attrs[MEANING] | changeable)
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)

@@ -21,6 +21,7 @@ from hpsearch.tracking.runs import (
     find_runs,
     keep_one,
     log,
+    log_frames,
     set_status,
 )
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
@@ -148,6 +149,8 @@ class Mirror:
             The model's version in the registry.
         """
         with telling_failures(self._store):
+            # The trial in the key: another one may be the best when the study goes on.
+            log_frames(self._client, self.run_id, f"weights of trial {view.trial}", view.frames)
             note = f"{view.summary}\n\n{self._link_net(view)}"
             return register_net(self._client, self._name, self.run_id, replace(view, summary=note))
 

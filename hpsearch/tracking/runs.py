@@ -4,10 +4,15 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from numpy.typing import NDArray
 
-__all__ = ["STUDY_TAG", "TRIAL_TAG", "attach", "find_runs", "keep_one", "log", "set_status"]
+__all__ = [
+    *("STUDY_TAG", "TRIAL_TAG"),
+    *("attach", "find_runs", "keep_one", "log", "log_frames", "set_status"),
+]
 
 STUDY_TAG = "hpsearch.study"
 TRIAL_TAG = "hpsearch.trial"
@@ -107,6 +112,16 @@ def attach(
     for path in files:
         if path.exists() and there.get(path.name) != path.stat().st_size:
             client.log_artifact(run_id, str(path))
+
+
+def log_frames(
+    client: MlflowClient, run_id: str, key: str, frames: Mapping[int, NDArray[np.uint8]]
+) -> None:
+    """Log pictures that the run's page steps through; those that it has are left alone."""
+    there = {Path(item.path).name for item in client.list_artifacts(run_id, "images")}
+    for step, frame in frames.items():
+        if not any(name.startswith(f"{key}+step+{step}+") for name in there):
+            client.log_image(run_id, frame, key=key, step=step, synchronous=True)
 
 
 def set_status(

@@ -107,6 +107,8 @@ class NetView:
         Markdown for the model's page.
     tags : mapping
         Tags of the model version.
+    frames : mapping
+        Pictures of its weights, uint8 of shape (h, w, 3), by the epoch that they are of.
     """
 
     folder: Path
@@ -115,3 +117,4 @@ class NetView:
     example: Any
     summary: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    frames: Mapping[int, Any] = field(default_factory=dict)

@@ -8,10 +8,11 @@ from hpsearch.training.checkpoint import (
     save_checkpoint,
 )
 from hpsearch.training.epoch import Epoch
+from hpsearch.training.film import Film, film_epochs, film_next
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.optimizers import Memory
-from hpsearch.training.prediction import classify, predict_labels
+from hpsearch.training.prediction import classify, predict_labels, score
 from hpsearch.training.sgd import train
 from hpsearch.training.start import make_net
 from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
@@ -23,6 +24,7 @@ __all__ = [
     "PREDICTIONS_FILE",
     "Checkpoint",
     "Epoch",
+    "Film",
     "Hyperparameters",
     "Memory",
     "Optimizer",
@@ -30,6 +32,8 @@ __all__ = [
     "Views",
     "averaged",
     "classify",
+    "film_epochs",
+    "film_next",
     "load_checkpoint",
     "load_history",
     "load_predictions",
@@ -39,5 +43,6 @@ __all__ = [
     "save_checkpoint",
     "save_history",
     "save_predictions",
+    "score",
     "train",
 ]

@@ -14,6 +14,7 @@ from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
 from hpsearch.net import Parameters
 from hpsearch.training.epoch import Epoch
+from hpsearch.training.film import Film
 from hpsearch.training.optimizers import Memory
 
 __all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
@@ -22,6 +23,7 @@ CHECKPOINT_FILE = "checkpoint.npz"
 
 _NET = ("W1", "b1", "W2", "b2")
 _MEMORY = "memory."
+_FILM = "film."
 _COLUMNS = (
     "train_loss",
     "train_accuracy",
@@ -48,6 +50,8 @@ class Checkpoint:
         All epochs so far.
     memory : dict of arrays
         What training remembers besides; nothing once it has ended.
+    film : Film
+        Frames so far. In the same file, so that they stop, go on, travel and go with the net.
     """
 
     identity: str
@@ -55,6 +59,7 @@ class Checkpoint:
     generator_state: dict[str, Any]
     epochs: tuple[Epoch, ...]
     memory: Memory = field(default_factory=dict)
+    film: Film = field(default_factory=Film)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -76,6 +81,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         allow_pickle=False,
         **checkpoint.net,
         **{_MEMORY + name: array for name, array in checkpoint.memory.items()},
+        **{_FILM + name: array for name, array in vars(checkpoint.film).items()},
         identity=_as_bytes(checkpoint.identity),
         generator_state=_as_bytes(json.dumps(checkpoint.generator_state)),
         columns=np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
@@ -104,18 +110,31 @@ def load_checkpoint(path: Path) -> Checkpoint:
             net={name: arrays[name] for name in _NET},
             generator_state=json.loads(_as_text(arrays["generator_state"])),
             epochs=_unpack_epochs(arrays),
-            memory={
-                name.removeprefix(_MEMORY): array
-                for name, array in arrays.items()
-                if name.startswith(_MEMORY)
-            },
+            memory=_pick(arrays, _MEMORY),
+            film=Film(**_pick(arrays, _FILM)),
         )
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as e:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ) as e:
         raise DamagedDataError(
             f"{path}: expected a checkpoint, got a damaged file ({type(e).__name__}: {e})"
         ) from e
+
+
+def _pick(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _unpack_epochs(arrays: dict[str, NDArray[Any]]) -> tuple[Epoch, ...]:

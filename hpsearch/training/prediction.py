@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters
 
-__all__ = ["classify", "predict_labels"]
+__all__ = ["classify", "predict_labels", "score"]
 
 # Images at a time; bounds the memory.
 _CHUNK = 1000
@@ -38,10 +38,15 @@ def predict_labels(
 
 def classify(net: Parameters, inputs: NDArray[np.float32]) -> NDArray[np.int64]:
     """The class with the largest score for each row of `inputs`, shape (N, n_inputs)."""
+    labels: NDArray[np.int64] = score(net, inputs).argmax(axis=1)
+    return labels
+
+
+def score(net: Parameters, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unnormalised class scores of each row of `inputs`, shape (N, C)."""
     hidden = inputs @ net["W1"]
     hidden += net["b1"]
     np.maximum(hidden, 0, out=hidden)
-    scores = hidden @ net["W2"]
+    scores: NDArray[np.float32] = hidden @ net["W2"]
     scores += net["b2"]
-    labels: NDArray[np.int64] = scores.argmax(axis=1)
-    return labels
+    return scores

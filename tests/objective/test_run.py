@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hpsearch.data import PreparedData, open_split
+from hpsearch.hashing import hash_arrays
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
 from hpsearch.training import (
@@ -17,6 +18,7 @@ from hpsearch.training import (
     HISTORY_FILE,
     PREDICTIONS_FILE,
     Hyperparameters,
+    load_checkpoint,
     load_history,
     load_predictions,
     save_history,
@@ -151,6 +153,19 @@ def test_an_interrupted_job_ends_as_if_it_had_not_been(
         assert result.outcome == Outcome.INTERRUPTED
     assert _result(run_job(disturbed)) == _result(calm)
     assert read_attempts(disturbed.folder).n_begun == len(stops) + 1
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 3])
+def test_the_film_of_an_interrupted_job_is_that_of_one_that_was_not(
+    n_epochs: int, job: Callable[..., TrialJob]
+) -> None:
+    undisturbed, stopped = job(), job(lease=EpochsLeft(n_epochs))
+    run_job(undisturbed)
+    assert run_job(stopped).outcome == Outcome.INTERRUPTED
+    run_job(dataclasses.replace(stopped, lease=None))
+    films = [load_checkpoint(one.folder / CHECKPOINT_FILE).film for one in (undisturbed, stopped)]
+    assert films[0].epochs.tolist() == [1, 2, 3, 4]
+    assert hash_arrays(vars(films[0])) == hash_arrays(vars(films[1]))
 
 
 def test_a_finished_job_run_again_gives_its_result_again(job: Callable[..., TrialJob]) -> None:

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,11 @@ from matplotlib.image import imread
 
 from hpsearch.net import TwoLayerNet
 from hpsearch.plots import (
+    class_tiles,
+    film_frame,
+    film_strip,
     plot_ablation,
+    plot_class_weights,
     plot_learning_curves,
     plot_study,
     save_figure,
@@ -71,6 +76,49 @@ def test_the_weights_of_a_diverged_net_are_drawn_without_a_word() -> None:
     W1 = np.full((64, 3), np.float32(1e30))
     W2 = np.array([[1e30], [np.inf], [np.nan]], np.float32)
     assert not weight_tiles(W1, W2, (8, 8, 1)).any()
+
+
+def test_tiles_that_look_alike_are_neighbours() -> None:
+    """Two kinds, shuffled, of different strengths; a blank one does no harm."""
+    patterns = np.eye(64)[[0, 63, 0, 63, 0, 63, 5]] * np.array([3, 2, 1, 3, 2, 1, 0])[:, None]
+    tiles = weight_tiles(patterns.T, np.ones((7, 2)), (8, 8, 1), alike=True)
+    kinds = [
+        "top" if tiles[y, x, 0] == 255 else "bottom" if tiles[y + 47, x + 47, 0] == 255 else "blank"
+        for y in (0, 50, 100)
+        for x in (0, 50, 100)
+    ][:7]
+    assert sum(one != other for one, other in itertools.pairwise(kinds)) == 2
+
+
+def test_a_class_shows_who_speaks_for_it_and_against_it() -> None:
+    """Loudest first, whichever of its two layers a unit's strength lies in."""
+    W1 = np.zeros((64, 4))
+    for unit, (place, norm) in enumerate([(0, 1.0), (7, 4.0), (56, 1.0), (63, 1.0)]):
+        W1[place, unit] = norm
+    W2 = np.array([[2.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])
+    pro, contra = class_tiles(W1, W2, (8, 8, 1), 0)
+    assert pro.shape == contra.shape == (48, 8 * 50 - 2, 3)
+    corners = [(0, 0), (0, 47), (47, 0), (47, 47)]
+    bright = [
+        [i for i, (y, x) in enumerate(corners) if row[y, x + 50 * place, 0] == 255]
+        for row in (pro, contra)
+        for place in (0, 1, 2)
+    ]
+    assert bright == [[1], [0], [], [2], [], []]
+    figure = plot_class_weights(W1, W2, (8, 8, 1), ["cat", "dog"])
+    assert [axes.get_ylabel() for axes in figure.axes] == ["cat", "", "dog", ""]
+
+
+@pytest.mark.parametrize("image_shape", [(32, 32, 3), (8, 8, 1)])
+def test_a_film_strip_has_a_row_for_each_frame(image_shape: tuple[int, int, int]) -> None:
+    tiles = np.random.default_rng(0).integers(
+        0, 256, (3, 5, int(np.prod(image_shape))), dtype=np.uint8
+    )
+    strip, frame = film_strip(tiles, image_shape), film_frame(tiles[0], image_shape)
+    side = 64 if image_shape[0] == 32 else 48
+    assert strip.shape == (3 * (side + 2) - 2, 5 * (side + 2) - 2, 3)
+    assert frame.shape[1] == 3 * (side + 2) - 2
+    assert (strip[:side, :side] == frame[:side, :side]).all()
 
 
 def test_show_net_weights_works_as_in_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,13 @@ from hpsearch.data import Preprocessing
 from hpsearch.definition import StudyDefinition
 from hpsearch.net import make_parameters
 from hpsearch.records import State, TrialRecord
+from hpsearch.results import Net
 from hpsearch.results.pictures import (
     CURVES_FILE,
     LOSSES_FILE,
     WEIGHTS_FILE,
     group_ablation,
+    make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
 )
@@ -26,6 +28,8 @@ from hpsearch.training import (
     HISTORY_FILE,
     Checkpoint,
     Epoch,
+    Film,
+    film_next,
     save_checkpoint,
     save_history,
 )
@@ -86,6 +90,18 @@ def test_a_diverged_trial_can_be_drawn(folder: Path) -> None:
 
 def test_a_trial_that_failed_before_its_first_epoch_has_no_pictures(tmp_path: Path) -> None:
     assert make_trial_pictures(tmp_path, "trial 0", PIXELS, SHAPE) == []
+
+
+def test_the_best_net_has_its_pictures_and_its_film_if_there_is_one(
+    net: Net, tmp_path: Path
+) -> None:
+    film = film_next(Film(), 1, net.parameters, net.preprocessing)
+    paths = make_net_pictures(net, film, tmp_path / "pictures")
+    assert [p.stem for p in paths] == ["best_weights", "class_weights", "filmstrip"]
+    for path in paths:
+        with Image.open(path) as picture:
+            picture.verify()
+    assert len(make_net_pictures(net, Film(), tmp_path / "pictures")) == 2
 
 
 def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path) -> None:

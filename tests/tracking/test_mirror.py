@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,7 +219,9 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
         folder = tmp_path / f"net-{seed}"
         export_net(net, folder)
         nets[seed] = net
-        return NetView(folder, net.sha256(), seed, images[:2], "the best", {"trial": str(seed)})
+        frames = {epoch: np.full((48, 48, 3), 9 * epoch, np.uint8) for epoch in (1, 4)}
+        tags = {"trial": str(seed)}
+        return NetView(folder, net.sha256(), seed, images[:2], "the best", tags, frames)
 
     nets: dict[int, Net] = {}
     mirror = make_mirror()
@@ -227,6 +230,11 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     assert mirror.show_net(make_net(1)) == "1"
     client = MlflowClient(store.uri)
     assert len(client.search_model_versions("name = 'small'")) == 2
+    # Each frame of each net once, however often the net is shown; MLflow adds a small copy.
+    logged = [Path(one.path).name for one in client.list_artifacts(mirror.run_id, "images")]
+    steps = sorted(name.split("+timestamp")[0] for name in logged if name.endswith(".png"))
+    expected = [f"weights of trial {seed}+step+{step}" for seed in (1, 2) for step in (1, 4)]
+    assert steps == expected
     assert client.get_model_version_by_alias("small", "best").version in (1, "1")
 
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")

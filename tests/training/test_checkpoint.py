@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hpsearch.errors import DamagedDataError
 from hpsearch.hashing import hash_arrays
-from hpsearch.training import Checkpoint, Epoch, load_checkpoint, save_checkpoint
+from hpsearch.training import Checkpoint, Epoch, Film, load_checkpoint, save_checkpoint
 
 
 def _checkpoint() -> Checkpoint:
@@ -24,7 +24,9 @@ def _checkpoint() -> Checkpoint:
         Epoch(2, float("inf"), 0.3, 0.2, 0.009, 1.5, 1e9, (2.0, float("inf")), diverged=True),
     )
     memory = {"velocity.W1": net["W1"] / 2, "adam_steps": np.array(7)}
-    return Checkpoint("of this", net, dict(rng.bit_generator.state), epochs, memory)
+    tiles = np.arange(2 * 3 * 6, dtype=np.uint8).reshape(2, 3, 6)
+    film = Film(np.array([2, 0, 1]), np.array([1, 2]), tiles)
+    return Checkpoint("of this", net, dict(rng.bit_generator.state), epochs, memory, film)
 
 
 def _content(checkpoint: Checkpoint) -> Any:
@@ -32,6 +34,7 @@ def _content(checkpoint: Checkpoint) -> Any:
         checkpoint.identity,
         hash_arrays(checkpoint.net),
         hash_arrays(checkpoint.memory),
+        hash_arrays(vars(checkpoint.film)),
         checkpoint.generator_state,
         checkpoint.epochs,
     )

@@ -1,0 +1,45 @@
+"""``hpsearch report``: the study's page."""
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.options import (
+    StorageOption,
+    StudyArgument,
+    WorkspaceOption,
+    make_options,
+    open_recorded_study,
+)
+from hpsearch.coordinator import find_prepared
+from hpsearch.errors import UsageError
+from hpsearch.report import write_report
+
+__all__ = ["report"]
+
+
+def report(
+    study: StudyArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write.  [default: in the study's folder]"),
+    ] = None,
+    opens: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    workspace: WorkspaceOption = Path("workspace"),
+    storage: StorageOption = None,
+) -> None:
+    """Write a study's page: one HTML file with all that was found, to read or to send.
+
+    Example: hpsearch report quickstart --open
+    """
+    options = make_options(workspace, storage=storage)
+    search, folder = open_recorded_study(study, options)
+    path = (out or folder.report).expanduser().resolve()
+    if not path.parent.is_dir() or path.is_dir():
+        raise UsageError(f"--out {out}: expected the name of a file in a folder that exists")
+    data = find_prepared(search.definition, options.workspace.data)
+    print(write_report(search, folder, data, path))
+    if opens:
+        webbrowser.open(path.as_uri())

@@ -1,0 +1,56 @@
+"""What the page shows of images: the confusion of classes, and pictures written into the page."""
+
+import base64
+
+import numpy as np
+from numpy.typing import NDArray
+from plotly.graph_objects import Figure, Heatmap
+
+from hpsearch.plots import encode_png
+from hpsearch.report.figure import make_figure
+from hpsearch.results import Examination
+
+__all__ = ["draw_confusion", "embed", "embed_image"]
+
+# More classes than this and their counts no longer fit into the cells.
+_MAX_NUMBERED = 12
+
+
+def draw_confusion(examination: Examination, class_names: tuple[str, ...]) -> Figure:
+    """How many images of each class (row) were given which (column)."""
+    counts = examination.confusion
+    n_of_class = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = make_figure(440, margin={"l": 78, "r": 8, "t": 8, "b": 84})
+    figure.add_trace(
+        Heatmap(
+            z=(counts / n_of_class).tolist(),
+            x=list(class_names),
+            y=list(class_names),
+            text=[[str(n or "") for n in row] for row in counts.tolist()],
+            texttemplate="%{text}" if len(class_names) <= _MAX_NUMBERED else None,
+            customdata=counts.tolist(),
+            zmin=0,
+            zmax=1,
+            # From nothing to blue: right on white and on black.
+            colorscale=[[0, "rgba(47,143,208,0)"], [1, "rgba(47,143,208,1)"]],
+            showscale=False,
+            hovertemplate="%{customdata} of the images of %{y} taken for %{x}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="given", type="category", tickangle=-50, showgrid=False)
+    figure.update_yaxes(title="true", type="category", autorange="reversed", showgrid=False)
+    return figure
+
+
+def embed_image(pixels: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> str:
+    """One raw image, shape (D,), as an address that holds it."""
+    image = pixels.reshape(image_shape)
+    if image_shape[2] == 1:
+        # Digits are kept with few grey levels.
+        image = np.repeat((255.0 * image / max(1, image.max())).astype(np.uint8), 3, axis=2)
+    return embed(encode_png(np.ascontiguousarray(image)))
+
+
+def embed(png: bytes) -> str:
+    """A PNG as an address that holds it."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()

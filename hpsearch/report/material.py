@@ -1,0 +1,92 @@
+"""What a page is made of, gathered from the record and the study's folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.data import PreparedData
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import DamagedDataError
+from hpsearch.records import State, TrialRecord, best_of
+from hpsearch.results import Net, Verdict, find_film, load_trial_net, read_verdict
+from hpsearch.search import SearchStudy
+from hpsearch.status import read_status
+from hpsearch.training import HISTORY_FILE, Epoch, Film, Hyperparameters, load_history
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["Material", "gather"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A study as it stands.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        The record.
+    records : sequence of TrialRecord
+        All trials by number.
+    status : dict
+        As `read_status` gives it.
+    verdict : Verdict
+        On the best.
+    best : TrialRecord or None
+        The best complete trial so far.
+    epochs : sequence of Epoch
+        Those of the best; none if its history is gone.
+    data : PreparedData or None
+        The images; None if they are not in the workspace.
+    net : Net or None
+        That of the best.
+    net_lack : str
+        Why there is no net.
+    film : Film
+        Of the best one's training.
+    """
+
+    search: SearchStudy
+    records: Sequence[TrialRecord]
+    status: dict[str, Any]
+    verdict: Verdict
+    best: TrialRecord | None
+    epochs: Sequence[Epoch]
+    data: PreparedData | None
+    net: Net | None
+    net_lack: str
+    film: Film
+
+    @property
+    def definition(self) -> StudyDefinition:
+        """The study's definition."""
+        return self.search.definition
+
+    def of_state(self, state: State) -> list[TrialRecord]:
+        """The trials that stand so."""
+        return [record for record in self.records if record.state == state]
+
+
+def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) -> Material:
+    """Read all that the page tells; what is gone is left out, and said to be."""
+    records = search.records()
+    best = best_of(records)
+    epochs: Sequence[Epoch] = ()
+    net, lack = None, "no trial is complete yet"
+    if data and data.checksum != search.data_checksum:
+        data = None
+    if best:
+        try:
+            epochs = load_history(folder.trial(best.number) / HISTORY_FILE)
+            lack = "the prepared images are not in the workspace"
+            if data:
+                net, lack = load_trial_net(search.definition, best, folder, data), ""
+        except DamagedDataError as error:
+            lack = str(error)
+    film = find_film(best, folder) if best and net else Film()
+    status, verdict = read_status(search, folder), read_verdict(search)
+    return Material(search, records, status, verdict, best, epochs, data, net, lack, film)
+
+
+def value_of(record: TrialRecord, name: str) -> Any:
+    """A hyperparameter of a trial; of a technique that is not in its record, that it is off."""
+    return record.hyperparameters.get(name, getattr(Hyperparameters, name, None))

@@ -1,0 +1,227 @@
+"""Writing the page: everything that it shows goes into one file, and nothing is fetched."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.graph_objects import Figure
+from plotly.io import to_json
+from plotly.offline import get_plotlyjs
+
+from hpsearch.data import PreparedData, open_split
+from hpsearch.definition import format_definition
+from hpsearch.errors import StoreError
+from hpsearch.files import write_atomically
+from hpsearch.plots import class_tiles, encode_png, film_strip, weight_tiles
+from hpsearch.records import SESSIONS, State
+from hpsearch.report import course, images, space, wording
+from hpsearch.report.figure import describe_trial
+from hpsearch.report.material import Material, gather
+from hpsearch.results import Examination, diagnose, examine
+from hpsearch.search import SearchStudy
+from hpsearch.training import Film, Hyperparameters
+from hpsearch.versions import code_version, package_versions
+from hpsearch.wording import shorten_duration, shorten_number
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["write_report"]
+
+_N_MISTAKES = 24
+
+
+@dataclass(frozen=True)
+class Plot:
+    """An interactive figure of the page."""
+
+    title: str
+    figure: Figure | dict[str, Any]
+    note: str = ""
+
+    @property
+    def json(self) -> Markup:
+        """The figure as the page's script reads it."""
+        return _embed_json(self.figure)
+
+
+def _embed_json(value: Any) -> Markup:
+    """A value as the page's scripts read it; no `<` in it, so nothing ends the script."""
+    return Markup(str(to_json(value, validate=False)).replace("<", "\\u003c"))
+
+
+def write_report(
+    search: SearchStudy, folder: StudyFolder, data: PreparedData | None, path: Path
+) -> Path:
+    """Write the study's page as the study stands now, whatever it lacks.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        The record.
+    folder : StudyFolder
+        The study's files.
+    data : PreparedData or None
+        The images. Without them, or with others than the study's, what shows images is missing.
+    path : Path
+        The file to write.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    environment = Environment(
+        loader=PackageLoader("hpsearch", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": shorten_number, "duration": shorten_duration}
+    page = environment.get_template("page.html").render(_collect(gather(search, folder, data)))
+    try:
+        write_atomically(path, page.encode())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror})") from error
+    return path
+
+
+def _collect(material: Material) -> dict[str, Any]:
+    definition, best = material.definition, material.best
+    return {
+        "plotly": Markup(get_plotlyjs()),
+        "definition": definition,
+        "question": wording.describe_search(material),
+        "best": best,
+        "answer": wording.answer_lines(material),
+        "diagnosis": _diagnose(material),
+        "trials": _embed_json({r.number: describe_trial(r) for r in material.records}),
+        "plots": list(_draw(material)),
+        "slices": list(_draw_slices(material)),
+        "timeline": _draw_timeline(material),
+        **_show_net(material),
+        "cost": wording.cost_rows(material.status["cost"]),
+        "lag_share": material.status["cost"]["waited_for_lag_share"],
+        "failed": material.of_state(State.FAILED),
+        "study_file": format_definition(definition),
+        "origin": _list_origin(material),
+    }
+
+
+def _draw(material: Material) -> Iterator[Plot]:
+    """The figures of the whole study; those for which there is something to draw."""
+    records, search = material.records, material.search
+    if material.best:
+        figure = course.draw_best_so_far(records, material.definition.threads_per_trial)
+        yield Plot(wording.title_course(material), figure, "Each dot is a trial that ended then.")
+    if any(record.val_accuracies for record in records):
+        note = "Orange: the best. Blue: complete. Grey: pruned or failed."
+        figure = course.draw_learning_curves(records, material.best)
+        yield Plot(wording.title_curves(material), figure, note)
+    names = list(material.definition.search.space.searched())
+    complete = material.of_state(State.COMPLETE)
+    if len(complete) > 1:
+        if parallel := space.draw_parallel(search.optuna_study, names, complete):
+            note = "A line for each complete trial. Orange: the best. Blue: the next best."
+            yield Plot("All settings at once", parallel, note)
+        if importances := space.measure_importances(search.optuna_study):
+            figure = space.draw_importances(importances)
+            note = "Optuna's PED-ANOVA over the complete trials; with few of them a rough guess."
+            yield Plot(wording.title_importances(importances), figure, note)
+
+
+def _draw_slices(material: Material) -> Iterator[Plot]:
+    if material.of_state(State.COMPLETE):
+        searched = material.definition.search.space
+        for name in searched.searched():
+            yield Plot(name, space.draw_slice(name, searched, material.records, material.best))
+
+
+def _draw_timeline(material: Material) -> Plot | None:
+    timed = [record for record in material.records if record.started_at and record.ended_at]
+    if not timed:
+        return None
+    sessions = (material.search.attribute(SESSIONS) or {}).values()
+    n_workers = max((int(one["n_jobs"]) for one in sessions), default=1)
+    figure = course.draw_timeline(timed, n_workers)
+    return Plot(wording.title_timeline(material, n_workers), figure, "A bar for each trial.")
+
+
+def _show_net(material: Material) -> dict[str, Any]:
+    """What there is to see of the best net, on validation images alone; or why there is nothing."""
+    net, data = material.net, material.data
+    if net is None or data is None:
+        return {"net_lack": material.net_lack, "weights": None, "confusion": None, "mistakes": []}
+    split = open_split(data)
+    found = examine(net, split.validation_images, split.validation_labels, n_mistakes=_N_MISTAKES)
+    W1 = net.preprocessing.to_pixels(net.parameters["W1"])
+    W2, shape = net.parameters["W2"], net.image_shape
+    tiles = weight_tiles(W1, W2, shape, alike=True)
+    figure = images.draw_confusion(found, net.class_names)
+    note = f"{found.n_wrong:,} of {found.n_images:,} validation images are given a wrong class."
+    return {
+        "net_lack": "",
+        "weights": images.embed(encode_png(tiles)),
+        "classes": [
+            (name, *(images.embed(encode_png(side)) for side in class_tiles(W1, W2, shape, label)))
+            for label, name in enumerate(net.class_names)
+        ],
+        "film": _show_film(material.film, shape),
+        "confusion": Plot(wording.title_confusion(found, net.class_names), figure, note),
+        "mistakes": list(_show_mistakes(found, material, split.validation_images)),
+    }
+
+
+def _show_film(film: Film, image_shape: tuple[int, int, int]) -> dict[str, str] | None:
+    if not len(film.epochs):
+        return None
+    return {
+        "image": images.embed(encode_png(film_strip(film.tiles, image_shape))),
+        "epochs": ", ".join(map(str, film.epochs)),
+    }
+
+
+def _show_mistakes(
+    found: Examination, material: Material, validation_images: Any
+) -> Iterator[dict[str, Any]]:
+    assert material.data
+    names = material.data.class_names
+    for mistake in found.mistakes:
+        yield {
+            "image": images.embed_image(
+                validation_images[mistake.index], material.data.image_shape
+            ),
+            "label": names[mistake.label],
+            "predicted": names[mistake.predicted],
+            "probability": f"{mistake.probability:.0%}",
+            "index": mistake.index,
+        }
+
+
+def _diagnose(material: Material) -> list[Any]:
+    if material.best is None:
+        return []
+    setting = Hyperparameters(**material.best.hyperparameters)
+    return diagnose(material.epochs, setting, material.definition.search.space)
+
+
+def _list_origin(material: Material) -> dict[str, str]:
+    """What else the result depends on, by name."""
+    search, best, data = material.search, material.best, material.data
+    machine = best.versions if best else {}
+    return {
+        "seed": str(search.definition.seed),
+        "fingerprint": material.status["fingerprint"],
+        "data": f"{data.name}: {data.source}" if data else search.definition.data.source,
+        "data checksum": search.data_checksum or "",
+        **({"net": best.net_sha256 or ""} if best else {}),
+        "hpsearch": code_version(),
+        **(package_versions() | {f"{name} of the best": v for name, v in machine.items()}),
+    }

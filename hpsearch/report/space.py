@@ -1,0 +1,153 @@
+"""Figures of the search space: all settings at once, what mattered, each hyperparameter."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.visualization import plot_parallel_coordinate
+from plotly.graph_objects import Bar, Figure, Scatter
+
+from hpsearch.definition import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.records import State, TrialRecord, rank
+from hpsearch.report.figure import (
+    BEST,
+    COMPLETE,
+    FADED,
+    MUTED,
+    make_figure,
+    naming,
+    naming_whole,
+    with_traces,
+)
+from hpsearch.report.material import value_of
+
+__all__ = ["draw_importances", "draw_parallel", "draw_slice", "measure_importances"]
+
+_TARGET = "val_accuracy"
+# Numbers this far apart are choices on a logarithmic scale.
+_WIDE = 30
+# Trials that stand out beside the best one.
+_N_GOOD = 20
+
+
+def draw_parallel(
+    study: optuna.Study, names: Sequence[str], complete: Sequence[TrialRecord]
+) -> dict[str, Any] | None:
+    """Optuna's parallel coordinates of the `complete` trials; None if it finds too few."""
+    quiet = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        figure = plot_parallel_coordinate(study, params=list(names), target_name=_TARGET)
+    except (ValueError, RuntimeError, ZeroDivisionError):
+        return None
+    finally:
+        optuna.logging.set_verbosity(quiet)
+    # After the trials' lines comes the scale of their colours, which a page of two tones needs not.
+    lines = figure.to_plotly_json()["data"][: len(complete)]
+    if len(complete) < 2 or len(figure.data) != len(complete) + 1:
+        return None
+    places = {record.number: place for place, record in enumerate(rank(complete))}
+    n_good = min(_N_GOOD, len(complete) // 5)
+    drawn = sorted(zip(lines, complete, strict=True), key=lambda pair: -places[pair[1].number])
+    for line, record in drawn:
+        place = places[record.number]
+        colour = BEST if not place else COMPLETE if place <= n_good else FADED
+        line |= {"line": {"color": colour, "width": 1.3 if place else 3}, "opacity": 1}
+        line |= {"customdata": None, **naming_whole(record)}
+    axes = figure.layout
+    parallel = make_figure(380, margin={"l": 34, "r": 20, "t": 12, "b": 60})
+    parallel.update_layout(
+        shapes=axes.shapes, annotations=axes.annotations, xaxis=axes.xaxis, yaxis=axes.yaxis
+    )
+    parallel.update_shapes(line={"color": FADED, "width": 1})
+    parallel.update_annotations(font={"color": MUTED, "size": 10})
+    named = [_TARGET, *axes.xaxis.ticktext[1:]]
+    # Broken after each word: six names stand side by side on a phone too.
+    parallel.update_xaxes(ticktext=[name.replace("_", "_<br>") for name in named])
+    return with_traces(parallel, [line for line, _ in drawn])
+
+
+def measure_importances(study: optuna.Study) -> dict[str, float]:
+    """Optuna's share of each hyperparameter in what made the accuracies differ, largest first."""
+    try:
+        return optuna.importance.get_param_importances(study)
+    except (ValueError, RuntimeError, ZeroDivisionError):
+        return {}
+
+
+def draw_importances(importances: Mapping[str, float]) -> Figure:
+    """A bar for each hyperparameter, the largest on top."""
+    names = list(importances)[::-1]
+    figure = make_figure(80 + 30 * len(names), margin={"l": 150, "r": 40, "t": 8, "b": 44})
+    figure.update_xaxes(title="share of the importance", tickformat=".0%", rangemode="tozero")
+    figure.add_trace(
+        Bar(
+            orientation="h",
+            x=[importances[name] for name in names],
+            y=names,
+            marker={"color": COMPLETE},
+            texttemplate="%{x:.0%}",
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )
+    )
+    return figure
+
+
+def draw_slice(
+    name: str, space: SearchSpace, records: Sequence[TrialRecord], best: TrialRecord | None
+) -> Figure:
+    """The accuracy of every trial over one hyperparameter, on the axis that it is searched on."""
+    figure = make_figure(230, margin={"l": 46, "r": 8, "t": 8, "b": 44})
+    searched = space.searched()[name]
+    figure.update_xaxes(title=name, **_axis_of(searched))
+    groups = {
+        FADED: [r for r in records if r.state == State.PRUNED],
+        COMPLETE: [r for r in records if r.state == State.COMPLETE and r is not best],
+        BEST: [best] if best else [],
+    }
+    for colour, chosen in groups.items():
+        values = [value_of(record, name) for record in chosen]
+        figure.add_trace(
+            Scatter(
+                x=[str(v) for v in values] if _is_named(searched) else values,
+                y=[record.value for record in chosen],
+                mode="markers",
+                marker={"color": colour, "size": 10 if colour == BEST else 6, "opacity": 0.85},
+                **naming(chosen),
+            )
+        )
+    return figure
+
+
+def _is_named(searched: ParameterSpace) -> bool:
+    """Whether the choices are names, or so few numbers that each deserves a place of its own."""
+    return isinstance(searched, Choices) and not _is_wide(searched)
+
+
+def _is_wide(searched: Choices[Any]) -> bool:
+    numbers = [v for v in searched.choices if isinstance(v, int | float) and v > 0]
+    return len(numbers) == len(searched.choices) and max(numbers) >= _WIDE * min(numbers)
+
+
+def _axis_of(searched: ParameterSpace) -> dict[str, Any]:
+    if isinstance(searched, Range) and searched.log:
+        return {"type": "log", **_ticks_between(searched.low, searched.high)}
+    if isinstance(searched, Choices):
+        if _is_named(searched):
+            order = [str(value) for value in searched.choices]
+            return {"type": "category", "categoryorder": "array", "categoryarray": order}
+        numbers = [value for value in searched.choices if not isinstance(value, str)]
+        return {"type": "log", **_ticks_between(min(numbers), max(numbers))}
+    return {"type": "linear", "nticks": 6}
+
+
+def _ticks_between(low: float, high: float) -> dict[str, Any]:
+    """Decades; 1, 2 and 5 of each where there are few of them."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = (1, 2, 5) if math.log10(high / low) < 2 else (1,)
+    values = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+    kept = [value for value in values if 0.7 * low <= value <= 1.4 * high]
+    return {"tickvals": kept, "ticktext": [f"{value:.4g}" for value in kept]}

@@ -1,0 +1,153 @@
+"""The page's sentences: headings that state what was found, and the figures behind them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.records import State
+from hpsearch.report.material import Material
+from hpsearch.results import Examination, describe_verdict
+from hpsearch.wording import shorten_duration
+
+__all__ = [
+    "answer_lines",
+    "cost_rows",
+    "describe_search",
+    "title_confusion",
+    "title_course",
+    "title_curves",
+    "title_importances",
+    "title_timeline",
+]
+
+
+def describe_search(material: Material) -> str:
+    """What was searched, where, how."""
+    definition, data = material.definition, material.data
+    names = list(definition.search.space.searched())
+    what = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+    source = definition.data
+    shape = ""
+    if data:
+        height, width, colours = data.image_shape
+        shape = f" of {height} by {width} pixels{' in colour' if colours == 3 else ''}"
+    verb = "give" if len(names) > 1 else "gives"
+    return (
+        f"Which {what or 'setting'} {verb} a two-layer net the highest accuracy on "
+        f"images{shape} of {source.source}? Each net is trained on {source.train:,} images and "
+        f"judged on {source.validation:,} others; the {definition.search.sampler.name} "
+        f"sampler proposes, the pruner is {definition.search.pruner.name}, "
+        f"{_count_trials(material)}."
+    )
+
+
+def answer_lines(material: Material) -> list[str]:
+    """The verdict on the best, line by line, and its score on the test split."""
+    selection = material.verdict.selection
+    # The page's headline has said so much already.
+    head = (
+        f"val_accuracy {selection.val_accuracy:.4f} (trial {selection.number}), "
+        if selection
+        else ""
+    )
+    lines = [_sentence(line.removeprefix(head)) for line in describe_verdict(material.verdict)]
+    if material.best and not selection:
+        lines.insert(
+            0,
+            "The study has not ended: this is the best so far, not corrected for having been "
+            "picked.",
+        )
+    looks = material.status["test"]["looks"]
+    mine = [
+        look for look in looks if material.best and look["net_sha256"] == material.best.net_sha256
+    ]
+    lines += [
+        f"On {look['n']:,} test images its accuracy is {look['accuracy']:.4f}." for look in mine
+    ]
+    n = len(looks)
+    times = {0: "not been looked at", 1: "been looked at once"}.get(n, f"been looked at {n} times")
+    lines.append(f"The test split has {times}{', for another net' if looks and not mine else ''}.")
+    return lines
+
+
+def title_course(material: Material) -> str:
+    """When the best was found."""
+    best = material.best
+    if best is None or best.ended_at is None:
+        return "The best so far"
+    ended = [r for r in material.records if r.state.is_finished and r.ended_at]
+    until = [r for r in ended if r.ended_at and r.ended_at <= best.ended_at]
+    threads = material.definition.threads_per_trial
+    spent, total = (threads * sum(r.duration_s for r in rs) for rs in (until, ended))
+    return (
+        f"The best was found after {shorten_duration(spent)} of {shorten_duration(total)} "
+        "of training"
+    )
+
+
+def title_curves(material: Material) -> str:
+    """What pruning did."""
+    n_pruned, n = len(material.of_state(State.PRUNED)), len(material.records)
+    if not n_pruned:
+        return f"The learning curves of {_plural(n, 'trial')}"
+    saved = material.status["cost"]["pruned"] / (material.status["cost"]["training"] or 1)
+    return f"{n_pruned} of {n} trials were ended early, after {saved:.0%} of the training time"
+
+
+def title_importances(importances: Mapping[str, float]) -> str:
+    """What mattered most."""
+    name, share = next(iter(importances.items()))
+    return f"{name} mattered most, with {share:.0%} of the importance"
+
+
+def title_timeline(material: Material, n_lanes: int) -> str:
+    """How busy the workers were."""
+    cost = material.status["cost"]
+    paid = cost["training"] + cost["confirm"] + cost["overhead"]
+    if not paid:
+        return f"{_plural(n_lanes, 'trial')} at a time"
+    busy = (cost["training"] + cost["confirm"]) / paid
+    return f"{_plural(n_lanes, 'worker')}, busy {busy:.0%} of the time"
+
+
+def title_confusion(examination: Examination, class_names: tuple[str, ...]) -> str:
+    """The pair of classes that is confused most often."""
+    pair = examination.worst_pair()
+    if pair is None:
+        return "No validation image is wrong"
+    label, predicted = pair
+    n, of = int(examination.confusion[pair]), int(examination.confusion[label].sum())
+    return (
+        f"Most often it takes {class_names[label]} for {class_names[predicted]}: {n} of {of} images"
+    )
+
+
+def cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, core time and share of each thing that was paid for."""
+    parts = {
+        "training that ended complete or failed": cost["training"] - cost["pruned"],
+        "training that was pruned away": cost["pruned"],
+        "confirming on fresh seeds": cost["confirm"],
+        "overhead: starting, waiting, recording": cost["overhead"],
+    }
+    total = sum(parts.values())
+    rows = [
+        (name, shorten_duration(seconds), f"{seconds / total:.1%}" if total else "")
+        for name, seconds in parts.items()
+        if seconds or "fresh" not in name
+    ]
+    return [*rows, ("in all", shorten_duration(total), "")]
+
+
+def _count_trials(material: Material) -> str:
+    trials = material.status["trials"]
+    counted = [f"{trials['total']} trials in all", f"{trials['complete']} complete"]
+    names = ("pruned", "failed", "running", "waiting")
+    return ", ".join(counted + [f"{trials[name]} {name}" for name in names if trials[name]])
+
+
+def _plural(n: int, word: str) -> str:
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
+
+
+def _sentence(line: str) -> str:
+    return f"{line[0].upper()}{line[1:]}."

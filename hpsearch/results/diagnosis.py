@@ -1,0 +1,186 @@
+"""What the assignment teaches to read off the curves of a training, said of one trial."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpsearch.definition import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.training import Epoch, Hyperparameters
+from hpsearch.wording import shorten_number
+
+__all__ = ["Finding", "diagnose"]
+
+# Steps of SGD, or epochs, below which thirds of a training say nothing.
+_MIN_STEPS = 12
+# The loss falls in a straight line if its last third falls at least this part of its first.
+_STRAIGHT = 0.6
+_SMALL_GAP, _LARGE_GAP = 0.02, 0.1
+# Nearer to right on all training images than this there is no capacity to ask for.
+_FITTED = 0.95
+# A change of an accuracy that is worth a word.
+_CHANGE = 0.01
+# Part of a range, at either end, that counts as its edge.
+_EDGE = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that the curves of a trial show.
+
+    Parameters
+    ----------
+    claim : str
+        What it is, and what it means.
+    evidence : str
+        The figures that it rests on.
+    advice : str
+        What to try; empty if nothing is wrong.
+    """
+
+    claim: str
+    evidence: str
+    advice: str = ""
+
+
+def diagnose(
+    epochs: Sequence[Epoch], hyperparameters: Hyperparameters, space: SearchSpace
+) -> list[Finding]:
+    """Read a complete trial's curves as the assignment's notebook teaches to.
+
+    Parameters
+    ----------
+    epochs : sequence of Epoch
+        All of the trial; without any, only its place in the space is judged.
+    hyperparameters : Hyperparameters
+        Its setting.
+    space : SearchSpace
+        What it was chosen from.
+
+    Returns
+    -------
+    list of Finding
+        How the loss fell, the gap between training and validation, how the validation accuracy
+        ended, then values at an edge of the space; those that there is something to say of.
+    """
+    findings: list[Finding] = []
+    if epochs:
+        findings += [*_read_loss(epochs), _read_gap(epochs[-1]), *_read_end(epochs)]
+    return findings + list(_list_edges(hyperparameters, space))
+
+
+def _read_loss(epochs: Sequence[Epoch]) -> Iterator[Finding]:
+    losses = np.array([loss for epoch in epochs for loss in epoch.iteration_losses])
+    if len(losses) < _MIN_STEPS or not np.isfinite(losses).all():
+        return
+    first, middle, last = (float(third.mean()) for third in np.array_split(losses, 3))
+    early, late = first - middle, middle - last
+    figures = (
+        f"Over the thirds of its {len(losses):,} steps train_loss is on average {first:.3f}, "
+        f"{middle:.3f} and {last:.3f}"
+    )
+    if early > 0 and late >= _STRAIGHT * early:
+        yield Finding(
+            "The loss is still falling in nearly a straight line: the learning rate is low.",
+            f"{figures}: from the second to the last it falls {late / early:.0%} as far as from "
+            "the first to the second.",
+            "Try a higher learning_rate, less decay, or more epochs.",
+        )
+    elif early > 0:
+        yield Finding(
+            "The loss falls fast and then levels off: the learning rate is not too low.",
+            f"{figures}.",
+        )
+    else:
+        yield Finding(
+            "The loss does not fall: the learning rate is too high, or reg is.",
+            f"{figures}.",
+            "Try a lower learning_rate.",
+        )
+
+
+def _read_gap(last: Epoch) -> Finding:
+    gap = last.train_accuracy - last.val_accuracy
+    figures = (
+        f"In the last epoch train_accuracy is {last.train_accuracy:.3f} and val_accuracy "
+        f"{last.val_accuracy:.3f}: {abs(gap):.3f} {'apart' if gap >= 0 else 'the other way'}."
+    )
+    if gap >= _LARGE_GAP:
+        return Finding(
+            "A large gap between training and validation accuracy: it overfits.",
+            figures,
+            "Try more reg or another regularisation, fewer units, or fewer epochs.",
+        )
+    if gap > _SMALL_GAP:
+        return Finding(
+            "A moderate gap between training and validation accuracy: capacity and "
+            "regularisation are in balance.",
+            figures,
+        )
+    if last.train_accuracy >= _FITTED:
+        return Finding(
+            "Hardly a gap, and nearly all training images are right: little is left to gain.",
+            figures,
+        )
+    return Finding(
+        "No gap between training and validation accuracy: the capacity is low.",
+        figures,
+        "Try a larger hidden_size, less reg, or longer training.",
+    )
+
+
+def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
+    # Means over a few epochs: a single one moves by chance as much as the course does.
+    n = max(1, len(epochs) // 5)
+    if len(epochs) < 2 * n:
+        return
+    accuracies = np.array([epoch.val_accuracy for epoch in epochs])
+    means = np.convolve(accuracies, np.full(n, 1 / n), mode="valid")
+    peak, before, last = float(means.max()), float(means[-1 - n]), float(means[-1])
+    over = f"the mean over {n} epoch{'' if n == 1 else 's'}"
+    if peak - last > _CHANGE:
+        yield Finding(
+            "The validation accuracy is past its peak.",
+            f"It was {peak:.3f} up to epoch {int(means.argmax()) + n} ({over}) and ended at "
+            f"{last:.3f}.",
+            "Try fewer epochs, or a learning_rate that falls faster.",
+        )
+    elif last - before > _CHANGE:
+        yield Finding(
+            "The validation accuracy was still rising at the end.",
+            f"It rose from {before:.3f} to {last:.3f} in the last {n} of {len(epochs)} epochs "
+            f"({over}).",
+            "Try more epochs.",
+        )
+
+
+def _list_edges(hyperparameters: Hyperparameters, space: SearchSpace) -> Iterator[Finding]:
+    for name, searched in space.searched().items():
+        value = getattr(hyperparameters, name)
+        if edge := _find_edge(value, searched):
+            end, limit = edge
+            yield Finding(
+                f"{name} is best at the edge of the search space: widen it.",
+                f"{name} is {shorten_number(value)}, at the {end} end of what was searched, "
+                f"{shorten_number(limit)}.",
+                f"Search {'lower' if end == 'lower' else 'higher'} values too, if there are any.",
+            )
+
+
+def _find_edge(value: object, searched: ParameterSpace) -> tuple[str, float] | None:
+    """Which end of its space `value` lies at, and where that is."""
+    if isinstance(value, str) or not isinstance(value, int | float):
+        return None
+    if isinstance(searched, Choices):
+        numbers = [choice for choice in searched.choices if not isinstance(choice, str)]
+        low, high = min(numbers), max(numbers)
+        place = {low: 0.0, high: 1.0}.get(value, 0.5) if len(numbers) > 2 else 0.5
+    elif isinstance(searched, Range):
+        low, high = searched.low, searched.high
+        a, b, c = np.log([low, value, high]) if searched.log else (low, value, high)
+        place = float((b - a) / (c - a))
+    else:
+        return None
+    if _EDGE < place < 1 - _EDGE:
+        return None
+    return ("lower", low) if place <= _EDGE else ("upper", high)

@@ -1,0 +1,86 @@
+"""Where a net is wrong: which classes it takes for which, and the mistakes that it is sure of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.results.net import Net
+from hpsearch.training import score
+
+__all__ = ["Examination", "Mistake", "examine"]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image that a net takes for another class.
+
+    Parameters
+    ----------
+    index : int
+        Which image.
+    label, predicted : int
+        Its class, and the one that the net gives it.
+    probability : float
+        What the net gives that class, by softmax.
+    """
+
+    index: int
+    label: int
+    predicted: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A net on images whose classes are known.
+
+    Parameters
+    ----------
+    confusion : int64 array, shape (C, C)
+        How many images of the row's class were given the column's.
+    mistakes : tuple of Mistake
+        The surest first.
+    """
+
+    confusion: NDArray[np.int64]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def n_images(self) -> int:
+        """Images looked at."""
+        return int(self.confusion.sum())
+
+    @property
+    def n_wrong(self) -> int:
+        """Images that were given another class than theirs."""
+        return self.n_images - int(np.trace(self.confusion))
+
+    def worst_pair(self) -> tuple[int, int] | None:
+        """The class, and the one it is most often taken for; None if all are right."""
+        wrong = self.confusion - np.diag(np.diag(self.confusion))
+        if not wrong.any():
+            return None
+        label, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
+        return int(label), int(predicted)
+
+
+def examine(
+    net: Net, images: NDArray[np.uint8], labels: NDArray[np.int64], *, n_mistakes: int
+) -> Examination:
+    """Compare what `net` says of `images`, shape (N, D), with their `labels`, shape (N,)."""
+    scores = score(net.parameters, net.preprocessing.apply(images)).astype(np.float64)
+    scores -= scores.max(axis=1, keepdims=True)
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    predicted = scores.argmax(axis=1)
+    n_classes = len(net.class_names)
+    counts = np.bincount(labels * n_classes + predicted, minlength=n_classes**2)
+    surest = np.argsort(-probabilities.max(axis=1), kind="stable")
+    wrong = surest[predicted[surest] != labels[surest]][:n_mistakes]
+    return Examination(
+        counts.reshape(n_classes, n_classes),
+        tuple(
+            Mistake(int(i), int(labels[i]), int(predicted[i]), float(probabilities[i].max()))
+            for i in wrong
+        ),
+    )

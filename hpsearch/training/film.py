@@ -1,0 +1,68 @@
+"""A film of a training: what a few hidden units look for after some of its epochs."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.data import Preprocessing
+from hpsearch.net import Parameters
+
+__all__ = ["Film", "film_epochs", "film_next"]
+
+N_UNITS = 16
+_N_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Film:
+    """First-layer weights as pixels, each tile stretched to its own full range.
+
+    Parameters
+    ----------
+    units : int64 array, shape (U,)
+        Hidden units: those whose outgoing weights were largest after the first epoch.
+    epochs : int64 array, shape (F,)
+        After which epoch each frame was taken.
+    tiles : uint8 array, shape (F, U, D)
+        The frames.
+    """
+
+    units: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    epochs: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    tiles: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint8))
+
+
+def film_epochs(n_epochs: int) -> set[int]:
+    """After which epochs of so many a frame is taken: close together first, where most happens."""
+    return {round(float(epoch)) for epoch in np.geomspace(1, n_epochs, _N_FRAMES)}
+
+
+def film_next(film: Film, epoch: int, net: Parameters, preprocessing: Preprocessing) -> Film:
+    """`film` with the frame after `epoch` at its end: a function of the net, so equal when redone.
+
+    Parameters
+    ----------
+    film : Film
+        Frames of earlier epochs; without any, the units are chosen now.
+    epoch : int
+        1 for the first.
+    net : dict of float32 arrays
+        As it is after the epoch.
+    preprocessing : Preprocessing
+        Of the net; weights are filmed as pixels.
+    """
+    units = film.units if len(film.units) else _choose_units(net)
+    pixels = preprocessing.to_pixels(net["W1"][:, units]).T
+    low = pixels.min(axis=1, keepdims=True)
+    spread = pixels.max(axis=1, keepdims=True) - low
+    stretched = np.divide(pixels - low, spread, out=np.zeros_like(pixels), where=spread > 0)
+    frame = np.rint(255 * stretched).astype(np.uint8)[None]
+    tiles = np.concatenate([film.tiles, frame]) if len(film.epochs) else frame
+    return dataclasses.replace(film, units=units, epochs=np.append(film.epochs, epoch), tiles=tiles)
+
+
+def _choose_units(net: Parameters) -> NDArray[np.int64]:
+    strength = np.linalg.norm(net["W2"].astype(np.float64), axis=1)
+    return np.argsort(-strength, kind="stable")[:N_UNITS]

@@ -1,0 +1,220 @@
+"""The page of a study, by what a browser would find in it."""
+
+import json
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.coordinator import find_prepared
+from hpsearch.data import TEST_FILE
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import StoreError
+from hpsearch.records import State
+from hpsearch.report import write_report
+from hpsearch.search import SearchStudy, create_or_continue_study, load_study, open_storage
+from hpsearch.workspace import StudyFolder, Workspace
+from tests.cli.conftest import complete_workspace, small_study
+
+__all__ = ["complete_workspace", "small_study"]
+
+HOSTILE = "<script>alert(1)</script> & more"
+
+
+class Page(HTMLParser):
+    """Text outside scripts, the figures, and every address that a browser would open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.figures: list[Any] = []
+        self.raw: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._inside = "json" if dict(attrs).get("type") == "application/json" else tag
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "srcset", "data")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "json":
+            self.raw.append(data)
+            self.figures.append(json.loads(data))
+        elif self._inside not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    folder = StudyFolder(tmp_path / "small")
+    folder.create()
+    return folder
+
+
+@pytest.fixture
+def record(
+    define: Callable[..., StudyDefinition], folder: StudyFolder
+) -> Callable[..., SearchStudy]:
+    """A study whose trials ended as told, with an accuracy each epoch."""
+
+    def make(*states: State, **changes: Any) -> SearchStudy:
+        definition = define(trials=max(1, len(states)), lag=1000, sampler="random", **changes)
+        storage = open_storage(None, folder.journal)
+        search = create_or_continue_study(definition, storage, data_checksum="data")
+        for number, state in enumerate(states):
+            trial = search.ask()
+            setting = {"learning_rate": 0.003 + 1e-5 * number, "reg": 1e-4, "hidden_size": 9}
+            setting |= {"learning_rate_decay": 0.95, "epochs": 60, "batch_size": 50}
+            trial.set_user_attr("hyperparameters", {**setting, "initial_std": 0.01})
+            trial.set_user_attr("duration_s", 1.0)
+            if state == State.FAILED:
+                trial.set_user_attr("reason", "ValueError: </script> 1 < 2")
+            else:
+                for epoch in range(1, 61):
+                    trial.report(number / 2000 + epoch / 200, epoch)
+            value = number / 2000 + 0.3 if state == State.COMPLETE else None
+            search.finish(trial, state, value)
+        return search
+
+    return make
+
+
+@pytest.fixture
+def read(folder: StudyFolder, tmp_path: Path) -> Callable[[SearchStudy], Page]:
+    def write_and_read(search: SearchStudy) -> Page:
+        return Page(write_report(search, folder, None, tmp_path / "page.html").read_text())
+
+    return write_and_read
+
+
+@pytest.fixture(scope="module")
+def finished(complete_workspace: Path) -> Iterator[Page]:
+    """The page of a study that has really run; its test split is not to be opened."""
+    workspace = Workspace(complete_workspace)
+    folder = workspace.study("small")
+    search = load_study("small", open_storage(None, folder.journal))
+    data = find_prepared(search.definition, workspace.data)
+    assert data
+    test_split = data.folder / TEST_FILE
+    content = test_split.read_bytes()
+    test_split.unlink()
+    try:
+        yield Page(write_report(search, folder, data, folder.report).read_text())
+    finally:
+        test_split.write_bytes(content)
+
+
+def test_the_answer_is_given_first(finished: Page) -> None:
+    text = finished.text
+    assert text.index("Which learning_rate, hidden_size and epochs") < text.index("Trial ")
+    assert "orrected for picking the best of" in text
+    assert "On 100 test images its accuracy is" in text
+    assert "The test split has been looked at once." in text
+
+
+def test_the_page_shows_the_net_its_mistakes_the_cost_and_how_to_do_it_again(
+    finished: Page,
+) -> None:
+    for words in (
+        *("The best was found after", "All settings at once", "Accuracy over each hyperparameter"),
+        *("mattered most", "busy", "What the best net looks for", "Most often it takes"),
+        *("The mistakes that it is surest of", "Diagnosis of trial", "What it cost"),
+        *("To do it again", 'source = "digits"', "fingerprint", "data checksum"),
+    ):
+        assert words in finished.text
+    # The trials' texts; 2 of the course, parallel, importances, 3 slices, timeline, confusion.
+    assert len(finished.figures) == 10
+
+
+def test_nothing_is_fetched(finished: Page) -> None:
+    assert finished.addresses
+    assert all(address.startswith("data:image/png;base64,") for address in finished.addresses)
+    assert not {"link", "iframe", "object", "embed", "base"} & {*finished.tags}
+    styles = [one for one in finished.words if "url(" in one or "@import" in one]
+    assert not styles
+
+
+def test_every_point_can_tell_its_trial(finished: Page) -> None:
+    texts, *figures = sorted(finished.figures, key=lambda one: "data" in one)
+    traces = [trace for figure in figures for trace in figure["data"]]
+    assert {int(number) for number in texts} == set(range(6))
+    assert {trace["meta"] for trace in traces if "meta" in trace} == set(range(6))
+    pointed = [figure["data"] for figure in figures if "customdata" in figure["data"][0]]
+    points = [
+        [n for trace in data for n in trace["customdata"]]
+        for data in pointed
+        if data[0]["type"] != "heatmap"
+    ]
+    # The slices show each complete or pruned trial once, the timeline all of them.
+    assert len(points) == 4
+    assert all(sorted(numbers) == list(range(6)) for numbers in points)
+    assert all("learning_rate" in text for text in texts.values())
+
+
+@pytest.mark.parametrize(
+    "states",
+    [(), (State.FAILED,), (State.FAILED,) * 3, (State.PRUNED,) * 2, (State.COMPLETE,)],
+    ids=["none", "one failed", "all failed", "all pruned", "one"],
+)
+def test_a_page_can_be_made_of_whatever_there_is(
+    states: tuple[State, ...], record: Callable[..., SearchStudy], read: Callable[..., Page]
+) -> None:
+    page = read(record(*states))
+    has_best = State.COMPLETE in states
+    assert ("no best net" in page.text) is not has_best
+    assert ("</script> 1 < 2" in page.text) is (State.FAILED in states)
+    assert "It cannot be shown: " in page.text
+
+
+def test_what_users_write_is_escaped(
+    record: Callable[..., SearchStudy], read: Callable[..., Page]
+) -> None:
+    page = read(record(State.COMPLETE, State.FAILED, description=HOSTILE))
+    assert HOSTILE in page.text
+    assert not any("<" in one for one in page.raw)
+    # The library, the figures' data and the one program of the page: no other script.
+    assert page.tags.count("script") == 2 + len(page.figures)
+
+
+def test_choices_and_constants_have_their_figures(
+    record: Callable[..., SearchStudy], read: Callable[..., Page]
+) -> None:
+    space = {
+        "learning_rate": 0.01,
+        "optimizer": {"choices": ["sgd", "nesterov"]},
+        "momentum": {"choices": [0.9]},
+        "reg": {"choices": [1e-5, 1e-3, 1e-1]},
+    }
+    page = read(record(*[State.COMPLETE] * 3, space=space))
+    axes = [one["layout"]["xaxis"] for one in page.figures if "layout" in one]
+    types = {axis.get("title", {}).get("text"): axis.get("type") for axis in axes}
+    assert (types["optimizer"], types["momentum"], types["reg"]) == ("category", "category", "log")
+    assert "learning_rate" not in types
+
+
+@pytest.mark.slow
+def test_a_thousand_trials_fit_on_a_page(
+    record: Callable[..., SearchStudy], folder: StudyFolder, tmp_path: Path
+) -> None:
+    search = record(*[State.COMPLETE, State.PRUNED] * 500)
+    path = write_report(search, folder, None, tmp_path / "page.html")
+    assert path.stat().st_size < 10_000_000
+
+
+def test_a_page_that_cannot_be_written_says_so(
+    record: Callable[..., SearchStudy], folder: StudyFolder, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match="cannot be written"):
+        write_report(record(), folder, None, tmp_path / "nowhere" / "page.html")

@@ -1,0 +1,51 @@
+"""What is kept of the weights on the way."""
+
+import numpy as np
+import pytest
+
+from hpsearch.data import Preprocessing
+from hpsearch.net import Parameters, make_parameters
+from hpsearch.training import Film, film_epochs, film_next
+
+PIXELS = Preprocessing(np.zeros(48, np.float32))
+
+
+def _net(seed: int, n_units: int = 20) -> Parameters:
+    return make_parameters(48, n_units, 3, 0.1, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 5, 19, 100])
+def test_frames_begin_with_the_first_epoch_end_with_the_last_and_are_few(n_epochs: int) -> None:
+    epochs = film_epochs(n_epochs)
+    assert {1, n_epochs} <= epochs <= set(range(1, n_epochs + 1))
+    assert len(epochs) <= 8
+
+
+def test_a_film_follows_the_units_that_were_strongest_at_first() -> None:
+    first, last = _net(0), _net(1)
+    film = film_next(film_next(Film(), 1, first, PIXELS), 5, last, PIXELS)
+    strength = np.linalg.norm(first["W2"].astype(float), axis=1)
+    assert film.units.tolist() == np.argsort(-strength)[:16].tolist()
+    assert film.epochs.tolist() == [1, 5]
+    assert (film.tiles.shape, film.tiles.dtype) == ((2, 16, 48), np.uint8)
+    weights = last["W1"][:, film.units[3]]
+    stretched = 255 * (weights - weights.min()) / np.ptp(weights)
+    assert np.abs(film.tiles[1, 3] - stretched).max() <= 0.51
+
+
+def test_a_net_on_components_is_filmed_as_pixels() -> None:
+    rotation = np.linalg.qr(np.random.default_rng(1).standard_normal((48, 48)))[0]
+    components = rotation.astype(np.float32)
+    net = _net(0)
+    rotated = net | {"W1": components.T @ net["W1"]}
+    expected = film_next(Film(), 1, net, PIXELS).tiles.astype(int)
+    found = film_next(Film(), 1, rotated, Preprocessing(PIXELS.mean_image, components)).tiles
+    assert np.abs(found - expected).max() <= 1
+
+
+def test_few_and_constant_units_can_be_filmed() -> None:
+    net = _net(0, n_units=2)
+    net["W1"][:, 0] = 0.5
+    film = film_next(Film(), 1, net, PIXELS)
+    assert film.tiles.shape == (1, 2, 48)
+    assert not film.tiles[0, film.units.tolist().index(0)].any()
