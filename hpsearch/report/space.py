@@ -54,7 +54,8 @@ def draw_parallel(
         place = places[record.number]
         colour = BEST if not place else COMPLETE if place <= n_good else FADED
         line |= {"line": {"color": colour, "width": 1.3 if place else 3}, "opacity": 1}
-        line |= {"customdata": None, **naming_whole(record)}
+        line.pop("customdata", None)
+        line |= naming_whole(record)
     axes = figure.layout
     parallel = make_figure(380, margin={"l": 34, "r": 20, "t": 12, "b": 60})
     parallel.update_layout(
