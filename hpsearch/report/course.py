@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from plotly.graph_objects import Bar, Figure, Scatter
 
-from hpsearch.records import State, TrialRecord
+from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.report.figure import (
     BEST,
     COMPLETE,
@@ -107,7 +107,7 @@ def draw_timeline(records: Sequence[TrialRecord], n_workers: int) -> Figure:
     figure.update_yaxes(
         tickvals=list(range(1, n_lanes + 1)), range=[n_lanes + 0.6, 0.4], title="worker"
     )
-    best = max((r.value or 0.0 for r in records if r.state == State.COMPLETE), default=None)
+    best = best_of(records)
     for colour in (COMPLETE, FADED, BEST):
         chosen = [bar for bar in bars if _colour(bar[2], best) == colour]
         figure.add_trace(
@@ -189,10 +189,10 @@ def _find_pauses(
     return [gap for gap in gaps if gap[1] - gap[0] > _PAUSE * worked]
 
 
-def _colour(record: TrialRecord, best: float | None) -> str:
+def _colour(record: TrialRecord, best: TrialRecord | None) -> str:
     if record.state != State.COMPLETE:
         return FADED
-    return BEST if record.value == best else COMPLETE
+    return BEST if record is best else COMPLETE
 
 
 def _focus(values: Sequence[float | None]) -> list[float]:
