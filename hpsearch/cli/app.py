@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hpsearch.cli import doctor, inspect, keep, run, upkeep
+from hpsearch.cli import doctor, inspect, keep, listing, run, upkeep
 from hpsearch.errors import HpsearchError
 
 __all__ = ["main"]
@@ -21,16 +21,17 @@ def make_app() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    app.command("run")(run.run)
-    app.command("status")(inspect.status)
-    app.command("best")(keep.best)
-    app.command("score")(keep.score)
-    app.command("replay")(keep.replay)
-    app.command("ui")(inspect.ui)
-    app.command("reconcile")(keep.reconcile)
-    app.command("doctor")(doctor.doctor)
-    app.command("copy")(upkeep.copy)
-    app.command("clean")(upkeep.clean)
+    app.command("run", short_help="Run a study, or continue it.")(run.run)
+    app.command("list", short_help="List studies, run and to run.")(listing.list_studies)
+    app.command("status", short_help="Show how a study stands.")(inspect.status)
+    app.command("best", short_help="Write a study's best net to a folder.")(keep.best)
+    app.command("score", short_help="Score the best net on the test split, once.")(keep.score)
+    app.command("replay", short_help="Train a trial again and compare the nets.")(keep.replay)
+    app.command("ui", short_help="Browse all studies of a workspace in MLflow.")(inspect.ui)
+    app.command("reconcile", short_help="Bring MLflow level with the record.")(keep.reconcile)
+    app.command("doctor", short_help="Look over all that a run needs, before it.")(doctor.doctor)
+    app.command("copy", short_help="Copy a study's record into another storage.")(upkeep.copy)
+    app.command("clean", short_help="Remove what no study of a workspace needs.")(upkeep.clean)
     return app
 
 

@@ -18,6 +18,7 @@ from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
     StorageOption,
+    StudyFileArgument,
     TrackingOption,
     WorkspaceOption,
     make_options,
@@ -30,9 +31,7 @@ __all__ = ["run"]
 
 
 def run(
-    study: Annotated[
-        str, typer.Argument(metavar="[STUDY]", help="A study file, or the stem of one in studies/.")
-    ] = "quickstart",
+    study: StudyFileArgument = "quickstart",
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
     ] = None,

@@ -1,6 +1,5 @@
 """From the name of a data set in a study file to a place it can be loaded from."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hpsearch.data.digits import Digits
 from hpsearch.data.idx import FashionMnist, find_fashion_mnist
 from hpsearch.data.reading import one_line
 from hpsearch.errors import MissingDataError, UsageError
+from hpsearch.wording import suggest
 
 __all__ = ["SOURCE_NAMES", "find_source"]
 
@@ -73,8 +73,5 @@ def find_source(
 
 
 def _check_name(name: str) -> None:
-    if name in SOURCE_NAMES:
-        return
-    nearest = difflib.get_close_matches(name, SOURCE_NAMES, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise UsageError(f"data.source must be one of {', '.join(SOURCE_NAMES)}, got {name!r}{hint}")
+    if name not in SOURCE_NAMES:
+        raise UsageError(f"data.source: there is no {name!r}{suggest(name, SOURCE_NAMES)}")

@@ -1,9 +1,10 @@
 """What all tables of a study file share: frozen, strict, and helpful about misspelt keys."""
 
-import difflib
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from hpsearch.wording import suggest
 
 __all__ = ["Table", "name_to_table"]
 
@@ -21,12 +22,6 @@ class Table(BaseModel):
                 if key not in cls.model_fields:
                     raise ValueError(f"has no key {key!r}{suggest(str(key), cls.model_fields)}")
         return given
-
-
-def suggest(given: str, known: Any) -> str:
-    """Words to append to a message about an unknown name: the nearest right one, or all."""
-    nearest = difflib.get_close_matches(given, list(known), n=1)
-    return f"; did you mean {nearest[0]!r}?" if nearest else f"; known are {', '.join(known)}"
 
 
 def name_to_table(given: Any) -> Any:

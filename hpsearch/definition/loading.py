@@ -7,9 +7,9 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from hpsearch.definition.base import suggest
 from hpsearch.definition.study import StudyDefinition
 from hpsearch.errors import UsageError
+from hpsearch.wording import suggest
 
 __all__ = ["find_study_file", "list_study_files", "load_definition"]
 

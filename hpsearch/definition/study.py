@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from hpsearch.data import PrincipalComponents
-from hpsearch.definition.base import Table, suggest
+from hpsearch.definition.base import Table
 from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings, Tpe
 from hpsearch.definition.space import SearchSpace
+from hpsearch.wording import suggest
 
 __all__ = ["StudyDefinition"]
 

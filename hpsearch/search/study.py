@@ -18,8 +18,9 @@ from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler, check_sampler
 from hpsearch.search.storage import telling_damage
 from hpsearch.search.view import quiet_optuna
+from hpsearch.wording import suggest
 
-__all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
+__all__ = ["SearchStudy", "create_or_continue_study", "list_study_names", "load_study"]
 
 MEANING = "definition"
 # What may change from run to run: the last one's is noted, for those who read without the file.
@@ -198,6 +199,11 @@ def create_or_continue_study(
     return search
 
 
+def list_study_names(storage: BaseStorage) -> list[str]:
+    """All studies in a storage, by name; other programs' too."""
+    return sorted(optuna.get_all_study_names(storage))
+
+
 def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     """Load a study as it was defined when it last ran.
 
@@ -209,10 +215,9 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
-        known = ", ".join(optuna.get_all_study_names(storage)) or "none yet"
-        raise UsageError(
-            f"{name}: expected the name of a study that has run; there are: {known}"
-        ) from error
+        names = list_study_names(storage)
+        hint = suggest(name, names) if names else "; there are none yet"
+        raise UsageError(f"{name}: expected the name of a study that has run{hint}") from error
     attrs = study.user_attrs
     if MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
