@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hpsearch.cli import doctor, inspect, keep, listing, run, upkeep
+from hpsearch.cli import doctor, inspect, keep, listing, run, starting, upkeep
 from hpsearch.errors import HpsearchError
 
 __all__ = ["main"]
@@ -23,6 +23,8 @@ def make_app() -> typer.Typer:
     )
     app.command("run", short_help="Run a study, or continue it.")(run.run)
     app.command("list", short_help="List studies, run and to run.")(listing.list_studies)
+    app.command("new", short_help="Write a study file to begin from.")(starting.new)
+    app.command("schema", short_help="Print the JSON schema of study files.")(starting.schema)
     app.command("status", short_help="Show how a study stands.")(inspect.status)
     app.command("best", short_help="Write a study's best net to a folder.")(keep.best)
     app.command("score", short_help="Score the best net on the test split, once.")(keep.score)

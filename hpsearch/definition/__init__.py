@@ -1,14 +1,22 @@
 """Study files: TOML in, a frozen and checked `StudyDefinition` out."""
 
 from hpsearch.definition.changes import list_changes
-from hpsearch.definition.loading import find_study_file, list_study_files, load_definition
+from hpsearch.definition.loading import (
+    find_study_file,
+    list_study_files,
+    load_definition,
+    parse_definition,
+)
 from hpsearch.definition.parameter import Choices, ParameterSpace, Range
 from hpsearch.definition.pruners import PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings
+from hpsearch.definition.schema import make_schema
 from hpsearch.definition.space import SearchSpace
 from hpsearch.definition.study import ConfirmSettings, DataSettings, StudyDefinition
+from hpsearch.definition.template import SCHEMA_FILE, write_template
 
 __all__ = [
+    "SCHEMA_FILE",
     "Choices",
     "ConfirmSettings",
     "DataSettings",
@@ -22,4 +30,7 @@ __all__ = [
     "list_changes",
     "list_study_files",
     "load_definition",
+    "make_schema",
+    "parse_definition",
+    "write_template",
 ]

@@ -26,6 +26,7 @@ MEANING = "definition"
 # What may change from run to run: the last one's is noted, for those who read without the file.
 _TOTAL = "trials"
 _CONFIRM = "confirm"
+_FOLDER = "folder"
 _DATA = "data_checksum"
 _FINAL = {
     State.COMPLETE: TrialState.COMPLETE,
@@ -193,7 +194,8 @@ def create_or_continue_study(
         search.note(MEANING, definition.meaning())
     _refuse_changes(search, data_checksum)
     confirm = definition.confirm.model_dump() if definition.confirm else None
-    for key, value in {_TOTAL: definition.trials, _CONFIRM: confirm}.items():
+    changeable = {_TOTAL: definition.trials, _CONFIRM: confirm, _FOLDER: definition.data.folder}
+    for key, value in changeable.items():
         if search.attribute(key) != value:
             search.note(key, value)
     return search
@@ -223,7 +225,7 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
     with telling_damage(name):
         changeable = {"trials": attrs[_TOTAL], "confirm": attrs.get(_CONFIRM)}
-        definition = StudyDefinition.model_validate(attrs[MEANING] | changeable)
+        definition = _restore(attrs[MEANING] | changeable, attrs.get(_FOLDER))
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 
@@ -231,7 +233,8 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
     # Read through the model: keys that are newer than the record have their defaults there.
-    recorded = StudyDefinition.model_validate({**search.attribute(MEANING), "trials": 1})
+    meaning = {**search.attribute(MEANING), "trials": 1}
+    recorded = _restore(meaning, search.attribute(_FOLDER) or search.definition.data.folder)
     changes = list_changes(recorded.meaning(), search.definition.meaning())
     if search.attribute(_DATA) != data_checksum:
         changes.append(f"data: {search.attribute(_DATA)} -> {data_checksum}")
@@ -240,3 +243,10 @@ def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
             f"{name}: the study exists with another definition ({'; '.join(changes)}); "
             "give the changed study another name, or put the file back as it was"
         )
+
+
+def _restore(recorded: dict[str, Any], folder: str | None) -> StudyDefinition:
+    """The definition of what was recorded, with own images in `folder` if it has any."""
+    if recorded["data"]["source"] == "folder":
+        recorded = recorded | {"data": recorded["data"] | {"folder": folder}}
+    return StudyDefinition.model_validate(recorded)
