@@ -1,5 +1,6 @@
 """Study files: TOML in, a frozen and checked `StudyDefinition` out."""
 
+from hpsearch.definition.base import Table, describe_keys
 from hpsearch.definition.changes import list_changes
 from hpsearch.definition.loading import (
     find_study_file,
@@ -26,6 +27,8 @@ __all__ = [
     "SamplerSettings",
     "SearchSpace",
     "StudyDefinition",
+    "Table",
+    "describe_keys",
     "find_study_file",
     "list_changes",
     "list_study_files",

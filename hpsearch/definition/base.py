@@ -29,7 +29,7 @@ class Table(BaseModel):
         """The table's schema, with what its docstring says of each key."""
         schema = handler.resolve_ref_schema(handler(core))
         schema["description"] = (inspect.getdoc(cls) or "").partition("\n")[0]
-        for name, text in describe_keys(cls).items():
+        for name, (_, text) in describe_keys(cls).items():
             schema["properties"][name]["description"] = text
         return schema
 
@@ -50,16 +50,19 @@ def named(*tables: type[Table]) -> BeforeValidator:
     return BeforeValidator(_name_to_table, json_schema_input_type=shapes)
 
 
-def describe_keys(table: type[Table]) -> dict[str, str]:
-    """What the docstring of `table` says of each key, on one line each."""
-    described: dict[str, str] = {}
+def describe_keys(table: type[Table]) -> dict[str, tuple[str, str]]:
+    """What the docstring of `table` says of each key: its kind, and what it means."""
+    described: dict[str, tuple[str, str]] = {}
     names: list[str] = []
     for line in (inspect.getdoc(table) or "").partition("Parameters\n----------\n")[2].splitlines():
         if line and not line.startswith(" "):
-            names = line.partition(" : ")[0].split(", ")
-            described |= dict.fromkeys(names, "")
+            left, _, kind = line.partition(" : ")
+            names = left.split(", ")
+            described |= dict.fromkeys(names, (kind, ""))
         else:
-            described |= {name: f"{described[name]} {line.strip()}".strip() for name in names}
+            for name in names:
+                kind, text = described[name]
+                described[name] = kind, f"{text} {line.strip()}".strip()
     return described
 
 

@@ -2,11 +2,12 @@
 
 from hpsearch.plots.ablation import plot_ablation
 from hpsearch.plots.curves import plot_learning_curves
-from hpsearch.plots.saving import save_figure, save_png
+from hpsearch.plots.saving import format_png, save_figure, save_png
 from hpsearch.plots.study import plot_study
 from hpsearch.plots.weights import show_net_weights, visualize_grid, weight_tiles
 
 __all__ = [
+    "format_png",
     "plot_ablation",
     "plot_learning_curves",
     "plot_study",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hpsearch.files import write_atomically
 
-__all__ = ["save_figure", "save_png"]
+__all__ = ["format_png", "save_figure", "save_png"]
 
 _DPI = 110
 
@@ -24,6 +24,11 @@ def save_figure(figure: Figure, path: Path, *, trimmed: bool = False) -> None:
 
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
     """Write `image`, uint8 of shape (height, width, 3), to `path` pixel by pixel."""
+    write_atomically(path, format_png(image))
+
+
+def format_png(image: NDArray[np.uint8]) -> bytes:
+    """`image`, uint8 of shape (height, width, 3), as a PNG."""
     buffer = io.BytesIO()
     imsave(buffer, image, format="png")
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
