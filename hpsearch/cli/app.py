@@ -17,7 +17,6 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="hpsearch",
         help="Search the hyperparameters of a two-layer net, reproducibly.",
-        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
@@ -50,10 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code; see `hpsearch.errors`.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = make_app()(
-            args=None if arguments is None else list(arguments), standalone_mode=False
-        )
+        code = make_app()(args=given or ["--help"], standalone_mode=False)
         sys.stdout.flush()
     except HpsearchError as error:
         _complain(str(error))

@@ -160,8 +160,8 @@ def _has_own_images(data: PreparedData, definition: StudyDefinition) -> bool:
     own = definition.data.own_images()
     if own is None:
         return True
-    place = own.folder.expanduser()
-    return data.image_shape[:2] == own.image_size and Path(data.source).name == place.name
+    place = own.folder.expanduser().resolve()
+    return data.image_shape[:2] == own.image_size and Path(data.source) == place
 
 
 @contextlib.contextmanager

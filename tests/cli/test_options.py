@@ -34,6 +34,15 @@ def test_the_list_of_commands_cuts_nothing_off(capsys: pytest.CaptureFixture[str
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
+def test_no_command_at_all_is_answered_with_the_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from hpsearch.cli import main
+
+    assert main([]) == 0
+    assert "\n  run " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -51,9 +51,14 @@ def test_own_images_go_from_a_folder_to_a_scored_net(
     assert code == 0, error
     status = json.loads(program("status", "mine", "--json")[1])
     assert status["test"]["looks"][0]["n"] == 12
+    # What was prepared for one folder is not taken for another that is not there.
+    file = here / "studies" / "mine.toml"
+    (here / "other.toml").write_text(file.read_text().replace("/own", "/nowhere/own"))
+    code, _, error = program("run", "other.toml")
+    assert code == 3
+    assert_one_line(error, "nowhere/own")
     # Images may move: what they are is what counts.
     images.rename(here / "elsewhere")
-    file = here / "studies" / "mine.toml"
     file.write_text(file.read_text().replace("/own", "/elsewhere"))
     code, output, error = program("run", "mine", "--trials", "1", "--backend", "threading")
     assert code == 0, error
