@@ -15,6 +15,7 @@ import typer
 from hpsearch.cli import main
 from hpsearch.cli.app import make_app
 from hpsearch.definition import StudyDefinition
+from hpsearch.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -57,8 +58,9 @@ def test_a_command_that_is_shown_exists_with_its_options(page: str, command: str
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_quick_commands_run_in_the_order_of_the_readme(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that need no server, no hours and no CIFAR-10."""
     monkeypatch.chdir(tmp_path)
@@ -70,7 +72,8 @@ def test_the_quick_commands_run_in_the_order_of_the_readme(
         Path("pets", name).mkdir(parents=True)
         for i in range(20):
             Image.new("RGB", (12, 12), (shade, i, 0)).save(Path("pets", name, f"{i}.png"))
-    assert main(["run", "quickstart", "--trials", "4", "--quiet"]) == 0
+    assert workspace.root == Path("workspace").resolve()  # the default one
+    assert main(["run", "quickstart", "--trials", "2", "--quiet", "--backend", "threading"]) == 0
     n_run = 0
     for command in dict.fromkeys(_commands(ROOT / "README.md")):
         _, *words = shlex.split(command)
