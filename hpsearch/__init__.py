@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.coordinator import RunOptions, prepare_data, run_study
+    from hpsearch.coordinator import RunOptions, prepare_data
     from hpsearch.definition import StudyDefinition, load_definition
     from hpsearch.objective import Objective
     from hpsearch.results import Net, load_net
+    from hpsearch.study import Study, load_study, run_study
     from hpsearch.training import Views
     from hpsearch.workspace import Workspace
 
@@ -18,11 +19,13 @@ __all__ = [
     "Net",
     "Objective",
     "RunOptions",
+    "Study",
     "StudyDefinition",
     "Views",
     "Workspace",
     "load_definition",
     "load_net",
+    "load_study",
     "prepare_data",
     "run_study",
 ]
@@ -31,13 +34,15 @@ _HOMES = {
     "Net": "hpsearch.results",
     "Objective": "hpsearch.objective",
     "RunOptions": "hpsearch.coordinator",
+    "Study": "hpsearch.study",
     "StudyDefinition": "hpsearch.definition",
     "Views": "hpsearch.training",
     "Workspace": "hpsearch.workspace",
     "load_definition": "hpsearch.definition",
     "load_net": "hpsearch.results",
+    "load_study": "hpsearch.study",
     "prepare_data": "hpsearch.coordinator",
-    "run_study": "hpsearch.coordinator",
+    "run_study": "hpsearch.study",
 }
 
 

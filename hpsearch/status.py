@@ -38,8 +38,9 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``study``, ``complete``, ``trials``, ``best``, ``selection``, ``confirm``,
-        ``fingerprint``, ``test``, ``mlflow``, ``cost``, ``disk``; made of what JSON knows.
+        ``study``, ``state``, ``complete``, ``changed_at``, ``trials``, ``best``,
+        ``selection``, ``confirm``, ``fingerprint``, ``test``, ``mlflow``,
+        ``cost``, ``disk``; made of what JSON knows.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
@@ -47,9 +48,12 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
     counts = _count(records, search.definition.trials, is_run=is_run)
     looks = read_looks(folder.test_ledger)
     verdict, due = read_verdict(search), list_due(search)
+    is_complete = counts["running"] + counts["waiting"] == 0 and not due
     return {
         "study": search.definition.name,
-        "complete": counts["running"] + counts["waiting"] == 0 and not due,
+        "state": "running" if is_run else "complete" if is_complete else "stopped",
+        "complete": is_complete,
+        "changed_at": _find_last_change(records),
         "trials": counts,
         "best": _describe_best(records),
         "selection": asdict(verdict.selection) if verdict.selection else None,
@@ -91,6 +95,12 @@ def _count(records: Sequence[TrialRecord], total: int, *, is_run: bool) -> dict[
         "running": running,
         "waiting": total - finished - running,
     }
+
+
+def _find_last_change(records: Sequence[TrialRecord]) -> str | None:
+    """When a trial last started or ended, in ISO 8601."""
+    times = [time for record in records for time in (record.started_at, record.ended_at) if time]
+    return max(times).isoformat(timespec="seconds") if times else None
 
 
 def _describe_best(records: Sequence[TrialRecord]) -> dict[str, Any] | None:

@@ -1,8 +1,11 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and names as they may have meant them."""
 
+import difflib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["shorten_bytes", "shorten_duration", "shorten_number"]
+__all__ = ["shorten_age", "shorten_bytes", "shorten_duration", "shorten_number", "suggest"]
 
 
 def shorten_number(value: Any) -> str:
@@ -30,3 +33,22 @@ def shorten_bytes(n: float) -> str:
             return f"{n:.1f} {unit}" if n < 10 and unit != "B" else f"{n:.0f} {unit}"
         n /= 1000
     return f"{n:.1f} TB"
+
+
+def shorten_age(then: datetime, now: datetime) -> str:
+    """How long ago `then` was, or the day if that is long ago: ``8 min ago``, ``2026-11-25``."""
+    age = now - then
+    if age < timedelta(minutes=1):
+        return "just now"
+    if age < timedelta(hours=1):
+        return f"{age // timedelta(minutes=1)} min ago"
+    if age < timedelta(days=1):
+        return f"{age // timedelta(hours=1)} h ago"
+    return f"{then:%Y-%m-%d}"
+
+
+def suggest(given: str, known: Iterable[str]) -> str:
+    """Words to append to a message about an unknown name: the nearest right one, or all."""
+    names = list(known)
+    nearest = difflib.get_close_matches(given, names, n=1)
+    return f"; did you mean {nearest[0]!r}?" if nearest else f"; known are {', '.join(names)}"

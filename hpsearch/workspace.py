@@ -114,3 +114,7 @@ class Workspace:
     def study_names(self) -> list[str]:
         """The studies that have a folder, by name."""
         return sorted(path.name for path in (self.root / "studies").glob("*") if path.is_dir())
+
+    def recorded_names(self) -> list[str]:
+        """Those of them whose record is here and not on a server."""
+        return [name for name in self.study_names() if self.study(name).journal.exists()]

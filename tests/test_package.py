@@ -21,11 +21,13 @@ def test_public_names_are_these_and_resolve() -> None:
         "Net",
         "Objective",
         "RunOptions",
+        "Study",
         "StudyDefinition",
         "Views",
         "Workspace",
         "load_definition",
         "load_net",
+        "load_study",
         "prepare_data",
         "run_study",
     ]

@@ -64,7 +64,8 @@ def test_status_is_plain_json_with_the_documented_keys(
 ) -> None:
     status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
     assert list(status) == [
-        *("study", "complete", "trials", "best", "selection", "confirm", "fingerprint"),
+        *("study", "state", "complete", "changed_at", "trials", "best", "selection"),
+        *("confirm", "fingerprint"),
         *("test", "mlflow", "cost", "disk"),
     ]
     assert status["study"] == "small"

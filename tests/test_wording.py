@@ -1,6 +1,8 @@
+from datetime import datetime, timedelta
+
 import pytest
 
-from hpsearch.wording import shorten_duration, shorten_number
+from hpsearch.wording import shorten_age, shorten_duration, shorten_number, suggest
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,18 @@ def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> Non
 def test_floats_are_cut_and_integers_are_not() -> None:
     assert shorten_number(0.00123456) == "0.001235"
     assert shorten_number(123456) == "123456"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "just now"), (59, "just now"), (3_599, "59 min ago"), (7_200, "2 h ago")],
+)
+def test_ages_are_said_as_people_say_them(seconds: int, said: str) -> None:
+    now = datetime(2026, 11, 25, 12)
+    assert shorten_age(now - timedelta(seconds=seconds), now) == said
+    assert shorten_age(now - timedelta(days=3), now) == "2026-11-22"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_or_all() -> None:
+    assert suggest("stauts", ["run", "status"]) == "; did you mean 'status'?"
+    assert suggest("xyz", ["run", "status"]) == "; known are run, status"

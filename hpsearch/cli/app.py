@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from hpsearch.cli import doctor, inspect, keep, report, run, upkeep
+from hpsearch.cli import doctor, inspect, keep, listing, report, run, starting, upkeep
 from hpsearch.errors import HpsearchError
 
 __all__ = ["main"]
@@ -17,21 +17,23 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="hpsearch",
         help="Search the hyperparameters of a two-layer net, reproducibly.",
-        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    app.command("run")(run.run)
-    app.command("status")(inspect.status)
-    app.command("best")(keep.best)
-    app.command("score")(keep.score)
-    app.command("replay")(keep.replay)
-    app.command("report")(report.report)
-    app.command("ui")(inspect.ui)
-    app.command("reconcile")(keep.reconcile)
-    app.command("doctor")(doctor.doctor)
-    app.command("copy")(upkeep.copy)
-    app.command("clean")(upkeep.clean)
+    app.command("run", short_help="Run a study, or continue it.")(run.run)
+    app.command("list", short_help="List studies, run and to run.")(listing.list_studies)
+    app.command("new", short_help="Write a study file to begin from.")(starting.new)
+    app.command("schema", short_help="Print the JSON schema of study files.")(starting.schema)
+    app.command("status", short_help="Show how a study stands.")(inspect.status)
+    app.command("best", short_help="Write a study's best net to a folder.")(keep.best)
+    app.command("score", short_help="Score the best net on the test split, once.")(keep.score)
+    app.command("replay", short_help="Train a trial again and compare the nets.")(keep.replay)
+    app.command("report", short_help="Write a study's page, one HTML file.")(report.report)
+    app.command("ui", short_help="Browse all studies of a workspace in MLflow.")(inspect.ui)
+    app.command("reconcile", short_help="Bring MLflow level with the record.")(keep.reconcile)
+    app.command("doctor", short_help="Look over all that a run needs, before it.")(doctor.doctor)
+    app.command("copy", short_help="Copy a study's record into another storage.")(upkeep.copy)
+    app.command("clean", short_help="Remove what no study of a workspace needs.")(upkeep.clean)
     return app
 
 
@@ -48,10 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code; see `hpsearch.errors`.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = make_app()(
-            args=None if arguments is None else list(arguments), standalone_mode=False
-        )
+        code = make_app()(args=given or ["--help"], standalone_mode=False)
         sys.stdout.flush()
     except HpsearchError as error:
         _complain(str(error))

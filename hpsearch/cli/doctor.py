@@ -1,6 +1,8 @@
 """``hpsearch doctor``: looking before a long run."""
 
 import dataclasses
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,9 @@ from rich.console import Console
 from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
+    JsonOption,
     StorageOption,
+    StudyFileArgument,
     TrackingOption,
     WorkspaceOption,
     make_options,
@@ -25,9 +29,7 @@ _STYLES = {"ok": "green", "!": "yellow", "x": "bold red"}
 
 
 def doctor(
-    study: Annotated[
-        str, typer.Argument(metavar="[STUDY]", help="A study file, or the stem of one in studies/.")
-    ] = "quickstart",
+    study: StudyFileArgument = "quickstart",
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
     ] = None,
@@ -36,6 +38,7 @@ def doctor(
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
     tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Look over all that a run needs, before it: versions, cores, disk, data, stores, workers.
 
@@ -49,10 +52,15 @@ def doctor(
         n_jobs=jobs,
         backend=backend,
     )
-    console, code = Console(), 0
+    console, findings = Console(), []
     for finding in examine(definition, options):
-        _print(console, finding)
-        code = max(code, finding.exit_code)
+        findings.append(finding)
+        if not as_json:
+            _print(console, finding)
+    code = max(finding.exit_code for finding in findings)
+    if as_json:
+        print(json.dumps({"exit_code": code, "findings": list(map(asdict, findings))}, indent=2))
+        raise typer.Exit(code)
     if code:
         raise typer.Exit(code)
     console.print(

@@ -3,16 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.filesize import decimal
-from rich.table import Table
 
 from hpsearch.cli.options import (
+    JsonOption,
     StorageOption,
     StudyArgument,
     TrackingOption,
@@ -20,33 +18,38 @@ from hpsearch.cli.options import (
     make_options,
     open_recorded_study,
 )
+from hpsearch.cli.watching import tabulate_status, watch_study
 from hpsearch.coordinator import tracking_store
 from hpsearch.errors import UsageError
-from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.status import read_status
 from hpsearch.tracking import trials_page
-from hpsearch.wording import shorten_duration, shorten_number
 
 __all__ = ["status", "ui"]
 
 
 def status(
     study: StudyArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Redraw until the study is no longer run, or Ctrl-C.")
+    ] = False,
     workspace: WorkspaceOption = Path("workspace"),
     storage: StorageOption = None,
 ) -> None:
     """Show how a study stands.
 
-    Example: hpsearch status quickstart --json
+    Example: hpsearch status quickstart --watch
     """
+    if as_json and watch:
+        raise UsageError("--json, --watch: expected one of the two, got both")
     options = make_options(workspace, storage=storage)
     search, folder = open_recorded_study(study, options)
-    value = read_status(search, folder)
     if as_json:
-        print(json.dumps(value, indent=2))
+        print(json.dumps(read_status(search, folder), indent=2))
+    elif watch:
+        watch_study(search, folder)
     else:
-        Console().print(_tabulate(value, describe_verdict(read_verdict(search))))
+        Console().print(tabulate_status(search, folder))
 
 
 def ui(
@@ -87,46 +90,3 @@ def ui(
         + (["--artifacts-destination", str(store.artifacts)] if store.artifacts else []),
         {**environment, **os.environ},
     )
-
-
-def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
-    trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")  # a hash is whole or of no use
-    table.add_row("study", value["study"] + (" (complete)" if value["complete"] else ""))
-    table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
-    if best:
-        table.add_row("best", f"trial {best['number']}, val_accuracy {best['value']:.4f}")
-        table.add_row(
-            "", "  ".join(f"{name}={shorten_number(v)}" for name, v in best["params"].items())
-        )
-        table.add_row("net", best["net_sha256"])
-    for index, line in enumerate(verdict):
-        table.add_row("" if index else "verdict", line)
-    if due := value["confirm"]["due"]:
-        table.add_row("confirm", f"still to be trained: {due}")
-    for look in value["test"]["looks"] or ():
-        table.add_row(
-            "test", f"{look['accuracy']:.4f} on {look['n']:,} images, {look['net_sha256'][:12]}"
-        )
-    if not value["test"]["looks"]:
-        table.add_row("test", "not looked at")
-    table.add_row(
-        "core time",
-        f"{shorten_duration(cost['training'])} in training"
-        f" ({shorten_duration(cost['pruned'])} of it in pruned trials),"
-        f" {shorten_duration(cost['overhead'])} besides",
-    )
-    table.add_row(
-        "lag",
-        f"{cost['waited_for_lag_share']:.1%} of the workers' time they were free"
-        " and no trial might start yet, as it must know earlier ones",
-    )
-    table.add_row(
-        "disk",
-        f"{decimal(disk['total'])}, of it {decimal(disk['checkpoints'])}"
-        f" in {disk['n_checkpoints']} checkpoints",
-    )
-    table.add_row("fingerprint", value["fingerprint"])
-    return table

@@ -1,5 +1,7 @@
 """``hpsearch best``, ``score``, ``replay``, ``reconcile``: after a study has run."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +9,7 @@ import typer
 
 from hpsearch.cli.options import (
     DataDirOption,
+    JsonOption,
     StorageOption,
     StudyArgument,
     TrackingOption,
@@ -41,6 +44,7 @@ def best(
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a study's best net to a folder: safetensors, manifest, README.
 
@@ -53,6 +57,9 @@ def best(
     if net is None:
         raise UsageError(f"{search.definition.name}: no trial is complete yet")
     export_net(net, out)
+    if as_json:
+        print(json.dumps({"folder": str(out), "net_sha256": net.sha256(), **net.facts}, indent=2))
+        return
     print(
         f"trial {net.facts['trial']}, val_accuracy {net.facts['val_accuracy']:.4f}: "
         f"{out}/net.safetensors\n"
@@ -69,6 +76,7 @@ def score(
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
     tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Score the best net on the test split; a second look must be asked for, and is recorded.
 
@@ -85,7 +93,10 @@ def score(
         net = _best_net(session)
         ledger = session.folder.test_ledger
         look = score_once(net, session.data, ledger, spend_another_look=spend_another_look)
-        print(f"test_accuracy {look.accuracy:.4f} on {look.n:,} images")
+        if as_json:
+            print(json.dumps(asdict(look), indent=2))
+        else:
+            print(f"test_accuracy {look.accuracy:.4f} on {look.n:,} images")
         _show_all(session, options, net)
 
 
@@ -133,6 +144,7 @@ def reconcile(
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
     tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring MLflow level with the record, however it fell behind; removes nothing.
 
@@ -144,8 +156,12 @@ def reconcile(
         records = session.search.records()
         has_best = is_complete(session.search) and best_of(records) is not None
         net = _best_net(session) if has_best else None
-        _show_all(session, options, net, everything=True)
-        print(f"{search.definition.name}: {len(search.records())} trials shown in MLflow")
+        address = _show_all(session, options, net, everything=True)
+        name, n_trials = session.definition.name, len(records)
+        if as_json:
+            print(json.dumps({"study": name, "trials": n_trials, "mlflow": address}, indent=2))
+        else:
+            print(f"{name}: {n_trials} trials shown in MLflow")
 
 
 def _best_net(session: Session) -> Net:
@@ -159,9 +175,10 @@ def _best_net(session: Session) -> Net:
 
 def _show_all(
     session: Session, options: RunOptions, net: Net | None, *, everything: bool = False
-) -> None:
+) -> dict[str, str] | None:
     showcase = Showcase(session, tracking_store(options))
     showcase.catch_up(everything=everything)
     showcase.show_study("FINISHED" if is_complete(session.search) else "KILLED", net)
     if not showcase.close(_PATIENCE_S):
         raise StoreError(f"MLflow is not level: {showcase.failure}")
+    return showcase.address

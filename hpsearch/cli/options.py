@@ -1,5 +1,6 @@
 """Options that several commands share, and what they mean."""
 
+import glob
 import os
 import shlex
 from pathlib import Path
@@ -8,16 +9,19 @@ from typing import Annotated, TypeAlias
 import typer
 
 from hpsearch.coordinator import RunOptions
-from hpsearch.definition import find_study_file, load_definition
+from hpsearch.definition import find_study_file, list_study_files, load_definition
 from hpsearch.errors import UsageError
 from hpsearch.search import SearchStudy, load_study, open_storage
+from hpsearch.wording import suggest
 from hpsearch.workspace import StudyFolder, Workspace
 
 __all__ = [
     "BackendOption",
     "DataDirOption",
+    "JsonOption",
     "StorageOption",
     "StudyArgument",
+    "StudyFileArgument",
     "TrackingOption",
     "WorkspaceOption",
     "make_options",
@@ -25,10 +29,37 @@ __all__ = [
     "repeat_workspace",
 ]
 
+
+def complete_study_file(incomplete: str) -> list[str]:
+    """Study files that can be run: stems of those in ``studies/``, and paths."""
+    paths = sorted(map(str, Path().glob(f"{glob.escape(incomplete)}*.toml")))
+    return [stem for stem in list_study_files() if stem.startswith(incomplete)] + paths
+
+
+def complete_recorded_study(context: typer.Context, incomplete: str) -> list[str]:
+    """Studies that have run in the workspace that the command line names."""
+    root = context.params.get("workspace") or os.environ.get("HPSEARCH_WORKSPACE", "workspace")
+    names = Workspace(Path(root).expanduser()).recorded_names()
+    return [name for name in names if name.startswith(incomplete)]
+
+
+StudyFileArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="[STUDY]",
+        help="A study file, or the stem of one in studies/.",
+        autocompletion=complete_study_file,
+    ),
+]
 StudyArgument: TypeAlias = Annotated[
     str,
-    typer.Argument(metavar="STUDY", help="A study file, or the stem of one in studies/."),
+    typer.Argument(
+        metavar="STUDY",
+        help="The name of a study that has run, or its file.",
+        autocompletion=complete_recorded_study,
+    ),
 ]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WorkspaceOption: TypeAlias = Annotated[
     Path,
     typer.Option(
@@ -115,12 +146,11 @@ def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, S
     """
     name = _name_of(study)
     folder = options.workspace.study(name)
-    names = options.workspace.study_names()
     # The name is looked up among those that there are, so that it leads nowhere else.
-    if options.storage_url is None and (name not in names or not folder.journal.exists()):
+    if options.storage_url is None and name not in (names := options.workspace.recorded_names()):
+        hint = suggest(name, names) if names else "; there are none yet"
         raise UsageError(
-            f"{study}: expected a study that has run in {options.workspace.root}; "
-            f"there are: {', '.join(names) or 'none'}"
+            f"{study}: expected a study that has run in {options.workspace.root}{hint}"
         )
     return load_study(name, open_storage(options.storage_url, folder.journal)), folder
 

@@ -18,6 +18,7 @@ from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
     StorageOption,
+    StudyFileArgument,
     TrackingOption,
     WorkspaceOption,
     make_options,
@@ -26,13 +27,11 @@ from hpsearch.coordinator import StudyEnded, run_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
 from hpsearch.errors import InterruptedStudyError, UsageError
 
-__all__ = ["run"]
+__all__ = ["run", "stopping_on_signals"]
 
 
 def run(
-    study: Annotated[
-        str, typer.Argument(metavar="[STUDY]", help="A study file, or the stem of one in studies/.")
-    ] = "quickstart",
+    study: StudyFileArgument = "quickstart",
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
     ] = None,
@@ -65,7 +64,7 @@ def run(
     )
     stop, asked = threading.Event(), threading.Event()
     is_complete = False
-    with _stopping_on_signals(stop, asked), make_display(options, quiet=quiet) as display:
+    with stopping_on_signals(stop, asked), make_display(options, quiet=quiet) as display:
         for event in run_study(definition, options, stop):
             display.show(event)
             if isinstance(event, StudyEnded):
@@ -91,7 +90,7 @@ def _with_trials(definition: StudyDefinition, trials: int | None) -> StudyDefini
 
 
 @contextmanager
-def _stopping_on_signals(stop: threading.Event, asked: threading.Event) -> Iterator[None]:
+def stopping_on_signals(stop: threading.Event, asked: threading.Event) -> Iterator[None]:
     """Stop in order at the first Ctrl-C or SIGTERM; at once at the second."""
 
     def answer(_number: int, _frame: FrameType | None) -> None:

@@ -115,6 +115,7 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         settings.source,
         folders=options.data_dirs,
         download_folder=folder / "downloads",
+        own=settings.own_images(),
         show_progress=options.show_progress,
     )
     try:
@@ -148,9 +149,19 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
         with contextlib.suppress(DataError):
             data = load_prepared(path)
             found = (data.n_train, data.n_validation, data.basis, data.is_augmentable)
-            if found == wanted and settings.test in (None, data.n_test):
+            is_asked_for = found == wanted and settings.test in (None, data.n_test)
+            if is_asked_for and _has_own_images(data, definition):
                 return data
     return None
+
+
+def _has_own_images(data: PreparedData, definition: StudyDefinition) -> bool:
+    """Whether `data` was made of the study's own images, or the study has none."""
+    own = definition.data.own_images()
+    if own is None:
+        return True
+    place = own.folder.expanduser().resolve()
+    return data.image_shape[:2] == own.image_size and Path(data.source) == place
 
 
 @contextlib.contextmanager

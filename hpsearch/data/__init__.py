@@ -10,6 +10,7 @@ The test split is written by `prepare` into `TEST_FILE` and opened by nothing in
 from hpsearch.data.components import PrincipalComponents
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.elsewhere import find_on_this_machine
+from hpsearch.data.image_folder import FolderSettings, ImageFolder, find_image_folder
 from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
@@ -22,12 +23,15 @@ __all__ = [
     "TEST_FILE",
     "Contrast",
     "Dataset",
+    "FolderSettings",
+    "ImageFolder",
     "InputSettings",
     "PreparedData",
     "Preprocessing",
     "PrincipalComponents",
     "Source",
     "Split",
+    "find_image_folder",
     "find_on_this_machine",
     "find_source",
     "get_CIFAR10_data",

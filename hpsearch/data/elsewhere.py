@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from hpsearch.data.image_folder import FolderSettings
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
 from hpsearch.data.sources import find_source
@@ -65,7 +66,13 @@ def _check_same(found: PreparedData, wanted: PreparedData) -> PreparedData:
 
 
 def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
-    source = find_source(data.name, folders=folders, download_folder=here, allow_download=False)
+    source = find_source(
+        data.name,
+        folders=folders,
+        download_folder=here,
+        own=FolderSettings(Path(data.source), data.image_shape[:2], data.n_test),
+        allow_download=False,
+    )
     if source.checksum != data.source_checksum:
         raise DamagedDataError(
             f"{data.name}: this machine has a source of checksum {source.checksum[:12]}, "

@@ -1,6 +1,5 @@
 """From the name of a data set in a study file to a place it can be loaded from."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +7,14 @@ from hpsearch.data.cifar10 import Cifar10, find_cifar10
 from hpsearch.data.dataset import Source
 from hpsearch.data.digits import Digits
 from hpsearch.data.idx import FashionMnist, find_fashion_mnist
+from hpsearch.data.image_folder import FolderSettings, ImageFolder, find_image_folder
 from hpsearch.data.reading import one_line
 from hpsearch.errors import MissingDataError, UsageError
+from hpsearch.wording import suggest
 
 __all__ = ["SOURCE_NAMES", "find_source"]
 
-SOURCE_NAMES: tuple[str, ...] = (Digits.name, Cifar10.name, FashionMnist.name)
+SOURCE_NAMES: tuple[str, ...] = (Digits.name, Cifar10.name, FashionMnist.name, ImageFolder.name)
 
 
 def find_source(
@@ -21,6 +22,7 @@ def find_source(
     *,
     folders: Sequence[Path],
     download_folder: Path,
+    own: FolderSettings | None = None,
     allow_download: bool = True,
     show_progress: bool = False,
 ) -> Source:
@@ -34,6 +36,8 @@ def find_source(
         Where to look, in order.
     download_folder : Path
         Where to look last, and to put a download.
+    own : FolderSettings, optional
+        The images of the source ``folder``, which needs it.
     allow_download : bool
         Whether the network may be used.
     show_progress : bool
@@ -59,6 +63,8 @@ def find_source(
     if name == Digits.name:
         return Digits()
     try:
+        if name == ImageFolder.name and own:
+            return find_image_folder(own, folders)
         if name == FashionMnist.name:
             return find_fashion_mnist((*folders, download_folder))
         return find_cifar10(
@@ -73,8 +79,5 @@ def find_source(
 
 
 def _check_name(name: str) -> None:
-    if name in SOURCE_NAMES:
-        return
-    nearest = difflib.get_close_matches(name, SOURCE_NAMES, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise UsageError(f"data.source must be one of {', '.join(SOURCE_NAMES)}, got {name!r}{hint}")
+    if name not in SOURCE_NAMES:
+        raise UsageError(f"data.source: there is no {name!r}{suggest(name, SOURCE_NAMES)}")

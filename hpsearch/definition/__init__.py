@@ -1,15 +1,24 @@
 """Study files: TOML in, a frozen and checked `StudyDefinition` out."""
 
+from hpsearch.definition.base import Table, describe_keys
 from hpsearch.definition.changes import list_changes
-from hpsearch.definition.loading import find_study_file, list_study_files, load_definition
+from hpsearch.definition.loading import (
+    find_study_file,
+    list_study_files,
+    load_definition,
+    parse_definition,
+)
 from hpsearch.definition.parameter import Choices, ParameterSpace, Range
 from hpsearch.definition.pruners import PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings
+from hpsearch.definition.schema import make_schema
 from hpsearch.definition.space import SearchSpace
 from hpsearch.definition.study import ConfirmSettings, DataSettings, StudyDefinition
+from hpsearch.definition.template import SCHEMA_FILE, write_template
 from hpsearch.definition.writing import format_definition
 
 __all__ = [
+    "SCHEMA_FILE",
     "Choices",
     "ConfirmSettings",
     "DataSettings",
@@ -19,9 +28,14 @@ __all__ = [
     "SamplerSettings",
     "SearchSpace",
     "StudyDefinition",
+    "Table",
+    "describe_keys",
     "find_study_file",
     "format_definition",
     "list_changes",
     "list_study_files",
     "load_definition",
+    "make_schema",
+    "parse_definition",
+    "write_template",
 ]

@@ -7,11 +7,11 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from hpsearch.definition.base import suggest
 from hpsearch.definition.study import StudyDefinition
 from hpsearch.errors import UsageError
+from hpsearch.wording import suggest
 
-__all__ = ["find_study_file", "list_study_files", "load_definition"]
+__all__ = ["find_study_file", "list_study_files", "load_definition", "parse_definition"]
 
 # Parts of an error's location that pydantic adds for its unions; no keys of the file.
 _TAGS = frozenset({"range", "choices", "fixed", "named", "table"})
@@ -67,9 +67,22 @@ def load_definition(path: Path) -> StudyDefinition:
         In one line: the file, the key, what was expected and what was found.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: expected a study file, could not read it ({error})") from error
+    return parse_definition(text, path)
+
+
+def parse_definition(text: str, path: Path) -> StudyDefinition:
+    """Check `text`, what the study file at `path` holds or shall hold.
+
+    Raises
+    ------
+    UsageError
+        As `load_definition`.
+    """
+    try:
+        content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # numbers and nestings without end
         raise UsageError(f"{path}: expected TOML: {error}") from error
     try:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from hpsearch.definition.base import Table, name_to_table
+from hpsearch.definition.base import Table, named
 
 __all__ = ["PrunerSettings"]
 
@@ -100,17 +100,18 @@ class Patient(Table):
     name: Literal["patient"]
     patience: Annotated[int, Field(ge=1)] = 3
     min_delta: Annotated[float, Field(ge=0)] = 0.0
-    wrapped: "Annotated[WrappedPruner, BeforeValidator(name_to_table)] | None" = None
+    wrapped: "WrappedPruner | None" = None
 
 
 WrappedPruner: TypeAlias = Annotated[
-    Percentile | Median | SuccessiveHalving | Hyperband, Field(discriminator="name")
+    Annotated[Percentile | Median | SuccessiveHalving | Hyperband, Field(discriminator="name")],
+    named(Percentile, Median, SuccessiveHalving, Hyperband),
 ]
 PrunerSettings: TypeAlias = Annotated[
     Annotated[
         NoPruner | Percentile | Median | SuccessiveHalving | Hyperband | Patient,
         Field(discriminator="name"),
     ],
-    BeforeValidator(name_to_table),
+    named(NoPruner, Percentile, Median, SuccessiveHalving, Hyperband, Patient),
 ]
 Patient.model_rebuild()

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from hpsearch.definition.base import Table, name_to_table
+from hpsearch.definition.base import Table, named
 
 __all__ = ["SamplerSettings"]
 
@@ -74,5 +74,5 @@ class Cmaes(Table):
 
 SamplerSettings: TypeAlias = Annotated[
     Annotated[Tpe | Random | Qmc | Grid | Ablation | Gp | Cmaes, Field(discriminator="name")],
-    BeforeValidator(name_to_table),
+    named(Tpe, Random, Qmc, Grid, Ablation, Gp, Cmaes),
 ]

@@ -1,16 +1,18 @@
 """The definition of a study: everything its result depends on."""
 
 import math
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from hpsearch.data import PrincipalComponents
-from hpsearch.definition.base import Table, suggest
+from hpsearch.data import FolderSettings, PrincipalComponents
+from hpsearch.definition.base import Table
 from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings, Tpe
 from hpsearch.definition.space import SearchSpace
+from hpsearch.wording import suggest
 
 __all__ = ["StudyDefinition"]
 
@@ -36,22 +38,33 @@ class BasisSettings(Table):
         return self
 
 
+PixelCount: TypeAlias = Annotated[int, Field(ge=4, le=512)]
+
+
 class DataSettings(Table):
     """Which images, and how they are dealt.
 
     Parameters
     ----------
     source : str
-        ``digits`` (embedded), ``cifar10`` or ``fashion_mnist``.
+        ``digits`` (embedded), ``cifar10``, ``fashion_mnist``, or ``folder``: own images.
+    folder : str, optional
+        Of the source ``folder``: a folder with a sub-folder of images for each class; looked for
+        there, then by its name where data sets lie.
+    image_size : list of int, optional
+        Of the source ``folder``: height and width that images are cut and resized to.
     train, validation : int
         The first so many images are the training split, the next so many the validation split.
     test : int, optional
-        The first so many test images; all of them if left out.
+        The first so many test images; all of them if left out. The source ``folder`` needs it:
+        so many images are kept for the test.
     basis : str or table
         What a net is fed: ``pixels``, or principal components of the training images.
     """
 
-    source: Literal["digits", "cifar10", "fashion_mnist"]
+    source: Literal["digits", "cifar10", "fashion_mnist", "folder"]
+    folder: Annotated[str, Field(min_length=1)] | None = None
+    image_size: Annotated[tuple[PixelCount, PixelCount], Field(strict=False)] | None = None
     train: Annotated[int, Field(ge=1)]
     validation: Annotated[int, Field(ge=1)]
     test: Annotated[int, Field(ge=1)] | None = None
@@ -59,6 +72,23 @@ class DataSettings(Table):
         Annotated[Literal["pixels"], Tag("named")] | Annotated[BasisSettings, Tag("table")],
         Discriminator(lambda given: "named" if isinstance(given, str) else "table"),
     ] = "pixels"
+
+    @model_validator(mode="after")
+    def _check_own_images(self) -> "DataSettings":
+        given = {"folder": self.folder, "image_size": self.image_size}
+        is_own = self.source == "folder"
+        for key, value in (given | {"test": self.test} if is_own else given).items():
+            if is_own and value is None:
+                raise ValueError(f'{key} is missing, which source = "folder" needs')
+            if not is_own and value is not None:
+                raise ValueError(f'{key} is only for source = "folder", got {self.source!r}')
+        return self
+
+    def own_images(self) -> FolderSettings | None:
+        """The settings of the source ``folder`` as `hpsearch.data` has them; None for others."""
+        if self.folder is None or self.image_size is None or self.test is None:
+            return None
+        return FolderSettings(Path(self.folder), self.image_size, self.test)
 
     def principal_components(self) -> PrincipalComponents | None:
         """The basis as `hpsearch.data` has it; None for pixels."""
@@ -218,6 +248,8 @@ class StudyDefinition(Table):
         """All that the result of trial k depends on, as plain JSON values.
 
         The description is left out, and so are the number of trials, as a longer study begins
-        with the trials of a shorter one, and what is confirmed when all of them have ended.
+        with the trials of a shorter one, what is confirmed when all of them have ended, and
+        where own images lie, as the checksum of the data tells what they are.
         """
-        return self.model_dump(mode="json", exclude={"description", "trials", "confirm"})
+        left_out: Any = {"description": True, "trials": True, "confirm": True, "data": {"folder"}}
+        return self.model_dump(mode="json", exclude=left_out)

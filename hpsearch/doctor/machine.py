@@ -1,5 +1,6 @@
 """The machine itself: versions, BLAS, cores, disk."""
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -22,6 +23,8 @@ _BYTES_PER_TRIAL = 2 * 600_000
 _BYTES_PER_STUDY = 20_000_000
 # Pixels of an image and its number of classes, by source.
 _SHAPES = {"digits": (64, 10), "cifar10": (3072, 10), "fashion_mnist": (784, 10)}
+# Of own images only a look into their folder tells; few studies have more classes.
+_N_OWN_CLASSES = 100
 _N_CHECKPOINTS_KEPT = 3
 # Single precision. While a net is trained, its checkpoint may hold two moments for Adam and an
 # average besides.
@@ -86,8 +89,11 @@ def check_disk(definition: StudyDefinition, workspace: Path, *, n_at_a_time: int
 
 def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
     """Bytes that the study will take in the workspace: data, checkpoints, pictures, MLflow."""
-    n_pixels, n_classes = _SHAPES[definition.data.source]
     data, space = definition.data, definition.search.space
+    if data.image_size:
+        n_pixels, n_classes = 3 * math.prod(data.image_size), _N_OWN_CLASSES
+    else:
+        n_pixels, n_classes = _SHAPES[data.source]
     basis = data.principal_components()
     n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
     bytes_per_image = n_pixels if basis is None or space.changes_images else 4 * n_inputs

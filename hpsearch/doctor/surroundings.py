@@ -30,10 +30,12 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Finding:
     try:
         source = _find_source(definition, options)
     except MissingDataError as error:
+        is_own = definition.data.own_images() is not None
+        where = "say where it lies with --data-dir"
         return Finding(
             "data",
             f"{definition.data.source} is not on this machine ({error})",
-            "`hpsearch run` would download it first; or say where it lies with --data-dir",
+            where if is_own else f"`hpsearch run` would download it first; or {where}",
             error.exit_code,
         )
     loaded = source.load()
@@ -79,7 +81,8 @@ def check_workers(
     source = _find_source(definition, options)
     root = options.workspace.root
     with _marker_in(next(path for path in (root, *root.parents) if path.exists())) as marker:
-        question = partial(report_health, marker, prepared, source.name, source.checksum)
+        own = definition.data.own_images()
+        question = partial(report_health, marker, prepared, source.name, source.checksum, own)
         survey = work_out(backend.ask_workers(question))
     for failure in survey.failures:
         advice = "install the same hpsearch there; set HPSEARCH_DATA_DIR there"
@@ -113,5 +116,6 @@ def _find_source(definition: StudyDefinition, options: RunOptions) -> Source:
         definition.data.source,
         folders=options.data_dirs,
         download_folder=options.workspace.data / "downloads",
+        own=definition.data.own_images(),
         allow_download=False,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.data import PreparedData, find_source, load_prepared
+from hpsearch.data import FolderSettings, PreparedData, find_source, load_prepared
 from hpsearch.errors import DamagedDataError, DataError, HpsearchError, StoreError
 from hpsearch.objective.job import Lease
 from hpsearch.objective.workplace import data_folders, find_data
@@ -79,7 +79,11 @@ def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
 
 
 def report_health(
-    lease: Lease, prepared: PreparedData | None, name: str, checksum: str
+    lease: Lease,
+    prepared: PreparedData | None,
+    name: str,
+    checksum: str,
+    own: FolderSettings | None = None,
 ) -> WorkerReport:
     """Answer the doctor for this worker; prepares nothing.
 
@@ -91,6 +95,8 @@ def report_health(
         The data there, if it has been prepared.
     name, checksum : str
         Of the coordinator's source of it.
+    own : FolderSettings, optional
+        Of the study's own images, if it has any.
 
     Raises
     ------
@@ -101,7 +107,11 @@ def report_health(
         if prepared and load_prepared(prepared.folder).checksum == prepared.checksum:
             return WorkerReport(platform.node(), lease.is_seen(), what_counts())
     source = find_source(
-        name, folders=data_folders(), download_folder=Path("nowhere"), allow_download=False
+        name,
+        folders=data_folders(),
+        download_folder=Path("nowhere"),
+        own=own,
+        allow_download=False,
     )
     if source.checksum != checksum:
         raise DamagedDataError(

@@ -1,6 +1,8 @@
 """A trained net with its preprocessing: raw images in, classes out."""
 
-from dataclasses import dataclass
+import base64
+import html
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from hpsearch.data import Preprocessing
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
 from hpsearch.training import Views, predict_labels, predict_over_views
+from hpsearch.wording import shorten_number
 
 __all__ = ["Net"]
 
@@ -32,8 +35,8 @@ class Net:
         Where it comes from: study, trial, hyperparameters, val_accuracy; plain JSON.
     """
 
-    parameters: Parameters
-    preprocessing: Preprocessing
+    parameters: Parameters = field(repr=False)
+    preprocessing: Preprocessing = field(repr=False)
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
     facts: dict[str, Any]
@@ -79,3 +82,23 @@ class Net:
             pictures = images.reshape(-1, *self.image_shape)
             return predict_over_views(self.parameters, pictures, self.preprocessing, views)
         return predict_labels(self.parameters, images.reshape(len(images), -1), self.preprocessing)
+
+    def _repr_html_(self) -> str:
+        """Where it comes from, and its first layer as pixels, for notebooks."""
+        # matplotlib takes half a second to import, and workers must never import it.
+        from hpsearch.plots import encode_png, weight_tiles
+
+        W1 = self.preprocessing.to_pixels(self.parameters["W1"])
+        png = encode_png(weight_tiles(W1, self.parameters["W2"], self.image_shape))
+        facts = ", ".join(
+            f"{name} {shorten_number(self.facts[name])}"
+            for name in ("study", "trial", "val_accuracy")
+            if name in self.facts
+        )
+        return (
+            f"<b>{html.escape(facts)}</b><br>{W1.shape[1]} hidden units on"
+            f" {' x '.join(map(str, self.image_shape))} pixels;"
+            f" classes {html.escape(', '.join(self.class_names))}<br>"
+            f'<img alt="First-layer weights, the strongest units first" width="480"'
+            f' src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        )

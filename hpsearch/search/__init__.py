@@ -14,7 +14,12 @@ from hpsearch.search.pruning import RUNGS, PruningRule
 from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.search.storage import mend_journal, open_storage, telling_storage_failures
-from hpsearch.search.study import SearchStudy, create_or_continue_study, load_study
+from hpsearch.search.study import (
+    SearchStudy,
+    create_or_continue_study,
+    list_study_names,
+    load_study,
+)
 
 __all__ = [
     "RUNGS",
@@ -26,6 +31,7 @@ __all__ = [
     "create_or_continue_study",
     "is_complete",
     "list_due",
+    "list_study_names",
     "load_study",
     "mend_journal",
     "note_confirmation",

@@ -18,14 +18,16 @@ from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler, check_sampler
 from hpsearch.search.storage import telling_damage
 from hpsearch.search.view import quiet_optuna
+from hpsearch.wording import suggest
 
-__all__ = ["SearchStudy", "create_or_continue_study", "load_study"]
+__all__ = ["SearchStudy", "create_or_continue_study", "list_study_names", "load_study"]
 
 MEANING = "definition"
 # What may change from run to run: the last one's is noted, for those who read without the file.
 _TOTAL = "trials"
 _CONFIRM = "confirm"
 _DESCRIPTION = "description"
+_FOLDER = "folder"
 _DATA = "data_checksum"
 _FINAL = {
     State.COMPLETE: TrialState.COMPLETE,
@@ -197,11 +199,17 @@ def create_or_continue_study(
         _TOTAL: definition.trials,
         _CONFIRM: confirm,
         _DESCRIPTION: definition.description,
+        _FOLDER: definition.data.folder,
     }
     for key, value in changeable.items():
         if search.attribute(key) != value:
             search.note(key, value)
     return search
+
+
+def list_study_names(storage: BaseStorage) -> list[str]:
+    """All studies in a storage, by name; other programs' too."""
+    return sorted(optuna.get_all_study_names(storage))
 
 
 def load_study(name: str, storage: BaseStorage) -> SearchStudy:
@@ -215,10 +223,9 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
-        known = ", ".join(optuna.get_all_study_names(storage)) or "none yet"
-        raise UsageError(
-            f"{name}: expected the name of a study that has run; there are: {known}"
-        ) from error
+        names = list_study_names(storage)
+        hint = suggest(name, names) if names else "; there are none yet"
+        raise UsageError(f"{name}: expected the name of a study that has run{hint}") from error
     attrs = study.user_attrs
     if MEANING not in attrs or _TOTAL not in attrs:
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
@@ -228,7 +235,7 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
             "confirm": attrs.get(_CONFIRM),
             "description": attrs.get(_DESCRIPTION, ""),
         }
-        definition = StudyDefinition.model_validate(attrs[MEANING] | changeable)
+        definition = _restore(attrs[MEANING] | changeable, attrs.get(_FOLDER))
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 
@@ -236,7 +243,8 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
     # Read through the model: keys that are newer than the record have their defaults there.
-    recorded = StudyDefinition.model_validate({**search.attribute(MEANING), "trials": 1})
+    meaning = {**search.attribute(MEANING), "trials": 1}
+    recorded = _restore(meaning, search.attribute(_FOLDER) or search.definition.data.folder)
     changes = list_changes(recorded.meaning(), search.definition.meaning())
     if search.attribute(_DATA) != data_checksum:
         changes.append(f"data: {search.attribute(_DATA)} -> {data_checksum}")
@@ -245,3 +253,10 @@ def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
             f"{name}: the study exists with another definition ({'; '.join(changes)}); "
             "give the changed study another name, or put the file back as it was"
         )
+
+
+def _restore(recorded: dict[str, Any], folder: str | None) -> StudyDefinition:
+    """The definition of what was recorded, with own images in `folder` if it has any."""
+    if recorded["data"]["source"] == "folder":
+        recorded = recorded | {"data": recorded["data"] | {"folder": folder}}
+    return StudyDefinition.model_validate(recorded)

@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,12 @@ Program = Callable[..., tuple[int, str, str]]
         (["run", "quickstart", "--storage", "nonsense"], ["expected an SQLAlchemy URL"]),
         (["run", "assignment_grid", "--trials", "99"], ["at most 15, the cells of the grid"]),
         (["run", "quickstart", "--backend", "lokky"], ["lokky", "loky"]),
-        (["status", "quickstart"], ["expected a study that has run in", "there are: none"]),
+        (["status", "quickstart"], ["expected a study that has run in", "there are none yet"]),
         (["best", "quickstart", "--out", "x"], ["expected a study that has run in"]),
-        (["staus", "quickstart"], ["staus", "status"]),
+        (["stauts", "quickstart"], ["stauts", "'status'"]),
+        (["run", "cifar1"], ["did you mean 'cifar10'?"]),
+        (["run", "quickstart", "--job", "2"], ["--job", "--jobs"]),
+        (["status", "quickstart", "--json", "--watch"], ["--json, --watch: expected one"]),
         (["best", "quickstart"], ["--out"]),
         (["ui"], ["expected a workspace in which a study has run"]),
     ],
@@ -109,6 +113,8 @@ def test_status_has_all_that_programs_rely_on(program: Program, has_run: Path) -
     assert look["net_sha256"] == status["best"]["net_sha256"]
     assert look["n"] == 100
     assert status["mlflow"].keys() == {"experiment_id", "run_id"}
+    assert status["state"] == "complete"
+    assert datetime.fromisoformat(status["changed_at"]) <= datetime.now()
     assert status["cost"].keys() >= {"training", "pruned", "overhead"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpsearch.data import SOURCE_NAMES, find_source
+from hpsearch.data import find_source
 from hpsearch.errors import MissingDataError, UsageError
 
 
@@ -12,17 +12,16 @@ def test_digits_need_no_folder(tmp_path):
     assert source.load().checksum == source.checksum
 
 
-def test_misspelt_name_is_answered_with_the_nearest_and_all(tmp_path):
+def test_misspelt_name_is_answered_with_the_nearest(tmp_path):
     with pytest.raises(UsageError) as caught:
         find_source("cifar-10", folders=[], download_folder=tmp_path)
     message = str(caught.value)
     assert "did you mean 'cifar10'" in message
-    assert all(name in message for name in SOURCE_NAMES)
     assert "\n" not in message
 
 
 def test_name_like_no_other_is_answered_with_all(tmp_path):
-    with pytest.raises(UsageError, match="digits, cifar10, fashion_mnist, got 'x'"):
+    with pytest.raises(UsageError, match="there is no 'x'; known are digits, cifar10"):
         find_source("x", folders=[], download_folder=tmp_path)
 
 

@@ -107,7 +107,7 @@ def test_an_unknown_study_names_the_known(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy], tmp_path: Path
 ) -> None:
     open_study(define())
-    with pytest.raises(UsageError, match=r"smal: .*there are: small"):
+    with pytest.raises(UsageError, match=r"smal: .*did you mean 'small'"):
         load_study("smal", open_storage(None, tmp_path / "journal"))
 
 

@@ -1,0 +1,113 @@
+"""``hpsearch list``: what has run in a workspace, and what there is to run."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hpsearch.cli.options import (
+    JsonOption,
+    StorageOption,
+    WorkspaceOption,
+    make_options,
+    open_recorded_study,
+)
+from hpsearch.coordinator import RunOptions
+from hpsearch.definition import list_study_files, load_definition
+from hpsearch.errors import HpsearchError
+from hpsearch.search import list_study_names, open_storage
+from hpsearch.status import read_status
+from hpsearch.wording import shorten_age
+
+__all__ = ["list_studies"]
+
+_STYLES = {"complete": "green", "running": "cyan", "stopped": "yellow", "unreadable": "red"}
+
+
+def list_studies(
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = Path("workspace"),
+    storage: StorageOption = None,
+) -> None:
+    """List the studies of a workspace, and the study files that there are to run.
+
+    Example: hpsearch list
+    """
+    options = make_options(workspace, storage=storage)
+    studies = [_describe(name, options) for name in _list_names(options)]
+    files = [_describe_file(stem, path) for stem, path in list_study_files().items()]
+    if as_json:
+        print(json.dumps({"studies": studies, "files": files}, indent=2))
+        return
+    console = Console()
+    if studies:
+        console.print(_tabulate_studies(studies))
+    else:
+        console.print(f"no study has run in {options.workspace.root} yet", soft_wrap=True)
+    console.print(_tabulate_files(files))
+
+
+def _list_names(options: RunOptions) -> list[str]:
+    if options.storage_url is None:
+        return options.workspace.recorded_names()
+    # Only a journal needs the path, and there is none with a URL.
+    return list_study_names(open_storage(options.storage_url, Path()))
+
+
+def _describe(name: str, options: RunOptions) -> dict[str, Any]:
+    """A study's status; of one that cannot be read, why. One bad study hides no other."""
+    try:
+        return read_status(*open_recorded_study(name, options))
+    except HpsearchError as error:
+        return {"study": name, "state": "unreadable", "reason": str(error)}
+
+
+def _describe_file(stem: str, path: Path) -> dict[str, Any]:
+    described = {"name": stem, "path": str(path)}
+    try:
+        definition = load_definition(path)
+    except HpsearchError as error:
+        return described | {"state": "unreadable", "reason": str(error)}
+    return described | {"trials": definition.trials, "description": definition.description}
+
+
+def _tabulate_studies(studies: list[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table.add_column("study", overflow="fold")
+    table.add_column("state")
+    for name in ("trials", "best", "test"):
+        table.add_column(name, justify="right")
+    table.add_column("changed", no_wrap=True)
+    for study in studies:
+        state = f"[{_STYLES[study['state']]}]{study['state']}[/]"
+        if "reason" in study:
+            table.add_row(study["study"], state)
+            continue
+        trials, best, looks = study["trials"], study["best"], study["test"]["looks"]
+        done = trials["complete"] + trials["pruned"] + trials["failed"]
+        changed_at = study["changed_at"]
+        table.add_row(
+            study["study"],
+            state,
+            f"{done}/{trials['total']}",
+            f"{best['value']:.4f}" if best else "-",
+            f"{looks[-1]['accuracy']:.4f}" if looks else "-",
+            shorten_age(datetime.fromisoformat(changed_at), datetime.now()) if changed_at else "-",
+        )
+    return table
+
+
+def _tabulate_files(files: list[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    table.add_column("to run", overflow="fold")
+    table.add_column("trials", justify="right")
+    table.add_column("description", overflow="fold")
+    for file in files:
+        trials, text = file.get("trials", "-"), file.get("description", file.get("reason", ""))
+        table.add_row(f"hpsearch run {file['name']}", str(trials), Text(text))
+    return table

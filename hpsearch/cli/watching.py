@@ -1,0 +1,110 @@
+"""How a study stands as a table, once or redrawn while another process runs it."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from hpsearch.execution import FileLease
+from hpsearch.records import State
+from hpsearch.results import describe_verdict, read_verdict
+from hpsearch.search import SearchStudy
+from hpsearch.status import read_status
+from hpsearch.training import HISTORY_FILE, load_history
+from hpsearch.wording import shorten_bytes, shorten_duration, shorten_number
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["tabulate_status", "watch_study"]
+
+_PAUSE_S = 1.0
+
+
+def watch_study(search: SearchStudy, folder: StudyFolder) -> None:
+    """Redraw how a study stands until nobody runs it any more, or Ctrl-C; then leave it there."""
+    console = Console()
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(_picture(search, folder), console=console, auto_refresh=False) as live,
+    ):
+        while _is_run(folder):
+            time.sleep(_PAUSE_S)
+            live.update(_picture(search, folder), refresh=True)
+
+
+def _is_run(folder: StudyFolder) -> bool:
+    lease = FileLease.read(folder.lease)
+    return lease is not None and lease.is_valid()
+
+
+def _picture(search: SearchStudy, folder: StudyFolder) -> RenderableType:
+    status = tabulate_status(search, folder)
+    return Group(status, _tabulate_running(search, folder)) if _is_run(folder) else status
+
+
+def _tabulate_running(search: SearchStudy, folder: StudyFolder) -> Table:
+    """The trials in flight, as far as their histories on this machine tell."""
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for name in ("trial", "epoch", "val_accuracy", "train_loss"):
+        table.add_column(name, justify="right")
+    for record in search.records():
+        if record.state == State.RUNNING:
+            epochs = load_history(folder.trial(record.number) / HISTORY_FILE)
+            table.add_row(
+                str(record.number),
+                f"{len(epochs)}/{record.hyperparameters.get('epochs', '?')}",
+                f"{epochs[-1].val_accuracy:.4f}" if epochs else "",
+                f"{epochs[-1].train_loss:.4f}" if epochs else "",
+            )
+    return table
+
+
+def tabulate_status(search: SearchStudy, folder: StudyFolder) -> Table:
+    """How a study stands, for people."""
+    return _tabulate(read_status(search, folder), describe_verdict(read_verdict(search)))
+
+
+def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
+    trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a hash is whole or of no use
+    table.add_row("study", f"{value['study']} ({value['state']})")
+    table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
+    if best:
+        table.add_row("best", f"trial {best['number']}, val_accuracy {best['value']:.4f}")
+        table.add_row(
+            "", "  ".join(f"{name}={shorten_number(v)}" for name, v in best["params"].items())
+        )
+        table.add_row("net", best["net_sha256"])
+    for index, line in enumerate(verdict):
+        table.add_row("" if index else "verdict", line)
+    if due := value["confirm"]["due"]:
+        table.add_row("confirm", f"still to be trained: {due}")
+    for look in value["test"]["looks"] or ():
+        table.add_row(
+            "test", f"{look['accuracy']:.4f} on {look['n']:,} images, {look['net_sha256'][:12]}"
+        )
+    if not value["test"]["looks"]:
+        table.add_row("test", "not looked at")
+    table.add_row(
+        "core time",
+        f"{shorten_duration(cost['training'])} in training"
+        f" ({shorten_duration(cost['pruned'])} of it in pruned trials),"
+        f" {shorten_duration(cost['overhead'])} besides",
+    )
+    table.add_row(
+        "lag",
+        f"{cost['waited_for_lag_share']:.1%} of the workers' time they were free"
+        " and no trial might start yet, as it must know earlier ones",
+    )
+    table.add_row(
+        "disk",
+        f"{shorten_bytes(disk['total'])}, of it {shorten_bytes(disk['checkpoints'])}"
+        f" in {disk['n_checkpoints']} checkpoints",
+    )
+    table.add_row("fingerprint", value["fingerprint"])
+    return table

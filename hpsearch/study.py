@@ -1,0 +1,189 @@
+"""A study as Python and notebooks have it: run it, look at it, take its nets and numbers."""
+
+import html
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hpsearch.cli.display import make_display
+from hpsearch.cli.options import make_options, open_recorded_study
+from hpsearch.cli.run import stopping_on_signals
+from hpsearch.coordinator import RunOptions, prepare_data
+from hpsearch.coordinator import run_study as conduct_study
+from hpsearch.definition import StudyDefinition, find_study_file, load_definition
+from hpsearch.errors import UsageError
+from hpsearch.results import Net, describe_verdict, find_best_net, read_verdict
+from hpsearch.search import SearchStudy
+from hpsearch.status import read_status
+from hpsearch.workspace import StudyFolder
+
+__all__ = ["Study", "load_study", "run_study"]
+
+_N_SHOWN = 5
+
+
+@dataclass(frozen=True, repr=False)
+class Study:
+    """A study that has run, or runs in another process. Read only.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        Its record.
+    folder : StudyFolder
+        Its files.
+    options : RunOptions
+        Where it ran.
+    """
+
+    search: SearchStudy
+    folder: StudyFolder
+    options: RunOptions
+
+    @property
+    def definition(self) -> StudyDefinition:
+        """What was searched, and how."""
+        return self.search.definition
+
+    def status(self) -> dict[str, Any]:
+        """How it stands: what ``hpsearch status --json`` prints."""
+        return read_status(self.search, self.folder)
+
+    def trials(self) -> pd.DataFrame:
+        """All trials, one row each, by number.
+
+        Returns
+        -------
+        DataFrame
+            ``state``, ``val_accuracy``, a column for each hyperparameter, ``epochs_run``,
+            ``duration_s``, ``started_at``, ``ended_at``.
+        """
+        rows = [
+            {
+                "trial": record.number,
+                "state": str(record.state),
+                "val_accuracy": record.value,
+                **record.hyperparameters,
+                "epochs_run": len(record.val_accuracies),
+                "duration_s": record.duration_s,
+                "started_at": record.started_at,
+                "ended_at": record.ended_at,
+            }
+            for record in self.search.records()
+        ]
+        columns = None if rows else ["trial", "state", "val_accuracy"]
+        return pd.DataFrame(rows, columns=columns).set_index("trial")
+
+    def curves(self) -> pd.DataFrame:
+        """Validation accuracy after each epoch: a row for each epoch, a column for each trial."""
+        curves = {r.number: pd.Series(r.val_accuracies, dtype=float) for r in self.search.records()}
+        table = pd.DataFrame(curves)
+        table.index = table.index + 1
+        return table.rename_axis(index="epoch", columns="trial")
+
+    def best_net(self) -> Net:
+        """The net of the best complete trial.
+
+        Raises
+        ------
+        UsageError
+            If no trial is complete yet.
+        """
+        data = prepare_data(self.definition, self.options)
+        net = find_best_net(self.definition, self.search.records(), self.folder, data)
+        if net is None:
+            raise UsageError(f"{self.definition.name}: no trial is complete yet")
+        return net
+
+    def __repr__(self) -> str:
+        return f"<Study {self.definition.name}, {self.definition.trials} trials>"
+
+    def _repr_html_(self) -> str:
+        status = self.status()
+        looks = status["test"]["looks"]
+        lines = [
+            *describe_verdict(read_verdict(self.search)),
+            *(f"test_accuracy {look['accuracy']:.4f} on {look['n']:,} images" for look in looks),
+        ]
+        counts = ", ".join(f"{n} {state}" for state, n in status["trials"].items() if n)
+        best = self.trials().sort_values("val_accuracy", ascending=False).head(_N_SHOWN)
+        table: str = best.drop(columns=["started_at", "ended_at"], errors="ignore").to_html()
+        return (
+            f"<b>{html.escape(status['study'])}</b> ({status['state']}): {counts}<br>"
+            + "".join(f"{html.escape(line)}<br>" for line in lines)
+            + table
+        )
+
+
+def run_study(
+    study: StudyDefinition | Path | str, options: RunOptions | None = None, *, quiet: bool = False
+) -> Study:
+    """Run a study to its number of trials, or continue it: the same as ``hpsearch run``.
+
+    Parameters
+    ----------
+    study : StudyDefinition or Path or str
+        A definition, a study file, or the stem of one in ``studies/``.
+    options : RunOptions, optional
+        Where and with what; without, as the environment says (``HPSEARCH_WORKSPACE``,
+        ``HPSEARCH_DATA_DIR``), and with all cores.
+    quiet : bool
+        Print only the outcome.
+
+    Returns
+    -------
+    Study
+        As it stands at the end. Interrupted (Ctrl-C, or the kernel's stop button), it stops
+        after the epoch; the same call continues it.
+
+    Raises
+    ------
+    HpsearchError
+        If the study cannot be opened or its stores fail; what is recorded stays.
+    """
+    if isinstance(study, StudyDefinition):
+        definition = study
+    else:
+        definition = load_definition(find_study_file(str(study)))
+    options = options or _read_environment()
+    stop = threading.Event()
+    with (
+        stopping_on_signals(stop, threading.Event()),
+        make_display(options, quiet=quiet) as display,
+    ):
+        for event in conduct_study(definition, options, stop):
+            display.show(event)
+    return load_study(definition.name, options)
+
+
+def load_study(study: Path | str, options: RunOptions | None = None) -> Study:
+    """A study that has run before, by its name or its file.
+
+    Parameters
+    ----------
+    study : Path or str
+        Its name, or its file.
+    options : RunOptions, optional
+        As for `run_study`.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name; names the nearest.
+    """
+    options = options or _read_environment()
+    return Study(*open_recorded_study(str(study), options), options)
+
+
+def _read_environment() -> RunOptions:
+    data_dir = os.environ.get("HPSEARCH_DATA_DIR")
+    return make_options(
+        Path(os.environ.get("HPSEARCH_WORKSPACE", "workspace")),
+        data_dir=Path(data_dir) if data_dir else None,
+        storage=os.environ.get("HPSEARCH_STORAGE"),
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or None,
+    )

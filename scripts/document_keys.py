@@ -1,0 +1,84 @@
+"""Write docs/study_keys.md: every key of a study file, from the classes that check them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from hpsearch.definition import (
+    ConfirmSettings,
+    DataSettings,
+    SearchSpace,
+    StudyDefinition,
+    Table,
+    describe_keys,
+)
+from hpsearch.definition.pruners import Hyperband, Median, Patient, Percentile, SuccessiveHalving
+from hpsearch.definition.samplers import Cmaes, Gp, Tpe
+from hpsearch.definition.study import BasisSettings, SearchSettings, TrainingSettings
+
+PAGE = Path(__file__).parents[1] / "docs" / "study_keys.md"
+
+_TABLES: dict[str, type[Table]] = {
+    "The study": StudyDefinition,
+    "[data]": DataSettings,
+    "[data] basis": BasisSettings,
+    "[training]": TrainingSettings,
+    "[search]": SearchSettings,
+    "[search.space]": SearchSpace,
+    "[confirm]": ConfirmSettings,
+    "Sampler tpe": Tpe,
+    "Sampler gp": Gp,
+    "Sampler cmaes": Cmaes,
+    "Pruner median": Median,
+    "Pruner percentile": Percentile,
+    "Pruner successive_halving": SuccessiveHalving,
+    "Pruner hyperband": Hyperband,
+    "Pruner patient": Patient,
+}
+_HEAD = """# The keys of a study file
+
+Written by `python scripts/document_keys.py` from the classes that check study files;
+[study_files.md](study_files.md) explains how they go together. A *space* is a range
+`{ low = 1, high = 9, log = true }`, a list `{ choices = [1, 2] }` or one value.
+"""
+
+
+def render_page() -> str:
+    """The page as it should be."""
+    return "\n".join((_HEAD, *(line for title in _TABLES for line in _render_table(title))))
+
+
+def _render_table(title: str) -> Iterator[str]:
+    table = _TABLES[title]
+    yield f"## {title}\n"
+    yield "| key | kind | if left out | what it means |\n| --- | --- | --- | --- |"
+    for name, (kind, text) in describe_keys(table).items():
+        is_stem = table is StudyDefinition and name == "name"
+        default = "the file's stem" if is_stem else _show(table.model_fields[name].default)
+        yield f"| `{name}` | {_name_kind(kind)} | {default} | {_tidy(text)} |"
+    yield ""
+
+
+def _show(default: Any) -> str:
+    if default is PydanticUndefined:
+        return "must be given"
+    if default is None or default in ("", ()):
+        return ""
+    if isinstance(default, Table):
+        return f'`"{default.name}"`' if hasattr(default, "name") else "as below"
+    return f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
+
+
+def _name_kind(kind: str) -> str:
+    kind = kind.removesuffix(", optional")
+    return "table" if kind.endswith(("Settings", "SearchSpace")) else kind
+
+
+def _tidy(text: str) -> str:
+    return text.replace("``", "`").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render_page(), encoding="utf-8")

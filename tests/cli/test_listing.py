@@ -1,0 +1,53 @@
+"""What has run and what there is to run, for people and for programs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from hpsearch.workspace import Workspace
+
+Program = Callable[..., tuple[int, str, str]]
+
+
+def test_an_empty_workspace_is_said_to_be_so_and_there_are_studies_to_run(
+    program: Program,
+) -> None:
+    code, output, _ = program("list")
+    assert code == 0
+    assert "no study has run in" in output
+    assert "hpsearch run quickstart" in output
+
+
+def test_a_study_is_listed_with_its_state_and_scores(program: Program, has_run: Path) -> None:
+    status = json.loads(program("status", has_run, "--json")[1])
+    output = program("list")[1]
+    (line,) = (line for line in output.splitlines() if line.strip().startswith("small"))
+    assert line.split()[1:3] == ["complete", "6/6"]
+    assert f"{status['best']['value']:.4f}" in line
+    assert f"{status['test']['looks'][0]['accuracy']:.4f}" in line
+    listed = json.loads(program("list", "--json")[1])
+    assert listed["studies"] == [status]
+    assert {"quickstart", "cifar10"} <= {file["name"] for file in listed["files"]}
+
+
+def test_a_study_that_cannot_be_read_hides_no_other(
+    program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    damaged = workspace.study("damaged")
+    damaged.create()
+    damaged.journal.write_text("no journal\n")
+    good, bad = sorted(
+        json.loads(program("list", "--json")[1])["studies"], key=lambda one: str(one["state"])
+    )
+    assert good["study"] == "small"
+    assert bad["state"] == "unreadable"
+    assert "expected a readable journal" in bad["reason"]
+    assert "unreadable" in program("list")[1]
+
+
+def test_studies_on_a_server_are_listed(program: Program, has_run: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/other.db"
+    assert program("copy", "small", "--to-storage", url)[0] == 0
+    (study,) = json.loads(program("list", "--json", "--storage", url)[1])["studies"]
+    assert study["study"] == "small"
+    assert study["state"] == "complete"

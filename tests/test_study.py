@@ -1,0 +1,71 @@
+"""A study from Python: run, load, its trials as a table, and what a notebook shows of it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hpsearch
+from hpsearch.definition import StudyDefinition
+from hpsearch.errors import UsageError
+from hpsearch.workspace import Workspace
+
+
+@pytest.fixture
+def options(workspace: Workspace) -> hpsearch.RunOptions:
+    return hpsearch.RunOptions(workspace, n_jobs=1, backend="threading")
+
+
+def test_a_study_is_run_from_python_and_found_again(
+    define: Callable[..., StudyDefinition],
+    options: hpsearch.RunOptions,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = hpsearch.run_study(define(trials=3, name="a-b"), options, quiet=True)
+    assert "test_accuracy" in capsys.readouterr().out
+    status = study.status()
+    assert status["complete"]
+    again = hpsearch.load_study("a-b", options)
+    assert again.status()["fingerprint"] == status["fingerprint"]
+
+    trials = again.trials()
+    assert list(trials.index) == [0, 1, 2]
+    assert {"state", "val_accuracy", "learning_rate", "duration_s"} <= set(trials.columns)
+    assert trials.val_accuracy.max() == status["best"]["value"]
+    curves = again.curves()
+    assert list(curves.columns) == [0, 1, 2]
+    assert curves.index[0] == 1
+    assert curves[0].dropna().iloc[-1] == trials.val_accuracy[0]
+
+    net = again.best_net()
+    assert net.sha256() == status["best"]["net_sha256"]
+    assert net.predict(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2,)
+    assert "data:image/png;base64," in net._repr_html_()
+    shown = again._repr_html_()
+    for word in ("a-b", "complete", "test_accuracy", "<table", "learning_rate"):
+        assert word in shown
+
+
+def test_a_study_without_trials_has_an_empty_table_and_no_net(
+    define: Callable[..., StudyDefinition], options: hpsearch.RunOptions
+) -> None:
+    from hpsearch.search import create_or_continue_study, open_storage
+
+    folder = options.workspace.study("small")
+    folder.create()
+    storage = open_storage(None, folder.journal)
+    create_or_continue_study(define(), storage, data_checksum="data")
+    study = hpsearch.load_study("small", options)
+    assert isinstance(study.trials(), pd.DataFrame)
+    assert study.trials().empty
+    assert "small" in study._repr_html_()
+    with pytest.raises(UsageError, match="no trial is complete yet"):
+        study.best_net()
+
+
+def test_a_misspelt_study_is_answered_with_the_nearest(
+    options: hpsearch.RunOptions,
+) -> None:
+    with pytest.raises(UsageError, match="did you mean 'quickstart'"):
+        hpsearch.run_study("quikstart", options)
