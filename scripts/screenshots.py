@@ -1,4 +1,4 @@
-"""Photograph MLflow's pages of a study that has run, with Chromium, as a user sees them.
+"""Photograph a study's page and MLflow's pages of it, with Chromium, as a user sees them.
 
 python scripts/screenshots.py quickstart --out docs/pictures
 """
@@ -34,14 +34,16 @@ class Shot:
     """A page and the size of the window that it is seen in, in pixels."""
 
     name: str
-    page: str
+    address: str
     width: int = 1500
     height: int = 900
 
 
-def list_shots(study: str, experiment_id: str, run_id: str, trial_run_id: str) -> list[Shot]:
-    """What there is to see of a study."""
-    runs = f"#/experiments/{experiment_id}/runs"
+def list_shots(
+    study: str, server: str, experiment_id: str, run_id: str, trial_run_id: str
+) -> list[Shot]:
+    """What there is to see of a study on MLflow's pages."""
+    runs = f"{server}/#/experiments/{experiment_id}/runs"
     return [
         Shot("mlflow_trials", f"{runs}?viewStateShareKey=hpsearch", height=760),
         Shot(
@@ -49,7 +51,7 @@ def list_shots(study: str, experiment_id: str, run_id: str, trial_run_id: str) -
         ),
         Shot("mlflow_study", f"{runs}/{run_id}"),
         Shot("mlflow_trial", f"{runs}/{trial_run_id}/model-metrics", height=1000),
-        Shot("mlflow_model", f"#/models/{study}"),
+        Shot("mlflow_model", f"{server}/#/models/{study}"),
     ]
 
 
@@ -89,7 +91,7 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
     raise SystemExit(f"{address}: MLflow's server did not answer in {_START_TIMEOUT_S:.0f} s")
 
 
-def photograph(browser: str, shot: Shot, port: int, folder: Path) -> Path:
+def photograph(browser: str, shot: Shot, folder: Path) -> Path:
     """Write the picture of one page."""
     picture = folder / f"{shot.name}.png"
     with tempfile.TemporaryDirectory() as profile:
@@ -104,7 +106,7 @@ def photograph(browser: str, shot: Shot, port: int, folder: Path) -> Path:
                 f"--window-size={shot.width},{shot.height}",
                 f"--virtual-time-budget={_PAGE_TIME_MS}",
                 f"--screenshot={picture.absolute()}",
-                f"http://{_HOST}:{port}/{shot.page}",
+                shot.address,
             ],
             check=True,
             timeout=180,
@@ -129,6 +131,17 @@ def read_address(study: str, workspace: Path) -> tuple[str, str, int]:
         raise SystemExit(f"{study}: expected a study with a complete trial, shown in MLflow")
     address = status["mlflow"]
     return address["experiment_id"], address["run_id"], status["best"]["number"]
+
+
+def write_page(study: str, workspace: Path) -> Shot:
+    """The study's own page."""
+    written = subprocess.run(
+        [*_HPSEARCH, "report", study, "--workspace", str(workspace)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Shot("report", Path(written.stdout.strip()).as_uri(), width=900, height=1300)
 
 
 def find_trial_run(port: int, experiment_id: str, trial: int) -> str:
@@ -160,9 +173,13 @@ def main() -> None:
     experiment_id, run_id, best = read_address(options.study, options.workspace)
     with serve(options.workspace) as port:
         trial_run_id = find_trial_run(port, experiment_id, best)
-        shots = list_shots(options.study, experiment_id, run_id, trial_run_id)
+        server = f"http://{_HOST}:{port}"
+        shots = [
+            write_page(options.study, options.workspace),
+            *list_shots(options.study, server, experiment_id, run_id, trial_run_id),
+        ]
         pictures = [
-            photograph(browser, shot, port, options.out)
+            photograph(browser, shot, options.out)
             for shot in track(shots, "photographing", transient=True)
         ]
     print("\n".join(map(str, pictures)))
