@@ -4,7 +4,7 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,15 @@ def test_watching_ends_with_the_run(program: Program, lease: FileLease) -> None:
     assert "small (complete)" in output
 
 
+@pytest.fixture
+def _heeding_ctrl_c() -> Iterator[None]:
+    """Tests of in-process workers may have left SIGINT ignored, as workers do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeding_ctrl_c")
 def test_ctrl_c_leaves_quietly(program: Program, lease: FileLease) -> None:
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     code, output, error = program("status", "small", "--watch")

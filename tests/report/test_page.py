@@ -76,14 +76,14 @@ def record(
         for number, state in enumerate(states):
             trial = search.ask()
             setting = {"learning_rate": 0.003 + 1e-5 * number, "reg": 1e-4, "hidden_size": 9}
-            setting |= {"learning_rate_decay": 0.95, "epochs": 60, "batch_size": 50}
+            setting |= {"learning_rate_decay": 0.95, "epochs": 30, "batch_size": 50}
             trial.set_user_attr("hyperparameters", {**setting, "initial_std": 0.01})
             trial.set_user_attr("duration_s", 1.0)
             if state == State.FAILED:
                 trial.set_user_attr("reason", "ValueError: </script> 1 < 2")
             else:
-                for epoch in range(1, 61):
-                    trial.report(number / 2000 + epoch / 200, epoch)
+                for epoch in range(1, 31):
+                    trial.report(number / 2000 + epoch / 100, epoch)
             value = number / 2000 + 0.3 if state == State.COMPLETE else None
             search.finish(trial, state, value)
         return search
