@@ -1,5 +1,8 @@
 """A process beside the coordinator, for work that would hold up its threads."""
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
@@ -14,8 +17,7 @@ __all__ = ["HelperProcess"]
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
-# Also how long it outlives a coordinator that was killed.
-_IDLE_S = 60
+_LOOKS_FOR_ITS_COORDINATOR_EVERY_S = 1.0
 
 
 class HelperProcess:
@@ -23,6 +25,9 @@ class HelperProcess:
 
     Threads of one Python process take turns, each for up to 5 ms: a picture drawn in the
     coordinator would make every step of a dispatch wait for such a turn.
+
+    It ends within seconds of a coordinator that was killed, whatever it is doing, so that it
+    writes nothing beside the one that continues the study.
     """
 
     def __init__(self) -> None:
@@ -63,7 +68,20 @@ class HelperProcess:
     ) -> Answer:
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
-                1, timeout=_IDLE_S, initializer=ignore_interrupts, env=blank_credentials()
+                1, initializer=_begin, initargs=(os.getpid(),), env=blank_credentials()
             )
         answer: Answer = self._executor.submit(function, *arguments, **keywords).result()
         return answer
+
+
+def _begin(coordinator: int) -> None:
+    ignore_interrupts()
+    threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
+
+
+def _end_with(coordinator: int) -> None:
+    # Not left to loky's idle timeout: a helper ends by that only if it can take a lock that it
+    # shares with the coordinator, and one killed with the lock in hand never gives it back.
+    while os.getppid() == coordinator:
+        time.sleep(_LOOKS_FOR_ITS_COORDINATOR_EVERY_S)
+    os._exit(1)

@@ -48,10 +48,10 @@ def study_file(tmp_path: Path, small_study: str) -> Path:
     return path
 
 
-@pytest.fixture
-def slow_study_file(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def slow_study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trials of a few seconds, so that there is time to interrupt them."""
-    path = tmp_path / "slow.toml"
+    path = tmp_path_factory.mktemp("studies") / "slow.toml"
     path.write_text(STUDY.format(trials=5, low=150, high=300))
     return path
 
@@ -60,10 +60,10 @@ def slow_study_file(tmp_path: Path) -> Path:
 def start(workspace: Workspace) -> Callable[..., subprocess.Popen[str]]:
     """Start ``run_study.py`` in a session of its own."""
 
-    def make(*arguments: str | Path, root: Path | None = None) -> subprocess.Popen[str]:
+    def make(*arguments: str | Path) -> subprocess.Popen[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
         return subprocess.Popen(
-            [sys.executable, SCRIPT, *arguments, "--workspace", root or workspace.root],
+            [sys.executable, SCRIPT, *arguments, "--workspace", workspace.root],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,5 +1,7 @@
 """Ctrl-C and SIGKILL, on the real program with real workers."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -26,10 +28,19 @@ def _wait_for_an_epoch(folder: StudyFolder) -> None:
     raise AssertionError("no trial got to its first epoch")
 
 
-def _status(capsys: pytest.CaptureFixture[str], root: Path) -> Any:
-    capsys.readouterr()
-    assert main(["status", "slow", "--json", "--workspace", str(root)]) == 0
-    return json.loads(capsys.readouterr().out)
+def _status(root: Path) -> Any:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(["status", "slow", "--json", "--workspace", str(root)]) == 0
+    return json.loads(out.getvalue())
+
+
+@pytest.fixture(scope="module")
+def calm(slow_study_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The status of the study run undisturbed, by a single worker."""
+    root = tmp_path_factory.mktemp("calm")
+    assert main(["run", str(slow_study_file), "--jobs", "1", "--workspace", str(root)]) == 0
+    return _status(root)
 
 
 @pytest.mark.slow
@@ -37,8 +48,7 @@ def test_ctrl_c_stops_in_order_and_the_same_command_continues(
     start: Start,
     slow_study_file: Path,
     workspace: Workspace,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    calm: Any,
 ) -> None:
     process = start(slow_study_file, "--jobs", "2")
     _wait_for_an_epoch(workspace.study("slow"))
@@ -47,16 +57,14 @@ def test_ctrl_c_stops_in_order_and_the_same_command_continues(
     assert process.returncode == 130
     assert error.splitlines()[-1].endswith("the same command continues")
     assert "Traceback" not in error
-    stopped = _status(capsys, workspace.root)
+    stopped = _status(workspace.root)
     assert not stopped["complete"]
     assert stopped["trials"]["running"] == 0
 
     assert start(slow_study_file, "--jobs", "2").wait(240) == 0
-    calm = tmp_path / "calm"
-    assert start(slow_study_file, "--jobs", "1", root=calm).wait(240) == 0
-    continued = _status(capsys, workspace.root)
+    continued = _status(workspace.root)
     assert continued["complete"]
-    assert continued["fingerprint"] == _status(capsys, calm)["fingerprint"]
+    assert continued["fingerprint"] == calm["fingerprint"]
 
 
 @pytest.mark.slow
@@ -64,8 +72,7 @@ def test_sigkill_loses_nothing(
     start: Start,
     slow_study_file: Path,
     workspace: Workspace,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    calm: Any,
 ) -> None:
     for delay in (0.2, 1.0, 1.7):
         process = start(slow_study_file, "--jobs", "2")
@@ -73,12 +80,10 @@ def test_sigkill_loses_nothing(
         time.sleep(delay)
         process.kill()
         process.wait()
-    killed = _status(capsys, workspace.root)
+    killed = _status(workspace.root)
     assert killed["trials"]["running"] == 0  # they wait for the next coordinator
     assert start(slow_study_file, "--jobs", "2").wait(240) == 0
-    calm = tmp_path / "calm"
-    assert start(slow_study_file, "--jobs", "2", root=calm).wait(240) == 0
-    after, expected = _status(capsys, workspace.root), _status(capsys, calm)
-    assert after["fingerprint"] == expected["fingerprint"]
-    assert after["best"]["net_sha256"] == expected["best"]["net_sha256"]
-    assert after["trials"] == expected["trials"]
+    after = _status(workspace.root)
+    assert after["fingerprint"] == calm["fingerprint"]
+    assert after["best"]["net_sha256"] == calm["best"]["net_sha256"]
+    assert after["trials"] == calm["trials"]

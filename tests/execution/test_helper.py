@@ -58,16 +58,28 @@ def test_a_closed_helper_leaves_no_process_and_may_be_used_again(helper: HelperP
     assert helper.run(os.getpid) != pid
 
 
-def test_a_helper_does_not_outlive_a_killed_coordinator_for_long(tmp_path: Path) -> None:
+def test_a_helper_ends_with_a_killed_coordinator_even_at_work(tmp_path: Path) -> None:
     program = (
-        "import os, time, hpsearch.execution.helper as module\n"
-        "module._IDLE_S = 1\n"
-        "print(module.HelperProcess().run(os.getpid), flush=True)\n"
-        "time.sleep(60)\n"
+        "import sys, time, helper_tasks, hpsearch.execution\n"
+        "hpsearch.execution.HelperProcess().run(helper_tasks.work, sys.argv[1])\n"
     )
-    coordinator = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-    assert coordinator.stdout
-    helper = psutil.Process(int(coordinator.stdout.readline()))
+    task = (
+        "import os, pathlib, time\n"
+        "def work(marker):\n"
+        "    pathlib.Path(marker + '~').write_text(str(os.getpid()))\n"
+        "    os.replace(marker + '~', marker)\n"
+        "    time.sleep(600)\n"
+    )
+    (tmp_path / "helper_tasks.py").write_text(task)
+    marker = tmp_path / "at_work"
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    coordinator = subprocess.Popen(
+        [sys.executable, "-c", program, str(marker)], env={**os.environ, "PYTHONPATH": path}
+    )
+    while not marker.exists():
+        assert coordinator.poll() is None
+        time.sleep(0.1)
+    helper = psutil.Process(int(marker.read_text()))
     coordinator.kill()
     coordinator.wait()
     _wait_until_gone(helper)
