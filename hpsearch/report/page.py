@@ -20,7 +20,7 @@ from hpsearch.records import SESSIONS, State
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
-from hpsearch.results import Examination, diagnose, examine
+from hpsearch.results import Examination, diagnose, examine, group_ablation
 from hpsearch.search import SearchStudy
 from hpsearch.training import Film, Hyperparameters
 from hpsearch.versions import code_version, package_versions
@@ -127,7 +127,9 @@ def _draw(material: Material) -> Iterator[Plot]:
         yield Plot(wording.title_curves(material), figure, note)
     names = list(material.definition.search.space.searched())
     complete = material.of_state(State.COMPLETE)
-    if len(complete) > 1:
+    if material.definition.search.sampler.name == "ablation":
+        yield from _draw_ablation(material)
+    elif len(complete) > 1:
         if parallel := space.draw_parallel(search.optuna_study, names, complete):
             note = "A line for each complete trial. Orange: the best. Blue: the next best."
             yield Plot("All settings at once", parallel, note)
@@ -135,6 +137,14 @@ def _draw(material: Material) -> Iterator[Plot]:
             figure = space.draw_importances(importances)
             note = "Optuna's PED-ANOVA over the complete trials; with few of them a rough guess."
             yield Plot(wording.title_importances(importances), figure, note)
+
+
+def _draw_ablation(material: Material) -> Iterator[Plot]:
+    whole, without = group_ablation(material.records)
+    if whole and without:
+        note = "Dots are seeds, bars their means; grey: the seeds of the whole setting."
+        figure = space.draw_ablation(whole, without)
+        yield Plot(wording.title_ablation(whole, without), figure, note)
 
 
 def _draw_slices(material: Material) -> Iterator[Plot]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import optuna
@@ -22,7 +23,13 @@ from hpsearch.report.figure import (
 )
 from hpsearch.report.material import value_of
 
-__all__ = ["draw_importances", "draw_parallel", "draw_slice", "measure_importances"]
+__all__ = [
+    "draw_ablation",
+    "draw_importances",
+    "draw_parallel",
+    "draw_slice",
+    "measure_importances",
+]
 
 _TARGET = "val_accuracy"
 # Numbers this far apart are choices on a logarithmic scale.
@@ -93,6 +100,37 @@ def draw_importances(importances: Mapping[str, float]) -> Figure:
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )
+    )
+    return figure
+
+
+def draw_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]]) -> Figure:
+    """How far each change moves the accuracy: bars for means, dots for seeds, worst loss on top."""
+    base = fmean(whole)
+    names = sorted(without, key=lambda change: fmean(without[change]), reverse=True)
+    figure = make_figure(90 + 28 * len(names), margin={"l": 160, "r": 40, "t": 8, "b": 44})
+    figure.update_xaxes(title=f"points of val_accuracy from the whole setting's {base:.4f}")
+    figure.add_trace(
+        Bar(
+            orientation="h",
+            x=[100 * (fmean(without[name]) - base) for name in names],
+            y=names,
+            marker={"color": COMPLETE},
+            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+        )
+    )
+    dots = [(100 * (value - base), name) for name in names for value in without[name]]
+    figure.add_trace(
+        Scatter(
+            x=[x for x, _ in dots],
+            y=[name for _, name in dots],
+            mode="markers",
+            marker={"color": BEST, "size": 6},
+            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+        )
+    )
+    figure.add_vrect(
+        x0=100 * (min(whole) - base), x1=100 * (max(whole) - base), fillcolor=FADED, line_width=0
     )
     return figure
 

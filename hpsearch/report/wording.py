@@ -1,6 +1,7 @@
 """The page's sentences: headings that state what was found, and the figures behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from hpsearch.records import State
@@ -12,6 +13,7 @@ __all__ = [
     "answer_lines",
     "cost_rows",
     "describe_search",
+    "title_ablation",
     "title_confusion",
     "title_course",
     "title_curves",
@@ -97,6 +99,15 @@ def title_importances(importances: Mapping[str, float]) -> str:
     """What mattered most."""
     name, share = next(iter(importances.items()))
     return f"{name} mattered most, with {share:.0%} of the importance"
+
+
+def title_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]]) -> str:
+    """What is missed most."""
+    worst = min(without, key=lambda change: fmean(without[change]))
+    lost = 100 * (fmean(whole) - fmean(without[worst]))
+    if lost <= 0:
+        return "Nothing that was left out is missed"
+    return f"Missed most: {worst}, which costs {lost:.1f} points"
 
 
 def title_timeline(material: Material, n_lanes: int) -> str:

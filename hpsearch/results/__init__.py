@@ -1,5 +1,6 @@
 """What comes out of a study: nets to keep and use, the verdict on the best, pictures, tables."""
 
+from hpsearch.results.ablation import group_ablation
 from hpsearch.results.artifact import export_net, load_net
 from hpsearch.results.best import (
     find_best_net,
@@ -45,6 +46,7 @@ __all__ = [
     "export_net",
     "find_best_net",
     "find_film",
+    "group_ablation",
     "judge_selection",
     "list_superfluous_checkpoints",
     "load_net",

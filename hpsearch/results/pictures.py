@@ -5,14 +5,13 @@ matplotlib takes half a second to import, so it is left to the process that draw
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hpsearch.data import Preprocessing
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
-from hpsearch.records import State, TrialRecord
+from hpsearch.results.ablation import group_ablation
 from hpsearch.results.net import Net
 from hpsearch.search import SearchStudy
 from hpsearch.training import (
@@ -126,29 +125,6 @@ def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.png")
         save_figure(figure, paths[-1], trimmed=True)
     return paths
-
-
-def group_ablation(
-    records: Sequence[TrialRecord],
-) -> tuple[list[float], dict[str, list[float]]]:
-    """Accuracies of the whole setting, which is trial 0's, and of each change to it."""
-    whole: list[float] = []
-    without: dict[str, list[float]] = {}
-    for record in records:
-        if record.state == State.COMPLETE and record.value is not None:
-            change = _describe_change(records[0].hyperparameters, record.hyperparameters)
-            accuracies = without.setdefault(change, []) if change else whole
-            accuracies.append(record.value)
-    return whole, without
-
-
-def _describe_change(whole: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In words what `other` has changed; a technique that is off is not told in either."""
-    return ", ".join(
-        f"{name} = {other[name]}" if name in other else f"no {name}"
-        for name in dict.fromkeys([*whole, *other])
-        if whole.get(name) != other.get(name)
-    )
 
 
 def _format_losses(epochs: Sequence[Epoch]) -> bytes:

@@ -14,7 +14,13 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import StoreError
 from hpsearch.records import State
 from hpsearch.report import write_report
-from hpsearch.search import SearchStudy, create_or_continue_study, load_study, open_storage
+from hpsearch.search import (
+    SearchStudy,
+    create_or_continue_study,
+    load_study,
+    open_storage,
+    suggest_hyperparameters,
+)
 from hpsearch.workspace import StudyFolder, Workspace
 from tests.cli.conftest import complete_workspace, small_study
 
@@ -70,14 +76,17 @@ def record(
     """A study whose trials ended as told, with an accuracy each epoch."""
 
     def make(*states: State, **changes: Any) -> SearchStudy:
-        definition = define(trials=max(1, len(states)), lag=1000, sampler="random", **changes)
+        changes = {"lag": 1000, "sampler": "random"} | changes
+        definition = define(trials=max(1, len(states)), **changes)
         storage = open_storage(None, folder.journal)
         search = create_or_continue_study(definition, storage, data_checksum="data")
         for number, state in enumerate(states):
             trial = search.ask()
-            setting = {"learning_rate": 0.003 + 1e-5 * number, "reg": 1e-4, "hidden_size": 9}
+            setting = {"learning_rate": 0.003, "reg": 1e-4, "hidden_size": 9}
             setting |= {"learning_rate_decay": 0.95, "epochs": 30, "batch_size": 50}
-            trial.set_user_attr("hyperparameters", {**setting, "initial_std": 0.01})
+            setting |= {"initial_std": 0.01}
+            setting |= suggest_hyperparameters(trial, definition.search.space)
+            trial.set_user_attr("hyperparameters", setting)
             trial.set_user_attr("duration_s", 1.0)
             if state == State.FAILED:
                 trial.set_user_attr("reason", "ValueError: </script> 1 < 2")
@@ -114,6 +123,20 @@ def finished(complete_workspace: Path) -> Iterator[Page]:
         yield Page(write_report(search, folder, data, folder.report).read_text())
     finally:
         test_split.write_bytes(content)
+
+
+def test_an_ablation_has_its_figure_in_place_of_the_importances(
+    record: Callable[..., SearchStudy], read: Callable[[SearchStudy], Page]
+) -> None:
+    choices = {"choices": [0.1, 0.0]}
+    fixed = {"learning_rate": 0.01, "reg": 0.0, "hidden_size": 8, "epochs": 30}
+    space = fixed | {"dropout": choices, "label_smoothing": choices}
+    page = read(record(*[State.COMPLETE] * 6, sampler="ablation", space=space))
+    names = [set(t.get("y", ())) for figure in page.figures for t in figure.get("data", ())]
+    assert {"no dropout", "no label_smoothing"} in names
+    assert "Nothing that was left out is missed" in page.text  # later trials are better there
+    assert "All settings at once" not in page.text
+    assert "mattered most" not in page.text
 
 
 def test_the_answer_is_given_first(finished: Page) -> None:

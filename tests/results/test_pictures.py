@@ -17,7 +17,6 @@ from hpsearch.results.pictures import (
     CURVES_FILE,
     LOSSES_FILE,
     WEIGHTS_FILE,
-    group_ablation,
     make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
@@ -121,20 +120,6 @@ def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path)
     make_trial_pictures(rotated, "trial 0", preprocessing, SHAPE)
     with Image.open(rotated / WEIGHTS_FILE) as picture:
         assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1
-
-
-def test_an_ablation_is_told_change_by_change() -> None:
-    whole = {"reg": 0.1, "dropout": 0.2, "optimizer": "nesterov"}
-    others = [whole, {**whole, "reg": 0.2}, {"reg": 0.1, "optimizer": "nesterov"}, whole]
-    records = [
-        dataclasses.replace(RECORD, number=number, value=0.5 + number / 10, hyperparameters=told)
-        for number, told in enumerate(others)
-    ]
-    pruned = dataclasses.replace(RECORD, number=4, state=State.PRUNED, hyperparameters=whole)
-    assert group_ablation([*records, pruned]) == (
-        [0.5, 0.8],
-        {"reg = 0.2": [0.6], "no dropout": [0.7]},
-    )
 
 
 def test_an_ablation_study_has_its_picture(

@@ -1,0 +1,51 @@
+"""The trials of an ablation, by what each of them leaves out of the whole setting."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpsearch.records import State, TrialRecord
+from hpsearch.training import Hyperparameters
+
+__all__ = ["group_ablation"]
+
+
+def group_ablation(
+    records: Sequence[TrialRecord],
+) -> tuple[list[float], dict[str, list[float]]]:
+    """Accuracies of the whole setting, which is trial 0's, and of each change to it.
+
+    Parameters
+    ----------
+    records : sequence of TrialRecord
+        All trials of a study with the ablation sampler, in their order.
+
+    Returns
+    -------
+    whole : list of float
+        Validation accuracies of the complete trials that leave nothing out.
+    without : dict
+        For each change, in words, those of the complete trials with it.
+    """
+    whole: list[float] = []
+    without: dict[str, list[float]] = {}
+    for record in records:
+        if record.state == State.COMPLETE and record.value is not None:
+            change = _describe_change(records[0].hyperparameters, record.hyperparameters)
+            accuracies = without.setdefault(change, []) if change else whole
+            accuracies.append(record.value)
+    return whole, without
+
+
+def _describe_change(whole: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """In words what `other` has changed; a record does not tell what is off."""
+    off = {field.name: field.default for field in dataclasses.fields(Hyperparameters)}
+    changes = {
+        name: other.get(name, off[name])
+        for name in dict.fromkeys([*whole, *other])
+        if whole.get(name) != other.get(name)
+    }
+    return ", ".join(
+        f"no {name}" if not isinstance(value, str) and not value else f"{name} = {value}"
+        for name, value in changes.items()
+    )
