@@ -16,6 +16,7 @@ from hpsearch.coordinator import RunOptions, prepare_data
 from hpsearch.coordinator import run_study as conduct_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
 from hpsearch.errors import UsageError
+from hpsearch.records import State
 from hpsearch.results import Net, describe_verdict, find_best_net, read_verdict
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
@@ -110,7 +111,9 @@ class Study:
             *(f"test_accuracy {look['accuracy']:.4f} on {look['n']:,} images" for look in looks),
         ]
         counts = ", ".join(f"{n} {state}" for state, n in status["trials"].items() if n)
-        best = self.trials().sort_values("val_accuracy", ascending=False).head(_N_SHOWN)
+        trials = self.trials()
+        complete = trials[trials["state"] == State.COMPLETE]
+        best = complete.sort_values("val_accuracy", ascending=False).head(_N_SHOWN)
         table: str = best.drop(columns=["started_at", "ended_at"], errors="ignore").to_html()
         return (
             f"<b>{html.escape(status['study'])}</b> ({status['state']}): {counts}<br>"

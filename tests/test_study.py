@@ -9,6 +9,7 @@ import pytest
 import hpsearch
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import UsageError
+from hpsearch.records import State
 from hpsearch.workspace import Workspace
 
 
@@ -45,6 +46,26 @@ def test_a_study_is_run_from_python_and_found_again(
     shown = again._repr_html_()
     for word in ("a-b", "complete", "test_accuracy", "<table", "learning_rate"):
         assert word in shown
+
+
+def test_a_study_shows_complete_trials_only_as_its_best(
+    define: Callable[..., StudyDefinition], options: hpsearch.RunOptions
+) -> None:
+    from hpsearch.search import create_or_continue_study, open_storage
+
+    folder = options.workspace.study("small")
+    folder.create()
+    storage = open_storage(None, folder.journal)
+    search = create_or_continue_study(define(), storage, data_checksum="data")
+    for state, accuracy in ((State.COMPLETE, 0.25), (State.PRUNED, 0.75)):
+        trial = search.ask()
+        trial.report(accuracy, 1)
+        search.finish(trial, state, accuracy if state == State.COMPLETE else None)
+    study = hpsearch.load_study("small", options)
+    assert list(study.trials().val_accuracy) == [0.25, 0.75]
+    shown = study._repr_html_()
+    assert "0.25" in shown
+    assert "0.75" not in shown
 
 
 def test_a_study_without_trials_has_an_empty_table_and_no_net(

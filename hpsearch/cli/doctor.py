@@ -64,7 +64,10 @@ def doctor(
     if code:
         raise typer.Exit(code)
     console.print(
-        f"next:  hpsearch run {study}{repeat_workspace(options)}", highlight=False, soft_wrap=True
+        f"next:  hpsearch run {study}{repeat_workspace(options)}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from hpsearch.cli.options import (
 )
 from hpsearch.cli.watching import tabulate_status, watch_study
 from hpsearch.coordinator import tracking_store
-from hpsearch.errors import UsageError
+from hpsearch.errors import HpsearchError, UsageError
 from hpsearch.status import read_status
 from hpsearch.tracking import trials_page
 
@@ -71,9 +72,11 @@ def ui(
             "python scripts/run_study.py runs one"
         )
     print(f"MLflow at http://127.0.0.1:{port}  (Ctrl-C ends it)")
-    for name in options.workspace.study_names():
-        search, _ = open_recorded_study(name, options)
-        if address := read_status(search, options.workspace.study(name))["mlflow"]:
+    for name in options.workspace.recorded_names():
+        with suppress(HpsearchError):  # one that cannot be read hides no other
+            address = read_status(*open_recorded_study(name, options))["mlflow"]
+            if not address:
+                continue
             page = trials_page(address["experiment_id"])
             print(f"  {name}: http://127.0.0.1:{port}/{page}")
     sys.stdout.flush()

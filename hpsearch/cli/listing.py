@@ -48,7 +48,9 @@ def list_studies(
     if studies:
         console.print(_tabulate_studies(studies))
     else:
-        console.print(f"no study has run in {options.workspace.root} yet", soft_wrap=True)
+        console.print(
+            f"no study has run in {options.workspace.root} yet", markup=False, soft_wrap=True
+        )
     console.print(_tabulate_files(files))
 
 

@@ -51,6 +51,7 @@ def print_outcome(
                 f"The best net has changed since the test split was looked at ({len(looks)} look"
                 f"{'s' if len(looks) != 1 else ''}); the new one is not scored.\n"
                 f"  hpsearch score {name} --spend-another-look{repeat_workspace(options)}",
+                markup=False,
                 soft_wrap=True,
             )
         case StudyEnded(records, is_complete):
@@ -78,6 +79,7 @@ def _print_survey(console: Console, survey: WorkerSurvey, options: RunOptions) -
         console.print(
             f"workers on {', '.join(survey.blind_hosts)} do not see {options.workspace.root}: "
             "a trial that they are stopped at starts again from its first epoch",
+            markup=False,
             highlight=False,
             soft_wrap=True,
         )
@@ -143,4 +145,6 @@ def _print_next(console: Console, name: str, options: RunOptions) -> None:
     width = max(map(len, commands))
     for index, (command, purpose) in enumerate(commands.items()):
         lead = "" if index else "next:"
-        console.print(f"{lead:6} {command:{width}}   {purpose}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{lead:6} {command:{width}}   {purpose}", markup=False, highlight=False, soft_wrap=True
+        )

@@ -37,6 +37,8 @@ def report(
     options = make_options(workspace, storage=storage)
     search, folder = open_recorded_study(study, options)
     path = (out or folder.report).expanduser().resolve()
+    if out is None:
+        folder.create()  # with --storage the study may have run in another workspace
     if not path.parent.is_dir() or path.is_dir():
         raise UsageError(f"--out {out}: expected the name of a file in a folder that exists")
     data = find_prepared(search.definition, options.workspace.data)

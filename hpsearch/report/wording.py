@@ -91,8 +91,8 @@ def title_curves(material: Material) -> str:
     n_pruned, n = len(material.of_state(State.PRUNED)), len(material.records)
     if not n_pruned:
         return f"The learning curves of {_plural(n, 'trial')}"
-    saved = material.status["cost"]["pruned"] / (material.status["cost"]["training"] or 1)
-    return f"{n_pruned} of {n} trials were ended early, after {saved:.0%} of the training time"
+    share = material.status["cost"]["pruned"] / (material.status["cost"]["training"] or 1)
+    return f"{n_pruned} of {n} trials were ended early; they took {share:.0%} of the training time"
 
 
 def title_importances(importances: Mapping[str, float]) -> str:
@@ -107,7 +107,7 @@ def title_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]
     lost = 100 * (fmean(whole) - fmean(without[worst]))
     if lost <= 0:
         return "Nothing that was left out is missed"
-    return f"Missed most: {worst}, which costs {lost:.1f} points"
+    return f"What costs most: {worst}, {lost:.2g} points"
 
 
 def title_timeline(material: Material, n_lanes: int) -> str:

@@ -70,6 +70,13 @@ def test_a_refused_look_says_how_to_ask_for_it(shown: Callable[..., str]) -> Non
     assert "hpsearch score small --spend-another-look" in shown(LookRefused([LOOK]))
 
 
+def test_a_workspace_with_brackets_in_its_name_is_printed_as_it_is(
+    shown: Callable[..., str],
+) -> None:
+    for event in (StudyEnded([], is_complete=True), LookRefused([LOOK]), MirrorBehind("down")):
+        assert "--workspace '/data/[old]/a[/b]'" in shown(event, "/data/[old]/a[/b]")
+
+
 def test_the_verdict_is_printed_line_by_line(shown: Callable[..., str]) -> None:
     verdict = Verdict(Selection(1, 0.7, 4), [Confirmed(1, (0.6, 0.7), 0)])
     first, second = shown(WinnerJudged(verdict)).splitlines()
