@@ -3,7 +3,7 @@
 import html
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from hpsearch.cli.run import stopping_on_signals
 from hpsearch.coordinator import RunOptions, prepare_data
 from hpsearch.coordinator import run_study as conduct_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
-from hpsearch.errors import UsageError
 from hpsearch.records import State
 from hpsearch.results import Net, describe_verdict, find_best_net, read_verdict
 from hpsearch.search import SearchStudy
@@ -60,8 +59,9 @@ class Study:
         Returns
         -------
         DataFrame
-            ``state``, ``val_accuracy``, a column for each hyperparameter, ``epochs_run``,
-            ``duration_s``, ``started_at``, ``ended_at``.
+            ``state``, ``val_accuracy``, a column for each hyperparameter (while there are no
+            trials, for each that is searched), ``epochs_run``, ``duration_s``, ``started_at``,
+            ``ended_at``.
         """
         rows = [
             {
@@ -76,8 +76,12 @@ class Study:
             }
             for record in self.search.records()
         ]
-        columns = None if rows else ["trial", "state", "val_accuracy"]
-        return pd.DataFrame(rows, columns=columns).set_index("trial")
+        return pd.DataFrame(rows, columns=None if rows else self._columns()).set_index("trial")
+
+    def _columns(self) -> list[str]:
+        names = self.definition.search.space.searched()
+        times = ["epochs_run", "duration_s", "started_at", "ended_at"]
+        return ["trial", "state", "val_accuracy", *names, *times]
 
     def curves(self) -> pd.DataFrame:
         """Validation accuracy after each epoch: a row for each epoch, a column for each trial."""
@@ -95,10 +99,7 @@ class Study:
             If no trial is complete yet.
         """
         data = prepare_data(self.definition, self.options)
-        net = find_best_net(self.definition, self.search.records(), self.folder, data)
-        if net is None:
-            raise UsageError(f"{self.definition.name}: no trial is complete yet")
-        return net
+        return find_best_net(self.definition, self.search.records(), self.folder, data)
 
     def __repr__(self) -> str:
         return f"<Study {self.definition.name}, {self.definition.trials} trials>"
@@ -133,7 +134,7 @@ def run_study(
         A definition, a study file, or the stem of one in ``studies/``.
     options : RunOptions, optional
         Where and with what; without, as the environment says (``HPSEARCH_WORKSPACE``,
-        ``HPSEARCH_DATA_DIR``), and with all cores.
+        ``HPSEARCH_DATA_DIR``, ...), as for the command, and with all cores.
     quiet : bool
         Print only the outcome.
 
@@ -183,10 +184,13 @@ def load_study(study: Path | str, options: RunOptions | None = None) -> Study:
 
 
 def _read_environment() -> RunOptions:
-    data_dir = os.environ.get("HPSEARCH_DATA_DIR")
-    return make_options(
-        Path(os.environ.get("HPSEARCH_WORKSPACE", "workspace")),
+    # An empty variable is as good as none, as on the command line.
+    known = {name: value for name, value in os.environ.items() if value}
+    data_dir = known.get("HPSEARCH_DATA_DIR")
+    options = make_options(
+        Path(known.get("HPSEARCH_WORKSPACE", "workspace")),
         data_dir=Path(data_dir) if data_dir else None,
-        storage=os.environ.get("HPSEARCH_STORAGE"),
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or None,
+        storage=known.get("HPSEARCH_STORAGE"),
+        tracking_uri=known.get("MLFLOW_TRACKING_URI"),
     )
+    return replace(options, backend=known.get("HPSEARCH_BACKEND", options.backend))

@@ -1,6 +1,7 @@
 """A study from Python: run, load, its trials as a table, and what a notebook shows of it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,7 @@ def test_a_study_without_trials_has_an_empty_table_and_no_net(
     study = hpsearch.load_study("small", options)
     assert isinstance(study.trials(), pd.DataFrame)
     assert study.trials().empty
+    assert {"state", "val_accuracy", "learning_rate", "ended_at"} <= set(study.trials().columns)
     assert "small" in study._repr_html_()
     with pytest.raises(UsageError, match="no trial is complete yet"):
         study.best_net()
@@ -90,3 +92,17 @@ def test_a_misspelt_study_is_answered_with_the_nearest(
 ) -> None:
     with pytest.raises(UsageError, match="did you mean 'quickstart'"):
         hpsearch.run_study("quikstart", options)
+
+
+def test_a_study_runs_in_a_thread_and_where_the_environment_says(
+    define: Callable[..., StudyDefinition], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPSEARCH_WORKSPACE", str(workspace.root))
+    monkeypatch.setenv("HPSEARCH_BACKEND", "threading")
+    for name in ("HPSEARCH_STORAGE", "HPSEARCH_DATA_DIR"):
+        monkeypatch.setenv(name, "")  # as good as none
+    with ThreadPoolExecutor(1) as pool:
+        study = pool.submit(hpsearch.run_study, define(trials=1), quiet=True).result()
+    assert study.status()["complete"]
+    assert study.options.backend == "threading"
+    assert workspace.recorded_names() == ["small"]

@@ -18,13 +18,14 @@ from hpsearch.cli.options import (
     TrackingOption,
     WorkspaceOption,
     make_options,
-    repeat_workspace,
+    repeat_options,
 )
 from hpsearch.definition import find_study_file, load_definition
 from hpsearch.doctor import Finding, examine
 
 __all__ = ["doctor"]
 
+_RUN_OPTIONS = ("--jobs", "--backend", "--data-dir", "--storage", "--tracking-uri")
 _STYLES = {"ok": "green", "!": "yellow", "x": "bold red"}
 
 
@@ -64,7 +65,7 @@ def doctor(
     if code:
         raise typer.Exit(code)
     console.print(
-        f"next:  hpsearch run {study}{repeat_workspace(options)}",
+        f"next:  hpsearch run {study}" + repeat_options(options, *_RUN_OPTIONS),
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -64,7 +64,7 @@ def ui(
     """
     options = make_options(workspace, tracking_uri=tracking_uri)
     if tracking_uri and tracking_uri.startswith("http"):
-        print(f"The tracking server is at {tracking_uri}")
+        print(f"The tracking server is at {tracking_store(options).shown()}")
         return
     if not tracking_uri and not options.workspace.mlflow_db.exists():
         raise UsageError(

@@ -54,8 +54,6 @@ def best(
     search, folder = open_recorded_study(study, options)
     data = prepare_data(search.definition, options)
     net = find_best_net(search.definition, search.records(), folder, data)
-    if net is None:
-        raise UsageError(f"{search.definition.name}: no trial is complete yet")
     export_net(net, out)
     if as_json:
         print(json.dumps({"folder": str(out), "net_sha256": net.sha256(), **net.facts}, indent=2))
@@ -167,8 +165,6 @@ def reconcile(
 def _best_net(session: Session) -> Net:
     records = session.search.records()
     net = find_best_net(session.definition, records, session.folder, session.data)
-    if net is None:
-        raise UsageError(f"{session.definition.name}: no trial is complete yet")
     export_net(net, session.folder.best_net)
     return net
 

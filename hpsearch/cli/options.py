@@ -5,13 +5,14 @@ import os
 import shlex
 from pathlib import Path
 from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
 
 import typer
 
 from hpsearch.coordinator import RunOptions
 from hpsearch.definition import find_study_file, list_study_files, load_definition
 from hpsearch.errors import UsageError
-from hpsearch.search import SearchStudy, load_study, open_storage
+from hpsearch.search import SearchStudy, list_study_names, load_study, open_storage
 from hpsearch.wording import suggest
 from hpsearch.workspace import StudyFolder, Workspace
 
@@ -24,9 +25,10 @@ __all__ = [
     "StudyFileArgument",
     "TrackingOption",
     "WorkspaceOption",
+    "list_recorded_names",
     "make_options",
     "open_recorded_study",
-    "repeat_workspace",
+    "repeat_options",
 ]
 
 
@@ -129,33 +131,68 @@ def make_options(
     )
 
 
-def repeat_workspace(options: RunOptions) -> str:
-    """What a command to try next must say so that it finds the same workspace; often nothing."""
-    default = Path(os.environ.get("HPSEARCH_WORKSPACE", "workspace")).expanduser().resolve()
-    root = options.workspace.root
-    return "" if root == default else f" --workspace {shlex.quote(str(root))}"
+def repeat_options(options: RunOptions, *names: str) -> str:
+    """What a command to try next must say so that it finds the same things; often nothing.
+
+    Parameters
+    ----------
+    options : RunOptions
+        Of this command.
+    *names : str
+        Options that the next command takes, beside the workspace. What the environment says
+        already is left out, and of an address with a password only the place is kept.
+    """
+    data_dir = options.data_dirs[0] if options.data_dirs else None
+    given = {
+        "--workspace": (options.workspace.root, "HPSEARCH_WORKSPACE", "workspace"),
+        "--data-dir": (data_dir, "HPSEARCH_DATA_DIR", ""),
+        "--storage": (options.storage_url, "HPSEARCH_STORAGE", ""),
+        "--tracking-uri": (options.tracking_uri, "MLFLOW_TRACKING_URI", ""),
+        "--backend": (options.backend, "HPSEARCH_BACKEND", "loky"),
+        "--jobs": (options.n_jobs, "", ""),
+    }
+    words = []
+    for name in ("--workspace", *names):
+        value, variable, otherwise = given[name]
+        known = os.environ.get(variable) or otherwise
+        if isinstance(value, Path):
+            known = str(Path(known).expanduser().resolve()) if known else ""
+        if value is None or str(value) == known:
+            continue
+        shown = "URL" if urlsplit(str(value)).password else shlex.quote(str(value))
+        words.append(f" {name} {shown}")
+    return "".join(words)
+
+
+def list_recorded_names(options: RunOptions) -> list[str]:
+    """The studies that have run, by name: in the workspace, or in the storage that is named."""
+    if options.storage_url is None:
+        return options.workspace.recorded_names()
+    # Only a journal needs the path, and there is none with a URL.
+    return list_study_names(open_storage(options.storage_url, Path()))
 
 
 def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, StudyFolder]:
-    """Open a study that has run before, by its file or its name, for reading.
+    """Open a study that has run before, by its name or its file, for reading.
 
     Raises
     ------
     UsageError
         If there is none; names those that there are.
     """
-    name = _name_of(study)
-    folder = options.workspace.study(name)
-    # The name is looked up among those that there are, so that it leads nowhere else.
-    if options.storage_url is None and name not in (names := options.workspace.recorded_names()):
+    names = list_recorded_names(options)
+    # A name comes first: its file may be damaged, or say something else by now.
+    name = study if study in names else _name_in_file(study)
+    # Only among those that there are, so that a name leads nowhere else.
+    if name not in names:
         hint = suggest(name, names) if names else "; there are none yet"
-        raise UsageError(
-            f"{study}: expected a study that has run in {options.workspace.root}{hint}"
-        )
+        place = "the storage" if options.storage_url else str(options.workspace.root)
+        raise UsageError(f"{study}: expected a study that has run in {place}{hint}")
+    folder = options.workspace.study(name)
     return load_study(name, open_storage(options.storage_url, folder.journal)), folder
 
 
-def _name_of(study: str) -> str:
+def _name_in_file(study: str) -> str:
     try:
         path = find_study_file(study)
     except UsageError:

@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from hpsearch.cli.options import repeat_workspace
+from hpsearch.cli.options import repeat_options
 from hpsearch.coordinator import (
     Event,
     LookRefused,
@@ -50,7 +50,8 @@ def print_outcome(
             console.print(
                 f"The best net has changed since the test split was looked at ({len(looks)} look"
                 f"{'s' if len(looks) != 1 else ''}); the new one is not scored.\n"
-                f"  hpsearch score {name} --spend-another-look{repeat_workspace(options)}",
+                f"  hpsearch score {name} --spend-another-look"
+                + repeat_options(options, "--data-dir", "--storage", "--tracking-uri"),
                 markup=False,
                 soft_wrap=True,
             )
@@ -59,6 +60,7 @@ def print_outcome(
                 console.print(_list_best(records))
             else:
                 console.print(f"{name}: no trial is complete, so there is no best net")
+            _print_failures(console, records)
             if is_complete:
                 _print_next(console, name, options)
             else:
@@ -67,11 +69,26 @@ def print_outcome(
         case MirrorBehind(reason):
             console.print(
                 f"MLflow is behind ({reason}).\n"
-                f"  hpsearch reconcile {name}{repeat_workspace(options)}   brings it level",
+                f"  hpsearch reconcile {name}"
+                + repeat_options(options, "--data-dir", "--storage", "--tracking-uri")
+                + "   brings it level",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
             )
+
+
+def _print_failures(console: Console, records: Sequence[TrialRecord]) -> None:
+    failed = [record for record in records if record.state == State.FAILED]
+    if failed:
+        console.print(
+            f"{len(failed)} trial{'s' if len(failed) != 1 else ''} failed; "
+            f"trial {failed[0].number}: {failed[0].reason}",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _print_survey(console: Console, survey: WorkerSurvey, options: RunOptions) -> None:
@@ -135,11 +152,13 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
 
 
 def _print_next(console: Console, name: str, options: RunOptions) -> None:
-    where = repeat_workspace(options)
+    where = repeat_options(options, "--storage")
+    tracking = repeat_options(options, "--tracking-uri")
+    source = repeat_options(options, "--data-dir", "--storage")
     commands = {
         f"hpsearch report {name} --open{where}": "read what came out, on one page",
-        f"hpsearch ui{where}": "browse all trials in MLflow",
-        f"hpsearch best {name} --out best_net{where}": "keep the best net",
+        f"hpsearch ui{tracking}": "browse all trials in MLflow",
+        f"hpsearch best {name} --out best_net{source}": "keep the best net",
         f"hpsearch status {name}{where}": "where the study stands",
     }
     width = max(map(len, commands))

@@ -91,7 +91,13 @@ def _with_trials(definition: StudyDefinition, trials: int | None) -> StudyDefini
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event, asked: threading.Event) -> Iterator[None]:
-    """Stop in order at the first Ctrl-C or SIGTERM; at once at the second."""
+    """Stop in order at the first Ctrl-C or SIGTERM; at once at the second.
+
+    Only the main thread may listen for signals; in another, its program decides.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def answer(_number: int, _frame: FrameType | None) -> None:
         if asked.is_set():

@@ -12,7 +12,7 @@ from hpsearch.cli.options import (
     WorkspaceOption,
     make_options,
     open_recorded_study,
-    repeat_workspace,
+    repeat_options,
 )
 from hpsearch.coordinator import find_leftovers, open_session
 from hpsearch.coordinator import remove as remove_leftover
@@ -44,7 +44,7 @@ def copy(
     with open_session(search.definition, options) as session:
         n_trials = copy_study(session.search, open_storage(to_storage, session.folder.journal))
     name = search.definition.name
-    stores = f"--storage URL --tracking-uri URI{repeat_workspace(options)}"
+    stores = "--storage URL --tracking-uri URI" + repeat_options(options, "--data-dir")
     print(
         f"{name}: {n_trials} trials copied\n"
         f"next:  hpsearch reconcile {name} {stores}   show them in MLflow\n"

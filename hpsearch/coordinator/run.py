@@ -28,7 +28,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
 from hpsearch.execution import Backend, open_backend
 from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
-from hpsearch.records import MLFLOW_ADDRESS
+from hpsearch.records import MLFLOW_ADDRESS, best_of
 from hpsearch.results import (
     Net,
     export_net,
@@ -146,10 +146,11 @@ def _judge(session: Session) -> Event:
 
 
 def _choose_net(session: Session) -> Net | None:
-    search, folder = session.search, session.folder
-    net = find_best_net(session.definition, search.records(), folder, session.data)
-    if net:
-        export_net(net, folder.best_net)
+    records, folder = session.search.records(), session.folder
+    if best_of(records) is None:
+        return None
+    net = find_best_net(session.definition, records, folder, session.data)
+    export_net(net, folder.best_net)
     return net
 
 

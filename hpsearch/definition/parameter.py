@@ -13,6 +13,7 @@ __all__ = [
     "Choices",
     "ContrastSpace",
     "Count",
+    "FieldRadius",
     "NotNegative",
     "OptimizerSpace",
     "ParameterSpace",
@@ -141,8 +142,21 @@ def _below(limit: float) -> AfterValidator:
     return _bounded(lambda space: ends(space)[1], lambda value: value < limit, f"below {limit}")
 
 
+def _zero_or_at_least(least: float) -> AfterValidator:
+    def check(space: ParameterSpace) -> ParameterSpace:
+        for value in _listed(space):
+            # A range that begins at 0 has all between 0 and the least as well.
+            if value < least and (value != 0 or isinstance(space, Range)):
+                raise ValueError(f"must be 0 or at least {least}, got {value}")
+        return space
+
+    return AfterValidator(check)
+
+
 Positive: TypeAlias = Annotated[FloatSpace, _above(0)]
 NotNegative: TypeAlias = Annotated[FloatSpace, _at_least(0)]
+# Less than half a pixel is one pixel, and soon none that float32 can tell from 0.
+FieldRadius: TypeAlias = Annotated[FloatSpace, _zero_or_at_least(0.5)]
 Share: TypeAlias = Annotated[FloatSpace, _at_least(0), _below(1)]
 Count: TypeAlias = Annotated[IntSpace, _at_least(0)]
 PositiveCount: TypeAlias = Annotated[IntSpace, _at_least(1)]
@@ -150,7 +164,12 @@ PositiveCount: TypeAlias = Annotated[IntSpace, _at_least(1)]
 
 def ends(space: Any) -> tuple[float, float]:
     """The least and the largest number in `space`."""
+    values = _listed(space)
+    return min(values), max(values)
+
+
+def _listed(space: Any) -> tuple[float, ...]:
+    """The numbers that a file gives: a range's ends, the choices, or the one value."""
     if isinstance(space, Range):
         return space.low, space.high
-    values = space.choices if isinstance(space, Choices) else (space,)
-    return min(values), max(values)
+    return space.choices if isinstance(space, Choices) else (space,)

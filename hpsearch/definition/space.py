@@ -7,6 +7,7 @@ from hpsearch.definition.parameter import (
     Choices,
     ContrastSpace,
     Count,
+    FieldRadius,
     NotNegative,
     OptimizerSpace,
     Positive,
@@ -41,7 +42,7 @@ class SearchSpace(Table):
         Passes over the training images.
     initial_gain : float space, at least 0
         He's standard deviations times this for the first weights; 0 for `initial_std`.
-    initial_field : float space, at least 0
+    initial_field : float space, 0 or at least 0.5
         First weights are seen through windows of at most this radius, in pixels; 0 for none.
     contrast : name
         ``as_is``; ``scaled``: all pixels over the standard deviation of one; ``normalised``: each
@@ -85,7 +86,7 @@ class SearchSpace(Table):
     hidden_size: PositiveCount
     epochs: PositiveCount
     initial_gain: NotNegative = Hyperparameters.initial_gain
-    initial_field: NotNegative = Hyperparameters.initial_field
+    initial_field: FieldRadius = Hyperparameters.initial_field
     contrast: ContrastSpace = Hyperparameters.contrast
     components: Count = Hyperparameters.components
     whitening: NotNegative = Hyperparameters.whitening

@@ -24,7 +24,7 @@ from hpsearch.results import Examination, diagnose, examine, group_ablation
 from hpsearch.search import SearchStudy
 from hpsearch.training import Film, Hyperparameters
 from hpsearch.versions import code_version, package_versions
-from hpsearch.wording import shorten_duration, shorten_number
+from hpsearch.wording import shorten_number
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["write_report"]
@@ -84,7 +84,7 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": shorten_number, "duration": shorten_duration}
+    environment.filters["number"] = shorten_number
     page = environment.get_template("page.html").render(_collect(gather(search, folder, data)))
     try:
         write_atomically(path, page.encode())

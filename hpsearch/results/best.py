@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hpsearch.data import PreparedData, Preprocessing, open_split
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DamagedDataError
+from hpsearch.errors import DamagedDataError, UsageError
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.results.net import Net
 from hpsearch.training import CHECKPOINT_FILE, Film, Hyperparameters, load_checkpoint
@@ -29,16 +29,20 @@ def find_best_net(
     records: Sequence[TrialRecord],
     folder: StudyFolder,
     data: PreparedData,
-) -> Net | None:
-    """The net of the complete trial with the best validation accuracy; None if there is none.
+) -> Net:
+    """The net of the complete trial with the best validation accuracy.
 
     Raises
     ------
+    UsageError
+        If no trial is complete yet.
     DamagedDataError
         If its checkpoint is gone or is not the net that was recorded.
     """
     best = best_of(records)
-    return load_trial_net(definition, best, folder, data) if best else None
+    if best is None:
+        raise UsageError(f"{definition.name}: no trial is complete yet")
+    return load_trial_net(definition, best, folder, data)
 
 
 def load_trial_net(

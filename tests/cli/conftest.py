@@ -79,12 +79,13 @@ def program(
     workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, str, str]]:
     """Run the program in this process: exit code, standard output, standard error."""
-    for name in ("HPSEARCH_DATA_DIR", "HPSEARCH_WORKSPACE", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("HPSEARCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
 
-    def call(command: str, *arguments: Any) -> tuple[int, str, str]:
-        code = main([command, *map(str, arguments), "--workspace", str(workspace.root)])
+    def call(command: str, *arguments: Any, root: Path | None = None) -> tuple[int, str, str]:
+        code = main([command, *map(str, arguments), "--workspace", str(root or workspace.root)])
         return code, *capsys.readouterr()
 
     return call

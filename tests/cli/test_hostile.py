@@ -136,9 +136,7 @@ def _damage(data: st.DataObject, content: bytes) -> bytes:
     return b"".join([*lines, data.draw(junk), b"\n"])
 
 
-@pytest.mark.parametrize(
-    "name", ["optuna.journal", "coordinator.json", "test_ledger.jsonl", "best_net/manifest.json"]
-)
+@pytest.mark.parametrize("name", ["optuna.journal", "coordinator.json", "test_ledger.jsonl"])
 @given(data=st.data())
 @settings(max_examples=20, deadline=None, suppress_health_check=SLOW_FIXTURES)
 def test_a_damaged_file_of_a_study_gets_a_line_or_does_no_harm(
@@ -148,8 +146,6 @@ def test_a_damaged_file_of_a_study_gets_a_line_or_does_no_harm(
     folder.mkdir(parents=True, exist_ok=True)
     for path in ("optuna.journal", "coordinator.json", "test_ledger.jsonl"):
         shutil.copy(source / path, folder / path)
-    if not (folder / "best_net").exists():
-        shutil.copytree(source / "best_net", folder / "best_net")
     (folder / name).write_bytes(_damage(data, (source / name).read_bytes()))
     code, output, error = program("status", "small", "--json")
     assert code in (0, 2, 3, 4)

@@ -19,10 +19,10 @@ from hpsearch.workspace import StudyFolder, Workspace
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def _wait_for_an_epoch(folder: StudyFolder) -> None:
-    """Wait until a trial has left a checkpoint."""
+def _wait_for_an_epoch(folder: StudyFolder, since: float) -> None:
+    """Wait until a trial has left a checkpoint, later than `since`."""
     for _ in range(600):
-        if list(folder.trials.glob("*/checkpoint.npz")):
+        if any(path.stat().st_mtime > since for path in folder.trials.glob("*/checkpoint.npz")):
             return
         time.sleep(0.05)
     raise AssertionError("no trial got to its first epoch")
@@ -50,8 +50,9 @@ def test_ctrl_c_stops_in_order_and_the_same_command_continues(
     workspace: Workspace,
     calm: Any,
 ) -> None:
+    begun = time.time()
     process = start(slow_study_file, "--jobs", "2")
-    _wait_for_an_epoch(workspace.study("slow"))
+    _wait_for_an_epoch(workspace.study("slow"), begun)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
     _, error = process.communicate(timeout=120)
     assert process.returncode == 130
@@ -75,8 +76,9 @@ def test_sigkill_loses_nothing(
     calm: Any,
 ) -> None:
     for delay in (0.2, 1.0, 1.7):
+        begun = time.time()
         process = start(slow_study_file, "--jobs", "2")
-        _wait_for_an_epoch(workspace.study("slow"))
+        _wait_for_an_epoch(workspace.study("slow"), begun)
         time.sleep(delay)
         process.kill()
         process.wait()

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from hpsearch.workspace import Workspace
 
 Program = Callable[..., tuple[int, str, str]]
@@ -42,7 +44,20 @@ def test_a_study_that_cannot_be_read_hides_no_other(
     assert good["study"] == "small"
     assert bad["state"] == "unreadable"
     assert "expected a readable journal" in bad["reason"]
-    assert "unreadable" in program("list")[1]
+    output = program("list")[1]
+    assert "unreadable" in output
+    assert bad["reason"] in output
+
+
+def test_a_study_is_found_by_its_name_whatever_its_file_says_by_now(
+    program: Program, has_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "small.toml").write_text("no = [toml")
+    assert program("status", "small")[0] == 0
+    (study,) = json.loads(program("list", "--json")[1])["studies"]
+    assert study["state"] == "complete"
 
 
 def test_studies_on_a_server_are_listed(program: Program, has_run: Path, tmp_path: Path) -> None:

@@ -77,6 +77,40 @@ def test_a_workspace_with_brackets_in_its_name_is_printed_as_it_is(
         assert "--workspace '/data/[old]/a[/b]'" in shown(event, "/data/[old]/a[/b]")
 
 
+def test_commands_to_try_next_find_the_same_stores(
+    define: Callable[..., StudyDefinition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPSEARCH_DATA_DIR", "/data")
+    options = RunOptions(
+        Workspace(Path("workspace").resolve()),
+        data_dirs=(Path("/data"),),
+        storage_url="postgresql+psycopg://me@db/optuna",
+        tracking_uri="http://me:geheim@tracker:5000",
+    )
+    console = Console(file=io.StringIO(), width=100)
+    for event in (StudyEnded([], is_complete=True), MirrorBehind("down"), LookRefused([LOOK])):
+        print_outcome(console, event, define(), options)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    stores = "--storage postgresql+psycopg://me@db/optuna --tracking-uri URL"
+    assert f"hpsearch reconcile small {stores}" in text
+    assert f"hpsearch score small --spend-another-look {stores}" in text
+    assert "hpsearch status small --storage postgresql+psycopg://me@db/optuna" in text
+    assert "hpsearch ui --tracking-uri URL" in text
+    assert "geheim" not in text
+    assert "/data" not in text
+
+
+def test_failed_trials_are_counted_with_the_reason_of_the_first(shown: Callable[..., str]) -> None:
+    records = [
+        _record(0, State.COMPLETE, 0.5),
+        _record(1, State.FAILED, reason="OSError: [Errno 28] no space"),
+        _record(2, State.FAILED, reason="later"),
+    ]
+    text = shown(StudyEnded(records, is_complete=True))
+    assert "2 trials failed; trial 1: OSError: [Errno 28] no space" in text
+    assert "failed" not in shown(StudyEnded(records[:1], is_complete=True))
+
+
 def test_the_verdict_is_printed_line_by_line(shown: Callable[..., str]) -> None:
     verdict = Verdict(Selection(1, 0.7, 4), [Confirmed(1, (0.6, 0.7), 0)])
     first, second = shown(WinnerJudged(verdict)).splitlines()

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,29 +10,12 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from hpsearch.cli import main
 from hpsearch.errors import StoreError
 from hpsearch.records import Confirmation, State
 from hpsearch.search import load_study, note_confirmation, open_storage
 from hpsearch.workspace import Workspace
 
 Program = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def program(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workspace: Workspace
-) -> Program:
-    """Run the program in this process: exit code, standard output, standard error."""
-    for name in ("HPSEARCH_DATA_DIR", "HPSEARCH_STORAGE", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(command: str, *arguments: Any, root: Path | None = None) -> tuple[int, str, str]:
-        code = main([command, *map(str, arguments), "--workspace", str(root or workspace.root)])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture
@@ -265,4 +247,3 @@ def test_loky_workers_do_not_inherit_credentials(monkeypatch: pytest.MonkeyPatch
         (seen,) = set(parallel([delayed(subprocess.getoutput)("env")] * 1))
     assert "PGPASSWORD" in seen
     assert "geheim" not in seen
-    assert sys.modules

@@ -39,6 +39,7 @@ class Page(HTMLParser):
         self.addresses: list[str] = []
         self.figures: list[Any] = []
         self.raw: list[str] = []
+        self.styles: list[str] = []
         self._inside = ""
         self.feed(text)
 
@@ -46,6 +47,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self._inside = "json" if dict(attrs).get("type") == "application/json" else tag
         self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "srcset", "data")]
+        self.styles += [v or "" for k, v in attrs if k == "style"]
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = ""
@@ -54,7 +56,9 @@ class Page(HTMLParser):
         if self._inside == "json":
             self.raw.append(data)
             self.figures.append(json.loads(data))
-        elif self._inside not in ("script", "style"):
+        elif self._inside == "style":
+            self.styles.append(data)
+        elif self._inside != "script":
             self.words.append(data)
 
     @property
@@ -165,8 +169,8 @@ def test_nothing_is_fetched(finished: Page) -> None:
     assert finished.addresses
     assert all(address.startswith("data:image/png;base64,") for address in finished.addresses)
     assert not {"link", "iframe", "object", "embed", "base"} & {*finished.tags}
-    styles = [one for one in finished.words if "url(" in one or "@import" in one]
-    assert not styles
+    assert finished.styles
+    assert not [one for one in finished.styles if "url(" in one or "@import" in one]
 
 
 def test_every_point_can_tell_its_trial(finished: Page) -> None:

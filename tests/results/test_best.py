@@ -10,7 +10,7 @@ import pytest
 
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DamagedDataError
+from hpsearch.errors import DamagedDataError, UsageError
 from hpsearch.objective import TrialJob, run_job
 from hpsearch.records import State, TrialRecord
 from hpsearch.results import find_best_net, load_trial_net, shed_checkpoints
@@ -80,7 +80,8 @@ def test_without_a_complete_trial_there_is_no_best_net(
     define: Callable[..., StudyDefinition], digits: PreparedData, folder: StudyFolder
 ) -> None:
     records = [_record(0, 0.9, State.PRUNED), _record(1, None, State.WAITING)]
-    assert find_best_net(define(), records, folder, digits) is None
+    with pytest.raises(UsageError, match="small: no trial is complete yet"):
+        find_best_net(define(), records, folder, digits)
 
 
 def test_a_lost_checkpoint_is_told_with_how_to_get_it_back(
