@@ -14,13 +14,13 @@ from hpsearch.cli.options import (
     JsonOption,
     StorageOption,
     WorkspaceOption,
-    list_recorded_names,
     make_options,
     open_recorded_study,
 )
 from hpsearch.coordinator import RunOptions
 from hpsearch.definition import list_study_files, load_definition
 from hpsearch.errors import HpsearchError
+from hpsearch.search import list_study_names, open_storage
 from hpsearch.status import read_status
 from hpsearch.wording import shorten_age
 
@@ -39,7 +39,7 @@ def list_studies(
     Example: hpsearch list
     """
     options = make_options(workspace, storage=storage)
-    studies = [_describe(name, options) for name in list_recorded_names(options)]
+    studies = [_describe(name, options) for name in _list_names(options)]
     files = [_describe_file(stem, path) for stem, path in list_study_files().items()]
     if as_json:
         print(json.dumps({"studies": studies, "files": files}, indent=2))
@@ -55,6 +55,13 @@ def list_studies(
         if reason := study.get("reason"):
             console.print(reason, style="red", markup=False, highlight=False, soft_wrap=True)
     console.print(_tabulate_files(files))
+
+
+def _list_names(options: RunOptions) -> list[str]:
+    if options.storage_url is None:
+        return options.workspace.recorded_names()
+    # Only a journal needs the path, and there is none with a URL.
+    return list_study_names(open_storage(options.storage_url, Path()))
 
 
 def _describe(name: str, options: RunOptions) -> dict[str, Any]:

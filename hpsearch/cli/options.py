@@ -25,7 +25,6 @@ __all__ = [
     "StudyFileArgument",
     "TrackingOption",
     "WorkspaceOption",
-    "list_recorded_names",
     "make_options",
     "open_recorded_study",
     "repeat_options",
@@ -140,7 +139,8 @@ def repeat_options(options: RunOptions, *names: str) -> str:
         Of this command.
     *names : str
         Options that the next command takes, beside the workspace. What the environment says
-        already is left out, and of an address with a password only the place is kept.
+        already is left out, and an address with a password is not repeated: ``URL`` stands
+        for it.
     """
     data_dir = options.data_dirs[0] if options.data_dirs else None
     given = {
@@ -159,17 +159,9 @@ def repeat_options(options: RunOptions, *names: str) -> str:
             known = str(Path(known).expanduser().resolve()) if known else ""
         if value is None or str(value) == known:
             continue
-        shown = "URL" if urlsplit(str(value)).password else shlex.quote(str(value))
-        words.append(f" {name} {shown}")
+        is_secret = bool(urlsplit(str(value)).password) or "password=" in str(value)
+        words.append(f" {name} {'URL' if is_secret else shlex.quote(str(value))}")
     return "".join(words)
-
-
-def list_recorded_names(options: RunOptions) -> list[str]:
-    """The studies that have run, by name: in the workspace, or in the storage that is named."""
-    if options.storage_url is None:
-        return options.workspace.recorded_names()
-    # Only a journal needs the path, and there is none with a URL.
-    return list_study_names(open_storage(options.storage_url, Path()))
 
 
 def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, StudyFolder]:
@@ -180,7 +172,9 @@ def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, S
     UsageError
         If there is none; names those that there are.
     """
-    names = list_recorded_names(options)
+    # Only a journal needs a path, and there is none with a URL.
+    server = open_storage(options.storage_url, Path()) if options.storage_url else None
+    names = list_study_names(server) if server else options.workspace.recorded_names()
     # A name comes first: its file may be damaged, or say something else by now.
     name = study if study in names else _name_in_file(study)
     # Only among those that there are, so that a name leads nowhere else.
@@ -189,7 +183,7 @@ def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, S
         place = "the storage" if options.storage_url else str(options.workspace.root)
         raise UsageError(f"{study}: expected a study that has run in {place}{hint}")
     folder = options.workspace.study(name)
-    return load_study(name, open_storage(options.storage_url, folder.journal)), folder
+    return load_study(name, server or open_storage(None, folder.journal)), folder
 
 
 def _name_in_file(study: str) -> str:

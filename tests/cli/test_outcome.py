@@ -77,15 +77,18 @@ def test_a_workspace_with_brackets_in_its_name_is_printed_as_it_is(
         assert "--workspace '/data/[old]/a[/b]'" in shown(event, "/data/[old]/a[/b]")
 
 
+@pytest.mark.parametrize(
+    "tracking", ["http://me:geheim@tracker:5000", "postgresql://db/mlflow?password=geheim"]
+)
 def test_commands_to_try_next_find_the_same_stores(
-    define: Callable[..., StudyDefinition], monkeypatch: pytest.MonkeyPatch
+    tracking: str, define: Callable[..., StudyDefinition], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HPSEARCH_DATA_DIR", "/data")
     options = RunOptions(
         Workspace(Path("workspace").resolve()),
         data_dirs=(Path("/data"),),
         storage_url="postgresql+psycopg://me@db/optuna",
-        tracking_uri="http://me:geheim@tracker:5000",
+        tracking_uri=tracking,
     )
     console = Console(file=io.StringIO(), width=100)
     for event in (StudyEnded([], is_complete=True), MirrorBehind("down"), LookRefused([LOOK])):
