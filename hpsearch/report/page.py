@@ -21,7 +21,7 @@ from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
 from hpsearch.results import Examination, diagnose, examine, group_ablation
-from hpsearch.search import SearchStudy
+from hpsearch.search import SearchStudy, measure_importances
 from hpsearch.training import Film, Hyperparameters
 from hpsearch.versions import code_version, package_versions
 from hpsearch.wording import shorten_number
@@ -133,7 +133,7 @@ def _draw(material: Material) -> Iterator[Plot]:
         if parallel := space.draw_parallel(search.optuna_study, names, complete):
             note = "A line for each complete trial. Orange: the best. Blue: the next best."
             yield Plot("All settings at once", parallel, note)
-        if importances := space.measure_importances(search.optuna_study):
+        if importances := measure_importances(search.optuna_study):
             figure = space.draw_importances(importances)
             note = "Optuna's PED-ANOVA over the complete trials; with few of them a rough guess."
             yield Plot(wording.title_importances(importances), figure, note)

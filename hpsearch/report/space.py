@@ -28,7 +28,6 @@ __all__ = [
     "draw_importances",
     "draw_parallel",
     "draw_slice",
-    "measure_importances",
 ]
 
 _TARGET = "val_accuracy"
@@ -74,14 +73,6 @@ def draw_parallel(
     # Broken after each word: six names stand side by side on a phone too.
     parallel.update_xaxes(ticktext=[name.replace("_", "_<br>") for name in named])
     return with_traces(parallel, [line for line, _ in drawn])
-
-
-def measure_importances(study: optuna.Study) -> dict[str, float]:
-    """Optuna's share of each hyperparameter in what made the accuracies differ, largest first."""
-    try:
-        return optuna.importance.get_param_importances(study)
-    except (ValueError, RuntimeError, ZeroDivisionError):
-        return {}
 
 
 def draw_importances(importances: Mapping[str, float]) -> Figure:

@@ -13,7 +13,7 @@ from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
 from hpsearch.results.ablation import group_ablation
 from hpsearch.results.net import Net
-from hpsearch.search import SearchStudy
+from hpsearch.search import SearchStudy, measure_importances
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -116,6 +116,8 @@ def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
 
     folder.mkdir(exist_ok=True)
     figures = plot_study(search.optuna_study)
+    if not measure_importances(search.optuna_study):
+        figures.pop("param_importances", None)
     if search.definition.search.sampler.name == "ablation":
         whole, without = group_ablation(search.records())
         if whole:

@@ -9,6 +9,7 @@ from hpsearch.search.confirmations import (
     read_confirmations,
 )
 from hpsearch.search.copying import copy_study
+from hpsearch.search.importances import measure_importances
 from hpsearch.search.probing import probe_storage
 from hpsearch.search.pruning import RUNGS, PruningRule
 from hpsearch.search.samplers import check_sampler
@@ -33,6 +34,7 @@ __all__ = [
     "list_due",
     "list_study_names",
     "load_study",
+    "measure_importances",
     "mend_journal",
     "note_confirmation",
     "open_storage",

@@ -1,0 +1,32 @@
+"""Tests of the importances."""
+
+import optuna
+import pytest
+
+from hpsearch.search import measure_importances
+
+
+def _make_study(accuracies: list[float]) -> optuna.Study:
+    study = optuna.create_study(direction="maximize")
+    space = {name: optuna.distributions.FloatDistribution(0, 1) for name in ("reg", "dropout")}
+    for number, accuracy in enumerate(accuracies):
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={"reg": accuracy, "dropout": number * 0.37 % 1},
+                distributions=space,
+                value=accuracy,
+            )
+        )
+    return study
+
+
+def test_what_makes_the_accuracies_differ_comes_first() -> None:
+    importances = measure_importances(_make_study([number / 40 for number in range(40)]))
+    assert list(importances) == ["reg", "dropout"]
+    assert importances["reg"] > 0.6
+    assert sum(importances.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("accuracies", [[], [0.5], [0.5] * 20])
+def test_nothing_is_claimed_where_no_trial_stands_out(accuracies: list[float]) -> None:
+    assert measure_importances(_make_study(accuracies)) == {}
