@@ -50,6 +50,7 @@ def list_shots(
             "mlflow_curves", f"{runs}?viewStateShareKey=hpsearch&compareRunsMode=CHART", height=1100
         ),
         Shot("mlflow_study", f"{runs}/{run_id}"),
+        Shot("mlflow_film", f"{runs}/{run_id}/model-metrics", height=1000),
         Shot("mlflow_trial", f"{runs}/{trial_run_id}/model-metrics", height=1000),
         Shot("mlflow_model", f"{server}/#/models/{study}"),
     ]
@@ -105,6 +106,8 @@ def photograph(browser: str, shot: Shot, folder: Path) -> Path:
                 f"--host-resolver-rules=MAP {_HOST} 127.0.0.1",
                 f"--window-size={shot.width},{shot.height}",
                 f"--virtual-time-budget={_PAGE_TIME_MS}",
+                # Else charts that wait until they come into sight never do.
+                "--run-all-compositor-stages-before-draw",
                 f"--screenshot={picture.absolute()}",
                 shot.address,
             ],

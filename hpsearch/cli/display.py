@@ -1,5 +1,6 @@
 """What a running study looks like at the terminal: a live table, or plain lines."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
+from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.coordinator import (
     ConfirmationAdvanced,
     ConfirmationEnded,
@@ -176,17 +178,14 @@ class _LiveDisplay(_Quiet):
         return (time.monotonic() - self.started) / done * left if done and left > 0 else None
 
     def _trials(self) -> Table:
-        table = Table(box=None, padding=(0, 2), header_style="dim")
-        for name in ("trial", "epoch", "val_accuracy", "train_loss", "hyperparameters"):
-            table.add_column(name, justify="left" if name == "hyperparameters" else "right")
-        for (number, replicate), (job, epochs) in sorted(self.running.items()):
-            setting = job.hyperparameters
-            table.add_row(
+        assert self.definition is not None
+        running = [
+            RunningTrial(
                 f"{number}, fresh seed {replicate}" if replicate else str(number),
-                f"{len(epochs)}/{setting.epochs}",
-                f"{epochs[-1].val_accuracy:.4f}" if epochs else "",
-                f"{epochs[-1].train_loss:.4f}" if epochs else "",
-                f"learning_rate={setting.learning_rate:.3g} reg={setting.reg:.3g} "
-                f"hidden_size={setting.hidden_size} decay={setting.learning_rate_decay:.3g}",
+                dataclasses.asdict(job.hyperparameters),
+                epochs,
             )
-        return table
+            for (number, replicate), (job, epochs) in sorted(self.running.items())
+        ]
+        searched = list(self.definition.search.space.searched())
+        return tabulate_running(running, searched, self.console.width)

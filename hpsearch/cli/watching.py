@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
+from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.execution import FileLease
 from hpsearch.records import State
 from hpsearch.results import describe_verdict, read_verdict
@@ -28,11 +29,11 @@ def watch_study(search: SearchStudy, folder: StudyFolder) -> None:
     console = Console()
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Live(_picture(search, folder), console=console, auto_refresh=False) as live,
+        Live(_picture(search, folder, console.width), console=console, auto_refresh=False) as live,
     ):
         while _is_run(folder):
             time.sleep(_PAUSE_S)
-            live.update(_picture(search, folder), refresh=True)
+            live.update(_picture(search, folder, console.width), refresh=True)
 
 
 def _is_run(folder: StudyFolder) -> bool:
@@ -40,26 +41,25 @@ def _is_run(folder: StudyFolder) -> bool:
     return lease is not None and lease.is_valid()
 
 
-def _picture(search: SearchStudy, folder: StudyFolder) -> RenderableType:
+def _picture(search: SearchStudy, folder: StudyFolder, width: int) -> RenderableType:
     status = tabulate_status(search, folder)
-    return Group(status, _tabulate_running(search, folder)) if _is_run(folder) else status
+    if not _is_run(folder):
+        return status
+    searched = list(search.definition.search.space.searched())
+    return Group(status, tabulate_running(_list_running(search, folder), searched, width))
 
 
-def _tabulate_running(search: SearchStudy, folder: StudyFolder) -> Table:
+def _list_running(search: SearchStudy, folder: StudyFolder) -> list[RunningTrial]:
     """The trials in flight, as far as their histories on this machine tell."""
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for name in ("trial", "epoch", "val_accuracy", "train_loss"):
-        table.add_column(name, justify="right")
-    for record in search.records():
-        if record.state == State.RUNNING:
-            epochs = load_history(folder.trial(record.number) / HISTORY_FILE)
-            table.add_row(
-                str(record.number),
-                f"{len(epochs)}/{record.hyperparameters.get('epochs', '?')}",
-                f"{epochs[-1].val_accuracy:.4f}" if epochs else "",
-                f"{epochs[-1].train_loss:.4f}" if epochs else "",
-            )
-    return table
+    return [
+        RunningTrial(
+            str(record.number),
+            record.hyperparameters,
+            load_history(folder.trial(record.number) / HISTORY_FILE),
+        )
+        for record in search.records()
+        if record.state == State.RUNNING
+    ]
 
 
 def tabulate_status(search: SearchStudy, folder: StudyFolder) -> Table:

@@ -82,7 +82,7 @@ def test_the_live_display_shows_progress_best_and_trials_in_flight(
     epoch = Epoch(1, 1.5, 0.4, 0.61, 0.012, 1.0, 0.0, (1.5,))
     display.show(TrialAdvanced(job, (epoch,)))
     text = _text(display)
-    for words in ("small", "1/8", "best 0.8125 (trial 0)", "1/6", "0.6100", "hidden_size=24"):
+    for words in ("small", "1/8", "best 0.8125 (trial 0)", "1/6", "0.6100", "hidden_size", "24"):
         assert words in text
     display.show(TrialEnded(RECORD))
     assert "2/8" in _text(display)

@@ -1,0 +1,126 @@
+"""Draw what a terminal shows of a study: its run half way, Ctrl-C, and the run that ends it.
+
+python scripts/terminal_picture.py quickstart --out docs/pictures/terminal.svg
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+_RUN = [sys.executable, "-c", "from hpsearch.cli import main; main()", "run"]
+_ROWS, _COLUMNS = 40, 110
+_UP, _ERASE = "\x1b[1A", "\x1b[2K"
+_TOKEN = re.compile(r"\x1b\[1A|\x1b\[2K|\n|\r|\x1b\[\?25[lh]|(?:(?!\x1b\[(?:1A|2K|\?))[^\n\r])+")
+_COUNT = re.compile(r"(\d+)/(\d+)")
+_FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
+
+def read_screens(written: str) -> Iterator[str]:
+    """What stands on the screen each time before rich takes a live display back, and at the end.
+
+    Parameters
+    ----------
+    written : str
+        With the sequences by which rich erases lines and goes up; colours stay as they are.
+    """
+    rows, row, is_going_up = [""], 0, False
+    for token in _TOKEN.findall(written):
+        if token in (_UP, _ERASE) and not is_going_up:
+            yield "\n".join(rows).rstrip()
+        is_going_up = token in (_UP, _ERASE)
+        if token == _UP:
+            row = max(row - 1, 0)
+        elif token == _ERASE:
+            rows[row] = ""
+        elif token == "\n":
+            row += 1
+            rows += [""] * (row == len(rows))
+        elif token != "\r" and not token.startswith("\x1b[?25"):
+            rows[row] += token
+    yield "\n".join(rows).rstrip()
+
+
+def is_half_way(screen: str) -> bool:
+    """Whether the first count of a live display, of trials, has reached its half."""
+    count = _COUNT.search(Text.from_ansi(screen).plain)
+    return count is not None and 2 * int(count[1]) >= int(count[2])
+
+
+def watch(command: list[str], stop_at: Callable[[str], bool] | None = None) -> list[str]:
+    """Screens of a command on a terminal of its own; Ctrl-C after the first that `stop_at` takes.
+
+    Returns
+    -------
+    list of str
+        Screens with their colours, as ANSI sequences.
+    """
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (_ROWS, _COLUMNS))
+    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI")}
+    process = subprocess.Popen(
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=kept | {"TERM": "xterm-256color"},
+        preexec_fn=_heed_interrupts,
+    )
+    os.close(theirs)
+    written = bytearray()
+    # The terminal is gone when the command is: an error of the system on Linux, an end elsewhere.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 65536):
+            written += part
+            if stop_at and any(map(stop_at, read_screens(part.decode(errors="replace")))):
+                process.send_signal(signal.SIGINT)
+                stop_at = None
+    os.close(ours)
+    process.wait()
+    return list(read_screens(written.decode(errors="replace")))
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does to its background jobs: they would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def draw(title: str, screens: list[str]) -> str:
+    """An SVG of the screens below each other, in whatever fixed font the reader has."""
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO())
+    for screen in screens:
+        console.print(Text.from_ansi(screen))
+    return _FONT_FACE.sub("", console.export_svg(title=title))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("study")
+    parser.add_argument("--out", type=Path, default=Path("terminal.svg"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as workspace:
+        run = [*_RUN, options.study, "--workspace", workspace]
+        began = watch(run, is_half_way)
+        ended = watch(run)
+    prompt = f"\x1b[1m$ hpsearch run {options.study}\x1b[0m"
+    half_way = next(filter(is_half_way, began), "")
+    shown = [prompt, half_way, "^C", began[-1].strip(), "", prompt, ended[-1].strip()]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(draw("hpsearch", shown), encoding="utf-8")
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
