@@ -50,7 +50,7 @@ def list_shots(
             "mlflow_curves", f"{runs}?viewStateShareKey=hpsearch&compareRunsMode=CHART", height=1100
         ),
         Shot("mlflow_study", f"{runs}/{run_id}"),
-        Shot("mlflow_film", f"{runs}/{run_id}/model-metrics", height=1000),
+        Shot("mlflow_film", f"{runs}/{run_id}/model-metrics", height=2200),
         Shot("mlflow_trial", f"{runs}/{trial_run_id}/model-metrics", height=1000),
         Shot("mlflow_model", f"{server}/#/models/{study}"),
     ]

@@ -25,6 +25,7 @@ _ROWS, _COLUMNS = 40, 110
 _UP, _ERASE = "\x1b[1A", "\x1b[2K"
 _TOKEN = re.compile(r"\x1b\[1A|\x1b\[2K|\n|\r|\x1b\[\?25[lh]|(?:(?!\x1b\[(?:1A|2K|\?))[^\n\r])+")
 _COUNT = re.compile(r"(\d+)/(\d+)")
+_STUDIES = Path(__file__).parents[1] / "studies"
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -54,12 +55,14 @@ def read_screens(written: str) -> Iterator[str]:
 
 
 def is_half_way(screen: str) -> bool:
-    """Whether the first count of a live display, of trials, has reached its half."""
-    count = _COUNT.search(Text.from_ansi(screen).plain)
-    return count is not None and 2 * int(count[1]) >= int(count[2])
+    """Whether half of the trials are done, and those in flight have ended an epoch each."""
+    counts = [(int(done), int(all_)) for done, all_ in _COUNT.findall(Text.from_ansi(screen).plain)]
+    return bool(counts) and 2 * counts[0][0] >= counts[0][1] and all(done for done, _ in counts)
 
 
-def watch(command: list[str], stop_at: Callable[[str], bool] | None = None) -> list[str]:
+def watch(
+    command: list[str], folder: Path, stop_at: Callable[[str], bool] | None = None
+) -> list[str]:
     """Screens of a command on a terminal of its own; Ctrl-C after the first that `stop_at` takes.
 
     Returns
@@ -72,6 +75,7 @@ def watch(command: list[str], stop_at: Callable[[str], bool] | None = None) -> l
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI")}
     process = subprocess.Popen(
         command,
+        cwd=folder,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -110,10 +114,11 @@ def main() -> None:
     parser.add_argument("study")
     parser.add_argument("--out", type=Path, default=Path("terminal.svg"))
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as workspace:
-        run = [*_RUN, options.study, "--workspace", workspace]
-        began = watch(run, is_half_way)
-        ended = watch(run)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / _STUDIES.name).symlink_to(_STUDIES)
+        began = watch([*_RUN, options.study], folder, is_half_way)
+        ended = watch([*_RUN, options.study], folder)
     prompt = f"\x1b[1m$ hpsearch run {options.study}\x1b[0m"
     half_way = next(filter(is_half_way, began), "")
     shown = [prompt, half_way, "^C", began[-1].strip(), "", prompt, ended[-1].strip()]

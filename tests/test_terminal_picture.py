@@ -1,6 +1,7 @@
 """The picture of a terminal shows what a user saw on it."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from terminal_picture import draw, is_half_way, read_screens, watch
@@ -25,15 +26,15 @@ except KeyboardInterrupt:
 """
 
 
-def test_screens_are_what_stood_there_one_after_the_other() -> None:
-    screens = watch([sys.executable, "-c", LIVE])
+def test_screens_are_what_stood_there_one_after_the_other(tmp_path: Path) -> None:
+    screens = watch([sys.executable, "-c", LIVE], tmp_path)
     assert screens[-1].split("\n") == ["\x1b[1ma line that stays\x1b[0m", "the end"]
     assert "study 0/4\ntrial 0" in screens
     assert "\x1b[1ma line that stays\x1b[0m\nstudy 3/4\ntrial 3" in screens
 
 
-def test_a_command_is_stopped_half_way() -> None:
-    screens = watch([sys.executable, "-c", LIVE], is_half_way)
+def test_a_command_is_stopped_half_way(tmp_path: Path) -> None:
+    screens = watch([sys.executable, "-c", LIVE], tmp_path, is_half_way)
     assert "study 2/4\ntrial 2" in screens
     assert screens[-1].endswith("stopped")
     assert not any("4/4" in screen for screen in screens)

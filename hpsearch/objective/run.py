@@ -33,6 +33,7 @@ from hpsearch.training import (
     save_checkpoint,
     save_history,
     save_predictions,
+    start_film,
     train,
 )
 from hpsearch.versions import machine_versions
@@ -139,11 +140,19 @@ def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...])
         # Nothing goes on from here: the net to be used is all that is wanted.
         net, memory = averaged(net, memory), {}
     if len(epochs) in film_epochs(job.hyperparameters.epochs) and not epochs[-1].diverged:
-        state.film = film_next(state.film, len(epochs), net, split.preprocessing)
+        state.film = _film(job, split, state.film, len(epochs), net)
     generator_state = dict(state.rng.bit_generator.state)
     checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory, state.film)
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
     save_history(job.folder / HISTORY_FILE, epochs)
+
+
+def _film(job: TrialJob, split: Split, film: Film, epoch: int, net: Parameters) -> Film:
+    if epoch > 1:
+        return film_next(film, epoch, net, split.preprocessing)
+    # Drawn once more rather than kept for an epoch: the weights of a wide net fill memory.
+    initial = make_net(split, job.hyperparameters, np.random.default_rng(job.seed()))
+    return start_film(initial, net, split.preprocessing)
 
 
 def _save_predictions(job: TrialJob, split: Split, net: Parameters) -> None:

@@ -8,7 +8,7 @@ from hpsearch.training.checkpoint import (
     save_checkpoint,
 )
 from hpsearch.training.epoch import Epoch
-from hpsearch.training.film import Film, film_epochs, film_next
+from hpsearch.training.film import Film, film_epochs, film_next, start_film
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.optimizers import Memory
@@ -44,5 +44,6 @@ __all__ = [
     "save_history",
     "save_predictions",
     "score",
+    "start_film",
     "train",
 ]

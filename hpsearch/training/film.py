@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters
 
-__all__ = ["Film", "film_epochs", "film_next"]
+__all__ = ["Film", "film_epochs", "film_next", "start_film"]
 
 N_UNITS = 16
 _N_FRAMES = 8
@@ -24,7 +24,7 @@ class Film:
     units : int64 array, shape (U,)
         Hidden units: those whose outgoing weights were largest after the first epoch.
     epochs : int64 array, shape (F,)
-        After which epoch each frame was taken.
+        After which epoch each frame was taken; 0 for the weights that training began with.
     tiles : uint8 array, shape (F, U, D)
         The frames.
     """
@@ -39,13 +39,27 @@ def film_epochs(n_epochs: int) -> set[int]:
     return {round(float(epoch)) for epoch in np.geomspace(1, n_epochs, _N_FRAMES)}
 
 
+def start_film(initial: Parameters, net: Parameters, preprocessing: Preprocessing) -> Film:
+    """The frames before and after the first epoch.
+
+    Parameters
+    ----------
+    initial, net : dict of float32 arrays
+        The net before and after its first epoch; the latter chooses the units.
+    preprocessing : Preprocessing
+        Of the net.
+    """
+    film = Film(units=_choose_units(net))
+    return film_next(film_next(film, 0, initial, preprocessing), 1, net, preprocessing)
+
+
 def film_next(film: Film, epoch: int, net: Parameters, preprocessing: Preprocessing) -> Film:
     """`film` with the frame after `epoch` at its end: a function of the net, so equal when redone.
 
     Parameters
     ----------
     film : Film
-        Frames of earlier epochs; without any, the units are chosen now.
+        Frames of earlier epochs.
     epoch : int
         1 for the first.
     net : dict of float32 arrays
@@ -53,14 +67,13 @@ def film_next(film: Film, epoch: int, net: Parameters, preprocessing: Preprocess
     preprocessing : Preprocessing
         Of the net; weights are filmed as pixels.
     """
-    units = film.units if len(film.units) else _choose_units(net)
-    pixels = preprocessing.to_pixels(net["W1"][:, units]).T
+    pixels = preprocessing.to_pixels(net["W1"][:, film.units]).T
     low = pixels.min(axis=1, keepdims=True)
     spread = pixels.max(axis=1, keepdims=True) - low
     stretched = np.divide(pixels - low, spread, out=np.zeros_like(pixels), where=spread > 0)
     frame = np.rint(255 * stretched).astype(np.uint8)[None]
     tiles = np.concatenate([film.tiles, frame]) if len(film.epochs) else frame
-    return dataclasses.replace(film, units=units, epochs=np.append(film.epochs, epoch), tiles=tiles)
+    return dataclasses.replace(film, epochs=np.append(film.epochs, epoch), tiles=tiles)
 
 
 def _choose_units(net: Parameters) -> NDArray[np.int64]:

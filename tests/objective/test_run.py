@@ -17,10 +17,13 @@ from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     PREDICTIONS_FILE,
+    Film,
     Hyperparameters,
+    film_next,
     load_checkpoint,
     load_history,
     load_predictions,
+    make_net,
     save_history,
 )
 
@@ -164,8 +167,20 @@ def test_the_film_of_an_interrupted_job_is_that_of_one_that_was_not(
     assert run_job(stopped).outcome == Outcome.INTERRUPTED
     run_job(dataclasses.replace(stopped, lease=None))
     films = [load_checkpoint(one.folder / CHECKPOINT_FILE).film for one in (undisturbed, stopped)]
-    assert films[0].epochs.tolist() == [1, 2, 3, 4]
+    assert films[0].epochs.tolist() == [0, 1, 2, 3, 4]
     assert hash_arrays(vars(films[0])) == hash_arrays(vars(films[1]))
+
+
+def test_the_film_begins_with_the_weights_that_training_began_with(
+    job: Callable[..., TrialJob],
+) -> None:
+    filmed = job()
+    run_job(filmed)
+    film = load_checkpoint(filmed.folder / CHECKPOINT_FILE).film
+    split = open_split(filmed.data)
+    initial = make_net(split, filmed.hyperparameters, np.random.default_rng(filmed.seed()))
+    expected = film_next(Film(units=film.units), 0, initial, split.preprocessing)
+    assert np.array_equal(film.tiles[:1], expected.tiles)
 
 
 def test_a_finished_job_run_again_gives_its_result_again(job: Callable[..., TrialJob]) -> None:

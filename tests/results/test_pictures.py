@@ -28,9 +28,9 @@ from hpsearch.training import (
     Checkpoint,
     Epoch,
     Film,
-    film_next,
     save_checkpoint,
     save_history,
+    start_film,
 )
 
 EPOCHS = tuple(
@@ -94,7 +94,7 @@ def test_a_trial_that_failed_before_its_first_epoch_has_no_pictures(tmp_path: Pa
 def test_the_best_net_has_its_pictures_and_its_film_if_there_is_one(
     net: Net, tmp_path: Path
 ) -> None:
-    film = film_next(Film(), 1, net.parameters, net.preprocessing)
+    film = start_film(net.parameters, net.parameters, net.preprocessing)
     paths = make_net_pictures(net, film, tmp_path / "pictures")
     assert [p.stem for p in paths] == ["best_weights", "class_weights", "filmstrip"]
     for path in paths:

@@ -5,7 +5,7 @@ import pytest
 
 from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters, make_parameters
-from hpsearch.training import Film, film_epochs, film_next
+from hpsearch.training import film_epochs, film_next, start_film
 
 PIXELS = Preprocessing(np.zeros(48, np.float32))
 
@@ -21,31 +21,32 @@ def test_frames_begin_with_the_first_epoch_end_with_the_last_and_are_few(n_epoch
     assert len(epochs) <= 8
 
 
-def test_a_film_follows_the_units_that_were_strongest_at_first() -> None:
-    first, last = _net(0), _net(1)
-    film = film_next(film_next(Film(), 1, first, PIXELS), 5, last, PIXELS)
+def test_a_film_follows_the_units_that_were_strongest_after_the_first_epoch() -> None:
+    initial, first, last = _net(0), _net(1), _net(2)
+    film = film_next(start_film(initial, first, PIXELS), 5, last, PIXELS)
     strength = np.linalg.norm(first["W2"].astype(float), axis=1)
     assert film.units.tolist() == np.argsort(-strength)[:16].tolist()
-    assert film.epochs.tolist() == [1, 5]
-    assert (film.tiles.shape, film.tiles.dtype) == ((2, 16, 48), np.uint8)
-    weights = last["W1"][:, film.units[3]]
-    stretched = 255 * (weights - weights.min()) / np.ptp(weights)
-    assert np.abs(film.tiles[1, 3] - stretched).max() <= 0.51
+    assert film.epochs.tolist() == [0, 1, 5]
+    assert (film.tiles.shape, film.tiles.dtype) == ((3, 16, 48), np.uint8)
+    for tiles, net in zip(film.tiles, (initial, first, last), strict=True):
+        weights = net["W1"][:, film.units[3]]
+        stretched = 255 * (weights - weights.min()) / np.ptp(weights)
+        assert np.abs(tiles[3] - stretched).max() <= 0.51
 
 
 def test_a_net_on_components_is_filmed_as_pixels() -> None:
     rotation = np.linalg.qr(np.random.default_rng(1).standard_normal((48, 48)))[0]
     components = rotation.astype(np.float32)
-    net = _net(0)
-    rotated = net | {"W1": components.T @ net["W1"]}
-    expected = film_next(Film(), 1, net, PIXELS).tiles.astype(int)
-    found = film_next(Film(), 1, rotated, Preprocessing(PIXELS.mean_image, components)).tiles
+    nets = [_net(0), _net(1)]
+    rotated = [net | {"W1": components.T @ net["W1"]} for net in nets]
+    expected = start_film(*nets, PIXELS).tiles.astype(int)
+    found = start_film(*rotated, Preprocessing(PIXELS.mean_image, components)).tiles
     assert np.abs(found - expected).max() <= 1
 
 
 def test_few_and_constant_units_can_be_filmed() -> None:
     net = _net(0, n_units=2)
     net["W1"][:, 0] = 0.5
-    film = film_next(Film(), 1, net, PIXELS)
-    assert film.tiles.shape == (1, 2, 48)
-    assert not film.tiles[0, film.units.tolist().index(0)].any()
+    film = start_film(net, net, PIXELS)
+    assert film.tiles.shape == (2, 2, 48)
+    assert not film.tiles[:, film.units.tolist().index(0)].any()
