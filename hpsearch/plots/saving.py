@@ -30,5 +30,6 @@ def save_png(image: NDArray[np.uint8], path: Path) -> None:
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """`image`, uint8 of shape (height, width, 3), as a PNG, pixel by pixel."""
     buffer = io.BytesIO()
-    imsave(buffer, image, format="png")
+    # A quarter of the time of the default level, for a file a twentieth larger.
+    imsave(buffer, image, format="png", pil_kwargs={"compress_level": 3})
     return buffer.getvalue()
