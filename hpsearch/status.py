@@ -1,9 +1,11 @@
 """How a study stands: one plain value, for people and for programs."""
 
 import contextlib
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from hpsearch.execution import FileLease
@@ -140,10 +142,20 @@ def _add_up(
 def _measure(folder: StudyFolder) -> dict[str, int]:
     """Bytes of all the study's files, and of those the nets that trials can go on from."""
     total, checkpoints = 0, []
-    for path in folder.root.rglob("*"):
+    for file in _list_files(folder.root):
         with contextlib.suppress(FileNotFoundError):  # a running study writes and deletes
-            size = path.stat().st_size if path.is_file() else 0
+            size = file.stat().st_size
             total += size
-            if path.name == CHECKPOINT_FILE:
+            if file.name == CHECKPOINT_FILE:
                 checkpoints.append(size)
     return {"total": total, "checkpoints": sum(checkpoints), "n_checkpoints": len(checkpoints)}
+
+
+def _list_files(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    """All below `folder`; with pathlib the tens of thousands of a long study take a second more."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _list_files(entry.path)
+            else:
+                yield entry

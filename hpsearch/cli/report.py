@@ -15,7 +15,6 @@ from hpsearch.cli.options import (
 )
 from hpsearch.coordinator import find_prepared
 from hpsearch.errors import UsageError
-from hpsearch.report import write_report
 
 __all__ = ["report"]
 
@@ -34,6 +33,8 @@ def report(
 
     Example: hpsearch report quickstart --open
     """
+    from hpsearch.report import write_report  # plotly and matplotlib: a second to import
+
     options = make_options(workspace, storage=storage)
     search, folder = open_recorded_study(study, options)
     path = (out or folder.report).expanduser().resolve()

@@ -14,7 +14,6 @@ from hpsearch.coordinator.views import describe_origin, view_net, view_study
 from hpsearch.errors import StoreError
 from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
-from hpsearch.report import write_report
 from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
@@ -219,6 +218,8 @@ class Showcase:
         self._use(lambda mirror: mirror.show_study(study))
 
     def _draw_study(self, records: Sequence[TrialRecord]) -> list[Path]:
+        from hpsearch.report import write_report  # plotly and matplotlib: a second to import
+
         folder = self._session.folder
         table = folder.root / "trials.csv"
         write_table(records, table)
