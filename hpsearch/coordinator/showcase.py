@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from hpsearch.results import (
     write_table,
 )
 from hpsearch.tracking import TrackingStore, TrialView, open_mirror
-from hpsearch.training import HISTORY_FILE, Epoch, load_history
+from hpsearch.training import HISTORY_FILE, Epoch, Film, load_history
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
@@ -208,14 +209,20 @@ class Showcase:
         self, status: str, records: Sequence[TrialRecord], verdict: Verdict, net: Net | None
     ) -> None:
         session = self._session
-        files = self._draw_study(records) if status != "RUNNING" else []
+        film = find_film(records[net.facts["trial"]], session.folder) if net else Film()
+        with ThreadPoolExecutor(1) as beside:
+            # The helper draws the net while this process draws the study.
+            drawn = beside.submit(self._draw_net, net, film) if net else None
+            files = self._draw_study(records) if status != "RUNNING" else []
+            files += drawn.result() if drawn else []
         if net:
-            film = find_film(records[net.facts["trial"]], session.folder)
-            files += self._helper.run(make_net_pictures, net, film, session.folder.pictures)
             self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
             self._got_on_at = time.monotonic()
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
+
+    def _draw_net(self, net: Net, film: Film) -> list[Path]:
+        return self._helper.run(make_net_pictures, net, film, self._session.folder.pictures)
 
     def _draw_study(self, records: Sequence[TrialRecord]) -> list[Path]:
         from hpsearch.report import write_report  # plotly and matplotlib: a second to import
