@@ -30,14 +30,13 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Finding:
     try:
         source = _find_source(definition, options)
     except MissingDataError as error:
-        is_own = definition.data.own_images() is not None
         where = "say where it lies with --data-dir"
-        return Finding(
-            "data",
-            f"{definition.data.source} is not on this machine ({error})",
-            where if is_own else f"`hpsearch run` would download it first; or {where}",
-            error.exit_code,
-        )
+        if definition.data.own_images() is not None:
+            text = f"{definition.data.source} is not on this machine ({error})"
+            return Finding("data", text, where, error.exit_code)
+        text = f"{definition.data.source} is not on this machine"
+        advice = f"`hpsearch run` would download it first; or {where} or HPSEARCH_DATA_DIR"
+        return Finding("data", text, advice, error.exit_code)
     loaded = source.load()
     return Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
 
