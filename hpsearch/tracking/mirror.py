@@ -1,5 +1,6 @@
 """The mirror: shows a study's record in MLflow, as often as wanted, with the same outcome."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -40,6 +41,7 @@ _STATUS = {
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # Written last: a run that carries it lacks nothing.
 _SHOWN_TAG = "hpsearch.shown"
+_ADDRESS_VARIABLE = "MLFLOW_TRACKING_URI"
 _EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
 
 
@@ -89,7 +91,7 @@ class Mirror:
         self._shown: dict[int, _Shown] = {}
         self._n_epochs_shown: dict[int, int] = {}
         with telling_failures(store):
-            mlflow.set_tracking_uri(store.uri)
+            _point_mlflow_to(store.uri)
             self._client = MlflowClient(store.uri)
             self.experiment_id = _find_or_create_experiment(self._client, self._name, store)
             for name, value in describe_table(list(definition.search.space.searched())).items():
@@ -198,6 +200,19 @@ class Mirror:
         )
         self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
         return run
+
+
+def _point_mlflow_to(uri: str) -> None:
+    """What MLflow does without a client goes there; the environment stays as the user made it.
+
+    MLflow would leave the address, with any password in it, to all processes started later.
+    """
+    before = os.environ.get(_ADDRESS_VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop(_ADDRESS_VARIABLE, None)
+    else:
+        os.environ[_ADDRESS_VARIABLE] = before
 
 
 def _find_or_create_experiment(client: MlflowClient, name: str, store: TrackingStore) -> str:

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,15 @@ def test_the_studys_note_links_its_trials_and_the_best_one(
     assert runs["small"].data.params["learning_rate"] == "0.003 to 0.1, log"
     assert f"(#/experiments/{mirror.experiment_id}/runs?viewStateShareKey=hpsearch)" in note
     assert f"[trial 0](#/experiments/{mirror.experiment_id}/runs/{best})" in note
+
+
+@pytest.mark.parametrize("before", [None, "http://theirs:5000"])
+def test_the_address_is_not_left_in_the_environment(
+    make_mirror: Make, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    """The next study of the process would take it for the user's, and child processes get it."""
+    if before:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", before)
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+    make_mirror()
+    assert os.environ.get("MLFLOW_TRACKING_URI") == before
