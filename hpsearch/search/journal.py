@@ -1,6 +1,7 @@
 """Optuna's journal file for a study's one writer: what belongs together is written at once."""
 
 import contextlib
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+
+from hpsearch.search.folding import fold
 
 __all__ = ["StudyJournal"]
 
@@ -29,11 +32,24 @@ class StudyJournal(JournalStorage):
 
     def __init__(self, path: Path) -> None:
         self._file = JournalFile(path)
-        super().__init__(self._file)
+        with _collecting_no_garbage():
+            super().__init__(self._file)
 
     def together(self) -> contextlib.AbstractContextManager[None]:
         """Write to disk, wholly or not at all, what is recorded inside."""
         return self._file.together()
+
+
+@contextlib.contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """A long journal is a million objects, none of them garbage: a third of its reading time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class JournalFile(BaseJournalBackend):
@@ -65,14 +81,19 @@ class JournalFile(BaseJournalBackend):
             self._held += lines
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """What has been added since the last call; Optuna always reads on from there."""
+        """What has been added since the last call, from which Optuna always reads on.
+
+        From the first line on, it is folded: fewer lines, which come to the same.
+        """
         if log_number_from < self._n_read:
             self._n_read, self._offset = 0, 0
         lines = self._read_lines()
         # One call of the parser for all of them: a study of 5,000 trials has 200,000 lines.
         logs = json.loads(b"[" + b",".join(lines) + b"]")
+        if log_number_from == 0:
+            logs = fold(logs)
         skipped = max(0, log_number_from - self._n_read)
-        self._n_read += len(lines)
+        self._n_read += len(logs)
         yield from logs[skipped:]
 
     @contextlib.contextmanager
