@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Showcase", "tracking_store"]
 
-# A running trial's curves are drawn further this often; each time costs a request.
+# A running trial's curves are drawn further this often, first when it is so old: each time costs
+# requests, and what ends within seconds is shown once.
 _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
@@ -87,8 +88,9 @@ class Showcase:
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs; at most every few seconds."""
-        now = time.monotonic()
-        if now - self._shown_live.get(record.number, -_LIVE_INTERVAL_S) >= _LIVE_INTERVAL_S:
+        now = time.time()
+        began = record.started_at.timestamp() if record.started_at else 0.0
+        if now - self._shown_live.get(record.number, began) >= _LIVE_INTERVAL_S:
             self._shown_live[record.number] = now
             view = TrialView(record, epochs)
             self._tasks.put(lambda: self._use(lambda mirror: mirror.show_trial(view)))

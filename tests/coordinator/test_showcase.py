@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -128,3 +130,23 @@ def test_runs_that_go_unnoticed_while_it_looks_away_are_back_after_catching_up(
         showcase.show_study("FINISHED")
         assert showcase.close(120), showcase.failure
     _assert_level(workspace, recorded(workspace).records())
+
+
+def test_a_running_trial_is_not_shown_before_it_is_some_seconds_old(
+    define: Callable[..., StudyDefinition], workspace: Workspace
+) -> None:
+    """What ends within seconds costs MLflow's requests once, not twice."""
+    options, now = RunOptions(workspace), datetime.now().astimezone()
+    rest = (None, {}, (), None, None, False, None, {}, None, None)
+    with open_session(define(), options) as session:
+        showcase = Showcase(session, tracking_store(options))
+        for number, age_s in ((0, 0.0), (1, 60.0)):
+            started_at = now - timedelta(seconds=age_s)
+            record = replace(TrialRecord(number, State.RUNNING, *rest), started_at=started_at)
+            showcase.show_running(record, ())
+        assert showcase.close(120), showcase.failure
+    client = MlflowClient(f"sqlite:///{workspace.mlflow_db}")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.data.tags.get("hpsearch.trial") for run in runs} == {None, "1"}
