@@ -64,16 +64,18 @@ def _is_plain(logs: list[Log]) -> bool:
     distributions: dict[str, str] = {}
     for log in logs:
         code = log.get("op_code")
-        if code == _Code.CREATE_STUDY:
-            n_studies += 1
-        elif code == _Code.CREATE_TRIAL:
-            n_trials += 1
-        elif code in _OF_A_TRIAL and not 0 <= log["trial_id"] < n_trials:
-            return False
-        if code == _Code.DELETE_STUDY or log.get("study_id", 0) != 0 or n_studies != 1:
-            return False
-        is_param = code == _Code.SET_PARAM
-        own = {log["param_name"]: log["distribution"]} if is_param else log.get("distributions", {})
+        if code in _OF_A_TRIAL:
+            if not 0 <= log["trial_id"] < n_trials:
+                return False
+            if code != _Code.SET_PARAM:
+                continue
+            own = {log["param_name"]: log["distribution"]}
+        else:
+            n_studies += code == _Code.CREATE_STUDY
+            n_trials += code == _Code.CREATE_TRIAL
+            if code == _Code.DELETE_STUDY or log.get("study_id", 0) != 0 or n_studies != 1:
+                return False
+            own = log.get("distributions", {})
         if any(distributions.setdefault(name, own[name]) != own[name] for name in own):
             return False
     return True

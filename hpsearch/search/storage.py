@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage, get_storage
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from optuna.storages import BaseStorage
 
-from hpsearch.errors import StoreError, UsageError
+from hpsearch.errors import StoreError
 from hpsearch.search.journal import StudyJournal
-from hpsearch.search.patience import PatientStorage
 
 __all__ = ["mend_journal", "open_storage", "telling_damage", "telling_storage_failures"]
 
@@ -42,23 +39,9 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> 
         except Exception as error:  # Optuna applies whatever the lines say
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise StoreError(f"{journal}: expected a readable journal, got {reason}") from error
-    try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise UsageError("--storage: expected an SQLAlchemy URL such as sqlite:///a.db") from error
-    shown = address.render_as_string(hide_password=True)
-    is_server = address.get_backend_name() != "sqlite"
-    try:
-        # Whether a connection still lives is asked before each use: servers restart.
-        database = RDBStorage(url, engine_kwargs={"pool_pre_ping": is_server})
-    except ImportError as error:
-        raise UsageError(f"--storage {shown}: its driver is not installed ({error})") from error
-    except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        raise StoreError(f"--storage {shown}: cannot be reached: {reason}") from error
-    if is_server and patience_s:
-        return PatientStorage(get_storage(database), patience_s)
-    return database
+    from hpsearch.search.database import open_database  # see there
+
+    return open_database(url, patience_s)
 
 
 @contextlib.contextmanager
@@ -66,13 +49,20 @@ def telling_storage_failures(name: str) -> Iterator[None]:
     """Turn a storage's errors inside into a `StoreError` of one line."""
     try:
         yield
-    except (OSError, SQLAlchemyError, StorageInternalError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, StorageInternalError)) and not _is_sqlalchemys(error):
+            raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise StoreError(
             f"{name}: the record cannot be written: {reason}; "
             "what is recorded stays, and the same command continues"
         ) from error
+
+
+def _is_sqlalchemys(error: Exception) -> bool:
+    """Whether it is one of SQLAlchemy's errors, which is not imported to know that."""
+    return any(cls.__module__ == "sqlalchemy.exc" for cls in type(error).__mro__)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import StoreError, UsageError
+from hpsearch.errors import StoreError
 from hpsearch.records import fingerprint
 from hpsearch.search import (
     SearchStudy,
@@ -42,21 +43,22 @@ def test_a_journal_of_garbage_is_told_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_url_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--storage: expected an SQLAlchemy URL"):
-        open_storage("no url", tmp_path / "journal")
-
-
-def test_an_unreachable_server_is_told_without_the_password(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be reached") as caught:
-        open_storage("postgresql+psycopg://user:secret@127.0.0.1:1/x", tmp_path / "journal")
-    assert "secret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_a_full_disk_is_told_in_one_line() -> None:
     with (
         pytest.raises(StoreError, match=r"small: the record cannot be written: .*No space left"),
         telling_storage_failures("small"),
     ):
         raise OSError(28, "No space left on device")
+
+
+def test_a_databases_failure_is_told_in_one_line() -> None:
+    with (
+        pytest.raises(StoreError, match="small: the record cannot be written: server closed"),
+        telling_storage_failures("small"),
+    ):
+        raise OperationalError("INSERT", {}, RuntimeError("server closed"))
+
+
+def test_any_other_error_is_not_taken_for_a_storages() -> None:
+    with pytest.raises(RuntimeError, match="a bug"), telling_storage_failures("small"):
+        raise RuntimeError("a bug")

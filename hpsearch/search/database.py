@@ -1,0 +1,105 @@
+"""A database for Optuna's storage: opening it, and trying it without leaving anything in it.
+
+Nothing imports this module before there is a URL: SQLAlchemy takes a sixth of the time in which a
+command starts, and a journal needs none of it.
+"""
+
+import uuid
+from pathlib import Path
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, RDBStorage, get_storage
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from hpsearch.errors import StoreError, UsageError
+from hpsearch.files import check_sqlite
+from hpsearch.search.patience import PatientStorage
+
+__all__ = ["open_database", "probe_database"]
+
+
+def open_database(url: str, patience_s: float) -> BaseStorage:
+    """Open the storage at `url`; a server's with patience, if there is any.
+
+    Parameters
+    ----------
+    url : str
+        An SQLAlchemy URL.
+    patience_s : float
+        See `hpsearch.search.open_storage`, and there for what is raised.
+    """
+    address = _parse(url)
+    shown = address.render_as_string(hide_password=True)
+    is_server = address.get_backend_name() != "sqlite"
+    try:
+        # Whether a connection still lives is asked before each use: servers restart.
+        database = RDBStorage(url, engine_kwargs={"pool_pre_ping": is_server})
+    except ImportError as error:
+        raise _lacking_driver(shown, error) from error
+    except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError) as error:
+        raise StoreError(f"--storage {shown}: cannot be reached: {_reason(error)}") from error
+    if is_server and patience_s:
+        return PatientStorage(get_storage(database), patience_s)
+    return database
+
+
+def probe_database(url: str) -> str:
+    """Reach the database at `url` and write to it; then take it back.
+
+    Parameters
+    ----------
+    url : str
+        An SQLAlchemy URL.
+
+    Returns
+    -------
+    str
+        What it is, without passwords. For what is raised: `hpsearch.search.probe_storage`.
+    """
+    address = _parse(url)
+    shown = address.render_as_string(hide_password=True)
+    if address.get_backend_name() == "sqlite":
+        check_sqlite(Path(address.database or ""))
+        return shown
+    try:
+        engine = create_engine(url)
+    except ImportError as error:
+        raise _lacking_driver(shown, error) from error
+    try:
+        with engine.connect() as connection:
+            is_in_use = inspect(connection).has_table("studies")
+            _write_and_take_back(connection)
+    except SQLAlchemyError as error:
+        raise StoreError(f"--storage {shown}: {_reason(error)}") from error
+    finally:
+        engine.dispose()
+    if is_in_use:
+        open_database(url, 0.0)  # refuses the tables of another version of Optuna
+    return shown
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise UsageError("--storage: expected an SQLAlchemy URL such as sqlite:///a.db") from error
+
+
+def _lacking_driver(shown: str, error: ImportError) -> UsageError:
+    return UsageError(f"--storage {shown}: its driver is not installed ({error})")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().splitlines()[0]
+
+
+def _write_and_take_back(connection: Connection) -> None:
+    table = f"hpsearch_doctor_{uuid.uuid4().hex}"
+    with connection.begin_nested() if connection.in_transaction() else connection.begin() as step:
+        connection.execute(text(f"CREATE TABLE {table} (x INTEGER)"))
+        connection.execute(text(f"INSERT INTO {table} VALUES (1)"))
+        # Not all databases take a table back with its transaction.
+        connection.execute(text(f"DROP TABLE {table}"))
+        step.rollback()
