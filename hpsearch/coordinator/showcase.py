@@ -87,7 +87,7 @@ class Showcase:
         return self._address
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
-        """Show a trial that runs; at most every few seconds."""
+        """Show a trial that runs, once it is some seconds old; at most every few seconds."""
         now = time.time()
         began = record.started_at.timestamp() if record.started_at else 0.0
         if now - self._shown_live.get(record.number, began) >= _LIVE_INTERVAL_S:

@@ -71,6 +71,7 @@ def plot_learning_curves(epochs: Sequence[EpochLike], title: str) -> Figure:
     _draw_accuracies(accuracy_axes, epochs)
     for axes in (loss_axes, accuracy_axes):
         axes.locator_params(nbins=_MAX_TICKS)
+        # A place is looked for even if the title is empty, unless it has one.
         axes.set_title("", y=_TITLE_Y)
         axes.xaxis.set_label_coords(*_X_LABEL)
         axes.yaxis.set_label_coords(*_Y_LABEL)

@@ -13,7 +13,7 @@ from hpsearch.files import write_atomically
 __all__ = ["encode_png", "save_figure", "save_png"]
 
 _DPI = 110
-# A quarter of the time of the default level, for a file a twentieth larger.
+# Pictures of weights take a quarter of the default level's time; files are a little larger.
 _PIL = {"compress_level": 3}
 
 
