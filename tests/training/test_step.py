@@ -27,18 +27,25 @@ def _plain(reg: float, n_hidden: int) -> Hyperparameters:
 @given(
     seed=st.integers(0, 2**32),
     n_hidden=st.integers(1, 9),
-    n_units=st.integers(1, 12),
+    n_block_units=st.integers(1, 12),
+    n_tile_units=st.integers(1, 12),
     batches=st.lists(st.integers(1, 8), min_size=1, max_size=4),
     reg=st.sampled_from([0.0, 0.01, 0.5]),
 )
 def test_steps_are_those_of_the_mathematics(
-    seed: int, n_hidden: int, n_units: int, batches: list[int], reg: float
+    seed: int,
+    n_hidden: int,
+    n_block_units: int,
+    n_tile_units: int,
+    batches: list[int],
+    reg: float,
 ) -> None:
     rng = np.random.default_rng(seed)
     net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
     exact = {name: array.astype(np.float64) for name, array in net.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step, "_TILE_SIZE", n_units * N_INPUTS)
+        patch.setattr(step, "_BLOCK_UNITS", n_block_units)
+        patch.setattr(step, "_TILE_SIZE", n_tile_units * N_INPUTS)
         take = Step(net, _plain(reg, n_hidden), rng, {})
     for n in batches:
         X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
