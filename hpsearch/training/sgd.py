@@ -23,6 +23,9 @@ from hpsearch.training.targets import TargetMaker
 
 __all__ = ["train"]
 
+# Counted within an epoch, so that a training taken up again does the same.
+_STEPS_BETWEEN_FLUSHES = 64
+
 
 def train(
     net: Parameters,
@@ -129,7 +132,9 @@ class _Pass:
         """Train through epoch `number`: the loss of each step, and the images it had right."""
         losses, hits = [], 0
         order = self._rng.permutation(self._n)
-        for start in range(0, len(order), self._batch_size):
+        for index, start in enumerate(range(0, len(order), self._batch_size)):
+            if index % _STEPS_BETWEEN_FLUSHES == 0:
+                self._step.flush()
             # A batch is a set; sorted, its rows lie closer together on disk.
             numbers = np.sort(order[start : start + self._batch_size])
             rate = self.rate(number, start / self._n)

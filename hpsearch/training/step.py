@@ -98,6 +98,10 @@ class Step:
             self._update(inputs, hidden, scores)
         return loss, n_correct
 
+    def flush(self) -> None:
+        """Set to 0 what the optimizer remembers and has come to nothing; now and then."""
+        self._optimizer.flush()
+
     def shrink_first_weights(self, directions: Float32 | None, share: float) -> None:
         """`apply_soft_threshold` to the net's W1."""
         apply_soft_threshold(self._net["W1"], directions, share)

@@ -220,3 +220,19 @@ def test_training_does_not_notice_a_rotation_of_its_inputs(
     for one, other in zip(on_pixels, on_components, strict=True):
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
     np.testing.assert_allclose(preprocessing.to_pixels(same["W1"]), net["W1"], atol=1e-3)
+
+
+@pytest.mark.parametrize(("optimizer", "name"), [("nesterov", "velocity.W1"), ("adam", "mean.W1")])
+def test_what_is_remembered_of_a_silent_unit_comes_to_nothing_and_never_to_slow_numbers(
+    optimizer: str, name: str, split: Split, setting: Make, start: Make
+) -> None:
+    chosen = setting(optimizer=optimizer, learning_rate=2e-3, reg=0.0, batch_size=1, epochs=4)
+    net, rng = start(chosen)
+    memory: dict[str, Any] = {}
+    next(train(net, split, chosen, rng, memory=memory))
+    net["b1"][0] = -1e6
+    for _ in train(net, split, chosen, rng, memory=memory, completed_epochs=1):
+        remembered = np.abs(memory[name][:, 0])
+        assert not np.any((remembered > 0) & (remembered < np.finfo(np.float32).tiny))
+    assert not remembered.any()
+    assert memory[name].any()
