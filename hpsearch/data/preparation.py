@@ -1,9 +1,7 @@
 """Preparing data: a loaded source cut into splits, written once, then only mapped.
 
 The assignment's cut: training is the first images, validation the next, test the first of the
-test images; the mean image is that of the training split. With a basis of principal components
-the training images are written in it, and as pixels they are not needed any more; unless they
-shall be changed as images before each step.
+test images; the mean image is that of the training split.
 """
 
 import json
@@ -18,35 +16,24 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.components import (
-    PrincipalComponents,
-    fit_components,
-    fit_mean_image,
-    measure_variances,
-    project,
-)
+from hpsearch.data.components import PrincipalComponents
 from hpsearch.data.dataset import Dataset, Source
+from hpsearch.data.fitting import fit_training_images
 from hpsearch.data.prepared import (
     COMPONENTS_FILE,
     FORMAT_VERSION,
     MANIFEST_FILE,
     MEAN_IMAGE_FILE,
-    NORMALISED_MEAN_IMAGE_FILE,
-    NORMALISED_VARIANCES_FILE,
     ROUNDED_FILES,
     TEST_FILE,
-    TRAIN_COORDINATES_FILE,
-    TRAIN_IMAGES_FILE,
     TRAIN_LABELS_FILE,
     VALIDATION_IMAGES_FILE,
     VALIDATION_LABELS_FILE,
-    VARIANCES_FILE,
     PreparedData,
     load_prepared,
     read_manifest,
     seal,
 )
-from hpsearch.data.preprocessing import CONTRAST_FLOOR, Preprocessing
 from hpsearch.data.reading import hash_file, one_line
 from hpsearch.errors import DamagedDataError, DataError, StoreError, UsageError
 from hpsearch.hashing import hash_json
@@ -189,7 +176,7 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
     mean_square = np.einsum("ij,ij->", train, train, dtype=np.int64) / train.size
     arrays: dict[str, NDArray[Any]] = {
-        **_fit(train, mean_image, cut),
+        **fit_training_images(train, mean_image, cut.basis, cut.is_augmentable),
         TRAIN_LABELS_FILE: labels[: cut.n_train],
         VALIDATION_IMAGES_FILE: images[cut.n_train :],
         VALIDATION_LABELS_FILE: labels[cut.n_train :],
@@ -211,37 +198,6 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     files = {name: hash_file(folder / name) for name in (*arrays, TEST_FILE)}
     manifest = json.dumps(seal(_describe(folder, dataset, sizes, files)), indent=2) + "\n"
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
-
-
-def _fit(
-    train: NDArray[np.uint8], mean_image: NDArray[np.float64], cut: _Cut
-) -> dict[str, NDArray[Any]]:
-    """The training images as they are wanted, and what is fitted on them."""
-    arrays: dict[str, NDArray[Any]] = {}
-    components = None
-    if cut.basis:
-        components = fit_components(train, mean_image, cut.basis)
-        plain = Preprocessing(mean_image.astype(np.float32), components)
-        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: measure_variances(train, plain)}
-    if components is not None and not cut.is_augmentable:
-        return arrays | {TRAIN_COORDINATES_FILE: project(train, mean_image, components)}
-    if cut.is_augmentable:
-        arrays |= _fit_normalised(train, components)
-    return arrays | {TRAIN_IMAGES_FILE: train}
-
-
-def _fit_normalised(
-    train: NDArray[np.uint8], components: NDArray[np.float32] | None
-) -> dict[str, NDArray[Any]]:
-    """Mean image, and variances along components, once each image's contrast is normalised."""
-    zero = np.zeros(train.shape[1], np.float32)
-    mean_image = fit_mean_image(train, Preprocessing(zero, contrast_floor=CONTRAST_FLOOR))
-    arrays = {NORMALISED_MEAN_IMAGE_FILE: mean_image}
-    if components is None:
-        return arrays
-    mean = mean_image.astype(np.float32)
-    variances = measure_variances(train, Preprocessing(mean, components, CONTRAST_FLOOR))
-    return arrays | {NORMALISED_VARIANCES_FILE: variances}
 
 
 def _describe(

@@ -10,17 +10,13 @@ from hpsearch.search.confirmations import (
 )
 from hpsearch.search.copying import copy_study
 from hpsearch.search.importances import measure_importances
+from hpsearch.search.opening import create_or_continue_study, list_study_names, load_study
 from hpsearch.search.probing import probe_storage
 from hpsearch.search.pruning import RUNGS, PruningRule
 from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.search.storage import mend_journal, open_storage, telling_storage_failures
-from hpsearch.search.study import (
-    SearchStudy,
-    create_or_continue_study,
-    list_study_names,
-    load_study,
-)
+from hpsearch.search.study import SearchStudy
 
 __all__ = [
     "RUNGS",

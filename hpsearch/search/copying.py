@@ -8,7 +8,8 @@ from optuna.storages import BaseStorage
 
 from hpsearch.errors import RefusedError
 from hpsearch.records import MLFLOW_ADDRESS
-from hpsearch.search.study import MEANING, SearchStudy
+from hpsearch.search.opening import MEANING
+from hpsearch.search.study import SearchStudy
 from hpsearch.search.view import quiet_optuna
 
 __all__ = ["copy_study"]

@@ -1,17 +1,16 @@
 """The mirror: shows a study's record in MLflow, as often as wanted, with the same outcome."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from hpsearch.definition import Choices, Range, StudyDefinition
-from hpsearch.records import State, TrialRecord, best_of
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import TrialRecord, best_of
 from hpsearch.tracking.failures import telling_failures
 from hpsearch.tracking.model import describe_dataset, register_net
 from hpsearch.tracking.pages import describe_table, run_page, trials_page
@@ -25,24 +24,23 @@ from hpsearch.tracking.runs import (
     log_frames,
     set_status,
 )
+from hpsearch.tracking.terms import (
+    STATUS,
+    best_so_far,
+    end_ms,
+    epoch_points,
+    study_params,
+    trial_tags,
+)
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
-from hpsearch.training import Epoch
 
 __all__ = ["Mirror"]
 
-_STATUS = {
-    State.WAITING: "KILLED",
-    State.RUNNING: "RUNNING",
-    State.COMPLETE: "FINISHED",
-    State.PRUNED: "FINISHED",
-    State.FAILED: "FAILED",
-}
 # Opens MLflow's pages for training rather than those for language models.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # Written last: a run that carries it lacks nothing.
 _SHOWN_TAG = "hpsearch.shown"
 _ADDRESS_VARIABLE = "MLFLOW_TRACKING_URI"
-_EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Mirror:
         self._store = store
         self._name = definition.name
         self._tags = {STUDY_TAG: definition.name, **tags}
-        self._params = _study_params(definition)
+        self._params = study_params(definition)
         self._dataset = describe_dataset(data)
         self._shown: dict[int, _Shown] = {}
         self._n_epochs_shown: dict[int, int] = {}
@@ -102,7 +100,7 @@ class Mirror:
         """Whether the trial's run, as last seen, shows all of `record`."""
         shown = self._shown.get(record.number)
         return shown is not None and (shown.status, shown.state) == (
-            _STATUS[record.state],
+            STATUS[record.state],
             record.state,
         )
 
@@ -111,17 +109,17 @@ class Mirror:
         record = view.record
         with telling_failures(self._store):
             shown = self._shown.get(record.number) or self._create_trial_run(record)
-            run_id, status = shown.run_id, _STATUS[record.state]
+            run_id, status = shown.run_id, STATUS[record.state]
             n_shown = self._n_epochs_shown.get(record.number, 0)
             log(
                 self._client,
                 run_id,
                 params=None if n_shown else record.hyperparameters,
-                metrics=_epoch_points(view.epochs[n_shown:]),
-                tags={**_trial_tags(record), **view.tags},
+                metrics=epoch_points(view.epochs[n_shown:]),
+                tags={**trial_tags(record), **view.tags},
             )
             attach(self._client, run_id, view.files)
-            set_status(self._client, run_id, shown.status, status, _end_ms(view))
+            set_status(self._client, run_id, shown.status, status, end_ms(view))
             if shown.state != record.state:
                 self._client.set_tag(run_id, _SHOWN_TAG, str(record.state))
             self._n_epochs_shown[record.number] = len(view.epochs)
@@ -131,7 +129,7 @@ class Mirror:
         """Make the parent run level with `view`."""
         with telling_failures(self._store):
             run = self._client.get_run(self.run_id)
-            points = _best_so_far(view.records)
+            points = best_so_far(view.records)
             last_ms = max((point[2] for point in points), default=run.info.start_time)
             points += [(name, value, last_ms, 0) for name, value in view.metrics.items()]
             note = f"{view.summary}\n\n{self._link_study(best_of(view.records))}"
@@ -225,62 +223,3 @@ def _find_or_create_experiment(client: MlflowClient, name: str, store: TrackingS
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
-
-
-def _study_params(definition: StudyDefinition) -> dict[str, Any]:
-    """What a run of the study is told by; what may change later, such as `trials`, left out."""
-    search, data = definition.search, definition.data
-    return {
-        "data.source": data.source,
-        "data.train": data.train,
-        "data.validation": data.validation,
-        "sampler": search.sampler.name,
-        "pruner": search.pruner.name,
-        "lag": definition.lag,
-        **{name: _describe_space(space) for name, space in search.space.searched().items()},
-    }
-
-
-def _describe_space(space: Range[Any] | Choices[Any]) -> str:
-    if isinstance(space, Choices):
-        return ", ".join(map(str, space.choices))
-    return f"{space.low} to {space.high}" + (", log" if space.log else "")
-
-
-def _trial_tags(record: TrialRecord) -> dict[str, str]:
-    tags = {"state": str(record.state)}
-    if record.state == State.PRUNED:
-        tags["pruned"] = f"epoch {len(record.val_accuracies)}"
-    if record.diverged:
-        tags["diverged"] = "true"
-    if record.reason:
-        tags["error"] = record.reason
-    if record.net_sha256:
-        tags["net_sha256"] = record.net_sha256
-    return tags
-
-
-def _epoch_points(epochs: Sequence[Epoch]) -> list[tuple[str, float, int, int]]:
-    """Metric points of `epochs`; nan and inf, which stores disagree about, are left out."""
-    return [
-        (name, value, int(epoch.ended_at * 1000), epoch.number)
-        for epoch in epochs
-        for name in _EPOCH_METRICS
-        if abs(value := getattr(epoch, name)) < float("inf")
-    ]
-
-
-def _end_ms(view: TrialView) -> int | None:
-    """When the trial ended by its own clock: the same whenever it is shown."""
-    return int(view.epochs[-1].ended_at * 1000) if view.epochs else None
-
-
-def _best_so_far(records: Sequence[TrialRecord]) -> list[tuple[str, float, int, int]]:
-    points = []
-    best: TrialRecord | None = None
-    for record in takewhile(lambda record: record.state.is_finished, records):
-        best = best_of([best, record] if best else [record])
-        if best and best.value is not None and record.ended_at:
-            ms = int(record.ended_at.timestamp() * 1000)
-            points.append(("best_val_accuracy", best.value, ms, record.number))
-    return points

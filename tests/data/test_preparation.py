@@ -16,9 +16,9 @@ from hpsearch.data import (
     TEST_FILE,
     PrincipalComponents,
     find_source,
+    fitting,
     load_prepared,
     open_split,
-    preparation,
     prepare,
     read_manifest,
 )
@@ -125,12 +125,12 @@ def test_rounding_of_the_basis_is_no_difference_in_data(source, tmp_path, monkey
     """Another processor's last bits must not make a study refuse its own data."""
     basis = PrincipalComponents(count=3)
     here = prepare(source, **SIZES, folder=tmp_path / "here", basis=basis)
-    fit = preparation.fit_components
+    fit = fitting.fit_components
 
     def fit_elsewhere(*arguments):
         return np.nextafter(fit(*arguments), np.float32(1))
 
-    monkeypatch.setattr(preparation, "fit_components", fit_elsewhere)
+    monkeypatch.setattr(fitting, "fit_components", fit_elsewhere)
     there = prepare(source, **SIZES, folder=tmp_path / "there", basis=basis)
     assert here.checksum == there.checksum
     assert read_manifest(here.folder)["files"] != read_manifest(there.folder)["files"]

@@ -1,0 +1,80 @@
+"""What is fitted on training images, and what these are written in.
+
+With a basis of principal components the training images are written in it, and as pixels they
+are not needed any more; unless they shall be changed as images before each step.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.data.components import (
+    PrincipalComponents,
+    fit_components,
+    fit_mean_image,
+    measure_variances,
+    project,
+)
+from hpsearch.data.prepared import (
+    COMPONENTS_FILE,
+    NORMALISED_MEAN_IMAGE_FILE,
+    NORMALISED_VARIANCES_FILE,
+    TRAIN_COORDINATES_FILE,
+    TRAIN_IMAGES_FILE,
+    VARIANCES_FILE,
+)
+from hpsearch.data.preprocessing import CONTRAST_FLOOR, Preprocessing
+
+__all__ = ["fit_training_images"]
+
+
+def fit_training_images(
+    train: NDArray[np.uint8],
+    mean_image: NDArray[np.float64],
+    basis: PrincipalComponents | None,
+    is_augmentable: bool,
+) -> dict[str, NDArray[Any]]:
+    """The training images as they are wanted, and what is fitted on them.
+
+    Parameters
+    ----------
+    train : uint8 array, shape (N, D)
+        Training images.
+    mean_image : float64 array, shape (D,)
+        Their mean.
+    basis : PrincipalComponents or None
+        What to write them in; None for pixels.
+    is_augmentable : bool
+        Whether they stay pixels all the same.
+
+    Returns
+    -------
+    dict
+        Arrays by the name of the file that each is for.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    components = None
+    if basis:
+        components = fit_components(train, mean_image, basis)
+        plain = Preprocessing(mean_image.astype(np.float32), components)
+        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: measure_variances(train, plain)}
+    if components is not None and not is_augmentable:
+        return arrays | {TRAIN_COORDINATES_FILE: project(train, mean_image, components)}
+    if is_augmentable:
+        arrays |= _fit_normalised(train, components)
+    return arrays | {TRAIN_IMAGES_FILE: train}
+
+
+def _fit_normalised(
+    train: NDArray[np.uint8], components: NDArray[np.float32] | None
+) -> dict[str, NDArray[Any]]:
+    """Mean image, and variances along components, once each image's contrast is normalised."""
+    zero = np.zeros(train.shape[1], np.float32)
+    mean_image = fit_mean_image(train, Preprocessing(zero, contrast_floor=CONTRAST_FLOOR))
+    arrays = {NORMALISED_MEAN_IMAGE_FILE: mean_image}
+    if components is None:
+        return arrays
+    mean = mean_image.astype(np.float32)
+    variances = measure_variances(train, Preprocessing(mean, components, CONTRAST_FLOOR))
+    return arrays | {NORMALISED_VARIANCES_FILE: variances}

@@ -1,0 +1,85 @@
+"""The record in MLflow's terms: parameters, tags, and points of metrics."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any, TypeAlias
+
+from hpsearch.definition import Choices, Range, StudyDefinition
+from hpsearch.records import State, TrialRecord, best_of
+from hpsearch.tracking.views import TrialView
+from hpsearch.training import Epoch
+
+__all__ = ["STATUS", "best_so_far", "end_ms", "epoch_points", "study_params", "trial_tags"]
+
+# Name, value, time in ms, step.
+Point: TypeAlias = tuple[str, float, int, int]
+
+STATUS = {
+    State.WAITING: "KILLED",
+    State.RUNNING: "RUNNING",
+    State.COMPLETE: "FINISHED",
+    State.PRUNED: "FINISHED",
+    State.FAILED: "FAILED",
+}
+_EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
+
+
+def study_params(definition: StudyDefinition) -> dict[str, Any]:
+    """What a run of the study is told by; what may change later, such as `trials`, left out."""
+    search, data = definition.search, definition.data
+    return {
+        "data.source": data.source,
+        "data.train": data.train,
+        "data.validation": data.validation,
+        "sampler": search.sampler.name,
+        "pruner": search.pruner.name,
+        "lag": definition.lag,
+        **{name: _describe_space(space) for name, space in search.space.searched().items()},
+    }
+
+
+def trial_tags(record: TrialRecord) -> dict[str, str]:
+    """How the trial stands and why; what does not apply is left out."""
+    tags = {"state": str(record.state)}
+    if record.state == State.PRUNED:
+        tags["pruned"] = f"epoch {len(record.val_accuracies)}"
+    if record.diverged:
+        tags["diverged"] = "true"
+    if record.reason:
+        tags["error"] = record.reason
+    if record.net_sha256:
+        tags["net_sha256"] = record.net_sha256
+    return tags
+
+
+def epoch_points(epochs: Sequence[Epoch]) -> list[Point]:
+    """Metric points of `epochs`; nan and inf, which stores disagree about, are left out."""
+    return [
+        (name, value, int(epoch.ended_at * 1000), epoch.number)
+        for epoch in epochs
+        for name in _EPOCH_METRICS
+        if abs(value := getattr(epoch, name)) < float("inf")
+    ]
+
+
+def end_ms(view: TrialView) -> int | None:
+    """When the trial ended by its own clock: the same whenever it is shown."""
+    return int(view.epochs[-1].ended_at * 1000) if view.epochs else None
+
+
+def best_so_far(records: Sequence[TrialRecord]) -> list[Point]:
+    """The best validation accuracy after each trial, up to the first that has not ended."""
+    points = []
+    best: TrialRecord | None = None
+    for record in takewhile(lambda record: record.state.is_finished, records):
+        best = best_of([best, record] if best else [record])
+        if best and best.value is not None and record.ended_at:
+            ms = int(record.ended_at.timestamp() * 1000)
+            points.append(("best_val_accuracy", best.value, ms, record.number))
+    return points
+
+
+def _describe_space(space: Range[Any] | Choices[Any]) -> str:
+    if isinstance(space, Choices):
+        return ", ".join(map(str, space.choices))
+    return f"{space.low} to {space.high}" + (", log" if space.log else "")

@@ -1,0 +1,34 @@
+"""What of the record becomes a parameter, a tag or a point; how MLflow takes it: test_mirror.py."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import State
+from hpsearch.tracking.terms import STATUS, best_so_far, study_params, trial_tags
+
+Make = Callable[..., Any]
+
+
+def test_every_state_has_a_status() -> None:
+    assert set(STATUS) == set(State)
+
+
+def test_parameters_are_what_is_searched_and_never_what_may_change_later(
+    define: Callable[..., StudyDefinition],
+) -> None:
+    params = study_params(define(trials=7))
+    searched = {name for name in params if not name.startswith("data.")}
+    assert searched == {"sampler", "pruner", "lag", *define().search.space.searched()}
+    assert params == study_params(define(trials=70))
+    assert params["epochs"] == "3 to 6"
+
+
+def test_tags_that_do_not_apply_are_left_out(make_view: Make) -> None:
+    assert trial_tags(make_view(0, State.RUNNING).record) == {"state": "RUNNING"}
+
+
+def test_the_best_so_far_ends_at_the_first_trial_that_has_not_ended(make_view: Make) -> None:
+    states = [State.COMPLETE, State.FAILED, State.RUNNING, State.COMPLETE]
+    points = best_so_far([make_view(number, state).record for number, state in enumerate(states)])
+    assert [(step, value) for _, value, _, step in points] == [(0, 0.6), (1, 0.6)]
