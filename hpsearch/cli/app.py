@@ -1,5 +1,7 @@
 """All commands under one name, and one way for all of them to fail."""
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; see `hpsearch.errors`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Python ends by looking at all objects of all libraries once more, for half a second.
+    atexit.register(gc.freeze)
     try:
         code = make_app()(args=given or ["--help"], standalone_mode=False)
         sys.stdout.flush()

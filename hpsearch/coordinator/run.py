@@ -17,6 +17,7 @@ from hpsearch.coordinator.events import (
     TrialAdvanced,
     TrialEnded,
     TrialReleased,
+    TrialStarted,
     WinnerJudged,
     WorkersSurveyed,
 )
@@ -130,6 +131,8 @@ def _survey(session: Session, backend: Backend) -> WorkerSurvey:
 
 def _show(showcase: Showcase, session: Session, event: Event) -> None:
     match event:
+        case TrialStarted() if session.search.next_number() is None:
+            showcase.get_ready()
         case TrialAdvanced(job, epochs):
             showcase.show_running(session.search.record(job.number), epochs)
         case TrialEnded(record):

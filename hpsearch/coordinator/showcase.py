@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,13 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 _TICK_S = 0.1
+# What the end of a study draws and registers with; together they take two seconds to import.
+_NEEDED_AT_THE_END = (
+    "hpsearch.report",
+    "mlflow.pyfunc",
+    "optuna.importance",
+    "optuna.visualization.matplotlib",
+)
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
@@ -85,6 +93,11 @@ class Showcase:
     def address(self) -> dict[str, str] | None:
         """MLflow's ids of the study, once they are known."""
         return self._address
+
+    def get_ready(self) -> None:
+        """Import what the study's end needs, while its last trials run."""
+        for name in _NEEDED_AT_THE_END:
+            self._tasks.put(partial(_import, name))
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs, once it is some seconds old; at most every few seconds."""
@@ -248,3 +261,7 @@ class Showcase:
             if everything or not self._connection.is_level(record):
                 self._try(partial(self._show_ended, record))
         self._retry_at = 0.0
+
+
+def _import(name: str) -> None:
+    import_module(name)

@@ -2,6 +2,8 @@
 
 import json
 import platform
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +51,18 @@ def test_a_wrong_command_exits_with_2(
     code, _, error = program(*arguments)
     assert code == 2
     assert_one_line(error, *words)
+
+
+def test_the_program_ends_without_a_last_look_at_all_that_it_has_imported() -> None:
+    """Half a second, after a study."""
+    program = (
+        "import atexit, gc; from hpsearch.cli import main\n"
+        "atexit.register(lambda: print('frozen', gc.get_freeze_count() > 10_000))\n"
+        "main(['schema'])\n"
+        "atexit.register(lambda: print('before', gc.get_freeze_count()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-2:] == ["before 0", "frozen True"], done.stderr
 
 
 def test_missing_data_exits_with_3(

@@ -19,6 +19,7 @@ from hpsearch.coordinator import (
     TrialAdvanced,
     TrialEnded,
     TrialReleased,
+    TrialStarted,
 )
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, RefusedError, StoreError, UsageError
@@ -28,6 +29,7 @@ from hpsearch.search import SearchStudy
 from hpsearch.training import HISTORY_FILE, load_history
 from hpsearch.vault import read_looks
 from hpsearch.workspace import Workspace
+from tests.coordinator.conftest import DarkShowcase
 from tests.postgres import Postgres
 
 Conduct = Callable[..., list[Event]]
@@ -52,6 +54,21 @@ def test_a_study_tells_what_happens_in_order(define: Define, conduct: Conduct) -
     best = max(ended.records, key=lambda record: (record.value, -record.number))
     assert chosen.net.facts["trial"] == best.number
     assert chosen.net.sha256() == best.net_sha256 == scored.look.net_sha256
+
+
+def test_what_the_end_needs_is_imported_while_the_last_trial_runs(
+    define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(DarkShowcase, "get_ready", lambda _: happened.append("ready"))
+
+    def note(event: Event) -> bool:
+        if isinstance(event, TrialStarted | NetChosen):
+            happened.append(type(event).__name__)
+        return False
+
+    conduct(define(trials=4), stop_at=note)
+    assert happened == [*["TrialStarted"] * 3, "ready", "TrialStarted", "NetChosen"]
 
 
 def test_an_unknown_backend_is_refused_before_anything_is_made(
