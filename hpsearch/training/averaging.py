@@ -3,7 +3,7 @@
 import numpy as np
 
 from hpsearch.net import Parameters
-from hpsearch.training.optimizers import Memory
+from hpsearch.training.optimizers import Memory, flush_to_zero
 
 __all__ = ["averaged", "take_into_average"]
 
@@ -31,6 +31,8 @@ def take_into_average(net: Parameters, memory: Memory, n_epochs: int, number: in
     for name, array in net.items():
         mean = memory.setdefault(_PREFIX + name, np.zeros_like(array))
         mean += (array - mean) * weight
+        # Of a unit whose weights are 0 the average only shrinks, into numbers that are slow.
+        flush_to_zero([mean])
 
 
 def averaged(net: Parameters, memory: Memory) -> Parameters:

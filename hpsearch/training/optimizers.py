@@ -4,6 +4,7 @@ An optimizer is told of each step once (`begin`), then of each array, or tile of
 (`descend`). What it remembers between steps is in a dict of arrays that the caller keeps.
 """
 
+from collections.abc import Iterable
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from hpsearch.net import Parameters
 from hpsearch.training.hyperparameters import Hyperparameters
 
-__all__ = ["Memory", "StepRule", "make_optimizer"]
+__all__ = ["Memory", "StepRule", "flush_to_zero", "make_optimizer"]
 
 Float32 = NDArray[np.float32]
 Memory: TypeAlias = dict[str, NDArray[Any]]
@@ -91,8 +92,9 @@ def _recall(what: str, net: Parameters, memory: Memory) -> Parameters:
     }
 
 
-def _flush(remembered: Parameters) -> None:
-    for array in remembered.values():
+def flush_to_zero(remembered: Iterable[Float32]) -> None:
+    """Set to 0 what is so near to it that it can change nothing any more, in place."""
+    for array in remembered:
         array[np.abs(array) < _NOTHING] = 0
 
 
@@ -142,7 +144,7 @@ class _Nesterov:
         weights += np.multiply(velocity, self._momentum, out=gradient)
 
     def flush(self) -> None:
-        _flush(self._velocity)
+        flush_to_zero(self._velocity.values())
 
 
 class _Adam:
@@ -175,5 +177,5 @@ class _Adam:
         weights -= self._mean_factor * mean / gradient
 
     def flush(self) -> None:
-        _flush(self._mean)
-        _flush(self._square)
+        flush_to_zero(self._mean.values())
+        flush_to_zero(self._square.values())

@@ -25,3 +25,11 @@ def test_then_old_epochs_are_forgotten_one_in_so_many_at_a_time() -> None:
 def test_without_an_average_the_net_is_itself() -> None:
     net = {"b1": np.ones(2, np.float32)}
     assert averaged(net, {})["b1"] is net["b1"]
+
+
+def test_the_average_of_what_is_0_for_long_is_0_and_never_a_slow_number() -> None:
+    values = [1.0, *[0.0] * 200]
+    found = [_follow(values[:n], 3) for n in range(1, len(values))]
+    assert all(value == 0 or value >= np.finfo(np.float32).tiny for value in found)
+    assert found[20] > 0
+    assert found[-1] == 0
