@@ -33,7 +33,8 @@ Recorded = Callable[..., SearchStudy]
 Fresh = Callable[[], Workspace]
 
 CONFIRM = {"top": 2, "seeds": 2}
-LONG = {"epochs": {"low": 50, "high": 60}}
+# Seconds of training on a fast machine too: the end of an epoch is noticed within half a second.
+LONG = {"epochs": {"low": 250, "high": 300}}
 
 
 def _of(events: list[Event], kind: type) -> list[Any]:

@@ -102,7 +102,7 @@ def test_a_stopped_study_continues_as_if_it_had_not_been(
     workspace: Workspace,
     fresh: Callable[[], Workspace],
 ) -> None:
-    definition = define(trials=5, space={"epochs": {"low": 100, "high": 150}})
+    definition = define(trials=5, space={"epochs": {"low": 250, "high": 300}})
     calm = fresh()
     conduct(definition, workspace=calm)
     n_stops = 0
@@ -194,7 +194,7 @@ def test_killed_workers_cost_time_and_change_nothing(
     workspace: Workspace,
     fresh: Callable[[], Workspace],
 ) -> None:
-    definition = define(trials=4, space={"epochs": {"low": 40, "high": 60}})
+    definition = define(trials=4, space={"epochs": {"low": 250, "high": 300}})
     calm = fresh()
     conduct(definition, workspace=calm)
     n_killed = 0
