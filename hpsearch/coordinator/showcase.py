@@ -78,7 +78,7 @@ class Showcase:
         self.failure: str | None = None
         self._session = session
         self._store = store
-        self._tasks: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._tasks: queue.Queue[Callable[[], object] | None] = queue.Queue()
         self._connection: Mirror | None = None
         self._address: dict[str, str] | None = None
         self._retry_at = 0.0
@@ -97,7 +97,7 @@ class Showcase:
     def get_ready(self) -> None:
         """Import what the study's end needs, while its last trials run."""
         for name in _NEEDED_AT_THE_END:
-            self._tasks.put(partial(_import, name))
+            self._tasks.put(partial(import_module, name))
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs, once it is some seconds old; at most every few seconds."""
@@ -156,7 +156,7 @@ class Showcase:
         while (task := self._tasks.get()) is not None:
             self._try(task)
 
-    def _try(self, task: Callable[[], None]) -> None:
+    def _try(self, task: Callable[[], object]) -> None:
         """Do `task`; whatever a picture or MLflow does, the study goes on."""
         try:
             task()
@@ -261,7 +261,3 @@ class Showcase:
             if everything or not self._connection.is_level(record):
                 self._try(partial(self._show_ended, record))
         self._retry_at = 0.0
-
-
-def _import(name: str) -> None:
-    import_module(name)

@@ -57,7 +57,7 @@ class StepRule(Protocol):
         """Set to 0 what is remembered and has come to nothing.
 
         The velocity of a unit that is never active again only shrinks. Below 1e-38, where it
-        would stay for good, many processors take a hundred times as long for each operation.
+        would stay for good, Intel's processors take many times as long for each operation.
         """
         ...
 
