@@ -133,6 +133,7 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         folder=folder,
         basis=settings.principal_components(),
         is_augmentable=definition.search.space.changes_images,
+        shuffle_seed=settings.shuffle_seed,
     )
 
 
@@ -142,13 +143,20 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
     wanted = (
         settings.train,
         settings.validation,
+        settings.shuffle_seed,
         settings.principal_components(),
         definition.search.space.changes_images,
     )
     for path in sorted(folder.glob(f"{settings.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
-            found = (data.n_train, data.n_validation, data.basis, data.is_augmentable)
+            found = (
+                data.n_train,
+                data.n_validation,
+                data.shuffle_seed,
+                data.basis,
+                data.is_augmentable,
+            )
             is_asked_for = found == wanted and settings.test in (None, data.n_test)
             if is_asked_for and _has_own_images(data, definition):
                 return data

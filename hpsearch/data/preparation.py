@@ -1,7 +1,8 @@
 """Preparing data: a loaded source cut into splits, written once, then only mapped.
 
 The assignment's cut: training is the first images, validation the next, test the first of the
-test images; the mean image is that of the training split.
+test images; the mean image is that of the training split. The images of the first two can be
+shuffled before; those of the test split never are.
 """
 
 import json
@@ -50,9 +51,12 @@ class _Cut:
     n_test: int | None
     basis: PrincipalComponents | None
     is_augmentable: bool
+    shuffle_seed: int | None
 
     def describe(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without a seed as before there were any, so that folders of then are found."""
+        described = asdict(self)
+        return {k: v for k, v in described.items() if k != "shuffle_seed" or v is not None}
 
 
 def prepare(
@@ -64,6 +68,7 @@ def prepare(
     folder: Path,
     basis: PrincipalComponents | None = None,
     is_augmentable: bool = False,
+    shuffle_seed: int | None = None,
 ) -> PreparedData:
     """Cut the source into splits under `folder`, or take what is there from before.
 
@@ -83,6 +88,8 @@ def prepare(
         What to write the training images in; pixels if left out.
     is_augmentable : bool
         Write them as pixels all the same, and with what normalising their contrast takes.
+    shuffle_seed : int, optional
+        Shuffles the source's training split before it is cut.
 
     Returns
     -------
@@ -99,7 +106,8 @@ def prepare(
         If the disk is full or read-only.
     """
     _check_positive(n_train, n_validation, n_test)
-    cut, checksum = _Cut(n_train, n_validation, n_test, basis, is_augmentable), source.checksum
+    cut = _Cut(n_train, n_validation, n_test, basis, is_augmentable, shuffle_seed)
+    checksum = source.checksum
     key = hash_json({"format": FORMAT_VERSION, "source_checksum": checksum, **cut.describe()})
     target = folder.absolute() / f"{source.name}-{key[:12]}"
     if _is_whole(target):
@@ -169,8 +177,8 @@ def _install(staged: Path, target: Path) -> None:
 
 
 def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
-    end = cut.n_train + cut.n_validation
-    images, labels = _flatten(dataset.train_images)[:end], dataset.train_labels[:end]
+    dealt = _deal(len(dataset.train_labels), cut)
+    images, labels = _flatten(dataset.train_images)[dealt], dataset.train_labels[dealt]
     train = images[: cut.n_train]
     # An integer sum has no rounding, so the mean is exact whatever the order of summing.
     mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
@@ -198,6 +206,14 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     files = {name: hash_file(folder / name) for name in (*arrays, TEST_FILE)}
     manifest = json.dumps(seal(_describe(folder, dataset, sizes, files)), indent=2) + "\n"
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
+
+
+def _deal(n_images: int, cut: _Cut) -> slice | NDArray[np.int64]:
+    """Which images the training and the validation split are made of, in their order."""
+    first = slice(cut.n_train + cut.n_validation)
+    if cut.shuffle_seed is None:
+        return first
+    return np.random.default_rng(cut.shuffle_seed).permutation(n_images)[first]
 
 
 def _describe(

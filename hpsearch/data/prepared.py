@@ -62,6 +62,8 @@ class PreparedData:
         What the labels stand for.
     n_train, n_validation, n_test : int
         Images in each split.
+    shuffle_seed : int or None
+        What deals the images of the first two; None for the source's own order.
     basis : PrincipalComponents or None
         What training images are written in; None for pixels.
     n_components : int or None
@@ -87,6 +89,7 @@ class PreparedData:
     n_train: int
     n_validation: int
     n_test: int
+    shuffle_seed: int | None
     basis: PrincipalComponents | None
     n_components: int | None
     pixel_std: float
@@ -149,6 +152,7 @@ def load_prepared(folder: Path) -> PreparedData:
             n_train=manifest["n_train"],
             n_validation=manifest["n_validation"],
             n_test=manifest["n_test"],
+            shuffle_seed=manifest.get("shuffle_seed"),
             basis=None if basis is None else PrincipalComponents(**basis),
             n_components=manifest["n_components"],
             pixel_std=manifest["pixel_std"],

@@ -58,6 +58,9 @@ class DataSettings(Table):
     test : int, optional
         The first so many test images; all of them if left out. The source ``folder`` needs it:
         so many images are kept for the test.
+    shuffle_seed : int, optional
+        Deals the images that are not for the test in an order of its own, so that another
+        training and another validation split come of them; as they are published if left out.
     basis : str or table
         What a net is fed: ``pixels``, or principal components of the training images.
     """
@@ -68,6 +71,7 @@ class DataSettings(Table):
     train: Annotated[int, Field(ge=1)]
     validation: Annotated[int, Field(ge=1)]
     test: Annotated[int, Field(ge=1)] | None = None
+    shuffle_seed: Annotated[int, Field(ge=0)] | None = None
     basis: Annotated[
         Annotated[Literal["pixels"], Tag("named")] | Annotated[BasisSettings, Tag("table")],
         Discriminator(lambda given: "named" if isinstance(given, str) else "table"),

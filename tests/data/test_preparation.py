@@ -108,6 +108,37 @@ def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
         prepared.verify()
 
 
+def test_a_shuffle_seed_deals_other_images_but_the_same_test_split(source, tmp_path):
+    plain, one, again, other = (
+        prepare(source, **SIZES | {"shuffle_seed": seed}, folder=tmp_path / str(place))
+        for place, seed in enumerate([None, 1, 1, 2])
+    )
+    assert len({plain.checksum, one.checksum, other.checksum}) == 3
+    assert len({plain.folder.name, one.folder.name, other.folder.name}) == 3
+    assert one.checksum == again.checksum
+    assert load_prepared(one.folder) == one
+    assert (plain.shuffle_seed, one.shuffle_seed) == (None, 1)
+    assert (one.folder / TEST_FILE).read_bytes() == (plain.folder / TEST_FILE).read_bytes()
+
+
+def test_shuffled_images_keep_their_labels_and_are_dealt_once_each(source, tmp_path):
+    prepared = prepare(source, **SIZES | {"n_train": 9}, folder=tmp_path, shuffle_seed=1)
+    split = open_split(prepared)
+    found = zip(
+        [*split.train_rows.tolist(), *split.validation_images.tolist()],
+        [*split.train_labels, *split.validation_labels],
+        strict=True,
+    )
+    expected = zip(
+        source.dataset.train_images.reshape(12, -1).tolist(),
+        source.dataset.train_labels,
+        strict=True,
+    )
+    found, expected = list(found), list(expected)
+    assert found != expected
+    assert sorted(found) == sorted(expected)
+
+
 @pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3)])
 def test_data_to_be_changed_as_images_has_a_folder_of_its_own(source, tmp_path, basis):
     plain, augmentable = (
