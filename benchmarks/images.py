@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from benchmarks.reporting import RESULTS
-from hpsearch.data import PreparedData, PrincipalComponents, prepare
+from hpsearch.data import Basis, PreparedData, prepare
 from hpsearch.data.cifar10 import Cifar10, find_cifar10
 
 __all__ = ["find_images", "prepare_cifar10"]
@@ -18,9 +18,7 @@ def find_images() -> Cifar10:
     )
 
 
-def prepare_cifar10(
-    basis: PrincipalComponents | None = None, *, is_augmentable: bool = False
-) -> PreparedData:
+def prepare_cifar10(basis: Basis | None = None, *, is_augmentable: bool = False) -> PreparedData:
     """The assignment's cut of CIFAR-10."""
     return prepare(
         find_images(),

@@ -63,13 +63,13 @@ def time_basis(data: PreparedData) -> float:
     """Core-seconds that preparing `data` in its basis takes more than as pixels."""
     if data.basis is None:
         return 0.0
-    from hpsearch.data.components import fit_components, project
+    from hpsearch.data.fitting import fit_training_images
 
     pixels = prepare_cifar10()
     images = np.load(pixels.folder / "train_images.npy")
     mean_image = np.load(pixels.folder / "mean_image.npy")
     started = time.process_time()
-    project(images, mean_image, fit_components(images, mean_image, data.basis))
+    fit_training_images(images, mean_image, data.image_shape, data.basis, False)
     return time.process_time() - started
 
 
@@ -115,7 +115,7 @@ def main() -> None:
 
 
 def _prepare(study: str) -> PreparedData:
-    return prepare_cifar10(vary(study, 0).data.principal_components())
+    return prepare_cifar10(vary(study, 0).data.image_basis())
 
 
 def report(

@@ -131,7 +131,7 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         n_validation=settings.validation,
         n_test=settings.test,
         folder=folder,
-        basis=settings.principal_components(),
+        basis=settings.image_basis(),
         is_augmentable=definition.search.space.changes_images,
         shuffle_seed=settings.shuffle_seed,
     )
@@ -144,7 +144,7 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
         settings.train,
         settings.validation,
         settings.shuffle_seed,
-        settings.principal_components(),
+        settings.image_basis(),
         definition.search.space.changes_images,
     )
     for path in sorted(folder.glob(f"{settings.source}-*")):

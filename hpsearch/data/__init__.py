@@ -7,7 +7,7 @@
 The test split is written by `prepare` into `TEST_FILE` and opened by nothing in here.
 """
 
-from hpsearch.data.components import PrincipalComponents
+from hpsearch.data.basis import Basis, Frequencies, PrincipalComponents
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.elsewhere import find_on_this_machine
 from hpsearch.data.image_folder import FolderSettings, ImageFolder, find_image_folder
@@ -21,9 +21,11 @@ from hpsearch.data.split import Split, open_split
 __all__ = [
     "SOURCE_NAMES",
     "TEST_FILE",
+    "Basis",
     "Contrast",
     "Dataset",
     "FolderSettings",
+    "Frequencies",
     "ImageFolder",
     "InputSettings",
     "PreparedData",

@@ -5,42 +5,19 @@ inputs. Rotated into their principal components, nearly all of what images hold 
 few hundred of their 3,072 coordinates; the rest can be left out, and with it most arithmetic.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from hpsearch.data.basis import PrincipalComponents
 from hpsearch.data.preprocessing import Preprocessing
 
-__all__ = [
-    "PrincipalComponents",
-    "fit_components",
-    "fit_mean_image",
-    "measure_variances",
-    "project",
-]
+__all__ = ["fit_components", "fit_mean_image", "measure_variances", "project"]
 
 # Evenly spaced training images to fit on. On CIFAR-10, 300 components fitted on so many keep
 # 96.4 % of the variance of all 49,000; fitted on all of them 96.6 %, in five times the time.
 N_FITTED = 10_000
 _CHUNK = 5_000
-
-
-@dataclass(frozen=True)
-class PrincipalComponents:
-    """How many components to keep: a count, or as many as keep a share of the variance.
-
-    Parameters
-    ----------
-    count : int, optional
-        At least 1; exactly one of the two is given.
-    variance : float, optional
-        Above 0, below 1.
-    """
-
-    count: int | None = None
-    variance: float | None = None
 
 
 def fit_components(

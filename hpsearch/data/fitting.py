@@ -1,21 +1,23 @@
 """What is fitted on training images, and what these are written in.
 
-With a basis of principal components the training images are written in it, and as pixels they
+With a basis the training images are written in it, and as pixels they
 are not needed any more; unless they shall be changed as images before each step.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data.basis import Basis, Frequencies
 from hpsearch.data.components import (
-    PrincipalComponents,
     fit_components,
     fit_mean_image,
     measure_variances,
     project,
 )
+from hpsearch.data.frequencies import choose_frequencies
 from hpsearch.data.prepared import (
     COMPONENTS_FILE,
     NORMALISED_MEAN_IMAGE_FILE,
@@ -32,7 +34,8 @@ __all__ = ["fit_training_images"]
 def fit_training_images(
     train: NDArray[np.uint8],
     mean_image: NDArray[np.float64],
-    basis: PrincipalComponents | None,
+    image_shape: tuple[int, int, int],
+    basis: Basis | None,
     is_augmentable: bool,
 ) -> dict[str, NDArray[Any]]:
     """The training images as they are wanted, and what is fitted on them.
@@ -43,7 +46,9 @@ def fit_training_images(
         Training images.
     mean_image : float64 array, shape (D,)
         Their mean.
-    basis : PrincipalComponents or None
+    image_shape : tuple of int
+        Height, width, colours, whose product is D.
+    basis : Basis or None
         What to write them in; None for pixels.
     is_augmentable : bool
         Whether they stay pixels all the same.
@@ -56,14 +61,29 @@ def fit_training_images(
     arrays: dict[str, NDArray[Any]] = {}
     components = None
     if basis:
-        components = fit_components(train, mean_image, basis)
-        plain = Preprocessing(mean_image.astype(np.float32), components)
-        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: measure_variances(train, plain)}
-    if components is not None and not is_augmentable:
-        return arrays | {TRAIN_COORDINATES_FILE: project(train, mean_image, components)}
+        components, variances, write = _fit_basis(train, mean_image, image_shape, basis)
+        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: variances}
+        if not is_augmentable:
+            return arrays | {TRAIN_COORDINATES_FILE: write()}
     if is_augmentable:
         arrays |= _fit_normalised(train, components)
     return arrays | {TRAIN_IMAGES_FILE: train}
+
+
+def _fit_basis(
+    train: NDArray[np.uint8],
+    mean_image: NDArray[np.float64],
+    image_shape: tuple[int, int, int],
+    basis: Basis,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Callable[[], NDArray[np.float32]]]:
+    """Orthonormal columns, the variance along each, and what writes the images in them."""
+    if isinstance(basis, Frequencies):
+        chosen = choose_frequencies(train, mean_image, image_shape, basis)
+        return chosen.make_components(), chosen.variances, lambda: chosen.project(train, mean_image)
+    components = fit_components(train, mean_image, basis)
+    plain = Preprocessing(mean_image.astype(np.float32), components)
+    variances = measure_variances(train, plain)
+    return components, variances, lambda: project(train, mean_image, components)
 
 
 def _fit_normalised(

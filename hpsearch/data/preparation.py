@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.components import PrincipalComponents
+from hpsearch.data.basis import Basis, Frequencies
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.fitting import fit_training_images
 from hpsearch.data.prepared import (
@@ -49,7 +49,7 @@ class _Cut:
     n_train: int
     n_validation: int
     n_test: int | None
-    basis: PrincipalComponents | None
+    basis: Basis | None
     is_augmentable: bool
     shuffle_seed: int | None
 
@@ -66,7 +66,7 @@ def prepare(
     n_validation: int,
     n_test: int | None,
     folder: Path,
-    basis: PrincipalComponents | None = None,
+    basis: Basis | None = None,
     is_augmentable: bool = False,
     shuffle_seed: int | None = None,
 ) -> PreparedData:
@@ -84,7 +84,7 @@ def prepare(
         The first images of its test split; None for all.
     folder : Path
         The workspace's data folder; created if need be.
-    basis : PrincipalComponents, optional
+    basis : Basis, optional
         What to write the training images in; pixels if left out.
     is_augmentable : bool
         Write them as pixels all the same, and with what normalising their contrast takes.
@@ -148,8 +148,9 @@ def _check_sizes(dataset: Dataset, cut: _Cut) -> None:
             f" the {len(dataset.test_images)} of {dataset.name}"
         )
     if cut.basis and cut.basis.count and cut.basis.count > n_pixels:
+        key = "frequencies" if isinstance(cut.basis, Frequencies) else "components"
         raise UsageError(
-            f"data.basis.components must be at most {n_pixels}, the pixels of an image of"
+            f"data.basis.{key} must be at most {n_pixels}, the pixels of an image of"
             f" {dataset.name}, got {cut.basis.count}"
         )
 
@@ -179,12 +180,12 @@ def _install(staged: Path, target: Path) -> None:
 def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     dealt = _deal(len(dataset.train_labels), cut)
     images, labels = _flatten(dataset.train_images)[dealt], dataset.train_labels[dealt]
-    train = images[: cut.n_train]
+    train, shape = images[: cut.n_train], dataset.train_images.shape[1:]
     # An integer sum has no rounding, so the mean is exact whatever the order of summing.
     mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
     mean_square = np.einsum("ij,ij->", train, train, dtype=np.int64) / train.size
     arrays: dict[str, NDArray[Any]] = {
-        **fit_training_images(train, mean_image, cut.basis, cut.is_augmentable),
+        **fit_training_images(train, mean_image, shape, cut.basis, cut.is_augmentable),
         TRAIN_LABELS_FILE: labels[: cut.n_train],
         VALIDATION_IMAGES_FILE: images[cut.n_train :],
         VALIDATION_LABELS_FILE: labels[cut.n_train :],

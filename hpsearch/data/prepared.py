@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.data.components import PrincipalComponents
+from hpsearch.data.basis import Basis, load_basis
 from hpsearch.data.reading import hash_file, one_line, read_bytes
 from hpsearch.errors import DamagedDataError
 from hpsearch.hashing import hash_json
@@ -64,7 +64,7 @@ class PreparedData:
         Images in each split.
     shuffle_seed : int or None
         What deals the images of the first two; None for the source's own order.
-    basis : PrincipalComponents or None
+    basis : Basis or None
         What training images are written in; None for pixels.
     n_components : int or None
         How many there are.
@@ -90,7 +90,7 @@ class PreparedData:
     n_validation: int
     n_test: int
     shuffle_seed: int | None
-    basis: PrincipalComponents | None
+    basis: Basis | None
     n_components: int | None
     pixel_std: float
     is_augmentable: bool
@@ -143,7 +143,6 @@ def load_prepared(folder: Path) -> PreparedData:
     manifest = read_manifest(folder)
     try:
         height, width, colours = manifest["image_shape"]
-        basis = manifest["basis"]
         return PreparedData(
             folder=folder.absolute(),
             name=manifest["name"],
@@ -153,7 +152,7 @@ def load_prepared(folder: Path) -> PreparedData:
             n_validation=manifest["n_validation"],
             n_test=manifest["n_test"],
             shuffle_seed=manifest.get("shuffle_seed"),
-            basis=None if basis is None else PrincipalComponents(**basis),
+            basis=load_basis(manifest["basis"]),
             n_components=manifest["n_components"],
             pixel_std=manifest["pixel_std"],
             is_augmentable=manifest["is_augmentable"],

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from hpsearch.data import FolderSettings, PrincipalComponents
+from hpsearch.data import Basis, FolderSettings, Frequencies, PrincipalComponents
 from hpsearch.definition.base import Table
 from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
@@ -18,23 +18,29 @@ __all__ = ["StudyDefinition"]
 
 
 class BasisSettings(Table):
-    """Principal components of the training images, in place of pixels.
+    """Fewer numbers for an image, in place of its pixels; exactly one key is given.
 
     Parameters
     ----------
     components : int, optional
-        How many; exactly one of the two is given.
+        So many principal components of the training images.
     variance : float, optional
-        As many as keep this share of the variance.
+        As many of them as keep this share of the variance.
+    frequencies : int, optional
+        So many spatial frequencies, those along which training images vary most: much the same,
+        and there is nothing to fit.
     """
 
     components: Annotated[int, Field(ge=1)] | None = None
     variance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    frequencies: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _check_one(self) -> "BasisSettings":
-        if (self.components is None) == (self.variance is None):
-            raise ValueError("expected components or variance, such as { components = 300 }")
+        if [self.components, self.variance, self.frequencies].count(None) != 2:
+            raise ValueError(
+                "expected components, variance or frequencies, such as { components = 300 }"
+            )
         return self
 
 
@@ -62,7 +68,7 @@ class DataSettings(Table):
         Deals the images that are not for the test in an order of its own, so that another
         training and another validation split come of them; as they are published if left out.
     basis : str or table
-        What a net is fed: ``pixels``, or principal components of the training images.
+        What a net is fed: ``pixels``, or fewer numbers that hold nearly all of an image.
     """
 
     source: Literal["digits", "cifar10", "fashion_mnist", "folder"]
@@ -94,10 +100,12 @@ class DataSettings(Table):
             return None
         return FolderSettings(Path(self.folder), self.image_size, self.test)
 
-    def principal_components(self) -> PrincipalComponents | None:
+    def image_basis(self) -> Basis | None:
         """The basis as `hpsearch.data` has it; None for pixels."""
         if isinstance(self.basis, str):
             return None
+        if self.basis.frequencies is not None:
+            return Frequencies(self.basis.frequencies)
         return PrincipalComponents(self.basis.components, self.basis.variance)
 
 
@@ -234,7 +242,7 @@ class StudyDefinition(Table):
         needing += ["contrast"] if space.may_be("contrast", "scaled") else []
         if needing and self.data.basis == "pixels":
             raise ValueError(
-                f"search.space.{needing[0]} needs principal components: set data.basis, "
+                f"search.space.{needing[0]} needs a basis: set data.basis, "
                 "such as { components = 300 }"
             )
         return self

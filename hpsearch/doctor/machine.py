@@ -94,7 +94,7 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
         n_pixels, n_classes = 3 * math.prod(data.image_size), _N_OWN_CLASSES
     else:
         n_pixels, n_classes = _SHAPES[data.source]
-    basis = data.principal_components()
+    basis = data.image_basis()
     n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
     bytes_per_image = n_pixels if basis is None or space.changes_images else 4 * n_inputs
     # Ten thousand test images are the most that any source has.

@@ -117,7 +117,7 @@ def _explain(preprocessing: Preprocessing) -> dict[str, str]:
         lines.append('x = x / np.sqrt(x.var(axis=1, keepdims=True) + net["contrast_floor"])')
     lines.append('x = x - net["mean_image"]')
     if preprocessing.components is not None:
-        arrays.append("the principal components")
+        arrays.append("the components of the basis")
         lines.append('x = x @ net["components"]')
     return {"arrays": ", ".join(arrays), "inputs": "\n    ".join(lines)}
 

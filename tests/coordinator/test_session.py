@@ -94,9 +94,10 @@ def test_prepared_data_serves_when_its_source_is_gone(
 
     monkeypatch.setattr("hpsearch.coordinator.session.find_source", find_nothing)
     assert prepare_data(define(), options) == prepared
-    smaller = define(data={"source": "digits", "train": 500, "validation": 150, "test": 100})
-    with pytest.raises(MissingDataError):
-        prepare_data(smaller, options)
+    sizes = {"source": "digits", "train": 600, "validation": 150, "test": 100}
+    for other in ({"train": 500}, {"shuffle_seed": 1}, {"basis": {"frequencies": 9}}):
+        with pytest.raises(MissingDataError):
+            prepare_data(define(data=sizes | other), options)
 
 
 @pytest.mark.parametrize(

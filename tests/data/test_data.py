@@ -10,9 +10,11 @@ def test_public_names_are_these():
     assert hpsearch.data.__all__ == [
         "SOURCE_NAMES",
         "TEST_FILE",
+        "Basis",
         "Contrast",
         "Dataset",
         "FolderSettings",
+        "Frequencies",
         "ImageFolder",
         "InputSettings",
         "PreparedData",

@@ -3,20 +3,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data.components import PrincipalComponents
+from hpsearch.data.basis import Basis, Frequencies, PrincipalComponents
 from hpsearch.data.fitting import fit_training_images
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.integers(0, 256, (40, 12), dtype=np.uint8)
 MEAN = TRAIN.mean(axis=0)
 FOUR = PrincipalComponents(count=4)
+FOUR_WAVES = Frequencies(4)
 
 
-def _fit(basis: PrincipalComponents | None, is_augmentable: bool) -> dict[str, Any]:
-    return fit_training_images(TRAIN, MEAN, basis, is_augmentable)
+def _fit(basis: Basis | None, is_augmentable: bool) -> dict[str, Any]:
+    return fit_training_images(TRAIN, MEAN, (2, 2, 3), basis, is_augmentable)
 
 
-@pytest.mark.parametrize("basis", [None, FOUR])
+@pytest.mark.parametrize("basis", [None, FOUR, FOUR_WAVES])
 def test_images_to_be_changed_stay_pixels_and_get_the_mean_of_normalised_ones(basis: Any) -> None:
     arrays = _fit(basis, True)
     assert np.array_equal(arrays["train_images.npy"], TRAIN)
@@ -25,8 +26,9 @@ def test_images_to_be_changed_stay_pixels_and_get_the_mean_of_normalised_ones(ba
     assert ("normalised_variances.npy" in arrays) == (basis is not None)
 
 
-def test_other_images_are_kept_as_coordinates_alone() -> None:
-    arrays = _fit(FOUR, False)
+@pytest.mark.parametrize("basis", [FOUR, FOUR_WAVES])
+def test_other_images_are_kept_as_coordinates_alone(basis: Basis) -> None:
+    arrays = _fit(basis, False)
     assert set(arrays) == {"components.npy", "variances.npy", "train_coordinates.npy"}
     expected = (TRAIN - MEAN) @ arrays["components.npy"]
     np.testing.assert_allclose(arrays["train_coordinates.npy"], expected, rtol=1e-4, atol=1e-3)

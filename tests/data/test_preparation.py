@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hpsearch.data import (
     TEST_FILE,
+    Frequencies,
     PrincipalComponents,
     find_source,
     fitting,
@@ -98,10 +99,11 @@ def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
         PrincipalComponents(count=3),
         PrincipalComponents(count=4),
         PrincipalComponents(variance=0.5),
+        Frequencies(3),
     ]
     all_prepared = [prepare(source, **SIZES, folder=tmp_path, basis=basis) for basis in bases]
-    assert len({prepared.folder for prepared in all_prepared}) == 4
-    assert len({prepared.checksum for prepared in all_prepared}) == 4
+    assert len({prepared.folder for prepared in all_prepared}) == 5
+    assert len({prepared.checksum for prepared in all_prepared}) == 5
     assert [prepared.basis for prepared in all_prepared] == bases
     for prepared in all_prepared:
         assert load_prepared(prepared.folder) == prepared
@@ -139,7 +141,7 @@ def test_shuffled_images_keep_their_labels_and_are_dealt_once_each(source, tmp_p
     assert sorted(found) == sorted(expected)
 
 
-@pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3)])
+@pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3), Frequencies(3)])
 def test_data_to_be_changed_as_images_has_a_folder_of_its_own(source, tmp_path, basis):
     plain, augmentable = (
         prepare(source, **SIZES, folder=tmp_path, basis=basis, is_augmentable=wanted)
@@ -212,6 +214,7 @@ def test_only_writing_opens_the_test_file(source, tmp_path):
         ({"n_validation": -1}, ["data.validation", "got -1"]),
         ({"n_test": 0}, ["data.test", "got 0"]),
         ({"basis": PrincipalComponents(count=13)}, ["data.basis.components", "12", "got 13"]),
+        ({"basis": Frequencies(13)}, ["data.basis.frequencies", "12", "got 13"]),
     ],
 )
 def test_size_that_cannot_be_is_refused_by_its_key(source, tmp_path, sizes, named):

@@ -76,7 +76,12 @@ CASES = [
     ("trials = 8", "trials = 8\nconfirm = { seed = 2 }", "did you mean 'seeds'?"),
     ("trials = 8", "trials = = 8", "expected TOML"),
     ("[search]", "basis = 'pixel'\n[search]", "data.basis: input should be 'pixels', got 'pixel'"),
-    ("[search]", "basis = {}\n[search]", "data.basis: expected components or variance"),
+    ("[search]", "basis = {}\n[search]", "data.basis: expected components, variance or"),
+    (
+        "[search]",
+        "basis = { components = 9, frequencies = 9 }\n[search]",
+        "data.basis: expected components, variance or frequencies",
+    ),
     ("[search]", "basis = { components = 0 }\n[search]", "data.basis.components: input should be"),
     ("[search]", "basis = { variance = 1.0 }\n[search]", "data.basis.variance: input should be"),
     ("[search]", "basis = { component = 9 }\n[search]", "did you mean 'components'?"),
@@ -92,7 +97,7 @@ CASES = [
     (
         "[search.space]",
         "[search.space]\nwhitening = 0.5",
-        "search.space.whitening needs principal components: set data.basis",
+        "search.space.whitening needs a basis: set data.basis",
     ),
 ]
 

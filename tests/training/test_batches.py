@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hpsearch.data import (
+    Frequencies,
     InputSettings,
     PrincipalComponents,
     Split,
@@ -19,9 +20,13 @@ NUMBERS = np.array([3, 17, 18, 200, 599])
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=["pixels", "components", "whitened", "images", "normalised images"])
+KINDS = ["pixels", "components", "frequencies", "whitened", "images", "normalised images"]
+
+
+@pytest.fixture(params=KINDS)
 def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> Split:
-    if request.param == "pixels":
+    kind = request.param
+    if kind == "pixels":
         return split
     source = find_source("digits", folders=[], download_folder=tmp_path)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
@@ -29,12 +34,12 @@ def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> S
         source,
         **sizes,
         folder=tmp_path,
-        basis=PrincipalComponents(count=20),
-        is_augmentable="images" in request.param,
+        basis=Frequencies(20) if kind == "frequencies" else PrincipalComponents(count=20),
+        is_augmentable="images" in kind,
     )
-    plain = request.param == "components"
+    plain = kind in ("components", "frequencies")
     inputs = InputSettings(
-        contrast="normalised" if "normalised" in request.param else "as_is",
+        contrast="normalised" if "normalised" in kind else "as_is",
         n_components=0 if plain else 12,
         whitening=0.0 if plain else 0.3,
     )

@@ -1,0 +1,136 @@
+"""Spatial frequencies: a basis that is known before there are images, and quick to write them in.
+
+The principal components of photographs are close to waves across the image, in brightness first
+and in differences of colour after it. Those waves are the discrete cosine transform (DCT-II) of
+Ahmed, Natarajan and Rao 1974, and the colours those of Ohta, Kanade and Sakai 1980, "Color
+information for region segmentation". All that is left to find out is along which of them the
+training images vary most; and as each is a wave down times a wave across times a mix of colours,
+images are written in them by two small products in place of a large one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from hpsearch.data.basis import Frequencies
+
+__all__ = ["ChosenFrequencies", "choose_frequencies"]
+
+# Evenly spaced training images that the variances are measured on.
+_N_MEASURED = 5_000
+# Images at a time: what is made of them stays in a processor's cache.
+_CHUNK = 100
+
+
+@dataclass(frozen=True)
+class ChosenFrequencies:
+    """Some of the waves that images of one shape are made of.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height, width, colours, whose product is D.
+    down, across, colours : int64 array, shape (K,)
+        Of each, the half periods from top to bottom and from left to right, and its mix of
+        colours: all alike, red against blue, green against both; or one colour by itself, if
+        there are not three.
+    variances : float32 array, shape (K,)
+        How much training images vary along each, in mean variances of a pixel.
+    """
+
+    image_shape: tuple[int, int, int]
+    down: NDArray[np.int64]
+    across: NDArray[np.int64]
+    colours: NDArray[np.int64]
+    variances: NDArray[np.float32]
+
+    def make_components(self) -> NDArray[np.float32]:
+        """The waves as orthonormal columns over pixels, shape (D, K)."""
+        height, width, n_colours = self.image_shape
+        waves: NDArray[np.float64] = np.einsum(
+            "ik,jk,ck->ijck",
+            _make_waves(height)[:, self.down],
+            _make_waves(width)[:, self.across],
+            _mix_colours(n_colours)[:, self.colours],
+        )
+        return np.asarray(waves.reshape(-1, len(self.down)), np.float32)
+
+    def project(
+        self, images: NDArray[np.uint8], mean_image: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Coordinates of the centred `images`, shape (N, D), along the waves: shape (N, K)."""
+        height, width, n_colours = self.image_shape
+        rows, row_of = np.unique(self.down, return_inverse=True)
+        columns, column_of = np.unique(self.across * n_colours + self.colours, return_inverse=True)
+        to_rows = np.ascontiguousarray(_make_waves(height)[:, rows].T, np.float32)
+        kron = np.kron(_make_waves(width), _mix_colours(n_colours))
+        to_columns = kron[:, columns].astype(np.float32)
+        mean, place_of = mean_image.astype(np.float32), row_of * len(columns) + column_of
+        projected = np.empty((len(images), len(self.down)), np.float32)
+        with threadpool_limits(1):
+            for start in range(0, len(images), _CHUNK):
+                chunk = slice(start, start + _CHUNK)
+                centred = images[chunk].astype(np.float32)
+                centred -= mean
+                lines = centred.reshape(-1, width * n_colours) @ to_columns
+                planes = to_rows @ lines.reshape(len(centred), height, -1)
+                np.take(planes.reshape(len(centred), -1), place_of, axis=1, out=projected[chunk])
+        return projected
+
+
+def choose_frequencies(
+    images: NDArray[np.uint8],
+    mean_image: NDArray[np.float64],
+    image_shape: tuple[int, int, int],
+    wanted: Frequencies,
+) -> ChosenFrequencies:
+    """Those along which `images` vary most, strongest first.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (N, D)
+        Training images; about five thousand of them, evenly spaced, are looked at.
+    mean_image : float64 array, shape (D,)
+        Their mean.
+    image_shape : tuple of int
+        Height, width, colours.
+    wanted : Frequencies
+        How many, at most D.
+
+    Returns
+    -------
+    ChosenFrequencies
+        The same on equal machines, however many threads BLAS may use elsewhere.
+    """
+    down, across, colours = np.indices(image_shape).reshape(3, -1)
+    unknown = np.ones(down.size, np.float32)
+    every = ChosenFrequencies(image_shape, down, across, colours, unknown)
+    sample = images[:: max(1, len(images) // _N_MEASURED)]
+    coordinates = every.project(sample, mean_image)
+    squares: NDArray[np.float64] = np.mean(np.square(coordinates), axis=0, dtype=np.float64)
+    strongest = np.argsort(-squares, kind="stable")[: wanted.count]
+    # The waves are orthonormal: on average they vary as much as pixels do.
+    variances = (squares[strongest] / (squares.mean() or 1.0)).astype(np.float32)
+    return ChosenFrequencies(
+        image_shape, down[strongest], across[strongest], colours[strongest], variances
+    )
+
+
+def _make_waves(n_pixels: int) -> NDArray[np.float64]:
+    """Orthonormal columns, from constant to the shortest wave: shape (n_pixels, n_pixels)."""
+    # Only the process that prepares the data needs it.
+    from scipy.fft import dct
+
+    waves: NDArray[np.float64] = dct(np.eye(n_pixels), axis=1, norm="ortho")
+    return waves
+
+
+def _mix_colours(n_colours: int) -> NDArray[np.float64]:
+    """Orthonormal columns, brightness first: shape (n_colours, n_colours)."""
+    if n_colours != 3:
+        return np.eye(n_colours)
+    mixes = np.array([[1, 1, 1], [1, 0, -1], [-1, 2, -1]], np.float64)
+    mixes /= np.linalg.norm(mixes, axis=1, keepdims=True)
+    return mixes.T
