@@ -95,18 +95,19 @@ def write_report(
 
 def _collect(material: Material) -> dict[str, Any]:
     definition, best = material.definition, material.best
+    found = _examine(material)
     return {
         "plotly": Markup(get_plotlyjs()),
         "definition": definition,
         "question": wording.describe_search(material),
         "best": best,
         "answer": wording.answer_lines(material),
-        "diagnosis": _diagnose(material),
+        "diagnosis": _diagnose(material, found),
         "trials": _embed_json({r.number: describe_trial(r) for r in material.records}),
         "plots": list(_draw(material)),
         "slices": list(_draw_slices(material)),
         "timeline": _draw_timeline(material),
-        **_show_net(material),
+        **_show_net(material, found),
         "cost": wording.cost_rows(material.status["cost"]),
         "lag_share": material.status["cost"]["waited_for_lag_share"],
         "failed": material.of_state(State.FAILED),
@@ -161,16 +162,25 @@ def _draw_timeline(material: Material) -> Plot | None:
     sessions = (material.search.attribute(SESSIONS) or {}).values()
     n_workers = max((int(one["n_jobs"]) for one in sessions), default=1)
     figure = course.draw_timeline(timed, n_workers)
-    return Plot(wording.title_timeline(material, n_workers), figure, "A bar for each trial.")
+    return Plot(
+        wording.title_timeline(material, n_workers), figure, wording.describe_timeline(timed)
+    )
 
 
-def _show_net(material: Material) -> dict[str, Any]:
-    """What there is to see of the best net, on validation images alone; or why there is nothing."""
+def _examine(material: Material) -> Examination | None:
+    """The best net on the validation images; None without either."""
+    if material.net is None or material.data is None:
+        return None
+    split = open_split(material.data)
+    images, labels = split.validation_images, split.validation_labels
+    return examine(material.net, images, labels, n_mistakes=_N_MISTAKES)
+
+
+def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
+    """What there is to see of the best net; or why there is nothing."""
     net, data = material.net, material.data
-    if net is None or data is None:
+    if net is None or data is None or found is None:
         return {"net_lack": material.net_lack, "weights": None, "confusion": None, "mistakes": []}
-    split = open_split(data)
-    found = examine(net, split.validation_images, split.validation_labels, n_mistakes=_N_MISTAKES)
     W1 = net.preprocessing.to_pixels(net.parameters["W1"])
     W2, shape = net.parameters["W2"], net.image_shape
     tiles = weight_tiles(W1, W2, shape, alike=True)
@@ -185,7 +195,7 @@ def _show_net(material: Material) -> dict[str, Any]:
         ],
         "film": _show_film(material.film, shape),
         "confusion": Plot(wording.title_confusion(found, net.class_names), figure, note),
-        "mistakes": list(_show_mistakes(found, material, split.validation_images)),
+        "mistakes": list(_show_mistakes(found, material, open_split(data).validation_images)),
     }
 
 
@@ -215,11 +225,11 @@ def _show_mistakes(
         }
 
 
-def _diagnose(material: Material) -> list[Any]:
+def _diagnose(material: Material, found: Examination | None) -> list[Any]:
     if material.best is None:
         return []
     setting = Hyperparameters(**material.best.hyperparameters)
-    return diagnose(material.epochs, setting, material.definition.search.space)
+    return diagnose(material.epochs, setting, material.definition.search.space, found)
 
 
 def _list_origin(material: Material) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from hpsearch.records import State
+from hpsearch.records import State, TrialRecord
 from hpsearch.report.material import Material
 from hpsearch.results import Examination, describe_verdict
 from hpsearch.wording import shorten_duration
@@ -13,6 +13,7 @@ __all__ = [
     "answer_lines",
     "cost_rows",
     "describe_search",
+    "describe_timeline",
     "title_ablation",
     "title_confusion",
     "title_course",
@@ -118,6 +119,23 @@ def title_timeline(material: Material, n_lanes: int) -> str:
         return f"{_plural(n_lanes, 'trial')} at a time"
     busy = (cost["training"] + cost["confirm"]) / paid
     return f"{_plural(n_lanes, 'worker')}, busy {busy:.0%} of the time"
+
+
+def describe_timeline(records: Sequence[TrialRecord]) -> str:
+    """What the bars are, and what they leave out: `records` of trials with times."""
+    drawn = {
+        r.number: (r.ended_at - r.started_at).total_seconds()
+        for r in records
+        if r.started_at and r.ended_at
+    }
+    resumed = [r for r in records if r.duration_s > drawn[r.number] + 1]
+    if not resumed:
+        return "A bar for each trial."
+    left_out = sum(r.duration_s - drawn[r.number] for r in resumed)
+    return (
+        f"A bar for each trial; of {_plural(len(resumed), 'trial')} taken up again after a stop, "
+        f"the last part alone: {shorten_duration(left_out)} of training before it is not drawn."
+    )
 
 
 def title_confusion(examination: Examination, class_names: tuple[str, ...]) -> str:

@@ -1,4 +1,7 @@
-"""What the assignment teaches to read off the curves of a training, said of one trial."""
+"""What the assignment teaches to read off the curves of a training, said of one trial.
+
+And what its net shows besides: units that do nothing.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpsearch.definition import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.results.examination import Examination
 from hpsearch.training import Epoch, Hyperparameters
 from hpsearch.wording import shorten_number
 
@@ -20,13 +24,15 @@ _SMALL_GAP, _LARGE_GAP = 0.02, 0.1
 _FITTED = 0.95
 # A change of an accuracy that is worth a word.
 _CHANGE = 0.01
+# Part of the hidden units, silent, that is worth a word.
+_MANY_SILENT = 0.1
 # Part of a range, at either end, that counts as its edge.
 _EDGE = 0.05
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that the curves of a trial show.
+    """Something that a trial shows.
 
     Parameters
     ----------
@@ -44,7 +50,10 @@ class Finding:
 
 
 def diagnose(
-    epochs: Sequence[Epoch], hyperparameters: Hyperparameters, space: SearchSpace
+    epochs: Sequence[Epoch],
+    hyperparameters: Hyperparameters,
+    space: SearchSpace,
+    examination: Examination | None = None,
 ) -> list[Finding]:
     """Read a complete trial's curves as the assignment's notebook teaches to.
 
@@ -56,16 +65,21 @@ def diagnose(
         Its setting.
     space : SearchSpace
         What it was chosen from.
+    examination : Examination, optional
+        Of its net, on validation images.
 
     Returns
     -------
     list of Finding
         How the loss fell, the gap between training and validation, how the validation accuracy
-        ended, then values at an edge of the space; those that there is something to say of.
+        ended, silent units, then values at an edge of the space; those that there is something
+        to say of.
     """
     findings: list[Finding] = []
     if epochs:
         findings += [*_read_loss(epochs), _read_gap(epochs[-1]), *_read_end(epochs)]
+    if examination:
+        findings += _read_units(examination, hyperparameters)
     return findings + list(_list_edges(hyperparameters, space))
 
 
@@ -152,6 +166,18 @@ def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
             f"({over}).",
             "Try more epochs.",
         )
+
+
+def _read_units(examination: Examination, hyperparameters: Hyperparameters) -> Iterator[Finding]:
+    silent, n_hidden = examination.n_silent, examination.n_hidden
+    if silent < _MANY_SILENT * n_hidden:
+        return
+    remedy = "soft_threshold" if hyperparameters.soft_threshold else "learning_rate"
+    yield Finding(
+        f"Of the hidden units {silent / n_hidden:.0%} do nothing.",
+        f"{silent:,} of {n_hidden:,} say the same of each of {examination.n_images:,} images.",
+        f"Try a lower {remedy}, which keeps more of them at work, or a smaller hidden_size.",
+    )
 
 
 def _list_edges(hyperparameters: Hyperparameters, space: SearchSpace) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Where a net is wrong: which classes it takes for which, and the mistakes that it is sure of."""
+"""Where a net is wrong, how sure it is of it, and which of its units do nothing."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,9 @@ from hpsearch.results.net import Net
 from hpsearch.training import score
 
 __all__ = ["Examination", "Mistake", "examine"]
+
+# Images at a time while units are watched; bounds the memory.
+_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,14 @@ class Examination:
         How many images of the row's class were given the column's.
     mistakes : tuple of Mistake
         The surest first.
+    n_hidden, n_silent : int
+        Hidden units; and those of them that say the same of every image.
     """
 
     confusion: NDArray[np.int64]
     mistakes: tuple[Mistake, ...]
+    n_hidden: int
+    n_silent: int
 
     @property
     def n_images(self) -> int:
@@ -69,7 +76,8 @@ def examine(
     net: Net, images: NDArray[np.uint8], labels: NDArray[np.int64], *, n_mistakes: int
 ) -> Examination:
     """Compare what `net` says of `images`, shape (N, D), with their `labels`, shape (N,)."""
-    scores = score(net.parameters, net.preprocessing.apply(images)).astype(np.float64)
+    inputs = net.preprocessing.apply(images)
+    scores = score(net.parameters, inputs).astype(np.float64)
     scores -= scores.max(axis=1, keepdims=True)
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     predicted = scores.argmax(axis=1)
@@ -83,4 +91,16 @@ def examine(
             Mistake(int(i), int(labels[i]), int(predicted[i]), float(probabilities[i].max()))
             for i in wrong
         ),
+        len(net.parameters["b1"]),
+        _count_silent(net, inputs),
     )
+
+
+def _count_silent(net: Net, inputs: NDArray[np.float32]) -> int:
+    W1, b1 = net.parameters["W1"], net.parameters["b1"]
+    lowest, highest = np.full_like(b1, np.inf), np.full_like(b1, -np.inf)
+    for start in range(0, len(inputs), _CHUNK):
+        hidden = np.maximum(inputs[start : start + _CHUNK] @ W1 + b1, 0)
+        np.minimum(lowest, hidden.min(axis=0), out=lowest)
+        np.maximum(highest, hidden.max(axis=0), out=highest)
+    return int(np.count_nonzero(lowest >= highest))

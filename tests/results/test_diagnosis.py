@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.results import diagnose
+from hpsearch.results import Examination, diagnose
 from hpsearch.training import Epoch, Hyperparameters
 
 
@@ -23,12 +23,14 @@ def _train(
 
 @pytest.fixture
 def claims(define: Callable[..., StudyDefinition]) -> Callable[..., str]:
-    def read(epochs: Sequence[Epoch] = (), **setting: Any) -> str:
+    def read(
+        epochs: Sequence[Epoch] = (), examination: Examination | None = None, **setting: Any
+    ) -> str:
         base = {"learning_rate": 0.01, "learning_rate_decay": 0.95, "reg": 1e-4, "epochs": 4}
         base |= {"hidden_size": 12, "batch_size": 50, "initial_std": 0.01}
         hyperparameters = Hyperparameters(**base | setting)
-        found = diagnose(epochs, hyperparameters, define().search.space)
-        return " ".join(f"{one.claim} {one.evidence}" for one in found)
+        found = diagnose(epochs, hyperparameters, define().search.space, examination)
+        return " ".join(f"{one.claim} {one.evidence} {one.advice}" for one in found)
 
     return read
 
@@ -86,3 +88,14 @@ def test_values_at_the_edge_of_the_space_are_told(
     setting: dict[str, Any], is_told: bool, claims: Callable[..., str]
 ) -> None:
     assert ("edge of the search space" in claims(reg=3e-4, **setting)) is is_told
+
+
+def test_units_that_do_nothing_are_told_if_they_are_many(claims: Callable[..., str]) -> None:
+    confusion = np.diag([700, 300])
+    few, many = (Examination(confusion, (), 2_000, n_silent) for n_silent in (199, 400))
+    assert "do nothing" not in claims(examination=few)
+    said = claims(examination=many)
+    assert "Of the hidden units 20% do nothing" in said
+    assert "400 of 2,000 say the same of each of 1,000 images" in said
+    assert "a lower learning_rate" in said
+    assert "a lower soft_threshold" in claims(examination=many, soft_threshold=0.5)

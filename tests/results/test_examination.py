@@ -1,5 +1,7 @@
 """Where a net is wrong."""
 
+import dataclasses
+
 import numpy as np
 
 from hpsearch.results import Net, examine
@@ -24,6 +26,19 @@ def test_confusion_and_mistakes_are_those_of_the_nets_predictions(net: Net) -> N
         assert mistake.label == labels[mistake.index] != mistake.predicted
         assert mistake.predicted == predicted[mistake.index]
         assert 1 / 3 <= mistake.probability <= 1
+
+
+def test_units_that_say_the_same_of_every_image_are_silent(net: Net) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (700, 48), dtype=np.uint8)
+    labels = np.zeros(700, np.int64)
+    parameters = {name: values.copy() for name, values in net.parameters.items()}
+    n_hidden = len(parameters["b1"])
+    assert n_hidden >= 3
+    parameters["b1"][:] = 1e4  # each sees a difference between any two images
+    parameters["W1"][:, 0] = 0
+    parameters["b1"][1] = -1e6
+    found = examine(dataclasses.replace(net, parameters=parameters), images, labels, n_mistakes=1)
+    assert (found.n_hidden, found.n_silent) == (n_hidden, 2)
 
 
 def test_a_net_that_is_always_right_confuses_nothing(net: Net) -> None:
