@@ -87,6 +87,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
             folder=Path(beside),
             basis=data.basis,
             is_augmentable=data.is_augmentable,
+            shuffle_seed=data.shuffle_seed,
         )
         _check_same(made, data)
         made.verify()
