@@ -13,12 +13,18 @@ from hpsearch.definition.pruners import PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings
 from hpsearch.definition.schema import make_schema
 from hpsearch.definition.space import SearchSpace
-from hpsearch.definition.study import ConfirmSettings, DataSettings, StudyDefinition
+from hpsearch.definition.study import (
+    BasisSettings,
+    ConfirmSettings,
+    DataSettings,
+    StudyDefinition,
+)
 from hpsearch.definition.template import SCHEMA_FILE, write_template
 from hpsearch.definition.writing import format_definition
 
 __all__ = [
     "SCHEMA_FILE",
+    "BasisSettings",
     "Choices",
     "ConfirmSettings",
     "DataSettings",

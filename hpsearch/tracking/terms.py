@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, TypeAlias
 
-from hpsearch.definition import Choices, Range, StudyDefinition
+from hpsearch.definition import BasisSettings, Choices, Range, StudyDefinition
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.tracking.views import TrialView
 from hpsearch.training import Epoch
@@ -27,10 +27,13 @@ _EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate
 def study_params(definition: StudyDefinition) -> dict[str, Any]:
     """What a run of the study is told by; what may change later, such as `trials`, left out."""
     search, data = definition.search, definition.data
+    shuffled = {} if data.shuffle_seed is None else {"data.shuffle_seed": data.shuffle_seed}
     return {
         "data.source": data.source,
         "data.train": data.train,
         "data.validation": data.validation,
+        **shuffled,
+        "data.basis": _describe_basis(data.basis),
         "sampler": search.sampler.name,
         "pruner": search.pruner.name,
         "lag": definition.lag,
@@ -77,6 +80,12 @@ def best_so_far(records: Sequence[TrialRecord]) -> list[Point]:
             ms = int(record.ended_at.timestamp() * 1000)
             points.append(("best_val_accuracy", best.value, ms, record.number))
     return points
+
+
+def _describe_basis(basis: str | BasisSettings) -> str:
+    if isinstance(basis, str):
+        return basis
+    return ", ".join(f"{key} {value}" for key, value in basis.model_dump(exclude_none=True).items())
 
 
 def _describe_space(space: Range[Any] | Choices[Any]) -> str:

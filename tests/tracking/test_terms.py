@@ -24,6 +24,16 @@ def test_parameters_are_what_is_searched_and_never_what_may_change_later(
     assert params["epochs"] == "3 to 6"
 
 
+def test_parameters_tell_what_images_were_made_into(
+    define: Callable[..., StudyDefinition],
+) -> None:
+    assert study_params(define())["data.basis"] == "pixels"
+    assert "data.shuffle_seed" not in study_params(define())
+    data = {"source": "digits", "train": 600, "validation": 150}
+    params = study_params(define(data=data | {"basis": {"frequencies": 9}, "shuffle_seed": 0}))
+    assert (params["data.basis"], params["data.shuffle_seed"]) == ("frequencies 9", 0)
+
+
 def test_tags_that_do_not_apply_are_left_out(make_view: Make) -> None:
     assert trial_tags(make_view(0, State.RUNNING).record) == {"state": "RUNNING"}
 
