@@ -113,7 +113,7 @@ def main() -> None:
     }
     whitened = replace(SETTING.inputs, whitening=0.25)
     splits = {
-        name: open_split(data).with_inputs(whitened if data.basis else SETTING.inputs)
+        name: open_split(data).with_inputs(whitened if data.cut.basis else SETTING.inputs)
         for name, data in prepared.items()
     }
     report = measure(splits, {"n_rounds": options.rounds, "n_calls": options.calls}, options.folder)

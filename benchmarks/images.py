@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from benchmarks.reporting import RESULTS
-from hpsearch.data import Basis, PreparedData, prepare
+from hpsearch.data import Basis, Cut, PreparedData, prepare
 from hpsearch.data.cifar10 import Cifar10, find_cifar10
 
 __all__ = ["find_images", "prepare_cifar10"]
@@ -20,12 +20,5 @@ def find_images() -> Cifar10:
 
 def prepare_cifar10(basis: Basis | None = None, *, is_augmentable: bool = False) -> PreparedData:
     """The assignment's cut of CIFAR-10."""
-    return prepare(
-        find_images(),
-        n_train=49_000,
-        n_validation=1_000,
-        n_test=None,
-        folder=RESULTS / "data",
-        basis=basis,
-        is_augmentable=is_augmentable,
-    )
+    cut = Cut(49_000, 1_000, basis=basis, is_augmentable=is_augmentable)
+    return prepare(find_images(), cut, RESULTS / "data")

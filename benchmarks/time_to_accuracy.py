@@ -61,7 +61,7 @@ WAYS = (
 
 def time_basis(data: PreparedData) -> float:
     """Core-seconds that preparing `data` in its basis takes more than as pixels."""
-    if data.basis is None:
+    if data.cut.basis is None:
         return 0.0
     from hpsearch.data.fitting import fit_training_images
 
@@ -69,7 +69,7 @@ def time_basis(data: PreparedData) -> float:
     images = np.load(pixels.folder / "train_images.npy")
     mean_image = np.load(pixels.folder / "mean_image.npy")
     started = time.process_time()
-    fit_training_images(images, mean_image, data.image_shape, data.basis, False)
+    fit_training_images(images, mean_image, data.image_shape, data.cut.basis, False)
     return time.process_time() - started
 
 

@@ -1,6 +1,7 @@
 """Holding a study: its lock, its data, its storage, and the lease for its workers."""
 
 import contextlib
+import dataclasses
 import os
 import platform
 import uuid
@@ -125,39 +126,18 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         if prepared := find_prepared(definition, folder):
             return prepared
         source = find(allow_download=True)
-    return prepare(
-        source,
-        n_train=settings.train,
-        n_validation=settings.validation,
-        n_test=settings.test,
-        folder=folder,
-        basis=settings.image_basis(),
-        is_augmentable=definition.search.space.changes_images,
-        shuffle_seed=settings.shuffle_seed,
-    )
+    return prepare(source, definition.cut(), folder)
 
 
 def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | None:
     """What an earlier run has prepared in `folder`; None if nothing fits."""
-    settings = definition.data
-    wanted = (
-        settings.train,
-        settings.validation,
-        settings.shuffle_seed,
-        settings.image_basis(),
-        definition.search.space.changes_images,
-    )
-    for path in sorted(folder.glob(f"{settings.source}-*")):
+    wanted = definition.cut()
+    for path in sorted(folder.glob(f"{definition.data.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
-            found = (
-                data.n_train,
-                data.n_validation,
-                data.shuffle_seed,
-                data.basis,
-                data.is_augmentable,
-            )
-            is_asked_for = found == wanted and settings.test in (None, data.n_test)
+            # All of a source's test images are some number of them once they are there.
+            n_test = data.cut.n_test if wanted.n_test is None else wanted.n_test
+            is_asked_for = data.cut == dataclasses.replace(wanted, n_test=n_test)
             if is_asked_for and _has_own_images(data, definition):
                 return data
     return None

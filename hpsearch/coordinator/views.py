@@ -68,7 +68,7 @@ def describe_origin(session: Session) -> tuple[dict[str, object], dict[str, str]
         "name": data.name,
         "source": data.source,
         "checksum": data.checksum,
-        "shape": [data.n_train, *data.image_shape],
+        "shape": [data.cut.n_train, *data.image_shape],
     }
     tags = {
         "mlflow.source.name": f"hpsearch run {session.definition.name}",

@@ -8,6 +8,7 @@ The test split is written by `prepare` into `TEST_FILE` and opened by nothing in
 """
 
 from hpsearch.data.basis import Basis, Frequencies, PrincipalComponents
+from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.elsewhere import find_on_this_machine
 from hpsearch.data.image_folder import FolderSettings, ImageFolder, find_image_folder
@@ -23,6 +24,7 @@ __all__ = [
     "TEST_FILE",
     "Basis",
     "Contrast",
+    "Cut",
     "Dataset",
     "FolderSettings",
     "Frequencies",

@@ -70,7 +70,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
         data.name,
         folders=folders,
         download_folder=here,
-        own=FolderSettings(Path(data.source), data.image_shape[:2], data.n_test),
+        own=FolderSettings(Path(data.source), data.image_shape[:2], data.cut.n_test or 0),
         allow_download=False,
     )
     if source.checksum != data.source_checksum:
@@ -79,16 +79,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
             f"the coordinator's is {data.source_checksum[:12]}"
         )
     with tempfile.TemporaryDirectory(dir=here.parent, prefix=f".{here.name}.") as beside:
-        made = prepare(
-            source,
-            n_train=data.n_train,
-            n_validation=data.n_validation,
-            n_test=data.n_test,
-            folder=Path(beside),
-            basis=data.basis,
-            is_augmentable=data.is_augmentable,
-            shuffle_seed=data.shuffle_seed,
-        )
+        made = prepare(source, data.cut, Path(beside))
         _check_same(made, data)
         made.verify()
         (made.folder / TEST_FILE).unlink()

@@ -9,7 +9,6 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +16,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.basis import Basis, Frequencies
+from hpsearch.data.basis import Frequencies
+from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.fitting import fit_training_images
 from hpsearch.data.prepared import (
@@ -42,34 +42,7 @@ from hpsearch.hashing import hash_json
 __all__ = ["prepare"]
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """How a source is cut, and what its training images are written in."""
-
-    n_train: int
-    n_validation: int
-    n_test: int | None
-    basis: Basis | None
-    is_augmentable: bool
-    shuffle_seed: int | None
-
-    def describe(self) -> dict[str, Any]:
-        """Without a seed as before there were any, so that folders of then are found."""
-        described = asdict(self)
-        return {k: v for k, v in described.items() if k != "shuffle_seed" or v is not None}
-
-
-def prepare(
-    source: Source,
-    *,
-    n_train: int,
-    n_validation: int,
-    n_test: int | None,
-    folder: Path,
-    basis: Basis | None = None,
-    is_augmentable: bool = False,
-    shuffle_seed: int | None = None,
-) -> PreparedData:
+def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     """Cut the source into splits under `folder`, or take what is there from before.
 
     Several processes may do so at the same time; all get the same data.
@@ -78,23 +51,15 @@ def prepare(
     ----------
     source : Source
         Loaded only if need be.
-    n_train, n_validation : int
-        The first images of its training split, and the ones after them.
-    n_test : int or None
-        The first images of its test split; None for all.
+    cut : Cut
+        How.
     folder : Path
         The workspace's data folder; created if need be.
-    basis : Basis, optional
-        What to write the training images in; pixels if left out.
-    is_augmentable : bool
-        Write them as pixels all the same, and with what normalising their contrast takes.
-    shuffle_seed : int, optional
-        Shuffles the source's training split before it is cut.
 
     Returns
     -------
     PreparedData
-        In a sub-folder named after the source, its checksum and the sizes.
+        In a sub-folder named after the source, its checksum and the cut.
 
     Raises
     ------
@@ -105,8 +70,7 @@ def prepare(
     StoreError
         If the disk is full or read-only.
     """
-    _check_positive(n_train, n_validation, n_test)
-    cut = _Cut(n_train, n_validation, n_test, basis, is_augmentable, shuffle_seed)
+    _check_positive(cut)
     checksum = source.checksum
     key = hash_json({"format": FORMAT_VERSION, "source_checksum": checksum, **cut.describe()})
     target = folder.absolute() / f"{source.name}-{key[:12]}"
@@ -127,14 +91,14 @@ def prepare(
     return load_prepared(target)
 
 
-def _check_positive(n_train: int, n_validation: int, n_test: int | None) -> None:
-    sizes = {"train": n_train, "validation": n_validation, "test": n_test}
+def _check_positive(cut: Cut) -> None:
+    sizes = {"train": cut.n_train, "validation": cut.n_validation, "test": cut.n_test}
     for name, size in sizes.items():
         if size is not None and size < 1:
             raise UsageError(f"data.{name} must be at least 1, got {size}")
 
 
-def _check_sizes(dataset: Dataset, cut: _Cut) -> None:
+def _check_sizes(dataset: Dataset, cut: Cut) -> None:
     available, n_pixels = len(dataset.train_images), dataset.train_images[0].size
     asked = cut.n_train + cut.n_validation
     if asked > available:
@@ -177,7 +141,7 @@ def _install(staged: Path, target: Path) -> None:
                 target.rename(Path(tempfile.mkdtemp(dir=staged.parent), "damaged"))
 
 
-def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
+def _write(folder: Path, dataset: Dataset, cut: Cut) -> None:
     dealt = _deal(len(dataset.train_labels), cut)
     images, labels = _flatten(dataset.train_images)[dealt], dataset.train_labels[dealt]
     train, shape = images[: cut.n_train], dataset.train_images.shape[1:]
@@ -209,7 +173,7 @@ def _write(folder: Path, dataset: Dataset, cut: _Cut) -> None:
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 
 
-def _deal(n_images: int, cut: _Cut) -> slice | NDArray[np.int64]:
+def _deal(n_images: int, cut: Cut) -> slice | NDArray[np.int64]:
     """Which images the training and the validation split are made of, in their order."""
     first = slice(cut.n_train + cut.n_validation)
     if cut.shuffle_seed is None:

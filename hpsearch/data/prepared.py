@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.data.basis import Basis, load_basis
+from hpsearch.data.cut import Cut, load_cut
 from hpsearch.data.reading import hash_file, one_line, read_bytes
 from hpsearch.errors import DamagedDataError
 from hpsearch.hashing import hash_json
@@ -60,19 +60,12 @@ class PreparedData:
         Height, width and colours, whose product D is the length of a row.
     class_names : tuple of str
         What the labels stand for.
-    n_train, n_validation, n_test : int
-        Images in each split.
-    shuffle_seed : int or None
-        What deals the images of the first two; None for the source's own order.
-    basis : Basis or None
-        What training images are written in; None for pixels.
+    cut : Cut
+        How the source was cut; with the number of test images that there are.
     n_components : int or None
-        How many there are.
+        How many components the basis has; None for pixels.
     pixel_std : float
         Standard deviation of a pixel of the training images, root of the mean over pixels.
-    is_augmentable : bool
-        Whether training images are there as pixels beside any basis, and what normalising
-        their contrast takes.
     checksum : str
         SHA-256 over the splits and the basis asked for: equal for equal data, wherever it came
         from and whatever the machine's rounding.
@@ -86,14 +79,9 @@ class PreparedData:
     name: str
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
-    n_train: int
-    n_validation: int
-    n_test: int
-    shuffle_seed: int | None
-    basis: Basis | None
+    cut: Cut
     n_components: int | None
     pixel_std: float
-    is_augmentable: bool
     checksum: str
     source: str
     source_checksum: str
@@ -148,14 +136,9 @@ def load_prepared(folder: Path) -> PreparedData:
             name=manifest["name"],
             image_shape=(height, width, colours),
             class_names=tuple(manifest["class_names"]),
-            n_train=manifest["n_train"],
-            n_validation=manifest["n_validation"],
-            n_test=manifest["n_test"],
-            shuffle_seed=manifest.get("shuffle_seed"),
-            basis=load_basis(manifest["basis"]),
+            cut=load_cut(manifest),
             n_components=manifest["n_components"],
             pixel_std=manifest["pixel_std"],
-            is_augmentable=manifest["is_augmentable"],
             checksum=manifest["checksum"],
             source=manifest["source"],
             source_checksum=manifest["source_checksum"],

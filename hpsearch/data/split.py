@@ -139,7 +139,7 @@ def open_split(prepared: PreparedData) -> Split:
     DamagedDataError
         If a file is not there, or is not the array that it should be.
     """
-    n_train, n_validation = prepared.n_train, prepared.n_validation
+    n_train, n_validation = prepared.cut.n_train, prepared.cut.n_validation
     n_components = prepared.n_components
     height, width, colours = prepared.image_shape
     n_pixels = height * width * colours
@@ -156,7 +156,7 @@ def open_split(prepared: PreparedData) -> Split:
     components = None
     if n_components is not None:
         components = load(COMPONENTS_FILE, np.float32, n_pixels, n_components)
-    if n_components is None or prepared.is_augmentable:
+    if n_components is None or prepared.cut.is_augmentable:
         train_rows = load(TRAIN_IMAGES_FILE, np.uint8, n_train, n_pixels)
     else:
         train_rows = load(TRAIN_COORDINATES_FILE, np.float32, n_train, n_components)
@@ -173,7 +173,7 @@ def open_split(prepared: PreparedData) -> Split:
         plain=plain,
         normalised=(
             load_fitted(NORMALISED_MEAN_IMAGE_FILE, NORMALISED_VARIANCES_FILE)
-            if prepared.is_augmentable
+            if prepared.cut.is_augmentable
             else None
         ),
     )

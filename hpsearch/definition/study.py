@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from hpsearch.data import Basis, FolderSettings, Frequencies, PrincipalComponents
+from hpsearch.data import Basis, Cut, FolderSettings, Frequencies, PrincipalComponents
 from hpsearch.definition.base import Table
 from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
@@ -246,6 +246,18 @@ class StudyDefinition(Table):
                 "such as { components = 300 }"
             )
         return self
+
+    def cut(self) -> Cut:
+        """How `hpsearch.data` shall cut the source."""
+        data = self.data
+        return Cut(
+            n_train=data.train,
+            n_validation=data.validation,
+            n_test=data.test,
+            basis=data.image_basis(),
+            is_augmentable=self.search.space.changes_images,
+            shuffle_seed=data.shuffle_seed,
+        )
 
     def n_grid_cells(self) -> int:
         """How many combinations the choices have."""

@@ -94,9 +94,10 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
         n_pixels, n_classes = 3 * math.prod(data.image_size), _N_OWN_CLASSES
     else:
         n_pixels, n_classes = _SHAPES[data.source]
-    basis = data.image_basis()
+    cut = definition.cut()
+    basis = cut.basis
     n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
-    bytes_per_image = n_pixels if basis is None or space.changes_images else 4 * n_inputs
+    bytes_per_image = n_pixels if basis is None or cut.is_augmentable else 4 * n_inputs
     # Ten thousand test images are the most that any source has.
     n_as_pixels = data.validation + (data.test or 10_000)
     hidden = int(space.largest("hidden_size"))

@@ -65,7 +65,7 @@ def test_differences_of_pairs_come_with_an_interval(
 ) -> None:
     pixels = np.linspace(0.5, 0.52, 24)
     noise = 0.001 * np.tile([1.0, -1.0], 12)
-    accuracies = np.column_stack([pixels, *(pixels + 0.01 + noise for _ in basis.COUNTS)])
+    accuracies = np.column_stack([pixels, *(pixels + 0.01 + noise for _ in basis.BASES)])
     basis.report(accuracies, np.ones_like(accuracies), tmp_path)
     assert "+0.0100" in capsys.readouterr().out
     assert (tmp_path / "basis.png").exists()

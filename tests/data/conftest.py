@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hpsearch.data.cifar10 import Edition
+from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, hash_splits
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import PreparedData
@@ -128,7 +129,7 @@ def source() -> CountingSource:
 
 @pytest.fixture
 def prepared(source: CountingSource, tmp_path: Path) -> PreparedData:
-    return prepare(source, n_train=8, n_validation=3, n_test=None, folder=tmp_path / "data")
+    return prepare(source, Cut(n_train=8, n_validation=3, n_test=None), tmp_path / "data")
 
 
 @pytest.fixture(scope="session")

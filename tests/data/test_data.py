@@ -12,6 +12,7 @@ def test_public_names_are_these():
         "TEST_FILE",
         "Basis",
         "Contrast",
+        "Cut",
         "Dataset",
         "FolderSettings",
         "Frequencies",

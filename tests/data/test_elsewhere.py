@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hpsearch.data import (
+    Cut,
     Frequencies,
     PrincipalComponents,
     find_on_this_machine,
@@ -33,7 +34,7 @@ def test_whatever_was_asked_for_is_prepared_there_too(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = find_source("digits", folders=[], download_folder=tmp_path)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
-    data = prepare(source, **sizes, folder=tmp_path / "data", **wanted)
+    data = prepare(source, Cut(**sizes, **wanted), tmp_path / "data")
     shutil.rmtree(data.folder)
     here = find_on_this_machine(dataclasses.replace(data, folder=tmp_path / "gone"), [])
     here.verify()

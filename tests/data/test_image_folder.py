@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hpsearch.data import FolderSettings, ImageFolder, find_image_folder, find_on_this_machine
+from hpsearch.data import Cut, FolderSettings, ImageFolder, find_image_folder, find_on_this_machine
 from hpsearch.data.preparation import prepare
 from hpsearch.errors import DamagedDataError, DataError, MissingDataError, UsageError
 
@@ -115,10 +115,8 @@ def test_too_few_images_are_said_to_be_so(
     with pytest.raises(UsageError, match=words):
         prepare(
             _open(pets, n_test=n_test),
-            n_train=n_train,
-            n_validation=5,
-            n_test=n_test,
-            folder=tmp_path / "data",
+            Cut(n_train=n_train, n_validation=5, n_test=n_test),
+            tmp_path / "data",
         )
 
 
@@ -133,7 +131,7 @@ def test_a_worker_without_the_prepared_data_makes_the_same_of_its_own_images(
     pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    data = prepare(_open(pets), n_train=30, n_validation=10, n_test=12, folder=tmp_path / "data")
+    data = prepare(_open(pets), Cut(n_train=30, n_validation=10, n_test=12), tmp_path / "data")
     shutil.rmtree(data.folder)
     (tmp_path / "worker").mkdir()
     pets.rename(tmp_path / "worker" / "pets")

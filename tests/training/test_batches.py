@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hpsearch.data import (
+    Cut,
     Frequencies,
     InputSettings,
     PrincipalComponents,
@@ -32,10 +33,12 @@ def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> S
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
     prepared = prepare(
         source,
-        **sizes,
-        folder=tmp_path,
-        basis=Frequencies(20) if kind == "frequencies" else PrincipalComponents(count=20),
-        is_augmentable="images" in kind,
+        Cut(
+            **sizes,
+            basis=Frequencies(20) if kind == "frequencies" else PrincipalComponents(count=20),
+            is_augmentable="images" in kind,
+        ),
+        tmp_path,
     )
     plain = kind in ("components", "frequencies")
     inputs = InputSettings(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hpsearch.data import (
+    Cut,
     Preprocessing,
     PrincipalComponents,
     Split,
@@ -88,7 +89,7 @@ def augmentable(tmp_path_factory: pytest.TempPathFactory) -> Split:
     source = find_source("digits", folders=[], download_folder=folder)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
     basis = PrincipalComponents(count=20)
-    return open_split(prepare(source, **sizes, folder=folder, basis=basis, is_augmentable=True))
+    return open_split(prepare(source, Cut(**sizes, basis=basis, is_augmentable=True), folder))
 
 
 @pytest.mark.parametrize("technique", [*TECHNIQUES, ALL_AT_ONCE], ids=lambda one: "+".join(one))

@@ -1,0 +1,33 @@
+import json
+from typing import Any
+
+import pytest
+
+from hpsearch.data.basis import Frequencies, PrincipalComponents
+from hpsearch.data.cut import Cut, load_cut
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"n_test": 3, "is_augmentable": True},
+        {"basis": PrincipalComponents(variance=0.9), "shuffle_seed": 0},
+        {"basis": Frequencies(3)},
+    ],
+)
+def test_a_cut_written_down_among_other_things_is_read_as_the_same(wanted: dict[str, Any]) -> None:
+    cut = Cut(8, 3, **wanted)
+    assert load_cut(json.loads(json.dumps(cut.describe() | {"name": "toy"}))) == cut
+
+
+def test_without_a_shuffle_a_cut_is_described_as_before_there_were_any() -> None:
+    assert set(Cut(8, 3).describe()) == {
+        *("n_train", "n_validation", "n_test", "basis", "is_augmentable")
+    }
+    assert Cut(8, 3, shuffle_seed=0).describe()["shuffle_seed"] == 0
+
+
+def test_what_describes_no_cut_is_refused() -> None:
+    with pytest.raises(KeyError):
+        load_cut({"name": "toy"})
