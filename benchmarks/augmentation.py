@@ -1,8 +1,8 @@
 """What changing images costs: batches of 1,024-unit steps with and without augmentation.
 
 A batch is drawn from the memory-mapped pixels, mirrored and shifted, its contrast normalised,
-and fed as pixels or projected onto 500 whitened components. Images that do not change are
-projected once, when data is prepared; those that do, at every step.
+and fed as pixels, or written in 500 whitened components or frequencies. Images that do not change are
+written in a basis once, when data is prepared; those that do, at every step.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.images import prepare_cifar10
 from benchmarks.reporting import RESULTS, Report, judge
 from benchmarks.rounds import time_in_turns
-from hpsearch.data import PrincipalComponents, Split, open_split
+from hpsearch.data import Frequencies, PrincipalComponents, Split, open_split
 from hpsearch.training import Hyperparameters, make_net
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.batches import BatchReader
@@ -25,7 +25,7 @@ from hpsearch.training.step import Step
 
 # Of a step on the same inputs.
 GOAL = 0.25
-N_COMPONENTS = 500
+N_INPUTS = 500
 SETTING = Hyperparameters(
     learning_rate=1e-3,
     learning_rate_decay=1.0,
@@ -91,10 +91,11 @@ def draw(report: Report) -> Figure:
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
     ways = ["plain", *CHANGES]
+    height = 0.8 / len(report.rows)
     for index, row in enumerate(report.rows):
-        places = np.arange(len(ways)) + 0.4 * index
-        axes.barh(places, [float(cell) for cell in row[2:5]], 0.35, label=row[0])
-    axes.set_yticks(np.arange(len(ways)) + 0.2, ways)
+        places = np.arange(len(ways)) + height * index
+        axes.barh(places, [float(cell) for cell in row[2:5]], 0.9 * height, label=row[0])
+    axes.set_yticks(np.arange(len(ways)) + 0.4 - height / 2, ways)
     axes.set(xlabel="time of drawing a batch / time of a step of 1,024 units")
     axes.legend(frameon=False)
     return figure
@@ -106,11 +107,12 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=8, help="calls of each in a turn")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()
-    basis = PrincipalComponents(count=N_COMPONENTS)
-    prepared = {
-        "pixels": prepare_cifar10(is_augmentable=True),
-        f"{N_COMPONENTS} components": prepare_cifar10(basis, is_augmentable=True),
+    bases = {
+        "pixels": None,
+        f"{N_INPUTS} components": PrincipalComponents(count=N_INPUTS),
+        f"{N_INPUTS} frequencies": Frequencies(N_INPUTS),
     }
+    prepared = {name: prepare_cifar10(basis, is_augmentable=True) for name, basis in bases.items()}
     whitened = replace(SETTING.inputs, whitening=0.25)
     splits = {
         name: open_split(data).with_inputs(whitened if data.cut.basis else SETTING.inputs)

@@ -11,6 +11,7 @@ from hpsearch.data.basis import Basis, Frequencies, PrincipalComponents
 from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.elsewhere import find_on_this_machine
+from hpsearch.data.frequencies import WaveProjection
 from hpsearch.data.image_folder import FolderSettings, ImageFolder, find_image_folder
 from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
@@ -35,6 +36,7 @@ __all__ = [
     "PrincipalComponents",
     "Source",
     "Split",
+    "WaveProjection",
     "find_image_folder",
     "find_on_this_machine",
     "find_source",

@@ -4,7 +4,6 @@ With a basis the training images are written in it, and as pixels they
 are not needed any more; unless they shall be changed as images before each step.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from hpsearch.data.components import (
 from hpsearch.data.frequencies import choose_frequencies
 from hpsearch.data.prepared import (
     COMPONENTS_FILE,
+    FREQUENCIES_FILE,
     NORMALISED_MEAN_IMAGE_FILE,
     NORMALISED_VARIANCES_FILE,
     TRAIN_COORDINATES_FILE,
@@ -60,30 +60,22 @@ def fit_training_images(
     """
     arrays: dict[str, NDArray[Any]] = {}
     components = None
-    if basis:
-        components, variances, write = _fit_basis(train, mean_image, image_shape, basis)
-        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: variances}
+    if isinstance(basis, Frequencies):
+        chosen = choose_frequencies(train, mean_image, image_shape, basis)
+        components = chosen.make_components()
+        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: chosen.variances}
         if not is_augmentable:
-            return arrays | {TRAIN_COORDINATES_FILE: write()}
+            return arrays | {TRAIN_COORDINATES_FILE: chosen.project(train, mean_image)}
+        arrays |= {FREQUENCIES_FILE: np.stack([chosen.down, chosen.across, chosen.colours])}
+    elif basis:
+        components = fit_components(train, mean_image, basis)
+        plain = Preprocessing(mean_image.astype(np.float32), components)
+        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: measure_variances(train, plain)}
+        if not is_augmentable:
+            return arrays | {TRAIN_COORDINATES_FILE: project(train, mean_image, components)}
     if is_augmentable:
         arrays |= _fit_normalised(train, components)
     return arrays | {TRAIN_IMAGES_FILE: train}
-
-
-def _fit_basis(
-    train: NDArray[np.uint8],
-    mean_image: NDArray[np.float64],
-    image_shape: tuple[int, int, int],
-    basis: Basis,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], Callable[[], NDArray[np.float32]]]:
-    """Orthonormal columns, the variance along each, and what writes the images in them."""
-    if isinstance(basis, Frequencies):
-        chosen = choose_frequencies(train, mean_image, image_shape, basis)
-        return chosen.make_components(), chosen.variances, lambda: chosen.project(train, mean_image)
-    components = fit_components(train, mean_image, basis)
-    plain = Preprocessing(mean_image.astype(np.float32), components)
-    variances = measure_variances(train, plain)
-    return components, variances, lambda: project(train, mean_image, components)
 
 
 def _fit_normalised(

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from hpsearch.data.basis import Frequencies
 
-__all__ = ["ChosenFrequencies", "choose_frequencies"]
+__all__ = ["ChosenFrequencies", "WaveProjection", "choose_frequencies"]
 
 # Evenly spaced training images that the variances are measured on.
 _N_MEASURED = 5_000
@@ -61,23 +61,51 @@ class ChosenFrequencies:
         self, images: NDArray[np.uint8], mean_image: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """Coordinates of the centred `images`, shape (N, D), along the waves: shape (N, K)."""
-        height, width, n_colours = self.image_shape
-        rows, row_of = np.unique(self.down, return_inverse=True)
-        columns, column_of = np.unique(self.across * n_colours + self.colours, return_inverse=True)
-        to_rows = np.ascontiguousarray(_make_waves(height)[:, rows].T, np.float32)
-        kron = np.kron(_make_waves(width), _mix_colours(n_colours))
-        to_columns = kron[:, columns].astype(np.float32)
-        mean, place_of = mean_image.astype(np.float32), row_of * len(columns) + column_of
+        mean, write = mean_image.astype(np.float32), WaveProjection(self)
         projected = np.empty((len(images), len(self.down)), np.float32)
         with threadpool_limits(1):
             for start in range(0, len(images), _CHUNK):
                 chunk = slice(start, start + _CHUNK)
                 centred = images[chunk].astype(np.float32)
                 centred -= mean
-                lines = centred.reshape(-1, width * n_colours) @ to_columns
-                planes = to_rows @ lines.reshape(len(centred), height, -1)
-                np.take(planes.reshape(len(centred), -1), place_of, axis=1, out=projected[chunk])
+                write(centred, projected[chunk])
         return projected
+
+
+class WaveProjection:
+    """What the product with `ChosenFrequencies.make_components` is, but by two small products.
+
+    Parameters
+    ----------
+    chosen : ChosenFrequencies
+        The waves.
+    """
+
+    def __init__(self, chosen: ChosenFrequencies) -> None:
+        height, width, n_colours = chosen.image_shape
+        rows, row_of = np.unique(chosen.down, return_inverse=True)
+        columns, column_of = np.unique(
+            chosen.across * n_colours + chosen.colours, return_inverse=True
+        )
+        lines = np.kron(_make_waves(width), _mix_colours(n_colours))
+        self._height = height
+        self._to_rows = np.ascontiguousarray(_make_waves(height)[:, rows].T, np.float32)
+        self._to_columns = lines[:, columns].astype(np.float32)
+        self._places = row_of * len(columns) + column_of
+
+    def __call__(self, centred: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Write the coordinates of `centred` images, shape (n, D), into `out`, shape (n, K)."""
+        for start in range(0, len(centred), _CHUNK):
+            part = centred[start : start + _CHUNK]
+            lines = part.reshape(-1, len(self._to_columns)) @ self._to_columns
+            planes = self._to_rows @ lines.reshape(len(part), self._height, -1)
+            np.take(
+                planes.reshape(len(part), -1),
+                self._places,
+                axis=1,
+                out=out[start : start + _CHUNK],
+                mode="clip",  # the default would buffer `out`
+            )
 
 
 def choose_frequencies(

@@ -29,6 +29,8 @@ VARIANCES_FILE = "variances.npy"
 NORMALISED_MEAN_IMAGE_FILE = "normalised_mean_image.npy"
 NORMALISED_VARIANCES_FILE = "normalised_variances.npy"
 TRAIN_COORDINATES_FILE = "train_coordinates.npy"
+# Of a basis of frequencies, where images are written in it anew before each step.
+FREQUENCIES_FILE = "frequencies.npy"
 TEST_FILE = "test.npz"
 # What a machine's own rounding is in; equal data may differ there in the last bit.
 ROUNDED_FILES = frozenset(
@@ -38,6 +40,7 @@ ROUNDED_FILES = frozenset(
         NORMALISED_MEAN_IMAGE_FILE,
         NORMALISED_VARIANCES_FILE,
         TRAIN_COORDINATES_FILE,
+        FREQUENCIES_FILE,
     }
 )
 FORMAT_VERSION = 3

@@ -1,6 +1,7 @@
 """Training and validation images as a worker sees them: mapped from disk, not copied."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data.basis import Frequencies
+from hpsearch.data.frequencies import ChosenFrequencies
 from hpsearch.data.prepared import (
     ADVICE,
     COMPONENTS_FILE,
+    FREQUENCIES_FILE,
     MEAN_IMAGE_FILE,
     NORMALISED_MEAN_IMAGE_FILE,
     NORMALISED_VARIANCES_FILE,
@@ -72,6 +76,9 @@ class Split:
         On the images as they are.
     normalised : Fitted, optional
         On images with normalised contrast.
+    waves : ChosenFrequencies, optional
+        What the components are, if rows are pixels and the basis is one of frequencies: rows are
+        written in them quicker than by a product with the components.
     scales : float32 array, shape (n_inputs,), optional
         What rows of products must be multiplied by to be the net's inputs, after only the
         first n_inputs of each are kept; None if they are inputs already.
@@ -87,6 +94,7 @@ class Split:
     pixel_std: float
     plain: Fitted
     normalised: Fitted | None = None
+    waves: ChosenFrequencies | None = None
     scales: NDArray[np.float32] | None = None
 
     def with_inputs(self, settings: InputSettings) -> "Split":
@@ -176,7 +184,18 @@ def open_split(prepared: PreparedData) -> Split:
             if prepared.cut.is_augmentable
             else None
         ),
+        waves=_load_waves(prepared, load, plain),
     )
+
+
+def _load_waves(
+    prepared: PreparedData, load: Callable[..., NDArray[Any]], plain: Fitted
+) -> ChosenFrequencies | None:
+    is_quicker = isinstance(prepared.cut.basis, Frequencies) and prepared.cut.is_augmentable
+    if not is_quicker or plain.variances is None:
+        return None
+    down, across, colours = load(FREQUENCIES_FILE, np.int64, 3, prepared.n_components)
+    return ChosenFrequencies(prepared.image_shape, down, across, colours, plain.variances)
 
 
 def _map_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Split
+from hpsearch.data import Split, WaveProjection
 from hpsearch.training.augmentation import Augmentation
 
 __all__ = ["BatchReader"]
@@ -36,6 +36,9 @@ class BatchReader:
         self._drawn = np.empty((n, self._rows.shape[1]), self._rows.dtype)
         self._inputs = np.empty((n, n_inputs), np.float32)
         self._is_raw = self._rows.dtype == np.uint8
+        # The same product with the components as the preprocessing's, but quicker.
+        self._project = WaveProjection(split.waves) if self._is_raw and split.waves else None
+        self._products = np.empty((n, len(split.waves.down) if split.waves else 0), np.float32)
         self._pixels = np.empty(self._drawn.shape if self._is_raw else (0, 0), np.float32)
 
     def __call__(self, numbers: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -66,4 +69,8 @@ class BatchReader:
         # Cast, then subtract: one mixed pass would go through NumPy's small buffers.
         np.copyto(pixels, images)
         self._preprocessing.centre(pixels)
+        if self._project:
+            products = self._products[: len(images)]
+            self._project(pixels, products)
+            return self._scale(products)
         return self._preprocessing.project(pixels, out=self._inputs[: len(images)])

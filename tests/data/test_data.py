@@ -23,6 +23,7 @@ def test_public_names_are_these():
         "PrincipalComponents",
         "Source",
         "Split",
+        "WaveProjection",
         "find_image_folder",
         "find_on_this_machine",
         "find_source",

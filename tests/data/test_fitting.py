@@ -24,6 +24,7 @@ def test_images_to_be_changed_stay_pixels_and_get_the_mean_of_normalised_ones(ba
     assert "train_coordinates.npy" not in arrays
     assert arrays["normalised_mean_image.npy"].shape == (12,)
     assert ("normalised_variances.npy" in arrays) == (basis is not None)
+    assert ("frequencies.npy" in arrays) == (basis is FOUR_WAVES)
 
 
 @pytest.mark.parametrize("basis", [FOUR, FOUR_WAVES])

@@ -21,7 +21,13 @@ NUMBERS = np.array([3, 17, 18, 200, 599])
 RNG = np.random.default_rng(0)
 
 
-KINDS = ["pixels", "components", "frequencies", "whitened", "images", "normalised images"]
+KINDS = [
+    "pixels",
+    *("components", "frequencies"),
+    *("whitened components", "whitened frequencies"),
+    *("images to components", "images to frequencies", "images to whitened frequencies"),
+    *("normalised images to components", "normalised images to frequencies"),
+]
 
 
 @pytest.fixture(params=KINDS)
@@ -35,12 +41,12 @@ def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> S
         source,
         Cut(
             **sizes,
-            basis=Frequencies(20) if kind == "frequencies" else PrincipalComponents(count=20),
+            basis=Frequencies(20) if "frequencies" in kind else PrincipalComponents(count=20),
             is_augmentable="images" in kind,
         ),
         tmp_path,
     )
-    plain = kind in ("components", "frequencies")
+    plain = "whitened" not in kind and "normalised" not in kind
     inputs = InputSettings(
         contrast="normalised" if "normalised" in kind else "as_is",
         n_components=0 if plain else 12,
