@@ -1,8 +1,8 @@
 """What changing images costs: batches of 1,024-unit steps with and without augmentation.
 
 A batch is drawn from the memory-mapped pixels, mirrored and shifted, its contrast normalised,
-and fed as pixels, or written in 500 whitened components or frequencies. Images that do not change are
-written in a basis once, when data is prepared; those that do, at every step.
+and fed as pixels, or written in 500 whitened components or frequencies. Images that do not
+change are written in a basis once, when data is prepared; those that do, at every step.
 """
 
 import argparse
