@@ -135,7 +135,7 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
     for path in sorted(folder.glob(f"{definition.data.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
-            # All of a source's test images are some number of them once they are there.
+            # Prepared data says how many test images there are, even if all were asked for.
             n_test = data.cut.n_test if wanted.n_test is None else wanted.n_test
             is_asked_for = data.cut == dataclasses.replace(wanted, n_test=n_test)
             if is_asked_for and _has_own_images(data, definition):
