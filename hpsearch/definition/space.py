@@ -48,7 +48,7 @@ class SearchSpace(Table):
         ``as_is``; ``scaled``: all pixels over the standard deviation of one; ``normalised``: each
         image less its mean, over its own standard deviation.
     components : int space, at least 0
-        Principal components of the basis that are kept; 0 for all.
+        Components of the basis that are kept, strongest first; 0 for all.
     whitening : float space, at least 0
         Power p: components are divided by ``(variance + ridge) ** p``; 0.5 whitens.
     ridge : float space, above 0

@@ -39,7 +39,7 @@ class Hyperparameters:
         ``scaled``: all pixels over the standard deviation of one; ``normalised``: each image
         less its mean, over its own standard deviation.
     components : int
-        Principal components that the net is fed, strongest first; 0 for all of the basis.
+        Components of the basis that the net is fed, strongest first; 0 for all.
     whitening : float
         Power p: each component is divided by ``(variance + ridge) ** p``; 0.5 whitens.
     ridge : float
