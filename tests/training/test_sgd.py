@@ -9,6 +9,7 @@ import pytest
 
 from hpsearch.data import (
     Cut,
+    Frequencies,
     Preprocessing,
     PrincipalComponents,
     Split,
@@ -83,13 +84,18 @@ TECHNIQUES: tuple[dict[str, Any], ...] = (
 ALL_AT_ONCE = {key: value for one in TECHNIQUES for key, value in one.items()}
 
 
-@pytest.fixture(scope="module")
-def augmentable(tmp_path_factory: pytest.TempPathFactory) -> Split:
+@pytest.fixture(
+    scope="module",
+    params=[PrincipalComponents(count=20), Frequencies(20)],
+    ids=["components", "frequencies"],
+)
+def augmentable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Split:
     folder = tmp_path_factory.mktemp("augmentable")
     source = find_source("digits", folders=[], download_folder=folder)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
-    basis = PrincipalComponents(count=20)
-    return open_split(prepare(source, Cut(**sizes, basis=basis, is_augmentable=True), folder))
+    return open_split(
+        prepare(source, Cut(**sizes, basis=request.param, is_augmentable=True), folder)
+    )
 
 
 @pytest.mark.parametrize("technique", [*TECHNIQUES, ALL_AT_ONCE], ids=lambda one: "+".join(one))
