@@ -15,27 +15,31 @@ from hpsearch.data.frequencies import choose_frequencies
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6), st.sampled_from([1, 2, 3]))
 
 
-@settings(max_examples=50, deadline=None)
-@given(shape=SHAPES, data=st.data())
-def test_columns_are_orthonormal_and_strongest_first(shape, data):
+@st.composite
+def some_images(draw):
+    """Images, their shape, and how many of their frequencies to keep."""
+    shape = draw(SHAPES)
     n_pixels = int(np.prod(shape))
-    images = data.draw(hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.just(n_pixels))))
-    count = data.draw(st.integers(1, n_pixels))
-    mean = images.mean(axis=0)
-    chosen = choose_frequencies(images, mean, shape, Frequencies(count))
+    images = draw(hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.just(n_pixels))))
+    return images, shape, draw(st.integers(1, n_pixels))
+
+
+@settings(max_examples=50, deadline=None)
+@given(some_images())
+def test_columns_are_orthonormal_and_strongest_first(case):
+    images, shape, count = case
+    chosen = choose_frequencies(images, images.mean(axis=0), shape, Frequencies(count))
     components = chosen.make_components()
-    assert components.shape == (n_pixels, count)
+    assert components.shape == (images.shape[1], count)
     np.testing.assert_allclose(components.T @ components, np.eye(count), atol=1e-5)
     assert np.all(np.diff(chosen.variances) <= 0)
-    assert chosen.variances.sum() <= n_pixels * (1 + 1e-5)
+    assert chosen.variances.sum() <= images.shape[1] * (1 + 1e-5)
 
 
 @settings(max_examples=50, deadline=None)
-@given(shape=SHAPES, data=st.data())
-def test_two_small_products_are_the_large_one(shape, data):
-    n_pixels = int(np.prod(shape))
-    images = data.draw(hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.just(n_pixels))))
-    count = data.draw(st.integers(1, n_pixels))
+@given(some_images())
+def test_two_small_products_are_the_large_one(case):
+    images, shape, count = case
     mean = images.mean(axis=0)
     chosen = choose_frequencies(images, mean, shape, Frequencies(count))
     expected = project(images, mean, chosen.make_components())
