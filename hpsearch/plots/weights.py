@@ -24,6 +24,8 @@ _MIN_TILE = 48
 _MAX_TILES = 100
 # Units to each side of a class.
 _N_SPEAKERS = 8
+# Tiles beside one another in a frame of the film.
+_FRAME_TILES = 8
 _PADDING = 2
 
 
@@ -161,8 +163,22 @@ def plot_class_weights(
 
 
 def film_frame(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """One frame of a film, `tiles` of shape (U, D), as a picture, uint8 of shape (h, w, 3)."""
-    return _lay_out(tiles.astype(float), image_shape, visualize_grid)
+    """One frame of a film, `tiles` of shape (U, D), as a square, uint8 of shape (s, s, 4).
+
+    A card of MLflow's shows little but a square's upper half. So the tiles are there, eight
+    beside one another, and below is nothing.
+    """
+    starts = range(0, len(tiles), _FRAME_TILES)
+    rows = [
+        _lay_out(tiles[start : start + _FRAME_TILES].astype(float), image_shape, _lay_in_a_row)
+        for start in starts
+    ]
+    height, side = rows[0].shape[0] + _PADDING, rows[0].shape[1]
+    frame = np.zeros((max(side, height * len(rows)), side, 4), np.uint8)
+    for number, row in enumerate(rows):
+        frame[number * height :][: row.shape[0], : row.shape[1], :3] = row
+    frame[: height * len(rows) - _PADDING, :, 3] = 255
+    return frame
 
 
 def film_strip(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:

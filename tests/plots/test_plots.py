@@ -114,11 +114,30 @@ def test_a_film_strip_has_a_row_for_each_frame(image_shape: tuple[int, int, int]
     tiles = np.random.default_rng(0).integers(
         0, 256, (3, 5, int(np.prod(image_shape))), dtype=np.uint8
     )
-    strip, frame = film_strip(tiles, image_shape), film_frame(tiles[0], image_shape)
+    strip = film_strip(tiles, image_shape)
     side = 64 if image_shape[0] == 32 else 48
     assert strip.shape == (3 * (side + 2) - 2, 5 * (side + 2) - 2, 3)
-    assert frame.shape[1] == 3 * (side + 2) - 2
-    assert (strip[:side, :side] == frame[:side, :side]).all()
+
+
+@pytest.mark.parametrize("image_shape", [(32, 32, 3), (8, 8, 1)])
+@pytest.mark.parametrize("n_units", [3, 8, 16])
+def test_a_film_frame_has_its_tiles_in_the_upper_half_of_a_square(
+    n_units: int, image_shape: tuple[int, int, int]
+) -> None:
+    tiles = np.random.default_rng(0).integers(
+        0, 256, (1, n_units, int(np.prod(image_shape))), dtype=np.uint8
+    )
+    strip, frame = film_strip(tiles, image_shape), film_frame(tiles[0], image_shape)
+    side = 64 if image_shape[0] == 32 else 48
+    width = min(n_units, 8) * (side + 2) - 2
+    assert frame.shape == (width, width, 4)
+    assert (frame[:side, :, :3] == strip[:, :width]).all()
+    assert (frame[:side, :, 3] == 255).all()
+    n_rows = -(-n_units // 8)
+    assert not frame[n_rows * (side + 2) :].any()
+    if n_units == 16:
+        last = slice(width + 2, 2 * width + 2)
+        assert (frame[side + 2 : 2 * side + 2, :, :3] == strip[:, last]).all()
 
 
 def test_show_net_weights_works_as_in_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
