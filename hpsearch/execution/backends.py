@@ -1,7 +1,7 @@
 """Where jobs run: processes or threads of this machine, or a Dask cluster, by joblib's names."""
 
 import contextlib
-import signal
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +11,10 @@ from joblib import cpu_count, parallel_config
 from joblib._parallel_backends import LokyBackend
 
 from hpsearch.errors import UsageError
+from hpsearch.execution.belonging import belong_to
 from hpsearch.execution.credentials import blank_credentials
 
-__all__ = ["Answers", "Backend", "ignore_interrupts", "open_backend"]
+__all__ = ["Answers", "Backend", "open_backend"]
 
 # What each worker answered, or what went wrong with it, by its address.
 Answers: TypeAlias = Mapping[str, Any]
@@ -103,12 +104,8 @@ def open_backend(name: str) -> Iterator[Backend]:
         # joblib's own words name those that it has.
         raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
     if name == "loky":
-        # A terminal sends Ctrl-C to the workers too; the coordinator alone answers it.
-        yield Backend(
-            name,
-            int(cpu_count()),
-            lambda: {"backend": _IgnorantLoky(), "initializer": ignore_interrupts},
-        )
+        first = {"initializer": belong_to, "initargs": (os.getpid(),)}
+        yield Backend(name, int(cpu_count()), lambda: {"backend": _IgnorantLoky(), **first})
         return
     yield Backend(name, int(cpu_count()), lambda: {"backend": name})
 
@@ -118,8 +115,3 @@ class _IgnorantLoky(LokyBackend):  # type: ignore[misc]
 
     def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
         return {**super()._prepare_worker_env(n_jobs), **blank_credentials()}
-
-
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the coordinator: the first thing that a process of ours does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

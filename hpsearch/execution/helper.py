@@ -1,23 +1,19 @@
 """A process beside the coordinator, for work that would hold up its threads."""
 
 import os
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from hpsearch.execution.backends import ignore_interrupts
+from hpsearch.execution.belonging import belong_to
 from hpsearch.execution.credentials import blank_credentials
 
 __all__ = ["HelperProcess"]
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
-
-_LOOKS_FOR_ITS_COORDINATOR_EVERY_S = 1.0
 
 
 class HelperProcess:
@@ -68,20 +64,7 @@ class HelperProcess:
     ) -> Answer:
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
-                1, initializer=_begin, initargs=(os.getpid(),), env=blank_credentials()
+                1, initializer=belong_to, initargs=(os.getpid(),), env=blank_credentials()
             )
         answer: Answer = self._executor.submit(function, *arguments, **keywords).result()
         return answer
-
-
-def _begin(coordinator: int) -> None:
-    ignore_interrupts()
-    threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
-
-
-def _end_with(coordinator: int) -> None:
-    # Not left to loky's idle timeout: a helper ends by that only if it can take a lock that it
-    # shares with the coordinator, and one killed with the lock in hand never gives it back.
-    while os.getppid() == coordinator:
-        time.sleep(_LOOKS_FOR_ITS_COORDINATOR_EVERY_S)
-    os._exit(1)

@@ -1,0 +1,60 @@
+"""Processes that the coordinator starts end with it, however it ends."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Wait = Callable[[int], None]
+
+HELPER = """
+import sys, tasks
+from hpsearch.execution import HelperProcess
+HelperProcess().run(tasks.{task}, sys.argv[1])
+"""
+WORKER = """
+import sys, tasks
+from joblib import Parallel, delayed
+from hpsearch.execution import open_backend
+with open_backend("loky") as backend:
+    Parallel(n_jobs=2, **backend.options())([delayed(tasks.{task})(sys.argv[1])])
+"""
+TASKS = """
+import os, pathlib, time
+def mark(marker):
+    pathlib.Path(marker + "~").write_text(str(os.getpid()))
+    os.replace(marker + "~", marker)
+def work(marker):
+    mark(marker)
+    time.sleep(600)
+def say_more_than_a_pipe_holds(marker):
+    coordinator = os.getppid()
+    mark(marker)
+    while os.getppid() == coordinator:
+        time.sleep(0.001)
+    return bytes(10_000_000)
+"""
+
+
+@pytest.mark.parametrize("task", ["work", "say_more_than_a_pipe_holds"])
+@pytest.mark.parametrize("program", [HELPER, WORKER], ids=["helper", "worker"])
+def test_processes_end_with_a_killed_coordinator_whatever_they_do(
+    program: str, task: str, tmp_path: Path, wait_until_gone: Wait
+) -> None:
+    (tmp_path / "tasks.py").write_text(TASKS)
+    marker = tmp_path / "at_work"
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    coordinator = subprocess.Popen(
+        [sys.executable, "-c", program.format(task=task), str(marker)],
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    while not marker.exists():
+        assert coordinator.poll() is None
+        time.sleep(0.1)
+    coordinator.kill()
+    coordinator.wait()
+    wait_until_gone(int(marker.read_text()))
