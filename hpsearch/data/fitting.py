@@ -1,7 +1,7 @@
 """What is fitted on training images, and what these are written in.
 
-With a basis the training images are written in it, and as pixels they
-are not needed any more; unless they shall be changed as images before each step.
+With a basis the training images are written in it, and as pixels they are not needed any more;
+unless they shall be changed as images before each step.
 """
 
 from typing import Any
@@ -61,12 +61,12 @@ def fit_training_images(
     arrays: dict[str, NDArray[Any]] = {}
     components = None
     if isinstance(basis, Frequencies):
-        chosen = choose_frequencies(train, mean_image, image_shape, basis)
-        components = chosen.make_components()
-        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: chosen.variances}
+        waves, variances = choose_frequencies(train, mean_image, image_shape, basis)
+        components = waves.make_components()
+        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: variances}
         if not is_augmentable:
-            return arrays | {TRAIN_COORDINATES_FILE: chosen.project(train, mean_image)}
-        arrays |= {FREQUENCIES_FILE: np.stack([chosen.down, chosen.across, chosen.colours])}
+            return arrays | {TRAIN_COORDINATES_FILE: waves.project(train, mean_image)}
+        arrays |= {FREQUENCIES_FILE: np.stack([waves.down, waves.across, waves.colours])}
     elif basis:
         components = fit_components(train, mean_image, basis)
         plain = Preprocessing(mean_image.astype(np.float32), components)

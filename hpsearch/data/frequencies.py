@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from hpsearch.data.basis import Frequencies
 
-__all__ = ["ChosenFrequencies", "WaveProjection", "choose_frequencies"]
+__all__ = ["WaveProjection", "Waves", "choose_frequencies"]
 
 # Evenly spaced training images that the variances are measured on.
 _N_MEASURED = 2_500
@@ -25,7 +25,7 @@ _CHUNK = 100
 
 
 @dataclass(frozen=True)
-class ChosenFrequencies:
+class Waves:
     """Some of the waves that images of one shape are made of.
 
     Parameters
@@ -36,15 +36,12 @@ class ChosenFrequencies:
         Of each, the half periods from top to bottom and from left to right, and its mix of
         colours: all alike, red against blue, green against both; or one colour by itself, if
         there are not three.
-    variances : float32 array, shape (K,)
-        How much training images vary along each, in mean variances of a pixel.
     """
 
     image_shape: tuple[int, int, int]
     down: NDArray[np.int64]
     across: NDArray[np.int64]
     colours: NDArray[np.int64]
-    variances: NDArray[np.float32]
 
     def make_components(self) -> NDArray[np.float32]:
         """The waves as orthonormal columns over pixels, shape (D, K)."""
@@ -73,19 +70,19 @@ class ChosenFrequencies:
 
 
 class WaveProjection:
-    """What the product with `ChosenFrequencies.make_components` is, but by two small products.
+    """What the product with `Waves.make_components` is, but by two small products.
 
     Parameters
     ----------
-    chosen : ChosenFrequencies
-        The waves.
+    waves : Waves
+        What to write images in.
     """
 
-    def __init__(self, chosen: ChosenFrequencies) -> None:
-        height, width, n_colours = chosen.image_shape
-        rows, row_of = np.unique(chosen.down, return_inverse=True)
+    def __init__(self, waves: Waves) -> None:
+        height, width, n_colours = waves.image_shape
+        rows, row_of = np.unique(waves.down, return_inverse=True)
         columns, column_of = np.unique(
-            chosen.across * n_colours + chosen.colours, return_inverse=True
+            waves.across * n_colours + waves.colours, return_inverse=True
         )
         lines = np.kron(_make_waves(width), _mix_colours(n_colours))
         self._height = height
@@ -113,7 +110,7 @@ def choose_frequencies(
     mean_image: NDArray[np.float64],
     image_shape: tuple[int, int, int],
     wanted: Frequencies,
-) -> ChosenFrequencies:
+) -> tuple[Waves, NDArray[np.float32]]:
     """Those along which `images` vary most, strongest first.
 
     Parameters
@@ -129,22 +126,20 @@ def choose_frequencies(
 
     Returns
     -------
-    ChosenFrequencies
+    waves : Waves
         The same on equal machines, however many threads BLAS may use elsewhere.
+    variances : float32 array, shape (K,)
+        How much images vary along each, in mean variances of a pixel.
     """
     down, across, colours = np.indices(image_shape).reshape(3, -1)
-    unknown = np.ones(down.size, np.float32)
-    every = ChosenFrequencies(image_shape, down, across, colours, unknown)
     sample = images[:: max(1, len(images) // _N_MEASURED)]
-    coordinates = every.project(sample, mean_image)
+    coordinates = Waves(image_shape, down, across, colours).project(sample, mean_image)
     np.square(coordinates, out=coordinates)
     squares: NDArray[np.float64] = coordinates.mean(axis=0, dtype=np.float64)
     strongest = np.argsort(-squares, kind="stable")[: wanted.count]
     # The waves are orthonormal: on average they vary as much as pixels do.
     variances = (squares[strongest] / (squares.mean() or 1.0)).astype(np.float32)
-    return ChosenFrequencies(
-        image_shape, down[strongest], across[strongest], colours[strongest], variances
-    )
+    return Waves(image_shape, down[strongest], across[strongest], colours[strongest]), variances
 
 
 def _make_waves(n_pixels: int) -> NDArray[np.float64]:

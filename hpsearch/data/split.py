@@ -1,7 +1,6 @@
 """Training and validation images as a worker sees them: mapped from disk, not copied."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.data.basis import Frequencies
-from hpsearch.data.frequencies import ChosenFrequencies
+from hpsearch.data.frequencies import Waves
 from hpsearch.data.prepared import (
     ADVICE,
     COMPONENTS_FILE,
@@ -76,7 +75,7 @@ class Split:
         On the images as they are.
     normalised : Fitted, optional
         On images with normalised contrast.
-    waves : ChosenFrequencies, optional
+    waves : Waves, optional
         What the components are, if rows are pixels and the basis is one of frequencies: rows are
         written in them quicker than by a product with the components.
     scales : float32 array, shape (n_inputs,), optional
@@ -94,7 +93,7 @@ class Split:
     pixel_std: float
     plain: Fitted
     normalised: Fitted | None = None
-    waves: ChosenFrequencies | None = None
+    waves: Waves | None = None
     scales: NDArray[np.float32] | None = None
 
     def with_inputs(self, settings: InputSettings) -> "Split":
@@ -161,9 +160,11 @@ def open_split(prepared: PreparedData) -> Split:
             return Fitted(mean_image)
         return Fitted(mean_image, load(variances_file, np.float32, n_components))
 
-    components = None
+    components = waves = None
     if n_components is not None:
         components = load(COMPONENTS_FILE, np.float32, n_pixels, n_components)
+        if isinstance(prepared.cut.basis, Frequencies) and prepared.cut.is_augmentable:
+            waves = Waves(prepared.image_shape, *load(FREQUENCIES_FILE, np.int64, 3, n_components))
     if n_components is None or prepared.cut.is_augmentable:
         train_rows = load(TRAIN_IMAGES_FILE, np.uint8, n_train, n_pixels)
     else:
@@ -184,18 +185,8 @@ def open_split(prepared: PreparedData) -> Split:
             if prepared.cut.is_augmentable
             else None
         ),
-        waves=_load_waves(prepared, load, plain),
+        waves=waves,
     )
-
-
-def _load_waves(
-    prepared: PreparedData, load: Callable[..., NDArray[Any]], plain: Fitted
-) -> ChosenFrequencies | None:
-    is_quicker = isinstance(prepared.cut.basis, Frequencies) and prepared.cut.is_augmentable
-    if not is_quicker or plain.variances is None:
-        return None
-    down, across, colours = load(FREQUENCIES_FILE, np.int64, 3, prepared.n_components)
-    return ChosenFrequencies(prepared.image_shape, down, across, colours, plain.variances)
 
 
 def _map_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
