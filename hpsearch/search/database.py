@@ -4,7 +4,10 @@ Nothing imports this module before there is a URL: SQLAlchemy takes a sixth of t
 command starts, and a journal needs none of it.
 """
 
+import contextlib
+import functools
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
@@ -15,19 +18,20 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.files import check_sqlite
-from hpsearch.search.patience import PatientStorage
+from hpsearch.search.patience import Patience
+from hpsearch.search.sole_writer import SoleWriterStorage
 
 __all__ = ["open_database", "probe_database"]
 
 
-def open_database(url: str, patience_s: float) -> BaseStorage:
-    """Open the storage at `url`; a server's with patience, if there is any.
+def open_database(url: str, patience_s: float | None) -> BaseStorage:
+    """Open the storage at `url`, for a study's one writer if there is a patience to have.
 
     Parameters
     ----------
     url : str
         An SQLAlchemy URL.
-    patience_s : float
+    patience_s : float or None
         See `hpsearch.search.open_storage`, and there for what is raised.
     """
     address = _parse(url)
@@ -40,9 +44,34 @@ def open_database(url: str, patience_s: float) -> BaseStorage:
         raise _lacking_driver(shown, error) from error
     except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError) as error:
         raise StoreError(f"--storage {shown}: cannot be reached: {_reason(error)}") from error
-    if is_server and patience_s:
-        return PatientStorage(get_storage(database), patience_s)
-    return database
+    if patience_s is None:
+        return database
+    return SoleWriterStorage(
+        get_storage(database),
+        functools.partial(_in_one_transaction, database),
+        Patience(patience_s if is_server else 0.0),
+    )
+
+
+@contextlib.contextmanager
+def _in_one_transaction(database: RDBStorage) -> Iterator[None]:
+    """Write all that `database` is told inside at the end, or nothing.
+
+    Its sessions join a transaction around them, as SQLAlchemy has it for tests: what they commit
+    stays within it.
+    """
+    sessions = database.scoped_session
+    sessions.remove()
+    with database.engine.connect() as connection:
+        transaction = connection.begin()
+        sessions.configure(bind=connection, join_transaction_mode="rollback_only")
+        try:
+            yield
+            sessions.remove()
+            transaction.commit()
+        finally:
+            sessions.remove()
+            sessions.configure(bind=database.engine, join_transaction_mode="conditional_savepoint")
 
 
 def probe_database(url: str) -> str:

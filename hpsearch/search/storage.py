@@ -14,7 +14,7 @@ from hpsearch.search.journal import StudyJournal
 __all__ = ["mend_journal", "open_storage", "telling_damage", "telling_storage_failures"]
 
 
-def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> BaseStorage:
+def open_storage(url: str | None, journal: Path, *, patience_s: float | None = None) -> BaseStorage:
     """Open the storage at `url`, or the journal file if there is none.
 
     Parameters
@@ -23,8 +23,9 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float = 0.0) -> 
         An SQLAlchemy URL: SQLite, PostgreSQL, MySQL.
     journal : Path
         The journal file; its folder must exist.
-    patience_s : float
-        How long to wait for a server that goes away later. Only for a study's one writer.
+    patience_s : float, optional
+        Only for a study's one writer, who need not read what it has written: how long to wait
+        for a server that goes away later.
 
     Raises
     ------

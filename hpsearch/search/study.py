@@ -12,6 +12,7 @@ from hpsearch.search.journal import StudyJournal
 from hpsearch.search.pruning import PruningRule, PruningRules
 from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler
+from hpsearch.search.sole_writer import SoleWriterStorage
 from hpsearch.search.storage import telling_damage
 
 __all__ = ["DATA", "SearchStudy"]
@@ -52,10 +53,13 @@ class SearchStudy:
     def writing_together(self) -> contextlib.AbstractContextManager[None]:
         """Record what is recorded inside at once: wholly or not at all.
 
-        Databases write each thing as it comes.
+        A database starts trials and changes their state as it comes, each time with what
+        belongs to it.
         """
         storage = self.optuna_study._storage
-        return storage.together() if isinstance(storage, StudyJournal) else contextlib.nullcontext()
+        if isinstance(storage, StudyJournal | SoleWriterStorage):
+            return storage.together()
+        return contextlib.nullcontext()
 
     def next_number(self) -> int | None:
         """The trial whose turn it is: one given back, else a new one; None if none is left."""

@@ -51,7 +51,7 @@ class Simulation:
         n_workers: int = 1,
         seed: int = 0,
         url: str | None = None,
-        patience_s: float = 0.0,
+        patience_s: float | None = None,
         releases: float = 0.0,
         ahead: int = 0,
     ) -> SearchStudy:

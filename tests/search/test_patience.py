@@ -1,43 +1,20 @@
-"""A database server that restarts, and answers that get lost on the way."""
+"""A database server that restarts."""
 
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import optuna
 import psycopg
 import pytest
-from optuna.storages import InMemoryStorage
-from optuna.trial import TrialState
+from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import fingerprint
 from hpsearch.search import SearchStudy, load_study, open_storage
-from hpsearch.search.patience import PatientStorage
+from hpsearch.search.patience import Patience
 from tests.postgres import Postgres
-
-
-class _LosingAnswers(InMemoryStorage):
-    """Does what it is asked, then loses the connection before it can say so."""
-
-    def __init__(self, names: set[str]) -> None:
-        super().__init__()
-        self.names = names
-
-    def __getattribute__(self, name: str) -> Any:
-        method = super().__getattribute__(name)
-        if name not in super().__getattribute__("names"):
-            return method
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            method(*args, **kwargs)
-            self.names.discard(name)
-            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
-
-        return call
 
 
 @pytest.fixture(autouse=True)
@@ -45,56 +22,46 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hpsearch.search.patience._PAUSE_S", 0.01)
 
 
-def test_what_got_through_is_not_done_twice() -> None:
-    losing = _LosingAnswers(set())
-    study = optuna.create_study(storage=PatientStorage(losing, 5.0))
-    losing.names |= {"create_new_trial", "set_trial_user_attr", "set_trial_intermediate_value"}
-    trial = study.ask()
-    trial.suggest_float("x", 0, 1)
-    trial.set_user_attr("a", 1)
-    trial.report(0.5, 1)
-    losing.names |= {"set_trial_state_values", "set_study_user_attr"}
-    study.tell(trial, 0.5)
-    study.set_user_attr("b", 2)
-    assert not losing.names  # each lost its answer once
-    (only,) = study.trials
-    assert (only.state, only.value, only.user_attrs) == (TrialState.COMPLETE, 0.5, {"a": 1})
-    assert only.intermediate_values == {1: 0.5}
+def _unreachable() -> OperationalError:
+    return OperationalError("SELECT", {}, Exception("connection refused"))
 
 
-def test_a_trial_taken_up_again_is_not_skipped_for_another() -> None:
-    """Optuna makes a new trial when it finds that a waiting one is running already."""
-    losing = _LosingAnswers(set())
-    study = optuna.create_study(storage=PatientStorage(losing, 5.0))
-    study.enqueue_trial({"x": 0.5})
-    losing.names.add("set_trial_state_values")
-    assert study.ask().number == 0
-    assert len(study.trials) == 1
+def test_what_fails_for_want_of_the_server_is_done_again() -> None:
+    seen: list[bool] = []
+
+    def attempt(is_again: bool) -> str:
+        seen.append(is_again)
+        if len(seen) < 3:
+            raise StorageInternalError from _unreachable()
+        return "answer"
+
+    assert Patience(5.0).persist(attempt) == "answer"
+    assert seen == [False, True, True]
 
 
-def test_patience_ends(tmp_path: Path) -> None:
-    class Away(InMemoryStorage):
-        def get_all_studies(self) -> Any:
-            raise OperationalError("SELECT", {}, Exception("connection refused"))
+@pytest.mark.parametrize("seconds", [0.0, 0.2])
+def test_patience_ends(seconds: float) -> None:
+    def attempt(is_again: bool) -> None:
+        del is_again
+        raise _unreachable()
 
     started = time.monotonic()
     with pytest.raises(OperationalError):
-        PatientStorage(Away(), 0.2).get_all_studies()
-    assert time.monotonic() - started >= 0.2
+        Patience(seconds).persist(attempt)
+    assert time.monotonic() - started >= seconds
 
 
 def test_other_errors_are_not_waited_out() -> None:
-    class Broken(InMemoryStorage):
-        n_calls = 0
+    n_calls = 0
 
-        def get_all_studies(self) -> Any:
-            self.n_calls += 1
-            raise ValueError("a defect")
+    def attempt(is_again: bool) -> None:
+        nonlocal n_calls
+        n_calls += 1
+        raise ValueError(f"a defect, {is_again}")
 
-    broken = Broken()
-    with pytest.raises(ValueError, match="a defect"):
-        PatientStorage(broken, 60.0).get_all_studies()
-    assert broken.n_calls == 1
+    with pytest.raises(ValueError, match="a defect, False"):
+        Patience(60.0).persist(attempt)
+    assert n_calls == 1
 
 
 def _has_begun(postgres: Postgres) -> bool:
