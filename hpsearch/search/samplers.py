@@ -59,11 +59,12 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
     study_seed = _seed(definition.seed)
     trial_seed = _seed(definition.seed, number)
     settings = definition.search.sampler
+    space = make_distributions(definition.search.space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match settings.name:
             case "tpe":
-                return TPESampler(seed=trial_seed, n_startup_trials=settings.n_startup_trials)
+                return _SpacedTpeSampler(space, trial_seed, settings.n_startup_trials)
             case "random":
                 return RandomSampler(seed=trial_seed)
             case "gp":
@@ -84,7 +85,6 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
                 ablations = list_ablations(definition.search.space)
                 return PartialFixedSampler(ablations[number % len(ablations)], RandomSampler())
             case "qmc":
-                space = make_distributions(definition.search.space)
                 return _NumberedQmcSampler(number, space, study_seed)
 
 
@@ -175,21 +175,42 @@ class LaggedSampler(BaseSampler):
         raise KeyError(f"{param_name} is not searched by the study {self._definition.name}")
 
 
+class _SpacedTpeSampler(TPESampler):
+    """TPE on the study's space; Optuna's works it out anew, from all distributions of all trials.
+
+    That took a quarter of the time of a proposal from a thousand trials.
+    """
+
+    def __init__(self, space: dict[str, BaseDistribution], seed: int, n_startup_trials: int):
+        super().__init__(seed=seed, n_startup_trials=n_startup_trials)
+        self._space = dict(sorted(_without_singles(space).items()))
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return self._space
+
+
 class _NumberedQmcSampler(QMCSampler):
     """The point of the sequence that has the trial's number; Optuna's counts in the storage."""
 
     def __init__(self, number: int, space: dict[str, BaseDistribution], seed: int) -> None:
         super().__init__(qmc_type="sobol", scramble=True, seed=seed)
         self._number = number
-        self._space = space
+        self._space = _without_singles(space)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        return {name: space for name, space in self._space.items() if not space.single()}
+        return self._space
 
     def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
         return self._number
+
+
+def _without_singles(space: dict[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+    """What there is to choose: Optuna's samplers expect no distribution of a single value."""
+    return {name: one for name, one in space.items() if not one.single()}
 
 
 def _seed(*entropy: int) -> int:

@@ -2,10 +2,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from optuna.samplers import TPESampler
 from scipy.stats import qmc
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import UsageError
+from hpsearch.records import fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.search.samplers import check_sampler, make_sampler
 
@@ -40,6 +42,27 @@ def test_qmc_walks_scipys_scrambled_sequence_by_the_trials_number(
     points = qmc.Sobol(2, seed=sampler._seed, scramble=True).random(8)
     assert np.allclose(sorted(drawn), sorted(points[:, 1]))
     assert len(set(drawn)) == 8
+
+
+def test_tpe_proposes_what_optunas_own_would(
+    define: Callable[..., StudyDefinition],
+    simulate: Callable[..., SearchStudy],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = {
+        "learning_rate": {"low": 0.001, "high": 1.0, "log": True},
+        "reg": {"choices": [0.1]},
+        "hidden_size": {"low": 4, "high": 9},
+        "epochs": {"choices": [2, 3]},
+    }
+    sampler = {"name": "tpe", "n_startup_trials": 3}
+    definition = define(sampler=sampler, trials=14, lag=2, space=space)
+    ours = simulate(definition)
+    monkeypatch.setattr(
+        "hpsearch.search.samplers._SpacedTpeSampler",
+        lambda space, seed, n: TPESampler(seed=seed, n_startup_trials=n),
+    )
+    assert fingerprint(ours.records()) == fingerprint(simulate(definition).records())
 
 
 def test_first_settings_are_taken_by_the_first_trials(
