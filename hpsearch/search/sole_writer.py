@@ -4,9 +4,10 @@ import contextlib
 import copy
 import functools
 import json
+import threading
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
@@ -16,6 +17,24 @@ if TYPE_CHECKING:
     from hpsearch.search.patience import Patience
 
 __all__ = ["SoleWriterStorage"]
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def _locked(
+    method: Callable[Concatenate["SoleWriterStorage", Arguments], Answer],
+) -> Callable[Concatenate["SoleWriterStorage", Arguments], Answer]:
+    """Let one thread at a time into `method` and the others that are locked."""
+
+    @functools.wraps(method)
+    def call(
+        self: "SoleWriterStorage", /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Answer:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return call
 
 
 def _passed_on(name: str) -> Any:
@@ -44,6 +63,8 @@ class SoleWriterStorage(BaseStorage):
     While the server is away it is waited for. A call whose answer was lost may have got through:
     as nobody else writes, looking there tells for certain.
 
+    One thread writes; any may read.
+
     Parameters
     ----------
     database : optuna storage
@@ -67,6 +88,7 @@ class SoleWriterStorage(BaseStorage):
         self._study_of: dict[int, int] = {}
         self._held: list[_Write] = []
         self._is_holding = False
+        self._lock = threading.RLock()
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -78,6 +100,7 @@ class SoleWriterStorage(BaseStorage):
             self._is_holding = False
             self._write_held()
 
+    @_locked
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial: one, whether or not an answer was lost."""
         n_before = len(self._trials(study_id))
@@ -93,6 +116,7 @@ class SoleWriterStorage(BaseStorage):
         self._remember(study_id, self._ask("get_trial", trial_id))
         return trial_id
 
+    @_locked
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
@@ -113,6 +137,7 @@ class SoleWriterStorage(BaseStorage):
         self._remember(self._study_of[trial_id], trial)
         return has_changed
 
+    @_locked
     def set_trial_param(
         self,
         trial_id: int,
@@ -127,6 +152,7 @@ class SoleWriterStorage(BaseStorage):
         trial.distributions = {**trial.distributions, param_name: distribution}
         self._write("set_trial_param", trial_id, param_name, param_value_internal, distribution)
 
+    @_locked
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
@@ -135,18 +161,21 @@ class SoleWriterStorage(BaseStorage):
         trial.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
         self._write("set_trial_intermediate_value", trial_id, step, intermediate_value)
 
+    @_locked
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Note something about a trial."""
         trial = self._change(trial_id)
         trial.user_attrs = {**trial.user_attrs, key: _as_read(value)}
         self._write("set_trial_user_attr", trial_id, key, value)
 
+    @_locked
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Note what Optuna notes about a trial."""
         trial = self._change(trial_id)
         trial.system_attrs = {**trial.system_attrs, key: _as_read(value)}
         self._write("set_trial_system_attr", trial_id, key, value)
 
+    @_locked
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """One trial, as it is known."""
         if trial_id not in self._study_of:
@@ -154,6 +183,7 @@ class SoleWriterStorage(BaseStorage):
             return trial
         return self._studies[self._study_of[trial_id]][trial_id]
 
+    @_locked
     def get_all_trials(
         self,
         study_id: int,
@@ -168,6 +198,7 @@ class SoleWriterStorage(BaseStorage):
         ]
         return copy.deepcopy(trials) if deepcopy else trials
 
+    @_locked
     def delete_study(self, study_id: int) -> None:
         """Delete a study."""
         self._ask("delete_study", study_id)
@@ -184,6 +215,7 @@ class SoleWriterStorage(BaseStorage):
     get_study_system_attrs = _passed_on("get_study_system_attrs")
     get_all_studies = _passed_on("get_all_studies")
 
+    @_locked
     def _ask(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self._patience.persist(lambda _: getattr(self._database, name)(*args, **kwargs))
 
@@ -212,6 +244,7 @@ class SoleWriterStorage(BaseStorage):
         if not self._is_holding:
             self._write_held()
 
+    @_locked
     def _write_held(self) -> None:
         held, self._held = self._held, []
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,27 @@ def test_a_trial_taken_up_again_is_not_skipped_for_another(
     breaking.breaks_next = True
     assert study.ask().number == 0
     assert len(study.trials) == breaking.n_lost == 1
+
+
+def test_who_reads_in_another_thread_waits_for_a_transactions_end(
+    storage: SoleWriterStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = _run(storage)
+    begin = storage._in_one_transaction
+    reading: list[Future[dict[str, Any]]] = []
+
+    @contextlib.contextmanager
+    def begin_and_read() -> Iterator[None]:
+        with begin():
+            reading.append(beside.submit(lambda: study.user_attrs))
+            with pytest.raises(TimeoutError):
+                reading[-1].result(timeout=0.2)
+            yield
+
+    with ThreadPoolExecutor(1) as beside:
+        monkeypatch.setattr(storage, "_in_one_transaction", begin_and_read)
+        _run(storage)
+        assert [one.result(timeout=5.0) for one in reading] == [{}] * 3
 
 
 def test_a_finished_trial_is_not_changed(url: str) -> None:
