@@ -1,5 +1,6 @@
 """Small real things that many tests start from."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -109,7 +110,20 @@ def postgres_programs() -> None:
 
 @pytest.fixture
 def postgres(postgres_programs: None) -> Iterator[Postgres]:
-    """A PostgreSQL server that runs."""
+    """A PostgreSQL server that runs, for one test, which may stop it."""
+    with _running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_postgres(postgres_programs: None) -> Iterator[Postgres]:
+    """A PostgreSQL server that runs, for a module's tests, each with a database of its own."""
+    with _running_postgres() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running_postgres() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         server = Postgres(Path(folder))
         server.create()

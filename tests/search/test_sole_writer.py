@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
+from psycopg import sql
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
@@ -32,8 +34,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'studies.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.url
+    server: Postgres = request.getfixturevalue("shared_postgres")
+    database = f"test_{tmp_path.name.lower()}"
+    with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    return server.url.removesuffix(server.database) + database
 
 
 @pytest.fixture(autouse=True)
