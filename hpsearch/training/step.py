@@ -1,5 +1,7 @@
 """One step of gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +15,11 @@ __all__ = ["Step"]
 
 Float32 = NDArray[np.float32]
 
-# Hidden units in a product: with fewer BLAS is slower, with more the result leaves the cache.
+# Hidden units in a product at most: if there are many inputs, the result would leave the cache.
+# But with fewer than half as many BLAS is slower.
 _BLOCK_UNITS = 256
+_BLOCK_SIZE = _BLOCK_UNITS * 3072
+_VECTOR = 16
 # Weights in a tile, which all sums go over in turn: half a megabyte stays in the nearest cache.
 _TILE_SIZE = 2**17
 
@@ -60,9 +65,9 @@ class Step:
         self._dhidden = np.empty((batch_size, n_hidden), np.float32)
         self._scores = np.empty((batch_size, n_classes), np.float32)
         self._dW2 = np.empty_like(net["W2"])
-        self._blocks = _cut(n_hidden, _BLOCK_UNITS)
+        self._blocks = _cut_evenly(n_hidden, max(_BLOCK_UNITS, _BLOCK_SIZE // n_inputs))
         self._n_tile_units = max(1, _TILE_SIZE // n_inputs)
-        self._dW1 = np.empty((n_inputs, min(_BLOCK_UNITS, n_hidden)), np.float32, order="F")
+        self._dW1 = np.empty((n_inputs, self._blocks[0].stop), np.float32, order="F")
         self._squares = _sum_of_squares(net["W1"]), _sum_of_squares(net["W2"])
 
     def __call__(
@@ -90,8 +95,9 @@ class Step:
         with np.errstate(all="ignore"):  # a diverging run is seen by its loss
             hidden, scores = self._forward(inputs)
             labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
-            n_correct = int(np.count_nonzero(scores.argmax(axis=1) == labels))
-            loss = self._softmax(scores, targets) + self._reg * sum(self._squares)
+            answers = scores.argmax(axis=1)
+            n_correct = int(np.count_nonzero(answers == labels))
+            loss = self._softmax(scores, answers, targets) + self._reg * sum(self._squares)
             # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now
             # saves a pass over all of W1 later.
             scores *= np.float32(self._optimizer.begin(learning_rate) / n)
@@ -121,11 +127,17 @@ class Step:
         scores += net["b2"]
         return hidden, scores
 
-    def _softmax(self, scores: Float32, targets: NDArray[np.int64] | Float32) -> float:
-        """Mean cross-entropy; turns `scores` into n times its gradient."""
-        scores -= scores.max(axis=1, keepdims=True)
+    def _softmax(
+        self,
+        scores: Float32,
+        answers: NDArray[np.int64],
+        targets: NDArray[np.int64] | Float32,
+    ) -> float:
+        """Mean cross-entropy; turns `scores`, largest at `answers`, into n times its gradient."""
+        rows = self._rows[: len(targets)]
+        scores -= scores[rows, answers, np.newaxis]
         if targets.ndim == 1:
-            true_class = (self._rows[: len(targets)], targets)
+            true_class = (rows, targets)
             true_scores = scores[true_class]
         else:
             true_scores = np.einsum("ij,ij->i", scores, targets)
@@ -168,6 +180,12 @@ class Step:
 def _cut(n: int, size: int) -> list[slice]:
     """The range from 0 to `n` in pieces of `size`; the last may be shorter."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _cut_evenly(n: int, largest: int) -> list[slice]:
+    """The range from 0 to `n` in as few pieces as may be, of whole vectors, about as long each."""
+    n_pieces = math.ceil(n / largest)
+    return _cut(n, math.ceil(n / n_pieces / _VECTOR) * _VECTOR)
 
 
 def _sum_of_squares(weights: Float32) -> float:

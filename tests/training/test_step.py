@@ -45,6 +45,8 @@ def test_steps_are_those_of_the_mathematics(
     exact = {name: array.astype(np.float64) for name, array in net.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "_BLOCK_UNITS", n_block_units)
+        patch.setattr(step, "_BLOCK_SIZE", 0)
+        patch.setattr(step, "_VECTOR", 1)
         patch.setattr(step, "_TILE_SIZE", n_tile_units * N_INPUTS)
         take = Step(net, _plain(reg, n_hidden), rng, {})
     for n in batches:
