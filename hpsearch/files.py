@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["append_line", "check_sqlite", "check_writable", "write_atomically"]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace `path` by `content`: afterwards it holds all of it, or what it held before.
 
     Parameters
@@ -19,6 +19,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         The file; its folder must exist.
     content : bytes
         What it shall hold.
+    durable : bool
+        Whether that shall hold even if the machine fails, which takes waiting for the disk.
 
     Raises
     ------
@@ -30,7 +32,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         with beside.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)

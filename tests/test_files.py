@@ -29,6 +29,18 @@ def test_a_failed_write_leaves_the_old_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_only_what_shall_be_durable_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_for: list[int] = []
+    monkeypatch.setattr("os.fsync", waited_for.append)
+    write_atomically(tmp_path / "a", b"new", durable=False)
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert not waited_for
+    write_atomically(tmp_path / "a", b"newer")
+    assert len(waited_for) == 1
+
+
 def test_lines_are_appended_after_a_torn_one_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     append_line(path, "one")

@@ -144,7 +144,8 @@ def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...])
     generator_state = dict(state.rng.bit_generator.state)
     checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory, state.film)
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
-    save_history(job.folder / HISTORY_FILE, epochs)
+    # While the trial runs, what a machine that fails takes of it is in the checkpoint.
+    save_history(job.folder / HISTORY_FILE, epochs, durable=False)
 
 
 def _film(job: TrialJob, split: Split, film: Film, epoch: int, net: Parameters) -> Film:
@@ -161,6 +162,7 @@ def _save_predictions(job: TrialJob, split: Split, net: Parameters) -> None:
 
 
 def _finish(job: TrialJob, outcome: Outcome, epochs: tuple[Epoch, ...]) -> TrialResult:
+    save_history(job.folder / HISTORY_FILE, epochs)
     rungs = job.pruning.rungs() if job.pruning else None
     return TrialResult(job.number, outcome, epochs, rungs=rungs)
 

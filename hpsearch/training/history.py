@@ -13,9 +13,10 @@ __all__ = ["HISTORY_FILE", "load_history", "save_history"]
 HISTORY_FILE = "history.json"
 
 
-def save_history(path: Path, epochs: Sequence[Epoch]) -> None:
-    """Write all epochs so far to `path`, wholly or not at all."""
-    write_atomically(path, json.dumps([vars(epoch) for epoch in epochs]).encode())
+def save_history(path: Path, epochs: Sequence[Epoch], *, durable: bool = True) -> None:
+    """Write all epochs so far to `path`, wholly or not at all; see `write_atomically`."""
+    content = json.dumps([vars(epoch) for epoch in epochs]).encode()
+    write_atomically(path, content, durable=durable)
 
 
 def load_history(path: Path) -> tuple[Epoch, ...]:

@@ -211,6 +211,19 @@ def test_a_crash_between_checkpoint_and_history_is_made_good(job: Callable[..., 
     assert load_history(one.folder / HISTORY_FILE) == epochs
 
 
+def test_each_checkpoint_and_the_whole_history_are_on_disk(
+    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(
+        "os.fsync", lambda file: synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+    )
+    run_job(job(epochs=4))
+    assert sum(CHECKPOINT_FILE in path for path in synced) == 4
+    assert sum(HISTORY_FILE in path for path in synced) == 1
+    assert HISTORY_FILE in synced[-1]
+
+
 def test_a_worker_without_a_lease_writes_nothing(job: Callable[..., TrialJob]) -> None:
     one = job(lease=EpochsLeft(0))
     run_job(one)
