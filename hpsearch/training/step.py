@@ -65,9 +65,10 @@ class Step:
         self._dhidden = np.empty((batch_size, n_hidden), np.float32)
         self._scores = np.empty((batch_size, n_classes), np.float32)
         self._dW2 = np.empty_like(net["W2"])
-        self._blocks = _cut_evenly(n_hidden, max(_BLOCK_UNITS, _BLOCK_SIZE // n_inputs))
-        self._n_tile_units = max(1, _TILE_SIZE // n_inputs)
-        self._dW1 = np.empty((n_inputs, self._blocks[0].stop), np.float32, order="F")
+        blocks = _cut_evenly(n_hidden, max(_BLOCK_UNITS, _BLOCK_SIZE // n_inputs))
+        n_tile_units = max(1, _TILE_SIZE // n_inputs)
+        self._blocks = [(block, _cut(block, n_tile_units)) for block in blocks]
+        self._dW1 = np.empty((n_inputs, blocks[0].stop), np.float32, order="F")
         self._squares = _sum_of_squares(net["W1"]), _sum_of_squares(net["W2"])
 
     def __call__(
@@ -148,7 +149,7 @@ class Step:
             scores[true_class] -= 1
         else:
             scores -= targets
-        return float(np.mean(np.log(normalisers[:, 0]) - true_scores))
+        return float((np.log(normalisers[:, 0]) - true_scores).mean())
 
     def _update(self, inputs: Float32, hidden: Float32, dscores: Float32) -> None:
         net, n = self._net, len(inputs)
@@ -163,13 +164,13 @@ class Step:
         np.matmul(hidden.T, dscores, out=self._dW2)
         decay, descend = 2 * self._reg, self._optimizer.descend
         squares = 0.0
-        for block in self._blocks:
+        for block, tiles in self._blocks:
             dW1 = self._dW1[:, : block.stop - block.start]
             np.matmul(inputs.T, dhidden[:, block], out=dW1)
-            for part in _cut(dW1.shape[1], self._n_tile_units):
-                tile = slice(block.start + part.start, block.start + part.stop)
+            for tile in tiles:
                 W1 = net["W1"][:, tile]
-                descend("W1", W1, dW1[:, part], decay, tile)
+                gradient = dW1[:, tile.start - block.start : tile.stop - block.start]
+                descend("W1", W1, gradient, decay, tile)
                 squares += _sum_of_squares(W1)
         descend("W2", net["W2"], self._dW2, decay)
         self._squares = squares, _sum_of_squares(net["W2"])
@@ -177,15 +178,16 @@ class Step:
         descend("b2", net["b2"], db2, 0.0)
 
 
-def _cut(n: int, size: int) -> list[slice]:
-    """The range from 0 to `n` in pieces of `size`; the last may be shorter."""
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+def _cut(whole: slice, size: int) -> list[slice]:
+    """Pieces of `size`; the last may be shorter."""
+    starts = range(whole.start, whole.stop, size)
+    return [slice(start, min(start + size, whole.stop)) for start in starts]
 
 
 def _cut_evenly(n: int, largest: int) -> list[slice]:
     """The range from 0 to `n` in as few pieces as may be, of whole vectors, about as long each."""
     n_pieces = math.ceil(n / largest)
-    return _cut(n, math.ceil(n / n_pieces / _VECTOR) * _VECTOR)
+    return _cut(slice(0, n), math.ceil(n / n_pieces / _VECTOR) * _VECTOR)
 
 
 def _sum_of_squares(weights: Float32) -> float:
