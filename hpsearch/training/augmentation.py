@@ -40,7 +40,7 @@ class Augmentation:
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         """A changed copy of `images`, uint8 of shape (N, H, W, C)."""
-        n = len(images)
+        n, height, width, _ = images.shape
         if self.max_shift:
             down, right = rng.integers(-self.max_shift, self.max_shift + 1, (2, n))
             images = shift_images(images, down, right)
@@ -48,24 +48,22 @@ class Augmentation:
             images = images.copy()
         if self.mirror:
             mirrored = rng.random(n) < self.mirror
-            images[mirrored] = images[mirrored, :, ::-1]
+            # Reversed by a slice, pixels are copied one by one: that takes twice as long.
+            images[mirrored] = images[mirrored].take(np.arange(width)[::-1], axis=2)
         if self.cutout and self.filling is not None:
-            squares = self._draw_squares(images.shape, rng)
-            images = np.where(squares[..., None], self.filling, images)
+            rows = self._draw_stretches(n, height, rng)[:, :, None]
+            columns = self._draw_stretches(n, width, rng)[:, None, :]
+            images[np.arange(n)[:, None, None], rows, columns] = self.filling[rows, columns]
         return images
 
-    def _draw_squares(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
-        """The pixels that are covered, shape (N, H, W)."""
-        n, height, width, _ = shape
-        rows = self._draw_stretches(n, height, rng)
-        columns = self._draw_stretches(n, width, rng)
-        return rows[:, :, None] & columns[:, None, :]
+    def _draw_stretches(self, n: int, length: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """For each image which of `length` pixels lie in a square's side, shape (n, cutout).
 
-    def _draw_stretches(self, n: int, length: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-        """For each image which of `length` pixels lie in a square's side, shape (n, length)."""
+        What would lie outside is the outermost pixel again, which the square covers too.
+        """
         first = rng.integers(0, length, n) - self.cutout // 2
-        places = np.arange(length) - first[:, None]
-        return (places >= 0) & (places < self.cutout)
+        places: NDArray[np.int64] = first[:, None] + np.arange(self.cutout)
+        return places.clip(0, length - 1)
 
 
 def shift_images(images: Images, down: NDArray[np.int64], right: NDArray[np.int64]) -> Images:
