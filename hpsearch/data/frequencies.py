@@ -21,7 +21,7 @@ __all__ = ["WaveProjection", "Waves", "choose_frequencies"]
 # Evenly spaced training images that the variances are measured on.
 _N_MEASURED = 2_500
 # Images at a time: what is made of them stays in a processor's cache.
-_CHUNK = 100
+_CHUNK = 50
 
 
 @dataclass(frozen=True)
