@@ -43,13 +43,8 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 _TICK_S = 0.1
-# What the end of a study draws and registers with; together they take two seconds to import.
-_NEEDED_AT_THE_END = (
-    "hpsearch.report",
-    "mlflow.pyfunc",
-    "optuna.importance",
-    "optuna.visualization.matplotlib",
-)
+# What the end of a study is written and registered with: a second or more to import.
+_NEEDED_AT_THE_END = ("hpsearch.report", "mlflow.pyfunc", "optuna.importance")
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
@@ -225,29 +220,37 @@ class Showcase:
     ) -> None:
         session = self._session
         film = find_film(records[net.facts["trial"]], session.folder) if net else Film()
+        has_ended = status != "RUNNING"
         with ThreadPoolExecutor(1) as beside:
-            # The helper draws the net while this process draws the study.
-            drawn = beside.submit(self._draw_net, net, film) if net else None
-            files = self._draw_study(records) if status != "RUNNING" else []
-            files += drawn.result() if drawn else []
-        if net:
-            self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
-            self._got_on_at = time.monotonic()
+            # The helper draws while this process writes the page and registers the net.
+            drawn = beside.submit(self._draw, net, film, has_ended)
+            files = self._write_page(records) if has_ended else []
+            if net:
+                self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
+                self._got_on_at = time.monotonic()
+            files += drawn.result()
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
 
-    def _draw_net(self, net: Net, film: Film) -> list[Path]:
-        return self._helper.run(make_net_pictures, net, film, self._session.folder.pictures)
+    def _draw(self, net: Net | None, film: Film, has_ended: bool) -> list[Path]:
+        """Draw what the study's run shows besides, in the helper."""
+        session, files = self._session, []
+        if net:
+            files += self._helper.run(make_net_pictures, net, film, session.folder.pictures)
+        if has_ended:
+            files += self._helper.run(make_study_pictures, session.search, session.folder.pictures)
+        return files
 
-    def _draw_study(self, records: Sequence[TrialRecord]) -> list[Path]:
+    def _write_page(self, records: Sequence[TrialRecord]) -> list[Path]:
         from hpsearch.report import write_report  # plotly and matplotlib: a second to import
 
         folder = self._session.folder
         table = folder.root / "trials.csv"
         write_table(records, table)
-        search = self._session.search
-        page = write_report(search, folder, self._session.data, folder.report)
-        return [table, page, *make_study_pictures(search, folder.pictures)]
+        return [
+            table,
+            write_report(self._session.search, folder, self._session.data, folder.report),
+        ]
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.

@@ -1,6 +1,7 @@
 """A study in Optuna's storage: whose turn it is, asking, finishing, giving back."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -14,6 +15,7 @@ from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler
 from hpsearch.search.sole_writer import SoleWriterStorage
 from hpsearch.search.storage import telling_damage
+from hpsearch.search.view import open_view
 
 __all__ = ["DATA", "SearchStudy"]
 
@@ -40,6 +42,15 @@ class SearchStudy:
         self.definition = definition
         self.optuna_study = study
         self._rules = PruningRules(definition)
+
+    @classmethod
+    def of_trials(cls, definition: StudyDefinition, trials: Sequence[FrozenTrial]) -> "SearchStudy":
+        """The study in memory, as its trials tell it: to be looked at, not to go on."""
+        return cls(definition, open_view(definition.name, trials, len(trials)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets the study's trials, not its storage."""
+        return SearchStudy.of_trials, (self.definition, self._trials())
 
     def records(self) -> list[TrialRecord]:
         """All trials so far, by number."""

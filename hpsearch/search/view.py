@@ -12,7 +12,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection, load_study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-__all__ = ["known_trials", "quiet_optuna", "read_system_attrs", "start_view_trial"]
+__all__ = ["known_trials", "open_view", "quiet_optuna", "read_system_attrs", "start_view_trial"]
 
 
 def known_trials(trials: Iterable[FrozenTrial], number: int, lag: int) -> list[FrozenTrial]:
@@ -61,11 +61,23 @@ def start_view_trial(
     optuna.trial.Trial
         Running, with the `params` asked for.
     """
+    study = open_view(name, known, number, sampler=sampler, pruner=pruner)
+    return study.ask(fixed_distributions=dict(distributions or {}))
+
+
+def open_view(
+    name: str,
+    known: Sequence[FrozenTrial],
+    number: int,
+    *,
+    sampler: BaseSampler | None = None,
+    pruner: BasePruner | None = None,
+) -> optuna.Study:
+    """The study in memory, whose next trial is trial `number`; see `start_view_trial`."""
     storage = _ViewStorage(known, number)
     with quiet_optuna():
         storage.create_new_study([StudyDirection.MAXIMIZE], name)
-    study = load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
-    return study.ask(fixed_distributions=dict(distributions or {}))
+    return load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
 
 
 def read_system_attrs(trial: Trial) -> dict[str, Any]:

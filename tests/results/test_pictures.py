@@ -1,6 +1,7 @@
 """What is drawn of a trial, from its folder alone."""
 
 import dataclasses
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,6 +121,19 @@ def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path)
     make_trial_pictures(rotated, "trial 0", preprocessing, SHAPE)
     with Image.open(rotated / WEIGHTS_FILE) as picture:
         assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1
+
+
+def test_another_process_draws_the_same_pictures_of_a_study(
+    define: Callable[..., StudyDefinition],
+    simulate: Callable[..., SearchStudy],
+    tmp_path: Path,
+) -> None:
+    search = simulate(define(trials=12))
+    there = pickle.loads(pickle.dumps(search))
+    assert there.records() == search.records()
+    drawn = [make_study_pictures(one, tmp_path / str(n)) for n, one in enumerate((search, there))]
+    assert len(drawn[0]) == 5
+    assert [path.read_bytes() for path in drawn[0]] == [path.read_bytes() for path in drawn[1]]
 
 
 def test_an_ablation_study_has_its_picture(
