@@ -43,8 +43,9 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 _TICK_S = 0.1
-# What the end of a study is written and registered with: a second or more to import.
-_NEEDED_AT_THE_END = ("hpsearch.report", "mlflow.pyfunc", "optuna.importance")
+# What the end of a study takes; together they take two seconds to import.
+_NEEDED_TO_DRAW = "optuna.importance"
+_NEEDED_AT_THE_END = ("hpsearch.report", "mlflow.pyfunc", _NEEDED_TO_DRAW)
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
@@ -93,6 +94,7 @@ class Showcase:
         """Import what the study's end needs, while its last trials run."""
         for name in _NEEDED_AT_THE_END:
             self._tasks.put(partial(import_module, name))
+        self._tasks.put(partial(self._helper.get_ready, _NEEDED_TO_DRAW))
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs, once it is some seconds old; at most every few seconds."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
@@ -50,6 +51,10 @@ class HelperProcess:
             self.close()
             return self._call(function, *arguments, **keywords)
 
+    def get_ready(self, module: str) -> None:
+        """Import `module` there, so that no later call waits for that."""
+        self.run(_import, module)
+
     def close(self) -> None:
         """End the process once it has done what it is doing; that is not waited for."""
         if self._executor:
@@ -68,3 +73,7 @@ class HelperProcess:
             )
         answer: Answer = self._executor.submit(function, *arguments, **keywords).result()
         return answer
+
+
+def _import(module: str) -> None:
+    import_module(module)

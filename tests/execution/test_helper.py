@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,10 @@ def _die_once(marker: Path) -> str:
     return "done"
 
 
+def _list_modules() -> list[str]:
+    return list(sys.modules)
+
+
 def test_one_other_process_does_all_tasks(helper: HelperProcess) -> None:
     first, second = helper.run(os.getpid), helper.run(os.getpid)
     assert first == second != os.getpid()
@@ -34,6 +39,12 @@ def test_what_a_task_raises_is_raised_here(helper: HelperProcess) -> None:
 
 def test_a_task_whose_process_dies_is_done_again(helper: HelperProcess, tmp_path: Path) -> None:
     assert helper.run(_die_once, tmp_path / "died") == "done"
+
+
+def test_what_it_got_ready_is_imported_there(helper: HelperProcess) -> None:
+    assert "this" not in helper.run(_list_modules)
+    helper.get_ready("this")
+    assert "this" in helper.run(_list_modules)
 
 
 def test_a_closed_helper_leaves_no_process_and_may_be_used_again(
