@@ -222,11 +222,11 @@ class Showcase:
     ) -> None:
         session = self._session
         film = find_film(records[net.facts["trial"]], session.folder) if net else Film()
-        has_ended = status != "RUNNING"
+        is_over = status != "RUNNING"
         with ThreadPoolExecutor(1) as beside:
             # The helper draws while this process writes the page and registers the net.
-            drawn = beside.submit(self._draw, net, film, has_ended)
-            files = self._write_page(records) if has_ended else []
+            drawn = beside.submit(self._draw, net, film, is_over)
+            files = self._write_page(records) if is_over else []
             if net:
                 self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
                 self._got_on_at = time.monotonic()
@@ -234,12 +234,12 @@ class Showcase:
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
 
-    def _draw(self, net: Net | None, film: Film, has_ended: bool) -> list[Path]:
-        """Draw what the study's run shows besides, in the helper."""
+    def _draw(self, net: Net | None, film: Film, is_over: bool) -> list[Path]:
+        """Draw in the helper: the best net, if it is known, and the study, once its run is over."""
         session, files = self._session, []
         if net:
             files += self._helper.run(make_net_pictures, net, film, session.folder.pictures)
-        if has_ended:
+        if is_over:
             files += self._helper.run(make_study_pictures, session.search, session.folder.pictures)
         return files
 
@@ -249,10 +249,8 @@ class Showcase:
         folder = self._session.folder
         table = folder.root / "trials.csv"
         write_table(records, table)
-        return [
-            table,
-            write_report(self._session.search, folder, self._session.data, folder.report),
-        ]
+        page = write_report(self._session.search, folder, self._session.data, folder.report)
+        return [table, page]
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.
