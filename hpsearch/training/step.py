@@ -15,10 +15,10 @@ __all__ = ["Step"]
 
 Float32 = NDArray[np.float32]
 
-# Hidden units in a product at most: if there are many inputs, the result would leave the cache.
-# But with fewer than half as many BLAS is slower.
+# Weights in a product: with more the result leaves the cache. But of so many hidden units at
+# least, as BLAS is slower with fewer, and of a multiple of what fits into one of its registers.
+_BLOCK_SIZE = 256 * 3072
 _BLOCK_UNITS = 256
-_BLOCK_SIZE = _BLOCK_UNITS * 3072
 _VECTOR = 16
 # Weights in a tile, which all sums go over in turn: half a megabyte stays in the nearest cache.
 _TILE_SIZE = 2**17
@@ -185,7 +185,7 @@ def _cut(whole: slice, size: int) -> list[slice]:
 
 
 def _cut_evenly(n: int, largest: int) -> list[slice]:
-    """The range from 0 to `n` in as few pieces as may be, of whole vectors, about as long each."""
+    """The range from 0 to `n` in few pieces, of whole vectors, about as long each."""
     n_pieces = math.ceil(n / largest)
     return _cut(slice(0, n), math.ceil(n / n_pieces / _VECTOR) * _VECTOR)
 
