@@ -80,7 +80,7 @@ def test_a_server_that_restarts_again_and_again_holds_the_same_study(
     simulate: Callable[..., SearchStudy],
     postgres: Postgres,
 ) -> None:
-    calm = simulate(define(trials=24))
+    calm = simulate(define(trials=60))
     done = threading.Event()
     n_restarts = 0
 
@@ -88,7 +88,7 @@ def test_a_server_that_restarts_again_and_again_holds_the_same_study(
         nonlocal n_restarts
         while not _has_begun(postgres) and not done.is_set():
             time.sleep(0.05)
-        while not done.wait(0.4):
+        while not done.wait(0.2):
             postgres.stop()
             time.sleep(0.2)
             postgres.start()
@@ -97,11 +97,11 @@ def test_a_server_that_restarts_again_and_again_holds_the_same_study(
     restarting = threading.Thread(target=restart)
     restarting.start()
     try:
-        disturbed = simulate(define(trials=24), n_workers=2, url=postgres.url, patience_s=60.0)
+        disturbed = simulate(define(trials=60), n_workers=2, url=postgres.url, patience_s=60.0)
     finally:
         done.set()
         restarting.join()
     assert n_restarts >= 3
     records = load_study("small", open_storage(postgres.url, Path("unused"))).records()
     assert fingerprint(records) == fingerprint(disturbed.records()) == fingerprint(calm.records())
-    assert [record.number for record in records] == list(range(24))
+    assert [record.number for record in records] == list(range(60))
