@@ -16,7 +16,9 @@ COPY deploy deploy
 RUN pip install --no-deps --editable . \
     && useradd --uid 1000 --create-home hpsearch \
     && mkdir /workspace /mlartifacts \
-    && chown hpsearch /workspace /mlartifacts
+    && chown hpsearch /workspace /mlartifacts \
+    # Training's loops are compiled now, not by each container; on another processor once more.
+    && su hpsearch -c 'python -c "import hpsearch.training.sgd"'
 
 USER hpsearch
 ENV HPSEARCH_WORKSPACE=/workspace

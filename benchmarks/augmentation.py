@@ -51,14 +51,15 @@ def make_programs(split: Split, setting: Hyperparameters) -> dict[str, Callable[
     order, n = rng.permutation(len(split.train_rows)), setting.batch_size
     numbers = np.sort(order[:n])
     plain = BatchReader(split, n)
-    inputs, labels = plain(numbers, rng).copy(), split.train_labels[numbers]
+    inputs = plain(numbers, rng).copy()
+    targets = np.eye(split.n_classes, dtype=np.float32)[split.train_labels[numbers]]
     mean_image = split.plain.mean_image.astype(np.uint8).reshape(split.image_shape)
 
     def read_with(reader: BatchReader) -> Callable[[], object]:
         return lambda: reader(np.sort(rng.choice(order, n, replace=False)), rng)
 
     return {
-        "step": lambda: step(inputs, labels, setting.learning_rate),
+        "step": lambda: step(inputs, targets, setting.learning_rate),
         "plain": read_with(plain),
         **{
             name: read_with(BatchReader(split, n, replace(augmentation, filling=mean_image)))

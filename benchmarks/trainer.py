@@ -23,6 +23,7 @@ from hpsearch.data import PreparedData, PrincipalComponents, Split, open_split
 from hpsearch.training import Hyperparameters, make_net
 from hpsearch.training.batches import BatchReader
 from hpsearch.training.step import Step
+from hpsearch.training.targets import TargetMaker
 
 BATCH_SIZE, N_CLASSES = 200, 10
 N_IMAGES = 50 * BATCH_SIZE  # for the others, which keep them as floats
@@ -39,13 +40,15 @@ def make_step(split: Split, n_hidden: int) -> Callable[[], object]:
         BatchReader(split, BATCH_SIZE),
         Step(make_net(split, setting, rng), setting, rng, {}),
     )
+    make_targets = TargetMaker(split.n_classes, label_smoothing=0.0, mixup=0.0)
     order, start = rng.permutation(len(split.train_rows)), 0
 
     def take() -> object:
         nonlocal start
         numbers = np.sort(order[start : start + BATCH_SIZE])
         start = (start + BATCH_SIZE) % (len(order) - BATCH_SIZE)
-        return step(read(numbers, rng), split.train_labels[numbers], LEARNING_RATE)
+        inputs = read(numbers, rng)
+        return step(inputs, make_targets(inputs, split.train_labels[numbers], rng), LEARNING_RATE)
 
     return take
 

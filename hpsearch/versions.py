@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 
 __all__ = ["code_version", "machine_versions", "package_versions"]
 
-_PACKAGES = ("numpy", "optuna", "joblib")
+_PACKAGES = ("numpy", "numba", "optuna", "joblib")
 
 
 def code_version() -> str:

@@ -84,7 +84,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_the_command_line_imports_no_pictures_no_mlflow_and_no_database() -> None:
     """Pictures and MLflow would each double the time in which a command answers."""
-    heavy = {"matplotlib", "plotly", "mlflow", "scipy", "sqlalchemy"}
+    heavy = {"matplotlib", "plotly", "mlflow", "scipy", "sqlalchemy", "numba"}
     program = f"import hpsearch.cli, sys; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stdout + done.stderr

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from hpsearch import training
 from hpsearch.data import Split, open_split
 from hpsearch.errors import DamagedDataError, DataError
 from hpsearch.execution.task import is_wanted
@@ -29,12 +30,10 @@ from hpsearch.training import (
     film_epochs,
     film_next,
     load_checkpoint,
-    make_net,
     save_checkpoint,
     save_history,
     save_predictions,
     start_film,
-    train,
 )
 from hpsearch.versions import machine_versions
 
@@ -114,7 +113,7 @@ def _start_or_resume(job: TrialJob, split: Split) -> tuple[_State, tuple[Epoch, 
         # A crash between the two files may have left the history an epoch behind.
         save_history(job.folder / HISTORY_FILE, checkpoint.epochs)
         return _State(checkpoint.net, checkpoint.memory, rng, checkpoint.film), checkpoint.epochs
-    return _State(make_net(split, job.hyperparameters, rng), {}, rng, Film()), ()
+    return _State(training.make_net(split, job.hyperparameters, rng), {}, rng, Film()), ()
 
 
 def _replay_then_train(
@@ -124,7 +123,7 @@ def _replay_then_train(
     yield from done
     if done and done[-1].diverged:
         return
-    yield from train(
+    yield from training.train(
         state.net,
         split,
         job.hyperparameters,
@@ -152,7 +151,7 @@ def _film(job: TrialJob, split: Split, film: Film, epoch: int, net: Parameters) 
     if epoch > 1:
         return film_next(film, epoch, net, split.preprocessing)
     # Drawn once more rather than kept for an epoch: the weights of a wide net fill memory.
-    initial = make_net(split, job.hyperparameters, np.random.default_rng(job.seed()))
+    initial = training.make_net(split, job.hyperparameters, np.random.default_rng(job.seed()))
     return start_film(initial, net, split.preprocessing)
 
 

@@ -1,4 +1,10 @@
-"""Training for studies: gradient descent one epoch at a time, in float32, resumable to the bit."""
+"""Training for studies: gradient descent one epoch at a time, in float32, resumable to the bit.
+
+What trains is imported on first use: compiled loops take half a second to load, and of all that
+know a training's words few train.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.training.averaging import averaged
 from hpsearch.training.checkpoint import (
@@ -11,12 +17,14 @@ from hpsearch.training.epoch import Epoch
 from hpsearch.training.film import Film, film_epochs, film_next, start_film
 from hpsearch.training.history import HISTORY_FILE, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
-from hpsearch.training.optimizers import Memory
+from hpsearch.training.memory import Memory
 from hpsearch.training.prediction import classify, predict_labels, score
-from hpsearch.training.sgd import train
-from hpsearch.training.start import make_net
 from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
 from hpsearch.training.views import Views, predict_over_views
+
+if TYPE_CHECKING:
+    from hpsearch.training.sgd import train
+    from hpsearch.training.start import make_net
 
 __all__ = [
     "CHECKPOINT_FILE",
@@ -47,3 +55,15 @@ __all__ = [
     "start_film",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "train":
+        from hpsearch.training.sgd import train
+
+        return train
+    if name == "make_net":
+        from hpsearch.training.start import make_net
+
+        return make_net
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

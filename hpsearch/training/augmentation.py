@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["Augmentation", "shift_images"]
+from hpsearch.training.compiling import compiled
+
+__all__ = ["Augmentation"]
 
 Images = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,54 +40,79 @@ class Augmentation:
         """Whether any of it is on."""
         return bool(self.mirror or self.max_shift or self.cutout)
 
-    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        """A changed copy of `images`, uint8 of shape (N, H, W, C)."""
-        n, height, width, _ = images.shape
+    def __call__(
+        self, images: Images, numbers: Numbers, rng: np.random.Generator, out: Images
+    ) -> None:
+        """Write changed copies of the images `numbers` into `out`.
+
+        Parameters
+        ----------
+        images : uint8 array, shape (N, H, W, C)
+            All of them.
+        numbers : int64 array, shape (n,)
+            Which.
+        rng : numpy.random.Generator
+            Draws the changes.
+        out : uint8 array, shape (n, H, W, C)
+            Where to.
+        """
+        n, (height, width) = len(numbers), out.shape[1:3]
+        down, right = np.zeros((2, n), np.int64)
+        mirrored = np.zeros(n, np.bool_)
         if self.max_shift:
             down, right = rng.integers(-self.max_shift, self.max_shift + 1, (2, n))
-            images = shift_images(images, down, right)
-        else:
-            images = images.copy()
         if self.mirror:
-            mirrored = rng.random(n) < self.mirror
-            # Reversed by a slice, pixels are copied one by one: that takes twice as long.
-            images[mirrored] = images[mirrored].take(np.arange(width)[::-1], axis=2)
+            np.less(rng.random(n), self.mirror, out=mirrored)
+        _shift_and_mirror(images, numbers, down, right, mirrored, out)
         if self.cutout and self.filling is not None:
-            rows = self._draw_stretches(n, height, rng)[:, :, None]
-            columns = self._draw_stretches(n, width, rng)[:, None, :]
-            images[np.arange(n)[:, None, None], rows, columns] = self.filling[rows, columns]
-        return images
-
-    def _draw_stretches(self, n: int, length: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """For each image which of `length` pixels lie in a square's side, shape (n, cutout).
-
-        What would lie outside is the outermost pixel again, which the square covers too.
-        """
-        first = rng.integers(0, length, n) - self.cutout // 2
-        places: NDArray[np.int64] = first[:, None] + np.arange(self.cutout)
-        return places.clip(0, length - 1)
+            rows, columns = rng.integers(0, height, n), rng.integers(0, width, n)
+            _cut_out(out, rows, columns, self.cutout, self.filling)
 
 
-def shift_images(images: Images, down: NDArray[np.int64], right: NDArray[np.int64]) -> Images:
-    """Shift each image by its own way; what comes in at the border is reflected.
+@compiled("int64(int64, int64)")
+def _reflect(place: int, length: int) -> int:
+    """Where in a line of `length` pixels, reflected at its ends, `place` is."""
+    place = abs(place) % max(1, 2 * (length - 1))
+    return min(place, 2 * (length - 1) - place)
 
-    Parameters
-    ----------
-    images : uint8 array, shape (N, H, W, C)
-        Not changed.
-    down, right : int64 array, shape (N,)
-        Pixels; negative ones go up and left.
 
-    Returns
-    -------
-    uint8 array, shape (N, H, W, C)
-        A copy.
-    """
+@compiled(
+    "void(Array(uint8, 4, 'C', readonly=True), int64[::1], int64[::1], int64[::1], boolean[::1],"
+    " uint8[:, :, :, ::1])"
+)
+def _shift_and_mirror(
+    images: Images,
+    numbers: Numbers,
+    down: Numbers,
+    right: Numbers,
+    mirrored: NDArray[np.bool_],
+    out: Images,
+) -> None:
+    """Shift each image by its own way, its border reflected, then mirror it or not."""
+    n, height, width, n_channels = out.shape
+    columns = np.empty(width, np.uint32)
+    for i in range(n):
+        for j in range(width):
+            columns[width - 1 - j if mirrored[i] else j] = _reflect(j - right[i], width)
+        image = images[numbers[i]]
+        for row in range(height):
+            line, target = image[_reflect(row - down[i], height)], out[i, row]
+            for channel in range(n_channels):
+                for j in range(width):
+                    target[j, channel] = line[columns[j], channel]
+
+
+@compiled(
+    "void(uint8[:, :, :, ::1], int64[::1], int64[::1], int64, Array(uint8, 3, 'C', readonly=True))"
+)
+def _cut_out(images: Images, rows: Numbers, columns: Numbers, side: int, filling: Images) -> None:
+    """Replace what lies in a square around a pixel of each image by what `filling` has there."""
     n, height, width, _ = images.shape
-    border = int(max(np.abs(down).max(), np.abs(right).max())) if n else 0
-    padded = np.pad(images, ((0, 0), (border, border), (border, border), (0, 0)), "reflect")
-    # Each window is an image at one shift: picking windows copies whole rows of pixels.
-    windows = sliding_window_view(padded, (height, width), axis=(1, 2))
-    windows = np.moveaxis(windows, 3, 5)
-    shifted: Images = windows[np.arange(n), border - down, border - right]
-    return shifted
+    for i in range(n):
+        top, left = rows[i] - side // 2, columns[i] - side // 2
+        left, right = max(0, left), min(width, left + side)
+        for row in range(max(0, top), min(height, top + side)):
+            target = images[i, row, left:right].reshape(-1)
+            source = filling[row, left:right].reshape(-1)
+            for j in range(len(target)):
+                target[j] = source[j]

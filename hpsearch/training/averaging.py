@@ -3,7 +3,7 @@
 import numpy as np
 
 from hpsearch.net import Parameters
-from hpsearch.training.optimizers import Memory, flush_to_zero
+from hpsearch.training.memory import Memory, flush_to_zero
 
 __all__ = ["averaged", "take_into_average"]
 

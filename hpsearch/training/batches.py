@@ -1,12 +1,18 @@
 """Batches of inputs, drawn into buffers that are used again and again."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.data import Split, WaveProjection
 from hpsearch.training.augmentation import Augmentation
+from hpsearch.training.compiling import compiled
 
 __all__ = ["BatchReader"]
+
+Float32 = NDArray[np.float32]
+Numbers = NDArray[np.int64]
 
 NO_AUGMENTATION = Augmentation()
 
@@ -27,50 +33,78 @@ class BatchReader:
     def __init__(
         self, split: Split, batch_size: int, augmentation: Augmentation = NO_AUGMENTATION
     ) -> None:
-        self._rows = split.train_rows
+        self._rows: NDArray[Any] = split.train_rows
         self._image_shape = split.image_shape
         self._preprocessing = split.preprocessing
         self._augmentation = augmentation
         self._scales = split.scales
-        n, n_inputs = min(batch_size, len(self._rows)), split.preprocessing.n_inputs
-        self._drawn = np.empty((n, self._rows.shape[1]), self._rows.dtype)
-        self._inputs = np.empty((n, n_inputs), np.float32)
         self._is_raw = self._rows.dtype == np.uint8
         # The same product with the components as the preprocessing's, but quicker.
         self._project = WaveProjection(split.waves) if self._is_raw and split.waves else None
+        n, n_inputs = min(batch_size, len(self._rows)), split.preprocessing.n_inputs
+        n_pixels = split.preprocessing.n_pixels if self._is_raw else 0
+        self._all = np.arange(n)
+        self._images = np.empty((n, *split.image_shape), np.uint8)
+        self._pixels = np.empty((n, n_pixels), np.float32)
         self._products = np.empty((n, len(split.waves.down) if split.waves else 0), np.float32)
-        self._pixels = np.empty(self._drawn.shape if self._is_raw else (0, 0), np.float32)
+        self._inputs = np.empty((n, n_inputs), np.float32)
 
-    def __call__(self, numbers: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+    def __call__(self, numbers: Numbers, rng: np.random.Generator) -> Float32:
         """The inputs of the images `numbers`, shape (n, n_inputs); valid until the next call.
 
         Quickest if `numbers` ascend: neighbours on disk are then read one after the other.
         """
-        drawn = self._drawn[: len(numbers)]
-        # mode="clip" lets take write straight into `out`; the default buffers for safety.
-        np.take(self._rows, numbers, axis=0, out=drawn, mode="clip")
         if not self._is_raw:
-            return self._scale(drawn)
-        if self._augmentation.changes_anything:
-            images = drawn.reshape(-1, *self._image_shape)
-            drawn = self._augmentation(images, rng).reshape(drawn.shape)
-        return self._prepare(drawn)
+            return self._scale(self._rows, numbers)
+        if not self._augmentation.changes_anything:
+            return self._project_pixels(self._centre(self._rows, numbers))
+        originals = self._rows.reshape(-1, *self._image_shape)
+        images = self._images[: len(numbers)]
+        self._augmentation(originals, numbers, rng, out=images)
+        rows = images.reshape(len(images), -1)
+        return self._project_pixels(self._centre(rows, self._all[: len(rows)]))
 
-    def _scale(self, products: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Rows of products with all components to inputs."""
+    def _centre(self, rows: NDArray[np.uint8], numbers: Numbers) -> Float32:
+        """Of the images `numbers` all that `Preprocessing.apply` does before it projects."""
+        pixels = self._pixels[: len(numbers)]
+        if self._preprocessing.contrast_floor is None:
+            _read_less(rows, numbers, self._preprocessing.mean_image, pixels)
+            return pixels
+        pixels[...] = rows[numbers]
+        return self._preprocessing.centre(pixels)
+
+    def _project_pixels(self, centred: Float32) -> Float32:
+        if not self._project:
+            return self._preprocessing.project(centred, out=self._inputs[: len(centred)])
+        products = self._products[: len(centred)]
+        self._project(centred, products)
+        return self._scale(products, self._all[: len(products)])
+
+    def _scale(self, products: Float32, numbers: Numbers) -> Float32:
+        """Of the rows `numbers` of products with all components the inputs."""
+        inputs = self._inputs[: len(numbers)]
         if self._scales is None:
-            return products
-        inputs = self._inputs[: len(products)]
-        return np.multiply(products[:, : inputs.shape[1]], self._scales, out=inputs)
+            # mode="clip" lets take write straight into `out`; the default buffers for safety.
+            return products.take(numbers, axis=0, out=inputs, mode="clip")
+        _read_times(products, numbers, self._scales, inputs)
+        return inputs
 
-    def _prepare(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Raw pixels to inputs: what `Preprocessing.apply` does."""
-        pixels = self._pixels[: len(images)]
-        # Cast, then subtract: one mixed pass would go through NumPy's small buffers.
-        np.copyto(pixels, images)
-        self._preprocessing.centre(pixels)
-        if self._project:
-            products = self._products[: len(images)]
-            self._project(pixels, products)
-            return self._scale(products)
-        return self._preprocessing.project(pixels, out=self._inputs[: len(images)])
+
+@compiled("void(Array(uint8, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, ::1])")
+def _read_less(
+    rows: NDArray[np.uint8], numbers: Numbers, mean_image: Float32, out: Float32
+) -> None:
+    """The rows `numbers` less `mean_image`."""
+    for i in range(len(numbers)):
+        row = rows[numbers[i]]
+        for j in range(len(mean_image)):
+            out[i, j] = np.float32(row[j]) - mean_image[j]
+
+
+@compiled("void(Array(float32, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, ::1])")
+def _read_times(rows: Float32, numbers: Numbers, scales: Float32, out: Float32) -> None:
+    """The first of the values in the rows `numbers`, each times its scale."""
+    for i in range(len(numbers)):
+        row = rows[numbers[i]]
+        for j in range(len(scales)):
+            out[i, j] = row[j] * scales[j]

@@ -15,7 +15,7 @@ from hpsearch.files import write_atomically
 from hpsearch.net import Parameters
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.film import Film
-from hpsearch.training.optimizers import Memory
+from hpsearch.training.memory import Memory
 
 __all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 

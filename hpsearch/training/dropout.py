@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.training.compiling import compiled
+
 __all__ = ["Dropout"]
 
 
@@ -34,5 +36,11 @@ class Dropout:
 
     def drop(self, values: NDArray[np.float32]) -> None:
         """Zero some of `values` in place; does not scale the others."""
-        chance = np.frombuffer(self._rng.bytes(values.size), np.uint8).reshape(values.shape)
-        values *= chance >= self._n_lost
+        chance = np.frombuffer(self._rng.bytes(values.size), np.uint8)
+        _drop(values.reshape(-1, copy=False), chance, self._n_lost)
+
+
+@compiled("void(float32[::1], Array(uint8, 1, 'C', readonly=True), int64)")
+def _drop(values: NDArray[np.float32], chance: NDArray[np.uint8], n_lost: int) -> None:
+    for i in range(len(values)):
+        values[i] = np.float32(0) if chance[i] < n_lost else values[i]

@@ -1,29 +1,26 @@
 """How gradients move the weights: plain steps, Nesterov's momentum, Adam.
 
-An optimizer is told of each step once (`begin`), then of each array, or tile of one, in it
+An optimizer is told of each step once (`begin`), then of each array, or part of one, in it
 (`descend`). What it remembers between steps is in a dict of arrays that the caller keeps.
 """
 
-from collections.abc import Iterable
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.net import Parameters
+from hpsearch.training.compiling import compiled
 from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.memory import Memory, flush_to_zero
 
-__all__ = ["Memory", "StepRule", "flush_to_zero", "make_optimizer"]
+__all__ = ["StepRule", "flatten", "make_optimizer"]
 
 Float32 = NDArray[np.float32]
-Memory: TypeAlias = dict[str, NDArray[Any]]
 
 ALL = slice(None)
 # Kingma & Ba 2015, algorithm 1.
 _BETA2, _EPSILON = 0.999, 1e-8
-# Far below what can change a weight, and above 1.2e-38, where float32 becomes slow, by more than
-# what a factor of 0.8 makes of it between two flushes.
-_NOTHING = 1e-30
 
 
 class StepRule(Protocol):
@@ -33,23 +30,25 @@ class StepRule(Protocol):
         """Take note of a step's rate; what gradients shall carry as a factor."""
         ...
 
-    def descend(
-        self, name: str, weights: Float32, gradient: Float32, decay: float, tile: slice = ALL
-    ) -> None:
-        """Move `weights`, the columns `tile` of the parameter `name`.
+    def descend(self, name: str, gradient: Float32, decay: float, part: slice = ALL) -> float:
+        """Move the weights of `part` of the parameter `name`.
 
         Parameters
         ----------
         name : str
             W1, b1, W2 or b2.
-        weights : float32 array
-            Changed in place.
-        gradient : float32 array
-            Of the loss without its weight decay, times the factor of `begin`; overwritten.
+        gradient : float32 array, 1-d
+            Of the loss without its weight decay, times the factor of `begin`; as the weights
+            lie in memory.
         decay : float
             The gradient of the weight decay is this times the weights.
-        tile : slice
-            Of the last axis.
+        part : slice
+            Of all weights as they lie in memory.
+
+        Returns
+        -------
+        float
+            The sum of the new weights' squares.
         """
         ...
 
@@ -70,52 +69,54 @@ def make_optimizer(setting: Hyperparameters, net: Parameters, memory: Memory) ->
     setting : Hyperparameters
         Names it.
     net : dict of float32 arrays
-        What it will move.
+        What it will move; each array's numbers are neighbours in memory.
     memory : dict of arrays
         Filled with zeros for what is not there yet; changed in place from then on.
     """
     match setting.optimizer:
         case "sgd":
-            return _Sgd()
+            return _Sgd(net)
         case "nesterov":
-            return _Nesterov(setting.momentum, _recall("velocity", net, memory))
+            return _Nesterov(net, setting.momentum, memory)
         case "adam":
-            steps = memory.setdefault("adam_steps", np.zeros((), np.int64))
-            mean, square = _recall("mean", net, memory), _recall("square", net, memory)
-            return _Adam(setting.momentum, mean, square, steps)
+            return _Adam(net, setting.momentum, memory)
+
+
+def flatten(array: Float32) -> Float32:
+    """The numbers of `array` as they lie in memory, shared with it: 1-d.
+
+    Raises
+    ------
+    ValueError
+        If they are not neighbours.
+    """
+    return np.reshape(array, -1, order="A", copy=False)
+
+
+def _flatten_all(arrays: Parameters) -> Parameters:
+    return {name: flatten(array) for name, array in arrays.items()}
 
 
 def _recall(what: str, net: Parameters, memory: Memory) -> Parameters:
     return {
-        name: memory.setdefault(f"{what}.{name}", np.zeros_like(array))
+        name: flatten(memory.setdefault(f"{what}.{name}", np.zeros_like(array)))
         for name, array in net.items()
     }
-
-
-def flush_to_zero(remembered: Iterable[Float32]) -> None:
-    """Set to 0 what is so near to it that it can change nothing any more, in place."""
-    for array in remembered:
-        array[np.abs(array) < _NOTHING] = 0
 
 
 class _Sgd:
     """w <- w - rate * (gradient + decay * w)."""
 
+    def __init__(self, net: Parameters) -> None:
+        self._weights = _flatten_all(net)
+
     def begin(self, learning_rate: float) -> float:
         self._rate = learning_rate
         return learning_rate
 
-    def descend(
-        self,
-        name: str,  # noqa: ARG002 - it remembers nothing of any parameter
-        weights: Float32,
-        gradient: Float32,
-        decay: float,
-        tile: slice = ALL,  # noqa: ARG002
-    ) -> None:
-        if decay:
-            weights *= np.float32(1 - self._rate * decay)
-        weights -= gradient
+    def descend(self, name: str, gradient: Float32, decay: float, part: slice = ALL) -> float:
+        keep = np.float32(1 - self._rate * decay)
+        return _take_sgd_step(self._weights[name][part], gradient, keep)
 
     def flush(self) -> None:
         pass
@@ -124,24 +125,23 @@ class _Sgd:
 class _Nesterov:
     """Sutskever et al. 2013, equations 3 and 4, seen from the point that is looked ahead to."""
 
-    def __init__(self, momentum: float, velocity: Parameters) -> None:
+    def __init__(self, net: Parameters, momentum: float, memory: Memory) -> None:
+        self._weights = _flatten_all(net)
         self._momentum = np.float32(momentum)
-        self._velocity = velocity
+        self._velocity = _recall("velocity", net, memory)
 
     def begin(self, learning_rate: float) -> float:
         self._rate = learning_rate
         return learning_rate
 
-    def descend(
-        self, name: str, weights: Float32, gradient: Float32, decay: float, tile: slice = ALL
-    ) -> None:
-        velocity = self._velocity[name][..., tile]
-        if decay:
-            gradient += weights * np.float32(self._rate * decay)
-        velocity *= self._momentum
-        velocity -= gradient
-        weights -= gradient
-        weights += np.multiply(velocity, self._momentum, out=gradient)
+    def descend(self, name: str, gradient: Float32, decay: float, part: slice = ALL) -> float:
+        return _take_nesterov_step(
+            self._weights[name][part],
+            gradient,
+            self._velocity[name][part],
+            np.float32(self._rate * decay),
+            self._momentum,
+        )
 
     def flush(self) -> None:
         flush_to_zero(self._velocity.values())
@@ -150,11 +150,12 @@ class _Nesterov:
 class _Adam:
     """Kingma & Ba 2015, with the decay beside the gradient: Loshchilov & Hutter 2019."""
 
-    def __init__(
-        self, beta1: float, mean: Parameters, square: Parameters, steps: NDArray[np.int64]
-    ) -> None:
+    def __init__(self, net: Parameters, beta1: float, memory: Memory) -> None:
+        self._weights = _flatten_all(net)
         self._beta1 = beta1
-        self._mean, self._square, self._steps = mean, square, steps
+        self._steps = memory.setdefault("adam_steps", np.zeros((), np.int64))
+        self._mean = _recall("mean", net, memory)
+        self._square = _recall("square", net, memory)
 
     def begin(self, learning_rate: float) -> float:
         self._steps += 1
@@ -164,18 +165,76 @@ class _Adam:
         self._square_factor = np.float32(1 / (1 - _BETA2**n))
         return 1.0
 
-    def descend(
-        self, name: str, weights: Float32, gradient: Float32, decay: float, tile: slice = ALL
-    ) -> None:
-        mean, square = self._mean[name][..., tile], self._square[name][..., tile]
-        mean += (gradient - mean) * np.float32(1 - self._beta1)
-        square += (np.square(gradient) - square) * np.float32(1 - _BETA2)
-        np.sqrt(square * self._square_factor, out=gradient)
-        gradient += np.float32(_EPSILON)
-        if decay:
-            weights *= np.float32(1 - self._rate * decay)
-        weights -= self._mean_factor * mean / gradient
+    def descend(self, name: str, gradient: Float32, decay: float, part: slice = ALL) -> float:
+        return _take_adam_step(
+            self._weights[name][part],
+            gradient,
+            self._mean[name][part],
+            self._square[name][part],
+            np.float32(1 - self._rate * decay),
+            np.float32(1 - self._beta1),
+            self._mean_factor,
+            self._square_factor,
+        )
 
     def flush(self) -> None:
         flush_to_zero(self._mean.values())
         flush_to_zero(self._square.values())
+
+
+@compiled("float32(float32, float32)", reorders=True)
+def _plus_square(total: np.float32, weight: np.float32) -> np.float32:
+    return total + weight * weight
+
+
+@compiled("float64(float32[::1], float32[::1], float32)")
+def _take_sgd_step(weights: Float32, gradient: Float32, keep: np.float32) -> float:
+    squares = np.float32(0)
+    for i in range(len(weights)):
+        weight = weights[i] * keep - gradient[i]
+        weights[i] = weight
+        squares = _plus_square(squares, weight)
+    return float(squares)
+
+
+@compiled("float64(float32[::1], float32[::1], float32[::1], float32, float32)")
+def _take_nesterov_step(
+    weights: Float32,
+    gradient: Float32,
+    velocity: Float32,
+    decay: np.float32,
+    momentum: np.float32,
+) -> float:
+    squares = np.float32(0)
+    for i in range(len(weights)):
+        step = gradient[i] + weights[i] * decay
+        velocity[i] = velocity[i] * momentum - step
+        weight = weights[i] - step + velocity[i] * momentum
+        weights[i] = weight
+        squares = _plus_square(squares, weight)
+    return float(squares)
+
+
+@compiled(
+    "float64(float32[::1], float32[::1], float32[::1], float32[::1],"
+    " float32, float32, float32, float32)"
+)
+def _take_adam_step(
+    weights: Float32,
+    gradient: Float32,
+    mean: Float32,
+    square: Float32,
+    keep: np.float32,
+    news: np.float32,
+    mean_factor: np.float32,
+    square_factor: np.float32,
+) -> float:
+    squares = np.float32(0)
+    for i in range(len(weights)):
+        mean[i] += (gradient[i] - mean[i]) * news
+        square[i] += (gradient[i] * gradient[i] - square[i]) * np.float32(1 - _BETA2)
+        spread = np.sqrt(square[i] * square_factor) + np.float32(_EPSILON)
+        weight = weights[i] * keep - mean_factor * mean[i] / spread
+        weights[i] = weight
+        squares = _plus_square(squares, weight)
+    return float(squares)

@@ -15,7 +15,7 @@ from hpsearch.training.batches import BatchReader
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.hyperparameters import Hyperparameters
-from hpsearch.training.optimizers import Memory
+from hpsearch.training.memory import Memory
 from hpsearch.training.prediction import classify
 from hpsearch.training.schedules import make_schedule
 from hpsearch.training.step import Step
@@ -117,17 +117,14 @@ class _Pass:
             setting.batch_size,
             Augmentation(setting.mirror, setting.max_shift, setting.cutout, mean_image),
         )
-        self._make_targets = (
-            TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
-            if setting.label_smoothing or setting.mixup
-            else None
-        )
+        self._make_targets = TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
         self._input_dropout = Dropout(setting.input_dropout, rng)
         self.rate = make_schedule(setting)
         self._step = Step(net, setting, rng, memory)
         self._soft_threshold = setting.soft_threshold / setting.learning_rate
         self._directions = split.preprocessing.directions if setting.soft_threshold else None
 
+    @np.errstate(all="ignore")  # a diverging run is seen by its loss
     def __call__(self, number: int) -> tuple[list[float], int]:
         """Train through epoch `number`: the loss of each step, and the images it had right."""
         losses, hits = [], 0
@@ -148,12 +145,10 @@ class _Pass:
             self._step.shrink_first_weights(self._directions, share)
         return losses, hits
 
-    def _draw(
-        self, numbers: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64] | NDArray[np.float32]]:
+    def _draw(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The inputs of the images `numbers`, and what the net shall say of them."""
-        inputs, labels = self._read(numbers, self._rng), self._labels[numbers]
-        targets = self._make_targets(inputs, labels, self._rng) if self._make_targets else labels
+        inputs = self._read(numbers, self._rng)
+        targets = self._make_targets(inputs, self._labels[numbers], self._rng)
         if self._input_dropout.is_on:
             self._input_dropout.drop(inputs)
             inputs *= self._input_dropout.scale

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.net import Parameters
+from hpsearch.training.compiling import compiled
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.hyperparameters import Hyperparameters
 from hpsearch.training.locality import apply_soft_threshold
-from hpsearch.training.optimizers import Memory, make_optimizer
+from hpsearch.training.memory import Memory
+from hpsearch.training.optimizers import flatten, make_optimizer
 
 __all__ = ["Step"]
 
@@ -20,16 +22,14 @@ Float32 = NDArray[np.float32]
 _BLOCK_SIZE = 256 * 3072
 _BLOCK_UNITS = 256
 _VECTOR = 16
-# Weights in a tile, which all sums go over in turn: half a megabyte stays in the nearest cache.
-_TILE_SIZE = 2**17
 
 
 class Step:
     """Updates a net on one batch after the other.
 
     Of all that a step costs, two products are the floor: inputs by W1, and inputs by the
-    hidden layer's gradient. What goes over all of W1 besides is done block by block of units
-    after the second product, and in a block tile by tile, while both are still in a cache.
+    hidden layer's gradient. What else goes over large arrays does so once, in compiled loops;
+    over W1 block by block of units, while the second product of a block is still in a cache.
 
     Parameters
     ----------
@@ -55,24 +55,21 @@ class Step:
         batch_size = setting.batch_size
         n_inputs, n_hidden = net["W1"].shape
         n_classes = len(net["b2"])
-        self._net = net
-        self._reg = setting.reg
+        self._net, self._setting = net, setting
         self._optimizer = make_optimizer(setting, net, memory)
         self._dropout = Dropout(setting.dropout, rng)
-        self._rows = np.arange(batch_size)
         self._hidden = np.empty((batch_size, n_hidden), np.float32)
-        self._active = np.empty((batch_size, n_hidden), np.bool_)
         self._dhidden = np.empty((batch_size, n_hidden), np.float32)
         self._scores = np.empty((batch_size, n_classes), np.float32)
+        self._true_scores = np.empty(batch_size, np.float32)
         self._dW2 = np.empty_like(net["W2"])
-        blocks = _cut_evenly(n_hidden, max(_BLOCK_UNITS, _BLOCK_SIZE // n_inputs))
-        n_tile_units = max(1, _TILE_SIZE // n_inputs)
-        self._blocks = [(block, _cut(block, n_tile_units)) for block in blocks]
-        self._dW1 = np.empty((n_inputs, blocks[0].stop), np.float32, order="F")
-        self._squares = _sum_of_squares(net["W1"]), _sum_of_squares(net["W2"])
+        self._db1, self._db2 = np.empty_like(net["b1"]), np.empty_like(net["b2"])
+        self._blocks = _cut_evenly(n_hidden, max(_BLOCK_UNITS, _BLOCK_SIZE // n_inputs))
+        self._dW1 = np.empty((n_inputs, self._blocks[0].stop), np.float32, order="F")
+        self._squares = self._sum_squares()
 
     def __call__(
-        self, inputs: Float32, targets: NDArray[np.int64] | Float32, learning_rate: float
+        self, inputs: Float32, targets: Float32, learning_rate: float
     ) -> tuple[float, int]:
         """Update the net on a batch.
 
@@ -80,8 +77,8 @@ class Step:
         ----------
         inputs : float32 array, shape (n, D)
             The batch.
-        targets : int64 array, shape (n,); or float32 array, shape (n, C)
-            Its classes; or shares of them, each row of sum 1.
+        targets : float32 array, shape (n, C)
+            Shares of its classes, each row of sum 1.
         learning_rate : float
             Step size.
 
@@ -93,16 +90,17 @@ class Step:
             Images that it had right.
         """
         n = len(targets)
-        with np.errstate(all="ignore"):  # a diverging run is seen by its loss
-            hidden, scores = self._forward(inputs)
-            labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
-            answers = scores.argmax(axis=1)
-            n_correct = int(np.count_nonzero(answers == labels))
-            loss = self._softmax(scores, answers, targets) + self._reg * sum(self._squares)
-            # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now
-            # saves a pass over all of W1 later.
-            scores *= np.float32(self._optimizer.begin(learning_rate) / n)
-            self._update(inputs, hidden, scores)
+        hidden, scores = self._forward(inputs)
+        true_scores = self._true_scores[:n]
+        n_correct = _subtract_largest(scores, targets, true_scores)
+        np.exp(scores, out=scores)
+        normalisers = scores.sum(axis=1)
+        # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now saves
+        # a pass over all of W1 later.
+        factor = np.float32(self._optimizer.begin(learning_rate) / n)
+        cross_entropy = _differentiate(scores, normalisers, targets, true_scores, factor, self._db2)
+        loss = cross_entropy + self._setting.reg * self._squares
+        self._update(inputs, hidden, scores)
         return loss, n_correct
 
     def flush(self) -> None:
@@ -112,14 +110,13 @@ class Step:
     def shrink_first_weights(self, directions: Float32 | None, share: float) -> None:
         """`apply_soft_threshold` to the net's W1."""
         apply_soft_threshold(self._net["W1"], directions, share)
-        self._squares = _sum_of_squares(self._net["W1"]), self._squares[1]
+        self._squares = self._sum_squares()
 
     def _forward(self, inputs: Float32) -> tuple[Float32, Float32]:
         net, n = self._net, len(inputs)
         hidden, scores = self._hidden[:n], self._scores[:n]
         np.matmul(inputs, net["W1"], out=hidden)
-        hidden += net["b1"]
-        np.maximum(hidden, 0, out=hidden)
+        _rectify(hidden, net["b1"])
         if self._dropout.is_on:
             self._dropout.drop(hidden)
         np.matmul(hidden, net["W2"], out=scores)
@@ -128,68 +125,116 @@ class Step:
         scores += net["b2"]
         return hidden, scores
 
-    def _softmax(
-        self,
-        scores: Float32,
-        answers: NDArray[np.int64],
-        targets: NDArray[np.int64] | Float32,
-    ) -> float:
-        """Mean cross-entropy; turns `scores`, largest at `answers`, into n times its gradient."""
-        rows = self._rows[: len(targets)]
-        scores -= scores[rows, answers, np.newaxis]
-        if targets.ndim == 1:
-            true_class = (rows, targets)
-            true_scores = scores[true_class]
-        else:
-            true_scores = np.einsum("ij,ij->i", scores, targets)
-        np.exp(scores, out=scores)
-        normalisers = scores.sum(axis=1, keepdims=True)
-        scores /= normalisers
-        if targets.ndim == 1:
-            scores[true_class] -= 1
-        else:
-            scores -= targets
-        return float((np.log(normalisers[:, 0]) - true_scores).mean())
-
     def _update(self, inputs: Float32, hidden: Float32, dscores: Float32) -> None:
-        net, n = self._net, len(inputs)
-        active, dhidden = self._active[:n], self._dhidden[:n]
-        db2 = dscores.sum(axis=0)
+        net, descend, decay = self._net, self._optimizer.descend, 2 * self._setting.reg
+        dhidden = self._dhidden[: len(inputs)]
         if self._dropout.is_on:
             dscores *= self._dropout.scale
         np.matmul(dscores, net["W2"].T, out=dhidden)
-        # Units left out are inactive too: dropout has set them to 0.
-        np.greater(hidden, 0, out=active)
-        dhidden *= active
+        _rectify_gradient(dhidden, hidden, self._db1)
         np.matmul(hidden.T, dscores, out=self._dW2)
-        decay, descend = 2 * self._reg, self._optimizer.descend
-        squares = 0.0
-        for block, tiles in self._blocks:
+        self._squares = descend("W2", flatten(self._dW2), decay)
+        for block in self._blocks:
             dW1 = self._dW1[:, : block.stop - block.start]
             np.matmul(inputs.T, dhidden[:, block], out=dW1)
-            for tile in tiles:
-                W1 = net["W1"][:, tile]
-                gradient = dW1[:, tile.start - block.start : tile.stop - block.start]
-                descend("W1", W1, gradient, decay, tile)
-                squares += _sum_of_squares(W1)
-        descend("W2", net["W2"], self._dW2, decay)
-        self._squares = squares, _sum_of_squares(net["W2"])
-        descend("b1", net["b1"], dhidden.sum(axis=0), 0.0)
-        descend("b2", net["b2"], db2, 0.0)
+            self._squares += descend("W1", flatten(dW1), decay, self._find(block))
+        descend("b1", self._db1, 0.0)
+        descend("b2", self._db2, 0.0)
+
+    def _find(self, block: slice) -> slice:
+        """Where the weights of a block of units are among all of W1, in memory."""
+        n_inputs = len(self._net["W1"])
+        return slice(block.start * n_inputs, block.stop * n_inputs)
+
+    def _sum_squares(self) -> float:
+        """The sum of squared weights, to the bit what a last step before found, if it is needed.
+
+        So a step is taken that leads nowhere: another order of adding is another sum.
+        """
+        if not self._setting.reg:
+            return 0.0
+        copies = {name: self._net[name].copy(order="K") for name in ("W2", "W1")}
+        optimizer = make_optimizer(self._setting, copies, {})
+        optimizer.begin(0.0)
+        squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
+        for part in map(self._find, self._blocks):
+            still = np.zeros(part.stop - part.start, np.float32)
+            squares += optimizer.descend("W1", still, 0.0, part)
+        return squares
 
 
-def _cut(whole: slice, size: int) -> list[slice]:
-    """Pieces of `size`; the last may be shorter."""
-    starts = range(whole.start, whole.stop, size)
-    return [slice(start, min(start + size, whole.stop)) for start in starts]
+@compiled("void(float32[:, ::1], float32[::1])")
+def _rectify(hidden: Float32, b1: Float32) -> None:
+    """Add `b1` and leave what is above 0, in place."""
+    for i in range(len(hidden)):
+        for j in range(len(b1)):
+            value = hidden[i, j] + b1[j]
+            hidden[i, j] = np.float32(0) if value < 0 else value  # nan stays, and is noticed
+
+
+@compiled("void(float32[:, ::1], float32[:, ::1], float32[::1])")
+def _rectify_gradient(dhidden: Float32, hidden: Float32, db1: Float32) -> None:
+    """Leave of `dhidden` what belongs to active units, in place, and sum it up in `db1`.
+
+    Units that dropout has left out are not active: it has set them to 0.
+    """
+    db1[:] = 0
+    for i in range(len(hidden)):
+        for j in range(len(db1)):
+            value = dhidden[i, j] if hidden[i, j] > 0 else np.float32(0)
+            dhidden[i, j] = value
+            db1[j] += value
+
+
+@compiled("int64(float32[:, ::1], float32[:, ::1], float32[::1])")
+def _subtract_largest(scores: Float32, targets: Float32, true_scores: Float32) -> int:
+    """Make each row's largest score 0, in place; how many of them are where the target's is.
+
+    What is left of the target's score, on average over its shares, goes to `true_scores`.
+    """
+    n_correct = 0
+    for i in range(len(scores)):
+        answer = target = 0
+        for j in range(scores.shape[1]):
+            answer = j if scores[i, j] > scores[i, answer] else answer
+            target = j if targets[i, j] > targets[i, target] else target
+        n_correct += answer == target
+        largest = scores[i, answer]
+        true_scores[i] = 0
+        for j in range(scores.shape[1]):
+            scores[i, j] -= largest
+            true_scores[i] += targets[i, j] * scores[i, j]
+    return n_correct
+
+
+@compiled(
+    "float64(float32[:, ::1], float32[::1], float32[:, ::1], float32[::1], float32, float32[::1])"
+)
+def _differentiate(
+    exponentials: Float32,
+    normalisers: Float32,
+    targets: Float32,
+    true_scores: Float32,
+    factor: np.float32,
+    db2: Float32,
+) -> float:
+    """Mean cross-entropy; turns `exponentials` into n times its gradient times `factor`.
+
+    The sum of that over the batch goes to `db2`.
+    """
+    db2[:] = 0
+    loss = 0.0
+    for i in range(len(exponentials)):
+        loss += np.log(normalisers[i]) - true_scores[i]
+        for j in range(len(db2)):
+            gradient = (exponentials[i, j] / normalisers[i] - targets[i, j]) * factor
+            exponentials[i, j] = gradient
+            db2[j] += gradient
+    return loss / len(exponentials)
 
 
 def _cut_evenly(n: int, largest: int) -> list[slice]:
     """The range from 0 to `n` in few pieces, of whole vectors, about as long each."""
     n_pieces = math.ceil(n / largest)
-    return _cut(slice(0, n), math.ceil(n / n_pieces / _VECTOR) * _VECTOR)
-
-
-def _sum_of_squares(weights: Float32) -> float:
-    flat = weights.ravel(order="K")
-    return float(flat @ flat)
+    size = math.ceil(n / n_pieces / _VECTOR) * _VECTOR
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]

@@ -23,15 +23,16 @@ class TargetMaker:
     """
 
     def __init__(self, n_classes: int, label_smoothing: float, mixup: float) -> None:
-        self._n_classes = n_classes
-        self._smoothing = label_smoothing
+        shares = np.full((n_classes, n_classes), label_smoothing / n_classes, np.float32)
+        np.fill_diagonal(shares, shares.diagonal() + np.float32(1 - label_smoothing))
+        self._shares = shares
         self._mixup = mixup
 
     def __call__(
         self, inputs: Float32, labels: NDArray[np.int64], rng: np.random.Generator
     ) -> Float32:
         """Shares of the classes, shape (n, C), each row of sum 1; `inputs` are mixed in place."""
-        targets = self._soften(labels)
+        targets: Float32 = self._shares.take(labels, axis=0)
         if not self._mixup:
             return targets
         share, partners = (
@@ -40,12 +41,6 @@ class TargetMaker:
         )
         _mix(inputs, share, partners)
         _mix(targets, share, partners)
-        return targets
-
-    def _soften(self, labels: NDArray[np.int64]) -> Float32:
-        spread = self._smoothing / self._n_classes
-        targets = np.full((len(labels), self._n_classes), spread, np.float32)
-        targets[np.arange(len(labels)), labels] += np.float32(1 - self._smoothing)
         return targets
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters, compute_scores
-from hpsearch.training.augmentation import shift_images
 
 __all__ = ["Views", "predict_over_views"]
 
@@ -34,9 +33,12 @@ class Views:
 
     def make(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         """Each view of all `images`, uint8 of shape (N, H, W, C), one after the other."""
-        shifts = range(-self.max_shift, self.max_shift + 1)
+        border, (height, width) = self.max_shift, images.shape[1:3]
+        padded = np.pad(images, ((0, 0), (border, border), (border, border), (0, 0)), "reflect")
+        shifts = range(-border, border + 1)
         for down, right in itertools.product(shifts, shifts):
-            view = shift_images(images, np.full(len(images), down), np.full(len(images), right))
+            top, left = border - down, border - right
+            view = padded[:, top : top + height, left : left + width]
             yield view
             if self.mirror:
                 yield view[:, :, ::-1]

@@ -33,7 +33,7 @@ def test_a_failing_trial_is_optunas_to_record(
     def fail(*_: object, **__: object) -> None:
         raise FloatingPointError("broken")
 
-    monkeypatch.setattr("hpsearch.objective.run.train", fail)
+    monkeypatch.setattr("hpsearch.training.sgd.train", fail)
     study = optuna.create_study(direction="maximize")
     study.optimize(Objective(define(), digits, tmp_path), n_trials=1, catch=RuntimeError)
     assert study.trials[0].state.name == "FAIL"

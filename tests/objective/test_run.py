@@ -287,7 +287,7 @@ def test_an_exception_fails_the_trial_with_its_reason(
     def fail(*_: Any, **__: Any) -> None:
         raise FloatingPointError("two\nlines")
 
-    monkeypatch.setattr("hpsearch.objective.run.train", fail)
+    monkeypatch.setattr("hpsearch.training.sgd.train", fail)
     result = run_job(job())
     assert result.outcome == Outcome.FAILED
     assert result.reason == "FloatingPointError: two lines"

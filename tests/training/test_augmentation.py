@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpsearch.training.augmentation import Augmentation, shift_images
+from hpsearch.training.augmentation import Augmentation
 
 SHAPE = (40, 8, 7, 3)
 FILLING = np.random.default_rng(1).integers(0, 256, SHAPE[1:], dtype=np.uint8)
@@ -16,23 +16,49 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32), border=st.integers(0, 6))
-def test_each_image_is_shifted_by_its_own_way_and_its_border_reflected(
-    seed: int, border: int
+def _change(
+    augmentation: Augmentation, images: np.ndarray, rng: np.random.Generator | None = None
+) -> np.ndarray:
+    out = np.empty_like(images)
+    augmentation(images, np.arange(len(images)), rng or np.random.default_rng(0), out)
+    return out
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    max_shift=st.integers(0, 9),
+    mirror=st.sampled_from([0.0, 0.5, 1.0]),
+    numbers=st.lists(st.integers(0, 4), min_size=1, max_size=8),
+)
+def test_each_image_is_shifted_by_its_own_way_its_border_reflected_and_mirrored_then(
+    seed: int, max_shift: int, mirror: float, numbers: list[int]
 ) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (5, 8, 7, 2), dtype=np.uint8)
+    found = np.empty((len(numbers), 8, 7, 2), np.uint8)
+    Augmentation(mirror=mirror, max_shift=max_shift)(
+        images, np.array(numbers), np.random.default_rng(seed), found
+    )
     rng = np.random.default_rng(seed)
-    images = rng.integers(0, 256, (5, 8, 7, 2), dtype=np.uint8)
-    down, right = rng.integers(-border, border + 1, (2, 5))
-    shifted = shift_images(images, down, right)
-    for image, d, r, found in zip(images, down, right, shifted, strict=True):
-        rows = np.pad(np.arange(8), border, "reflect")[border - d : border - d + 8]
-        columns = np.pad(np.arange(7), border, "reflect")[border - r : border - r + 7]
-        np.testing.assert_array_equal(found, image[rows][:, columns])
+    down, right = np.zeros((2, len(numbers)), int)
+    if max_shift:
+        down, right = rng.integers(-max_shift, max_shift + 1, (2, len(numbers)))
+    is_mirrored = rng.random(len(numbers)) < mirror
+    for image, d, r, m, new in zip(images[numbers], down, right, is_mirrored, found, strict=True):
+        rows = np.pad(np.arange(8), max_shift, "reflect")[max_shift - d : max_shift - d + 8]
+        columns = np.pad(np.arange(7), max_shift, "reflect")[max_shift - r : max_shift - r + 7]
+        np.testing.assert_array_equal(new, image[rows][:, columns[::-1] if m else columns])
+
+
+def test_lines_of_one_pixel_have_nothing_to_reflect() -> None:
+    line = np.arange(6, dtype=np.uint8).reshape(1, 1, 6, 1)
+    changed = _change(Augmentation(max_shift=2), np.repeat(line, 50, axis=0))
+    assert changed.max() <= 5
+    assert len(np.unique(changed.reshape(50, -1), axis=0)) == 5
 
 
 def test_about_so_many_are_mirrored_and_no_other_is_touched(images: np.ndarray) -> None:
-    changed = Augmentation(mirror=0.5)(images, np.random.default_rng(0))
+    changed = _change(Augmentation(mirror=0.5), images)
     mirrored = [np.array_equal(new, old[:, ::-1]) for new, old in zip(changed, images, strict=True)]
     same = [np.array_equal(new, old) for new, old in zip(changed, images, strict=True)]
     assert all(m or s for m, s in zip(mirrored, same, strict=True))
@@ -40,7 +66,7 @@ def test_about_so_many_are_mirrored_and_no_other_is_touched(images: np.ndarray) 
 
 
 def test_cutout_replaces_one_square_of_each_image(images: np.ndarray) -> None:
-    changed = Augmentation(cutout=3, filling=FILLING)(images, np.random.default_rng(0))
+    changed = _change(Augmentation(cutout=3, filling=FILLING), images)
     for new, old in zip(changed, images, strict=True):
         rows, columns = np.nonzero(np.any(new != old, axis=2))
         assert np.all(new[rows, columns] == FILLING[rows, columns])
@@ -52,7 +78,7 @@ def test_squares_may_stick_out_and_cover_every_pixel_as_often_as_another() -> No
     n = 20_000
     blank = np.zeros((n, 6, 6, 1), np.uint8)
     white = np.full((6, 6, 1), 255, np.uint8)
-    covered = Augmentation(cutout=3, filling=white)(blank, np.random.default_rng(0)) == 255
+    covered = _change(Augmentation(cutout=3, filling=white), blank) == 255
     share = covered.mean(axis=(0, 3))
     assert share[2, 2] == pytest.approx(9 / 36, abs=0.02)
     assert share[0, 0] == pytest.approx(4 / 36, abs=0.02)
@@ -60,13 +86,11 @@ def test_squares_may_stick_out_and_cover_every_pixel_as_often_as_another() -> No
 
 def test_the_images_themselves_stay_as_they_are(images: np.ndarray) -> None:
     before = images.copy()
-    Augmentation(mirror=0.5, max_shift=2, cutout=3, filling=FILLING)(
-        images, np.random.default_rng(0)
-    )
+    _change(Augmentation(mirror=0.5, max_shift=2, cutout=3, filling=FILLING), images)
     np.testing.assert_array_equal(images, before)
 
 
 def test_all_shifts_occur(images: np.ndarray) -> None:
     one = np.repeat(images[:1], 2000, axis=0)
-    shifted = Augmentation(max_shift=2)(one, np.random.default_rng(0))
+    shifted = _change(Augmentation(max_shift=2), one)
     assert len(np.unique(shifted.reshape(2000, -1), axis=0)) == 25

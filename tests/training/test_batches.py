@@ -63,6 +63,11 @@ def test_a_batch_is_what_preprocessing_makes_of_its_images(any_split: Split, spl
     np.testing.assert_allclose(inputs, expected, atol=1e-4)
 
 
+def test_pixels_are_what_numpy_makes_of_them_to_the_bit(split: Split) -> None:
+    expected = split.preprocessing.apply(split.train_rows[NUMBERS])
+    np.testing.assert_array_equal(BatchReader(split, 64)(NUMBERS, RNG), expected)
+
+
 def test_one_buffer_serves_all_batches_short_ones_too(any_split: Split) -> None:
     read = BatchReader(any_split, 64)
     long, short = read(np.arange(64), RNG), read(np.arange(24), RNG)
@@ -80,6 +85,8 @@ def test_images_are_changed_before_they_are_projected(any_split: Split, split: S
         pytest.skip("coordinates cannot be changed as images")
     augmentation = Augmentation(mirror=0.5, max_shift=1)
     inputs = BatchReader(any_split, 64, augmentation)(NUMBERS, np.random.default_rng(3))
-    images = split.train_rows[NUMBERS].reshape(-1, *any_split.image_shape)
-    changed = augmentation(images, np.random.default_rng(3)).reshape(len(NUMBERS), -1)
-    np.testing.assert_allclose(inputs, any_split.preprocessing.apply(changed), atol=1e-4)
+    images = split.train_rows.reshape(-1, *any_split.image_shape)
+    changed = np.empty((len(NUMBERS), *any_split.image_shape), np.uint8)
+    augmentation(images, NUMBERS, np.random.default_rng(3), changed)
+    expected = any_split.preprocessing.apply(changed.reshape(len(NUMBERS), -1))
+    np.testing.assert_allclose(inputs, expected, atol=1e-4)

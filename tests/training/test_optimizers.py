@@ -1,13 +1,16 @@
-"""Optimizers against their papers' formulas, in float64, with fresh arrays."""
+"""Optimizers against their papers' formulas, in float64, and against NumPy's float32 to the bit."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hpsearch.training import Hyperparameters
-from hpsearch.training.optimizers import make_optimizer
+from hpsearch.training.optimizers import flatten, make_optimizer
 
 Make = Callable[..., Hyperparameters]
 RATES = (0.1, 0.1, 0.05, 0.02)
@@ -18,16 +21,16 @@ def _gradients() -> Any:
     return np.random.default_rng(1).standard_normal((len(RATES), 3, 4))
 
 
-def _run(setting: Hyperparameters, tiles: list[slice]) -> np.ndarray:
-    """A few steps on one parameter, tile by tile; interrupted, and taken up from memory."""
+def _run(setting: Hyperparameters, parts: list[slice]) -> np.ndarray:
+    """A few steps on one parameter, part by part; interrupted, and taken up from memory."""
     weights = np.asfortranarray(np.random.default_rng(0).standard_normal((3, 4)), np.float32)
     memory: dict[str, Any] = {}
     for rate, gradient in zip(RATES, _gradients(), strict=True):
         optimizer = make_optimizer(setting, {"W1": weights}, memory)
         factor = optimizer.begin(rate)
-        for tile in tiles:
-            carried = (factor * gradient[:, tile]).astype(np.float32)
-            optimizer.descend("W1", weights[:, tile], carried, DECAY, tile)
+        carried = flatten(np.asfortranarray(factor * gradient, np.float32))
+        squares = sum(optimizer.descend("W1", carried[part], DECAY, part) for part in parts)
+        assert squares == pytest.approx(np.sum(np.square(weights)), rel=1e-5)
     return weights
 
 
@@ -56,15 +59,15 @@ def _adam(w: np.ndarray) -> np.ndarray:
     return w
 
 
-@pytest.mark.parametrize("tiles", [[slice(None)], [slice(0, 1), slice(1, 3), slice(3, 4)]])
+@pytest.mark.parametrize("parts", [[slice(None)], [slice(0, 3), slice(3, 9), slice(9, 12)]])
 @pytest.mark.parametrize(
     ("name", "exact"), [("sgd", _plain), ("nesterov", _nesterov), ("adam", _adam)]
 )
-def test_steps_are_those_of_the_formula_tile_by_tile_and_over_an_interruption(
-    name: Any, exact: Callable[[np.ndarray], np.ndarray], tiles: list[slice], setting: Make
+def test_steps_are_those_of_the_formula_part_by_part_and_over_an_interruption(
+    name: Any, exact: Callable[[np.ndarray], np.ndarray], parts: list[slice], setting: Make
 ) -> None:
     expected = exact(np.random.default_rng(0).standard_normal((3, 4)))
-    found = _run(setting(optimizer=name), tiles)
+    found = _run(setting(optimizer=name), parts)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -76,7 +79,61 @@ def test_nesterov_looks_ahead() -> None:
     theta, v = 1.0, 0.0
     for _ in range(20):
         factor = optimizer.begin(0.1)
-        optimizer.descend("W1", ahead, np.float32(factor) * ahead, 0.0)
+        optimizer.descend("W1", flatten(np.float32(factor) * ahead), 0.0)
         v = 0.9 * v - 0.1 * (theta + 0.9 * v)
         theta += v
         assert ahead[0, 0] == pytest.approx(theta + 0.9 * v, abs=1e-5)
+
+
+def _sgd_by_numpy(w: Any, g: Any, memory: Any) -> None:
+    w *= np.float32(1 - 0.1 * DECAY)
+    w -= g
+
+
+def _nesterov_by_numpy(w: Any, g: Any, memory: Any) -> None:
+    velocity, momentum = memory["velocity.W1"], np.float32(0.9)
+    g = g + w * np.float32(0.1 * DECAY)
+    velocity *= momentum
+    velocity -= g
+    w -= g
+    w += velocity * momentum
+
+
+def _adam_by_numpy(w: Any, g: Any, memory: Any) -> None:
+    mean, square, n = memory["mean.W1"], memory["square.W1"], int(memory["adam_steps"]) + 1
+    mean += (g - mean) * np.float32(1 - 0.9)
+    square += (np.square(g) - square) * np.float32(1 - 0.999)
+    spread = np.sqrt(square * np.float32(1 / (1 - 0.999**n))) + np.float32(1e-8)
+    w *= np.float32(1 - 0.1 * DECAY)
+    w -= np.float32(0.1 / (1 - 0.9**n)) * mean / spread
+    memory["adam_steps"] += 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), shape=st.tuples(st.integers(1, 40), st.integers(1, 40)))
+@pytest.mark.parametrize(
+    ("name", "by_numpy"),
+    [("sgd", _sgd_by_numpy), ("nesterov", _nesterov_by_numpy), ("adam", _adam_by_numpy)],
+)
+def test_weights_are_numpys_to_the_bit(
+    name: Any, by_numpy: Callable[[Any, Any, Any], None], seed: int, shape: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(seed)
+    setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer=name, momentum=0.9)
+    weights = np.asfortranarray(rng.standard_normal(shape), np.float32)
+    memory: dict[str, Any] = {}
+    optimizer = make_optimizer(setting, {"W1": weights}, memory)
+    expected, remembered = weights.copy(order="F"), copy.deepcopy(memory)
+    for _ in range(3):
+        optimizer.begin(0.1)
+        gradient = np.asfortranarray(rng.standard_normal(shape), np.float32)
+        by_numpy(expected, gradient, remembered)
+        optimizer.descend("W1", flatten(gradient), DECAY)
+        np.testing.assert_array_equal(weights, expected)
+
+
+def test_arrays_that_are_not_in_one_piece_are_refused_as_a_copy_would_be_moved_instead() -> None:
+    setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer="nesterov")
+    first_columns = np.ones((4, 6), np.float32)[:, :3]
+    with pytest.raises(ValueError, match="copy"):
+        make_optimizer(setting, {"W1": first_columns}, {})

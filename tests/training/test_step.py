@@ -1,4 +1,4 @@
-"""A step against the mathematics of `hpsearch.net`, tile by tile."""
+"""A step against the mathematics of `hpsearch.net`, block by block."""
 
 import dataclasses
 from collections.abc import Callable
@@ -28,7 +28,6 @@ def _plain(reg: float, n_hidden: int) -> Hyperparameters:
     seed=st.integers(0, 2**32),
     n_hidden=st.integers(1, 9),
     n_block_units=st.integers(1, 12),
-    n_tile_units=st.integers(1, 12),
     batches=st.lists(st.integers(1, 8), min_size=1, max_size=4),
     reg=st.sampled_from([0.0, 0.01, 0.5]),
 )
@@ -36,7 +35,6 @@ def test_steps_are_those_of_the_mathematics(
     seed: int,
     n_hidden: int,
     n_block_units: int,
-    n_tile_units: int,
     batches: list[int],
     reg: float,
 ) -> None:
@@ -47,14 +45,13 @@ def test_steps_are_those_of_the_mathematics(
         patch.setattr(step, "_BLOCK_UNITS", n_block_units)
         patch.setattr(step, "_BLOCK_SIZE", 0)
         patch.setattr(step, "_VECTOR", 1)
-        patch.setattr(step, "_TILE_SIZE", n_tile_units * N_INPUTS)
         take = Step(net, _plain(reg, n_hidden), rng, {})
     for n in batches:
         X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
         y = rng.integers(0, N_CLASSES, n)
         loss, gradients = loss_and_gradients(exact, X.astype(np.float64), y, reg)
         scores = np.maximum(X @ exact["W1"] + exact["b1"], 0) @ exact["W2"] + exact["b2"]
-        found, n_correct = take(X, y, 0.1)
+        found, n_correct = take(X, np.eye(N_CLASSES, dtype=np.float32)[y], 0.1)
         assert found == pytest.approx(loss, rel=1e-4, abs=1e-5)
         margin = np.sort(scores, axis=1)
         if np.all(margin[:, -1] - margin[:, -2] > 1e-4):
@@ -69,7 +66,7 @@ def test_the_net_itself_is_updated_and_a_units_weights_are_neighbours() -> None:
     take = Step(net, _plain(0.0, 4), np.random.default_rng(0), {})
     W1 = net["W1"]
     before = W1.copy()
-    take(np.ones((2, N_INPUTS), np.float32), np.array([0, 1]), 0.1)
+    take(np.ones((2, N_INPUTS), np.float32), np.eye(2, N_CLASSES, dtype=np.float32), 0.1)
     assert net["W1"] is W1
     assert W1.flags.f_contiguous
     assert not np.array_equal(W1, before)
@@ -104,11 +101,12 @@ def test_gradients_with_soft_targets_and_dropout_are_those_of_central_difference
     before = {name: array.copy() for name, array in net.items()}
     X = rng.standard_normal((8, N_INPUTS)).astype(np.float32)
     y = rng.integers(0, N_CLASSES, 8)
-    one_hot = np.eye(N_CLASSES)[y]
-    targets: Any = y
-    if softness != "labels":
-        maker = TargetMaker(N_CLASSES, 0.2, 0.0 if softness == "smoothed" else 1.0)
-        targets = maker(X, y, rng)
+    maker = TargetMaker(
+        N_CLASSES,
+        label_smoothing=0.0 if softness == "labels" else 0.2,
+        mixup=1.0 if softness == "mixed" else 0.0,
+    )
+    targets = maker(X, y, rng)
     # The mask that the step will draw, drawn before it from an equal generator.
     mask = np.ones((8, 7), np.float32)
     if dropout:
@@ -116,9 +114,7 @@ def test_gradients_with_soft_targets_and_dropout_are_those_of_central_difference
         mask /= 1 - dropout
     setting = dataclasses.replace(_plain(0.05, 7), dropout=dropout)
     loss, _ = Step(net, setting, np.random.default_rng(5), {})(X, targets, 1e-2)
-    around = _losses_around(
-        before, X.astype(np.float64), one_hot if softness == "labels" else targets, 0.05, mask
-    )
+    around = _losses_around(before, X.astype(np.float64), targets, 0.05, mask)
     for name, array in net.items():
         expected_loss, expected = around(name)
         assert loss == pytest.approx(expected_loss, rel=1e-5)

@@ -22,6 +22,12 @@ def test_views_are_all_shifts_and_their_mirror_images():
     assert len({view.tobytes() for view in views}) == 18
 
 
+def test_a_shifted_view_shows_what_lies_further_up_and_left_reflected_at_the_border():
+    down_and_right = list(Views(mirror=False, max_shift=1).make(IMAGES))[8]
+    expected = IMAGES[:, [1, 0, 1, 2, 3]][:, :, [1, 0, 1, 2]]
+    np.testing.assert_array_equal(down_and_right, expected)
+
+
 def test_one_view_is_the_plain_prediction(net):
     plain = predict_labels(net, IMAGES.reshape(30, -1), PREPROCESSING)
     only = Views(mirror=False)
