@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hpsearch.net import Parameters
 from hpsearch.training.compiling import compiled
+from hpsearch.training.cross_entropy import differentiate_cross_entropy
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.hyperparameters import Hyperparameters
 from hpsearch.training.locality import apply_soft_threshold
@@ -61,7 +62,6 @@ class Step:
         self._hidden = np.empty((batch_size, n_hidden), np.float32)
         self._dhidden = np.empty((batch_size, n_hidden), np.float32)
         self._scores = np.empty((batch_size, n_classes), np.float32)
-        self._true_scores = np.empty(batch_size, np.float32)
         self._dW2 = np.empty_like(net["W2"])
         self._db1, self._db2 = np.empty_like(net["b1"]), np.empty_like(net["b2"])
         self._blocks = _cut_evenly(n_hidden, max(_BLOCK_UNITS, _BLOCK_SIZE // n_inputs))
@@ -89,17 +89,12 @@ class Step:
         n_correct : int
             Images that it had right.
         """
-        n = len(targets)
         hidden, scores = self._forward(inputs)
-        true_scores = self._true_scores[:n]
-        n_correct = _subtract_largest(scores, targets, true_scores)
-        np.exp(scores, out=scores)
-        normalisers = scores.sum(axis=1)
         # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now saves
         # a pass over all of W1 later.
-        factor = np.float32(self._optimizer.begin(learning_rate) / n)
-        cross_entropy = _differentiate(scores, normalisers, targets, true_scores, factor, self._db2)
-        loss = cross_entropy + self._setting.reg * self._squares
+        factor = np.float32(self._optimizer.begin(learning_rate) / len(targets))
+        loss, n_correct = differentiate_cross_entropy(scores, targets, factor, self._db2)
+        loss += self._setting.reg * self._squares
         self._update(inputs, hidden, scores)
         return loss, n_correct
 
@@ -184,53 +179,6 @@ def _rectify_gradient(dhidden: Float32, hidden: Float32, db1: Float32) -> None:
             value = dhidden[i, j] if hidden[i, j] > 0 else np.float32(0)
             dhidden[i, j] = value
             db1[j] += value
-
-
-@compiled("int64(float32[:, ::1], float32[:, ::1], float32[::1])")
-def _subtract_largest(scores: Float32, targets: Float32, true_scores: Float32) -> int:
-    """Make each row's largest score 0, in place; how many of them are where the target's is.
-
-    What is left of the target's score, on average over its shares, goes to `true_scores`.
-    """
-    n_correct = 0
-    for i in range(len(scores)):
-        answer = target = 0
-        for j in range(scores.shape[1]):
-            answer = j if scores[i, j] > scores[i, answer] else answer
-            target = j if targets[i, j] > targets[i, target] else target
-        n_correct += answer == target
-        largest = scores[i, answer]
-        true_scores[i] = 0
-        for j in range(scores.shape[1]):
-            scores[i, j] -= largest
-            true_scores[i] += targets[i, j] * scores[i, j]
-    return n_correct
-
-
-@compiled(
-    "float64(float32[:, ::1], float32[::1], float32[:, ::1], float32[::1], float32, float32[::1])"
-)
-def _differentiate(
-    exponentials: Float32,
-    normalisers: Float32,
-    targets: Float32,
-    true_scores: Float32,
-    factor: np.float32,
-    db2: Float32,
-) -> float:
-    """Mean cross-entropy; turns `exponentials` into n times its gradient times `factor`.
-
-    The sum of that over the batch goes to `db2`.
-    """
-    db2[:] = 0
-    loss = 0.0
-    for i in range(len(exponentials)):
-        loss += np.log(normalisers[i]) - true_scores[i]
-        for j in range(len(db2)):
-            gradient = (exponentials[i, j] / normalisers[i] - targets[i, j]) * factor
-            exponentials[i, j] = gradient
-            db2[j] += gradient
-    return loss / len(exponentials)
 
 
 def _cut_evenly(n: int, largest: int) -> list[slice]:

@@ -61,6 +61,30 @@ def test_steps_are_those_of_the_mathematics(
             np.testing.assert_allclose(net[name], exact[name], rtol=1e-3, atol=1e-4)
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), n_hidden=st.integers(1, 70), n=st.integers(1, 8))
+def test_weights_after_a_step_are_numpys_to_the_bit(seed: int, n_hidden: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
+    W1, b1, W2, b2 = (net[name].copy() for name in ("W1", "b1", "W2", "b2"))
+    W1 = np.asfortranarray(W1)
+    X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
+    targets = np.eye(N_CLASSES, dtype=np.float32)[rng.integers(0, N_CLASSES, n)]
+    Step(net, _plain(0.1, n_hidden), rng, {})(X, targets, 0.1)
+    hidden = np.maximum(X @ W1 + b1, 0)
+    scores = hidden @ W2 + b2
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    dscores = (shares - targets) * np.float32(0.1 / n)
+    dhidden = dscores @ W2.T * (hidden > 0)
+    dW1 = np.matmul(X.T, dhidden, out=np.empty_like(W1))
+    keep = np.float32(1 - 0.1 * 2 * 0.1)
+    np.testing.assert_array_equal(net["W1"], W1 * keep - dW1)
+    np.testing.assert_array_equal(net["b1"], b1 - dhidden.sum(axis=0))
+    np.testing.assert_array_equal(net["W2"], W2 * keep - hidden.T @ dscores)
+    np.testing.assert_array_equal(net["b2"], b2 - dscores.sum(axis=0))
+
+
 def test_the_net_itself_is_updated_and_a_units_weights_are_neighbours() -> None:
     net = make_parameters(N_INPUTS, 4, N_CLASSES, 0.5, np.random.default_rng(0))
     take = Step(net, _plain(0.0, 4), np.random.default_rng(0), {})

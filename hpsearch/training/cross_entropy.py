@@ -1,0 +1,88 @@
+"""What a batch's scores are worth, and how the worth changes with them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.training.compiling import compiled
+
+__all__ = ["differentiate_cross_entropy"]
+
+Float32 = NDArray[np.float32]
+
+
+def differentiate_cross_entropy(
+    scores: Float32, targets: Float32, factor: np.float32, sums: Float32
+) -> tuple[float, int]:
+    """The mean cross-entropy of softmax; its gradient takes the place of `scores`.
+
+    Parameters
+    ----------
+    scores : float32 array, shape (n, C)
+        Unnormalised; overwritten by n times the gradient, times `factor`.
+    targets : float32 array, shape (n, C)
+        Shares of the classes, each row of sum 1.
+    factor : float32
+        What the gradient shall carry.
+    sums : float32 array, shape (C,)
+        Overwritten by the gradient's sum over the batch.
+
+    Returns
+    -------
+    loss : float
+        nan or inf if scores are.
+    n_correct : int
+        Rows whose largest score is where their largest share is.
+    """
+    true_scores = np.empty(len(scores), np.float32)
+    n_correct = _subtract_largest(scores, targets, true_scores)
+    np.exp(scores, out=scores)
+    normalisers = scores.sum(axis=1)
+    loss = _differentiate(scores, normalisers, targets, true_scores, factor, sums)
+    return loss, n_correct
+
+
+@compiled("int64(float32[:, ::1], float32[:, ::1], float32[::1])")
+def _subtract_largest(scores: Float32, targets: Float32, true_scores: Float32) -> int:
+    """Make each row's largest score 0, in place; how many of them are where the target's is.
+
+    What is left of the target's score, on average over its shares, goes to `true_scores`.
+    """
+    n_correct = 0
+    for i in range(len(scores)):
+        answer = target = 0
+        for j in range(scores.shape[1]):
+            answer = j if scores[i, j] > scores[i, answer] else answer
+            target = j if targets[i, j] > targets[i, target] else target
+        n_correct += answer == target
+        largest = scores[i, answer]
+        true_scores[i] = 0
+        for j in range(scores.shape[1]):
+            scores[i, j] -= largest
+            true_scores[i] += targets[i, j] * scores[i, j]
+    return n_correct
+
+
+@compiled(
+    "float64(float32[:, ::1], float32[::1], float32[:, ::1], float32[::1], float32, float32[::1])"
+)
+def _differentiate(
+    exponentials: Float32,
+    normalisers: Float32,
+    targets: Float32,
+    true_scores: Float32,
+    factor: np.float32,
+    sums: Float32,
+) -> float:
+    """Mean cross-entropy; turns `exponentials` into n times its gradient times `factor`.
+
+    The sum of that over the batch goes to `sums`.
+    """
+    sums[:] = 0
+    loss = 0.0
+    for i in range(len(exponentials)):
+        loss += np.log(normalisers[i]) - true_scores[i]
+        for j in range(len(sums)):
+            gradient = (exponentials[i, j] / normalisers[i] - targets[i, j]) * factor
+            exponentials[i, j] = gradient
+            sums[j] += gradient
+    return loss / len(exponentials)
