@@ -21,7 +21,8 @@ def compiled(signature: str, *, reorders: bool = False) -> Callable[[Loop], Loop
     """Compile the decorated loop, or find what was compiled before.
 
     That is kept beside the module, or in the user's cache folder if nothing can be written there;
-    without either it is compiled again in each process.
+    without either it is compiled again in each process. It is kept for the module's file as it
+    is: what changes elsewhere, the options below for one, needs ``make clean`` to be noticed.
 
     Parameters
     ----------
