@@ -101,7 +101,7 @@ def run_idle(job: TrialJob, trial_s: float) -> TrialResult:
             yield epoch
 
     begun = time.time()
-    with mock.patch("hpsearch.objective.run.train", train):
+    with mock.patch("hpsearch.training.sgd.train", train):
         result = run_job(job)
     note = {"pid": os.getpid(), "begun": begun, "ended": time.time()}
     (job.folder / IDLE_FILE).write_text(json.dumps(note))
