@@ -30,8 +30,8 @@ def compiled(signature: str, *, reorders: bool = False) -> Callable[[Loop], Loop
         Numba's: what it returns and takes. Arrays of another type or layout are refused, never
         copied.
     reorders : bool
-        Whether additions may be done in another order, many at a time. For sums of which nothing
-        but a number on a plot depends.
+        Whether additions may be done in another order, many at a time. For sums that no weight
+        depends on.
     """
     fastmath = {"reassoc"} if reorders else set()
 

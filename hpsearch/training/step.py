@@ -142,9 +142,11 @@ class Step:
         return slice(block.start * n_inputs, block.stop * n_inputs)
 
     def _sum_squares(self) -> float:
-        """The sum of squared weights, to the bit what a last step before found, if it is needed.
+        """The sum of squared weights, to the bit as the step that made them found it.
 
-        So a step is taken that leads nowhere: another order of adding is another sum.
+        Added up in another order it would be another number, and a training taken up again
+        another than one never stopped: so it is found by a step that leads nowhere. 0 if the
+        loss does without it.
         """
         if not self._setting.reg:
             return 0.0
