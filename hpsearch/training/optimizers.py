@@ -69,7 +69,7 @@ def make_optimizer(setting: Hyperparameters, net: Parameters, memory: Memory) ->
     setting : Hyperparameters
         Names it.
     net : dict of float32 arrays
-        What it will move; each array's numbers are neighbours in memory.
+        What it will move; each array's numbers are neighbours in memory, row after row.
     memory : dict of arrays
         Filled with zeros for what is not there yet; changed in place from then on.
     """
@@ -88,9 +88,9 @@ def flatten(array: Float32) -> Float32:
     Raises
     ------
     ValueError
-        If they are not neighbours.
+        If they are not neighbours, row after row.
     """
-    return np.reshape(array, -1, order="A", copy=False)
+    return np.reshape(array, -1, copy=False)
 
 
 def _flatten_all(arrays: Parameters) -> Parameters:
@@ -98,10 +98,11 @@ def _flatten_all(arrays: Parameters) -> Parameters:
 
 
 def _recall(what: str, net: Parameters, memory: Memory) -> Parameters:
-    return {
-        name: flatten(memory.setdefault(f"{what}.{name}", np.zeros_like(array)))
-        for name, array in net.items()
-    }
+    """What `memory` has of each parameter, as the parameter lies in memory."""
+    for name, array in net.items():
+        key = f"{what}.{name}"
+        memory[key] = np.ascontiguousarray(memory.get(key, np.zeros_like(array)))
+    return {name: flatten(memory[f"{what}.{name}"]) for name in net}
 
 
 class _Sgd:

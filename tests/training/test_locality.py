@@ -15,10 +15,10 @@ def weights(request: pytest.FixtureRequest) -> Pair:
     """First weights of 300 units (more than are changed at a time), and their directions."""
     rng = np.random.default_rng(0)
     if request.param == "pixels":
-        return np.asfortranarray(rng.standard_normal((N_PIXELS, 300), dtype=np.float32)), None
+        return rng.standard_normal((N_PIXELS, 300), dtype=np.float32), None
     directions, _ = np.linalg.qr(rng.standard_normal((N_PIXELS, N_PIXELS)))
     W1 = rng.standard_normal((N_PIXELS, 300), dtype=np.float32)
-    return np.asfortranarray(W1), directions.astype(np.float32)
+    return W1, directions.astype(np.float32)
 
 
 def pictures_of(W1: np.ndarray, directions: np.ndarray | None) -> np.ndarray:
@@ -42,7 +42,7 @@ def test_windows_leave_each_unit_its_norm_and_put_it_at_one_place(weights: Pair)
 
 def test_windows_of_one_generator_are_the_same(weights: Pair) -> None:
     W1, directions = weights
-    other = W1.copy(order="F")
+    other = W1.copy()
     apply_windows(W1, directions, SHAPE, 1.5, np.random.default_rng(1))
     apply_windows(other, directions, SHAPE, 1.5, np.random.default_rng(1))
     assert np.array_equal(W1, other)

@@ -23,12 +23,12 @@ def _gradients() -> Any:
 
 def _run(setting: Hyperparameters, parts: list[slice]) -> np.ndarray:
     """A few steps on one parameter, part by part; interrupted, and taken up from memory."""
-    weights = np.asfortranarray(np.random.default_rng(0).standard_normal((3, 4)), np.float32)
+    weights = np.asarray(np.random.default_rng(0).standard_normal((3, 4)), np.float32)
     memory: dict[str, Any] = {}
     for rate, gradient in zip(RATES, _gradients(), strict=True):
         optimizer = make_optimizer(setting, {"W1": weights}, memory)
         factor = optimizer.begin(rate)
-        carried = flatten(np.asfortranarray(factor * gradient, np.float32))
+        carried = flatten(np.asarray(factor * gradient, np.float32))
         squares = sum(optimizer.descend("W1", carried[part], DECAY, part) for part in parts)
         assert squares == pytest.approx(np.sum(np.square(weights)), rel=1e-5)
     return weights
@@ -120,13 +120,13 @@ def test_weights_are_numpys_to_the_bit(
 ) -> None:
     rng = np.random.default_rng(seed)
     setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer=name, momentum=0.9)
-    weights = np.asfortranarray(rng.standard_normal(shape), np.float32)
+    weights = np.asarray(rng.standard_normal(shape), np.float32)
     memory: dict[str, Any] = {}
     optimizer = make_optimizer(setting, {"W1": weights}, memory)
-    expected, remembered = weights.copy(order="F"), copy.deepcopy(memory)
+    expected, remembered = weights.copy(), copy.deepcopy(memory)
     for _ in range(3):
         optimizer.begin(0.1)
-        gradient = np.asfortranarray(rng.standard_normal(shape), np.float32)
+        gradient = np.asarray(rng.standard_normal(shape), np.float32)
         by_numpy(expected, gradient, remembered)
         optimizer.descend("W1", flatten(gradient), DECAY)
         np.testing.assert_array_equal(weights, expected)
@@ -137,3 +137,17 @@ def test_arrays_that_are_not_in_one_piece_are_refused_as_a_copy_would_be_moved_i
     first_columns = np.ones((4, 6), np.float32)[:, :3]
     with pytest.raises(ValueError, match="copy"):
         make_optimizer(setting, {"W1": first_columns}, {})
+
+
+def test_what_is_remembered_by_columns_goes_on_as_what_is_remembered_by_rows() -> None:
+    setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer="nesterov", momentum=0.9)
+    rng = np.random.default_rng(0)
+    velocity, gradient = (rng.standard_normal((3, 4)).astype(np.float32) for _ in range(2))
+    ends = []
+    for remembered in (velocity.copy(), np.asfortranarray(velocity)):
+        weights, memory = np.ones((3, 4), np.float32), {"velocity.W1": remembered}
+        optimizer = make_optimizer(setting, {"W1": weights}, memory)
+        optimizer.begin(0.1)
+        optimizer.descend("W1", flatten(gradient), DECAY)
+        ends.append((weights, memory["velocity.W1"]))
+    np.testing.assert_array_equal(ends[0], ends[1])

@@ -27,14 +27,14 @@ def _plain(reg: float, n_hidden: int) -> Hyperparameters:
 @given(
     seed=st.integers(0, 2**32),
     n_hidden=st.integers(1, 9),
-    n_block_units=st.integers(1, 12),
+    n_block_inputs=st.integers(1, 12),
     batches=st.lists(st.integers(1, 8), min_size=1, max_size=4),
     reg=st.sampled_from([0.0, 0.01, 0.5]),
 )
 def test_steps_are_those_of_the_mathematics(
     seed: int,
     n_hidden: int,
-    n_block_units: int,
+    n_block_inputs: int,
     batches: list[int],
     reg: float,
 ) -> None:
@@ -42,7 +42,7 @@ def test_steps_are_those_of_the_mathematics(
     net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
     exact = {name: array.astype(np.float64) for name, array in net.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step, "_BLOCK_UNITS", n_block_units)
+        patch.setattr(step, "_BLOCK_INPUTS", n_block_inputs)
         patch.setattr(step, "_BLOCK_SIZE", 0)
         patch.setattr(step, "_VECTOR", 1)
         take = Step(net, _plain(reg, n_hidden), rng, {})
@@ -67,7 +67,6 @@ def test_weights_after_a_step_are_numpys_to_the_bit(seed: int, n_hidden: int, n:
     rng = np.random.default_rng(seed)
     net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
     W1, b1, W2, b2 = (net[name].copy() for name in ("W1", "b1", "W2", "b2"))
-    W1 = np.asfortranarray(W1)
     X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
     targets = np.eye(N_CLASSES, dtype=np.float32)[rng.integers(0, N_CLASSES, n)]
     Step(net, _plain(0.1, n_hidden), rng, {})(X, targets, 0.1)
@@ -80,19 +79,21 @@ def test_weights_after_a_step_are_numpys_to_the_bit(seed: int, n_hidden: int, n:
     dW1 = np.matmul(X.T, dhidden, out=np.empty_like(W1))
     keep = np.float32(1 - 0.1 * 2 * 0.1)
     np.testing.assert_array_equal(net["W1"], W1 * keep - dW1)
-    np.testing.assert_array_equal(net["b1"], b1 - dhidden.sum(axis=0))
+    # One after the other: of a single unit NumPy would add up several images at a time.
+    np.testing.assert_array_equal(net["b1"], b1 - np.add.accumulate(dhidden)[-1])
     np.testing.assert_array_equal(net["W2"], W2 * keep - hidden.T @ dscores)
     np.testing.assert_array_equal(net["b2"], b2 - dscores.sum(axis=0))
 
 
-def test_the_net_itself_is_updated_and_a_units_weights_are_neighbours() -> None:
+def test_the_net_itself_is_updated_and_an_inputs_weights_are_neighbours() -> None:
     net = make_parameters(N_INPUTS, 4, N_CLASSES, 0.5, np.random.default_rng(0))
+    net["W1"] = np.asfortranarray(net["W1"])  # as a file may have it
     take = Step(net, _plain(0.0, 4), np.random.default_rng(0), {})
     W1 = net["W1"]
     before = W1.copy()
     take(np.ones((2, N_INPUTS), np.float32), np.eye(2, N_CLASSES, dtype=np.float32), 0.1)
     assert net["W1"] is W1
-    assert W1.flags.f_contiguous
+    assert W1.flags.c_contiguous
     assert not np.array_equal(W1, before)
 
 
