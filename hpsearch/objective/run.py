@@ -24,6 +24,7 @@ from hpsearch.training import (
     Checkpoint,
     Epoch,
     Film,
+    HistoryWriter,
     Memory,
     averaged,
     classify,
@@ -31,7 +32,6 @@ from hpsearch.training import (
     film_next,
     load_checkpoint,
     save_checkpoint,
-    save_history,
     save_predictions,
     start_film,
 )
@@ -73,7 +73,8 @@ def run_job(job: TrialJob) -> TrialResult:
 def _run(job: TrialJob) -> TrialResult:
     job.folder.mkdir(parents=True, exist_ok=True)
     split = open_split(job.data).with_inputs(job.hyperparameters.inputs)
-    state, epochs = _start_or_resume(job, split)
+    history = HistoryWriter(job.folder / HISTORY_FILE)
+    state, epochs = _start_or_resume(job, split, history)
     note_attempt(job.folder, len(epochs))
     for epoch in _replay_then_train(job, split, state, epochs):
         if epoch.number > len(epochs):
@@ -81,15 +82,18 @@ def _run(job: TrialJob) -> TrialResult:
                 return TrialResult(job.number, Outcome.INTERRUPTED, epochs)
             epochs = (*epochs, epoch)
             _save(job, split, state, epochs)
+            # While the trial runs, what a machine that fails takes of it is in the checkpoint.
+            history.save(epochs, durable=False)
         if epoch.diverged:
-            return _finish(job, Outcome.PRUNED, epochs)
+            return _finish(job, Outcome.PRUNED, epochs, history)
         is_last = epoch.number == job.hyperparameters.epochs
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_accuracy):
-            return _finish(job, Outcome.PRUNED, epochs)
+            return _finish(job, Outcome.PRUNED, epochs, history)
     net = averaged(state.net, state.memory)
     _save_predictions(job, split, net)
     net_sha256 = hash_arrays({**net, **split.preprocessing.arrays()})
-    return dataclasses.replace(_finish(job, Outcome.COMPLETE, epochs), net_sha256=net_sha256)
+    result = _finish(job, Outcome.COMPLETE, epochs, history)
+    return dataclasses.replace(result, net_sha256=net_sha256)
 
 
 @dataclass
@@ -102,7 +106,9 @@ class _State:
     film: Film
 
 
-def _start_or_resume(job: TrialJob, split: Split) -> tuple[_State, tuple[Epoch, ...]]:
+def _start_or_resume(
+    job: TrialJob, split: Split, history: HistoryWriter
+) -> tuple[_State, tuple[Epoch, ...]]:
     rng = np.random.default_rng(job.seed())
     try:
         checkpoint = load_checkpoint(job.folder / CHECKPOINT_FILE)
@@ -111,7 +117,7 @@ def _start_or_resume(job: TrialJob, split: Split) -> tuple[_State, tuple[Epoch, 
     if checkpoint and checkpoint.identity == job.identity():
         rng.bit_generator.state = checkpoint.generator_state
         # A crash between the two files may have left the history an epoch behind.
-        save_history(job.folder / HISTORY_FILE, checkpoint.epochs)
+        history.save(checkpoint.epochs)
         return _State(checkpoint.net, checkpoint.memory, rng, checkpoint.film), checkpoint.epochs
     return _State(training.make_net(split, job.hyperparameters, rng), {}, rng, Film()), ()
 
@@ -143,8 +149,6 @@ def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...])
     generator_state = dict(state.rng.bit_generator.state)
     checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory, state.film)
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
-    # While the trial runs, what a machine that fails takes of it is in the checkpoint.
-    save_history(job.folder / HISTORY_FILE, epochs, durable=False)
 
 
 def _film(job: TrialJob, split: Split, film: Film, epoch: int, net: Parameters) -> Film:
@@ -156,12 +160,14 @@ def _film(job: TrialJob, split: Split, film: Film, epoch: int, net: Parameters) 
 
 
 def _save_predictions(job: TrialJob, split: Split, net: Parameters) -> None:
-    labels = classify(net, split.preprocessing.apply(split.validation_images))
+    labels = classify(net, split.validation_inputs)
     save_predictions(job.folder / PREDICTIONS_FILE, labels, split.n_classes)
 
 
-def _finish(job: TrialJob, outcome: Outcome, epochs: tuple[Epoch, ...]) -> TrialResult:
-    save_history(job.folder / HISTORY_FILE, epochs)
+def _finish(
+    job: TrialJob, outcome: Outcome, epochs: tuple[Epoch, ...], history: HistoryWriter
+) -> TrialResult:
+    history.save(epochs)
     rungs = job.pruning.rungs() if job.pruning else None
     return TrialResult(job.number, outcome, epochs, rungs=rungs)
 

@@ -15,7 +15,7 @@ from hpsearch.training.checkpoint import (
 )
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.film import Film, film_epochs, film_next, start_film
-from hpsearch.training.history import HISTORY_FILE, load_history, save_history
+from hpsearch.training.history import HISTORY_FILE, HistoryWriter, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.memory import Memory
 from hpsearch.training.prediction import classify, predict_labels, score
@@ -33,6 +33,7 @@ __all__ = [
     "Checkpoint",
     "Epoch",
     "Film",
+    "HistoryWriter",
     "Hyperparameters",
     "Memory",
     "Optimizer",

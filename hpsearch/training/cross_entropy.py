@@ -50,15 +50,18 @@ def _subtract_largest(scores: Float32, targets: Float32, true_scores: Float32) -
     n_correct = 0
     for i in range(len(scores)):
         answer = target = 0
-        for j in range(scores.shape[1]):
-            answer = j if scores[i, j] > scores[i, answer] else answer
-            target = j if targets[i, j] > targets[i, target] else target
+        largest, share = scores[i, 0], targets[i, 0]
+        for j in range(1, scores.shape[1]):
+            if scores[i, j] > largest:
+                largest, answer = scores[i, j], j
+            if targets[i, j] > share:
+                share, target = targets[i, j], j
         n_correct += answer == target
-        largest = scores[i, answer]
-        true_scores[i] = 0
+        true_score = np.float32(0)
         for j in range(scores.shape[1]):
             scores[i, j] -= largest
-            true_scores[i] += targets[i, j] * scores[i, j]
+            true_score += targets[i, j] * scores[i, j]
+        true_scores[i] = true_score
     return n_correct
 
 

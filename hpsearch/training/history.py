@@ -8,15 +8,42 @@ from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
 from hpsearch.training.epoch import Epoch
 
-__all__ = ["HISTORY_FILE", "load_history", "save_history"]
+__all__ = ["HISTORY_FILE", "HistoryWriter", "load_history", "save_history"]
 
 HISTORY_FILE = "history.json"
 
 
-def save_history(path: Path, epochs: Sequence[Epoch], *, durable: bool = True) -> None:
-    """Write all epochs so far to `path`, wholly or not at all; see `write_atomically`."""
-    content = json.dumps([vars(epoch) for epoch in epochs]).encode()
-    write_atomically(path, content, durable=durable)
+class HistoryWriter:
+    """Writes a history again after each epoch, turning none of them into text twice.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._texts: list[str] = []
+
+    def save(self, epochs: Sequence[Epoch], *, durable: bool = True) -> None:
+        """Write all epochs so far, wholly or not at all; see `write_atomically`.
+
+        Parameters
+        ----------
+        epochs : sequence of Epoch
+            Those of the call before, and any that have come since.
+        durable : bool
+            Whether the file shall be there even if the machine fails.
+        """
+        new = epochs[len(self._texts) :]
+        self._texts += [json.dumps(vars(epoch)) for epoch in new]
+        write_atomically(self._path, f"[{', '.join(self._texts)}]".encode(), durable=durable)
+
+
+def save_history(path: Path, epochs: Sequence[Epoch]) -> None:
+    """Write a history that is complete to `path`, wholly or not at all."""
+    HistoryWriter(path).save(epochs)
 
 
 def load_history(path: Path) -> tuple[Epoch, ...]:

@@ -66,10 +66,9 @@ def train(
     """
     memory = {} if memory is None else memory
     pass_once = _Pass(net, split, setting, rng, memory)
-    validation_inputs = split.preprocessing.apply(split.validation_images)
 
     def validate() -> float:
-        labels = classify(averaged(net, memory), validation_inputs)
+        labels = classify(averaged(net, memory), split.validation_inputs)
         return float(np.mean(labels == split.validation_labels))
 
     val_accuracy = validate()

@@ -1,6 +1,8 @@
 """One step of gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,16 @@ Float32 = NDArray[np.float32]
 _BLOCK_SIZE = 256 * 3072
 _BLOCK_INPUTS = 256
 _VECTOR = 16
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some inputs' weights in W1: `rows` of it, and `part` of it as it lies in memory."""
+
+    rows: slice
+    part: slice
+    gradient: Float32  # room for it, shape (rows, H)
+    flat_gradient: Float32  # the same numbers, 1-d
 
 
 class Step:
@@ -63,10 +75,10 @@ class Step:
         self._hidden = np.empty((batch_size, n_hidden), np.float32)
         self._dhidden = np.empty((batch_size, n_hidden), np.float32)
         self._scores = np.empty((batch_size, n_classes), np.float32)
-        self._dW2 = np.empty_like(net["W2"])
+        self._dW2 = np.empty((n_hidden, n_classes), np.float32)
+        self._flat_dW2 = flatten(self._dW2)
         self._db1, self._db2 = np.empty_like(net["b1"]), np.empty_like(net["b2"])
-        self._blocks = _cut_evenly(n_inputs, max(_BLOCK_INPUTS, _BLOCK_SIZE // n_hidden))
-        self._dW1 = np.empty((self._blocks[0].stop, n_hidden), np.float32)
+        self._blocks = tuple(_cut_into_blocks(n_inputs, n_hidden))
         self._squares = self._sum_squares()
 
     def __call__(
@@ -129,18 +141,12 @@ class Step:
         np.matmul(dscores, net["W2"].T, out=dhidden)
         _rectify_gradient(dhidden, hidden, self._db1)
         np.matmul(hidden.T, dscores, out=self._dW2)
-        self._squares = descend("W2", flatten(self._dW2), decay)
+        self._squares = descend("W2", self._flat_dW2, decay)
         for block in self._blocks:
-            dW1 = self._dW1[: block.stop - block.start]
-            np.matmul(inputs.T[block], dhidden, out=dW1)
-            self._squares += descend("W1", flatten(dW1), decay, self._find(block))
+            np.matmul(inputs.T[block.rows], dhidden, out=block.gradient)
+            self._squares += descend("W1", block.flat_gradient, decay, block.part)
         descend("b1", self._db1, 0.0)
         descend("b2", self._db2, 0.0)
-
-    def _find(self, block: slice) -> slice:
-        """Where the weights of a block of inputs are among all of W1, in memory."""
-        n_hidden = len(self._net["b1"])
-        return slice(block.start * n_hidden, block.stop * n_hidden)
 
     def _sum_squares(self) -> float:
         """The sum of squared weights, to the bit as the step that made them found it.
@@ -155,9 +161,9 @@ class Step:
         optimizer = make_optimizer(self._setting, copies, {})
         optimizer.begin(0.0)
         squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
-        for part in map(self._find, self._blocks):
-            still = np.zeros(part.stop - part.start, np.float32)
-            squares += optimizer.descend("W1", still, 0.0, part)
+        for block in self._blocks:
+            still = np.zeros_like(block.flat_gradient)
+            squares += optimizer.descend("W1", still, 0.0, block.part)
         return squares
 
 
@@ -182,6 +188,16 @@ def _rectify_gradient(dhidden: Float32, hidden: Float32, db1: Float32) -> None:
             value = dhidden[i, j] if hidden[i, j] > 0 else np.float32(0)
             dhidden[i, j] = value
             db1[j] += value
+
+
+def _cut_into_blocks(n_inputs: int, n_hidden: int) -> Iterator[_Block]:
+    """All of W1, in blocks whose gradients take turns in the same memory."""
+    slices = _cut_evenly(n_inputs, max(_BLOCK_INPUTS, _BLOCK_SIZE // n_hidden))
+    room = np.empty((slices[0].stop, n_hidden), np.float32)
+    for rows in slices:
+        gradient = room[: rows.stop - rows.start]
+        part = slice(rows.start * n_hidden, rows.stop * n_hidden)
+        yield _Block(rows, part, gradient, flatten(gradient))
 
 
 def _cut_evenly(n: int, largest: int) -> list[slice]:

@@ -108,6 +108,14 @@ def test_chosen_inputs_have_the_same_bits_wherever_they_are_made(based):
     assert hash_arrays(one.arrays()) == hash_arrays(other.arrays())
 
 
+def test_validation_inputs_are_made_once_and_anew_for_other_settings(based):
+    assert based.validation_inputs is based.validation_inputs
+    chosen = based.with_inputs(InputSettings(n_components=2))
+    np.testing.assert_array_equal(
+        chosen.validation_inputs, chosen.preprocessing.apply(based.validation_images)
+    )
+
+
 def test_without_settings_a_split_is_itself(based):
     assert based.with_inputs(InputSettings()) is based
 
