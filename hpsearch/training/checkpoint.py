@@ -75,20 +75,20 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     epochs = checkpoint.epochs
     losses = [epoch.iteration_losses for epoch in epochs]
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        allow_pickle=False,
+    arrays = {
         **checkpoint.net,
         **{_MEMORY + name: array for name, array in checkpoint.memory.items()},
         **{_FILM + name: array for name, array in vars(checkpoint.film).items()},
-        identity=_as_bytes(checkpoint.identity),
-        generator_state=_as_bytes(json.dumps(checkpoint.generator_state)),
-        columns=np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
-        diverged=np.array([epoch.diverged for epoch in epochs], np.bool_),
-        n_iterations=np.array([len(one) for one in losses], np.int64),
-        iteration_losses=np.array([loss for one in losses for loss in one], np.float64),
-    )
+        "identity": _as_bytes(checkpoint.identity),
+        "generator_state": _as_bytes(json.dumps(checkpoint.generator_state)),
+        "columns": np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
+        "diverged": np.array([epoch.diverged for epoch in epochs], np.bool_),
+        "n_iterations": np.array([len(one) for one in losses], np.int64),
+        "iteration_losses": np.array([loss for one in losses for loss in one], np.float64),
+    }
+    buffer = io.BytesIO()
+    # Counted, as a flipped bit can hide members from their list, which has no checksum.
+    np.savez(buffer, allow_pickle=False, **arrays, n_arrays=np.array(len(arrays)))
     write_atomically(path, buffer.getvalue())
 
 
@@ -105,6 +105,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         with np.load(path, allow_pickle=False) as members:
             arrays = {name: members[name] for name in members.files}
+        if arrays.pop("n_arrays") != len(arrays):
+            raise ValueError("arrays are missing")
         return Checkpoint(
             identity=_as_text(arrays["identity"]),
             net={name: arrays[name] for name in _NET},
@@ -122,7 +124,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         TypeError,
         EOFError,
         zipfile.BadZipFile,
-        NotImplementedError,
+        RuntimeError,  # zipfile's, if a bit says that a member is encrypted or oddly compressed
     ) as e:
         raise DamagedDataError(
             f"{path}: expected a checkpoint, got a damaged file ({type(e).__name__}: {e})"

@@ -71,6 +71,22 @@ def test_a_flipped_bit_is_found_or_does_no_harm(
     assert _content(loaded) == _content(_checkpoint())
 
 
+def test_an_array_that_is_said_to_be_encrypted_is_damage(saved: bytes, tmp_path: Path) -> None:
+    flags = saved.index(b"PK\x01\x02") + 8
+    (tmp_path / "c").write_bytes(saved[:flags] + b"\x01" + saved[flags + 1 :])
+    with pytest.raises(DamagedDataError, match="encrypted"):
+        load_checkpoint(tmp_path / "c")
+
+
+def test_a_checkpoint_of_which_memory_is_missing_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c", _checkpoint())
+    with np.load(tmp_path / "c") as members:
+        arrays = {name: members[name] for name in members.files if "velocity" not in name}
+    np.savez(tmp_path / "less.npz", **arrays)
+    with pytest.raises(DamagedDataError, match="missing"):
+        load_checkpoint(tmp_path / "less.npz")
+
+
 @given(fraction=st.floats(0, 1, exclude_max=True))
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
