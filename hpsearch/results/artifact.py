@@ -57,7 +57,7 @@ def export_net(net: Net, folder: Path) -> None:
     height, width, colours = net.image_shape
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # safetensors writes memory as it lies, and training keeps W1 by columns.
+        # safetensors writes memory as it lies, which an older checkpoint may do by columns.
         arrays = {name: np.ascontiguousarray(array) for name, array in net.arrays().items()}
         write_atomically(folder / NET_FILE, format_tensors(arrays))
         readme = _README.format(
