@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.views import describe_origin, view_net, view_study
+from hpsearch.data import PreparedData
 from hpsearch.errors import StoreError
 from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
@@ -29,8 +30,10 @@ from hpsearch.results import (
     trial_preprocessing,
     write_table,
 )
+from hpsearch.search import SearchStudy
 from hpsearch.tracking import TrackingStore, TrialView, open_mirror
 from hpsearch.training import HISTORY_FILE, Epoch, Film, load_history
+from hpsearch.workspace import StudyFolder
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
@@ -43,9 +46,10 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 _TICK_S = 0.1
-# What the end of a study takes; together they take two seconds to import.
-_NEEDED_TO_DRAW = "optuna.importance"
-_NEEDED_AT_THE_END = ("hpsearch.report", "mlflow.pyfunc", _NEEDED_TO_DRAW)
+# What the end of a study takes, here and in the helper. What draws takes a second and a half to
+# import (plotly, scikit-learn), so one process draws all.
+_NEEDED_AT_THE_END = ("mlflow.pyfunc",)
+_NEEDED_TO_DRAW = ("hpsearch.report", "optuna.importance")
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
@@ -94,7 +98,8 @@ class Showcase:
         """Import what the study's end needs, while its last trials run."""
         for name in _NEEDED_AT_THE_END:
             self._tasks.put(partial(import_module, name))
-        self._tasks.put(partial(self._helper.get_ready, _NEEDED_TO_DRAW))
+        for name in _NEEDED_TO_DRAW:
+            self._tasks.put(partial(self._helper.get_ready, name))
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs, once it is some seconds old; at most every few seconds."""
@@ -223,14 +228,16 @@ class Showcase:
         session = self._session
         film = find_film(records[net.facts["trial"]], session.folder) if net else Film()
         is_over = status != "RUNNING"
+        tables = [session.folder.root / "trials.csv"] if is_over else []
+        for table in tables:
+            write_table(records, table)
         with ThreadPoolExecutor(1) as beside:
-            # The helper draws while this process writes the page and registers the net.
+            # The helper draws while this process registers the net.
             drawn = beside.submit(self._draw, net, film, is_over)
-            files = self._write_page(records) if is_over else []
             if net:
                 self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
                 self._got_on_at = time.monotonic()
-            files += drawn.result()
+            files = [*tables, *drawn.result()]
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
 
@@ -240,17 +247,8 @@ class Showcase:
         if net:
             files += self._helper.run(make_net_pictures, net, film, session.folder.pictures)
         if is_over:
-            files += self._helper.run(make_study_pictures, session.search, session.folder.pictures)
+            files += self._helper.run(_draw_study, session.search, session.folder, session.data)
         return files
-
-    def _write_page(self, records: Sequence[TrialRecord]) -> list[Path]:
-        from hpsearch.report import write_report  # plotly and matplotlib: a second to import
-
-        folder = self._session.folder
-        table = folder.root / "trials.csv"
-        write_table(records, table)
-        page = write_report(self._session.search, folder, self._session.data, folder.report)
-        return [table, page]
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.
@@ -264,3 +262,11 @@ class Showcase:
             if everything or not self._connection.is_level(record):
                 self._try(partial(self._show_ended, record))
         self._retry_at = 0.0
+
+
+def _draw_study(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:
+    """Make the study's page and pictures."""
+    from hpsearch.report import write_report  # plotly and matplotlib: a second to import
+
+    page = write_report(search, folder, data, folder.report)
+    return [page, *make_study_pictures(search, folder.pictures)]

@@ -1,7 +1,7 @@
 """A study in Optuna's storage: whose turn it is, asking, finishing, giving back."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -44,13 +44,22 @@ class SearchStudy:
         self._rules = PruningRules(definition)
 
     @classmethod
-    def of_trials(cls, definition: StudyDefinition, trials: Sequence[FrozenTrial]) -> "SearchStudy":
-        """The study in memory, as its trials tell it: to be looked at, not to go on."""
-        return cls(definition, open_view(definition.name, trials, len(trials)))
+    def of_trials(
+        cls,
+        definition: StudyDefinition,
+        trials: Sequence[FrozenTrial],
+        notes: Mapping[str, Any] | None = None,
+    ) -> "SearchStudy":
+        """The study in memory, as trials and notes tell it: to be looked at, not to go on."""
+        search = cls(definition, open_view(definition.name, trials, len(trials)))
+        for key, value in (notes or {}).items():
+            search.note(key, value)
+        return search
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets the study's trials, not its storage."""
-        return SearchStudy.of_trials, (self.definition, self._trials())
+        """Another process gets the study's trials and what was noted of it, not its storage."""
+        notes = self.optuna_study.user_attrs
+        return SearchStudy.of_trials, (self.definition, self._trials(), notes)
 
     def records(self) -> list[TrialRecord]:
         """All trials so far, by number."""

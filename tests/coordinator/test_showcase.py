@@ -45,7 +45,10 @@ def _assert_level(workspace: Workspace, records: list[TrialRecord]) -> None:
         }
     parent = trials[None]
     assert parent.info.status == "FINISHED"
-    assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {"trials.csv"}
+    assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {
+        "report.html",
+        "trials.csv",
+    }
     assert parent.data.metrics["test_looks"] == 1
     # As a wiped store is filled from the record, it shows what the record says of the winner.
     verdict = read_verdict(
@@ -155,5 +158,5 @@ def test_a_running_trial_is_not_shown_before_it_is_some_seconds_old(
 
 
 def test_what_the_end_needs_can_be_imported() -> None:
-    for name in showcase_room._NEEDED_AT_THE_END:
+    for name in (*showcase_room._NEEDED_AT_THE_END, *showcase_room._NEEDED_TO_DRAW):
         importlib.import_module(name)

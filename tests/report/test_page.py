@@ -1,6 +1,7 @@
 """The page of a study, by what a browser would find in it."""
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -127,6 +128,20 @@ def finished(complete_workspace: Path) -> Iterator[Page]:
         yield Page(write_report(search, folder, data, folder.report).read_text())
     finally:
         test_split.write_bytes(content)
+
+
+def test_another_process_writes_the_same_page(complete_workspace: Path, tmp_path: Path) -> None:
+    """It gets the study pickled, with what was noted of it: the verdict, the runs, the data."""
+    workspace = Workspace(complete_workspace)
+    folder = workspace.study("small")
+    search = load_study("small", open_storage(None, folder.journal))
+    data = find_prepared(search.definition, workspace.data)
+    there = pickle.loads(pickle.dumps(search))
+    pages = [
+        write_report(one, folder, data, tmp_path / f"{n}.html").read_text()
+        for n, one in enumerate((search, there))
+    ]
+    assert pages[0] == pages[1]
 
 
 def test_an_ablation_has_its_figure_in_place_of_the_importances(
