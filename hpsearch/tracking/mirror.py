@@ -18,6 +18,7 @@ from hpsearch.tracking.runs import (
     STUDY_TAG,
     TRIAL_TAG,
     attach,
+    cut_tags,
     find_runs,
     keep_one,
     log,
@@ -26,6 +27,7 @@ from hpsearch.tracking.runs import (
 )
 from hpsearch.tracking.terms import (
     STATUS,
+    TRIAL_TAGS,
     best_so_far,
     end_ms,
     epoch_points,
@@ -108,7 +110,9 @@ class Mirror:
         """Make the trial's run level with `view`."""
         record = view.record
         with telling_failures(self._store):
-            shown = self._shown.get(record.number) or self._create_trial_run(record)
+            shown = self._shown.get(record.number)
+            if is_new := shown is None:
+                shown = self._create_trial_run(record)
             run_id, status = shown.run_id, STATUS[record.state]
             n_shown = self._n_epochs_shown.get(record.number, 0)
             log(
@@ -116,9 +120,10 @@ class Mirror:
                 run_id,
                 params=None if n_shown else record.hyperparameters,
                 metrics=epoch_points(view.epochs[n_shown:]),
-                tags={**trial_tags(record), **view.tags},
+                # A new run has the record's tags already, and no files to look for.
+                tags=view.tags if is_new else {**trial_tags(record), **view.tags},
             )
-            attach(self._client, run_id, view.files)
+            attach(self._client, run_id, view.files, replace=is_new)
             set_status(self._client, run_id, shown.status, status, end_ms(view))
             if shown.state != record.state:
                 self._client.set_tag(run_id, _SHOWN_TAG, str(record.state))
@@ -174,7 +179,7 @@ class Mirror:
         found: dict[str | None, list[Run]] = {}
         for run in find_runs(self._client, self.experiment_id, self._name):
             found.setdefault(run.data.tags.get(TRIAL_TAG), []).append(run)
-        created_with = {*self._tags, TRIAL_TAG}
+        created_with = {*self._tags, TRIAL_TAG, *TRIAL_TAGS}
         kept = {
             number: keep_one(self._client, runs, created_with) for number, runs in found.items()
         }
@@ -183,7 +188,8 @@ class Mirror:
         return str(parent.info.run_id) if parent else None
 
     def _create_trial_run(self, record: TrialRecord) -> _Shown:
-        tags = {TRIAL_TAG: str(record.number), "mlflow.parentRunId": self.run_id}
+        own = {TRIAL_TAG: str(record.number), "mlflow.parentRunId": self.run_id}
+        tags = {**trial_tags(record), **own}
         start_ms = int(record.started_at.timestamp() * 1000) if record.started_at else None
         shown = _Shown.of(self._create_run(f"trial {record.number:04d}", tags, start_ms))
         self._shown[record.number] = shown
@@ -194,7 +200,7 @@ class Mirror:
             self.experiment_id,
             start_time=start_ms,
             run_name=name,
-            tags={**self._tags, **tags},
+            tags=cut_tags({**self._tags, **tags}),
         )
         self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
         return run

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     *("STUDY_TAG", "TRIAL_TAG"),
-    *("attach", "find_runs", "keep_one", "log", "log_frames", "set_status"),
+    *("attach", "cut_tags", "find_runs", "keep_one", "log", "log_frames", "set_status"),
 ]
 
 STUDY_TAG = "hpsearch.study"
@@ -19,7 +19,7 @@ TRIAL_TAG = "hpsearch.trial"
 
 # Those that MLflow gives every run by itself.
 _MLFLOW_TAGS = frozenset({"mlflow.runName", "mlflow.user", "mlflow.parentRunId"})
-# MLflow's limits for one log_batch call.
+# MLflow's limits for one log_batch call, and for a tag.
 _MAX_METRICS = 1000
 _MAX_TAG_LENGTH = 5000
 
@@ -96,10 +96,15 @@ def log(
         run_id,
         metrics=first,
         params=[Param(name, str(value)) for name, value in (params or {}).items()],
-        tags=[RunTag(name, value[:_MAX_TAG_LENGTH]) for name, value in (tags or {}).items()],
+        tags=[RunTag(name, value) for name, value in cut_tags(tags or {}).items()],
     )
     for start in range(0, len(rest), _MAX_METRICS):
         client.log_batch(run_id, metrics=rest[start : start + _MAX_METRICS])
+
+
+def cut_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """`tags`, none longer than MLflow takes."""
+    return {name: value[:_MAX_TAG_LENGTH] for name, value in tags.items()}
 
 
 def attach(

@@ -9,7 +9,10 @@ from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.tracking.views import TrialView
 from hpsearch.training import Epoch
 
-__all__ = ["STATUS", "best_so_far", "end_ms", "epoch_points", "study_params", "trial_tags"]
+__all__ = [
+    *("STATUS", "TRIAL_TAGS"),
+    *("best_so_far", "end_ms", "epoch_points", "study_params", "trial_tags"),
+]
 
 # Name, value, time in ms, step.
 Point: TypeAlias = tuple[str, float, int, int]
@@ -21,6 +24,8 @@ STATUS = {
     State.PRUNED: "FINISHED",
     State.FAILED: "FAILED",
 }
+# All that `trial_tags` may give.
+TRIAL_TAGS = frozenset({"state", "pruned", "diverged", "error", "net_sha256"})
 _EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
 
 

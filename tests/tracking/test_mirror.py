@@ -96,6 +96,36 @@ def test_pruned_diverged_and_failed_trials_say_so(
     assert runs["trial 0001"].data.tags["error"] == "FloatingPointError: broken"
 
 
+def test_a_reason_longer_than_a_tag_is_cut(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    """Whether the run is made for it or was there."""
+    mirror = make_mirror()
+    mirror.show_trial(make_view(1, State.RUNNING))
+    for number in (0, 1):
+        mirror.show_trial(make_view(number, State.FAILED, reason="x" * 9000))
+        assert set(_runs(store)[f"trial {number:04d}"].data.tags["error"]) == {"x"}
+
+
+def test_a_run_that_nobody_wrote_to_gives_way_to_the_one_that_was(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    """MLflow's client repeats a request whose answer was lost: the same trial, created twice."""
+    view = make_view(0, State.COMPLETE)
+    with pytest.MonkeyPatch.context() as dying:
+        dying.setattr("hpsearch.tracking.mirror.log", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make_mirror().show_trial(view)
+    bare = _runs(store)["trial 0000"]
+    own = {name: value for name, value in bare.data.tags.items() if name != "mlflow.runName"}
+    client = MlflowClient(store.uri)
+    for _ in range(2):
+        client.create_run(bare.info.experiment_id, run_name="trial 0000", tags=own)
+    make_mirror().show_trial(view)
+    status, *_, files = _content(store, _runs(store)["trial 0000"].info.run_id)
+    assert (status, files) == ("FINISHED", ["weights.png"])
+
+
 def test_showing_again_changes_nothing(
     make_mirror: Make, make_view: Make, store: TrackingStore
 ) -> None:
@@ -278,7 +308,7 @@ def test_a_run_that_somebody_else_ended_is_not_taken_for_level(
     """MLflow itself may set a dead client's run to FINISHED."""
     view = make_view(0, State.COMPLETE)
     with monkeypatch.context() as dying:
-        dying.setattr("hpsearch.tracking.mirror.attach", lambda *_: 1 / 0)
+        dying.setattr("hpsearch.tracking.mirror.attach", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             make_mirror().show_trial(view)
     MlflowClient(store.uri).set_terminated(_runs(store)["trial 0000"].info.run_id)

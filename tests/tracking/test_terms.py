@@ -5,7 +5,7 @@ from typing import Any
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State
-from hpsearch.tracking.terms import STATUS, best_so_far, study_params, trial_tags
+from hpsearch.tracking.terms import STATUS, TRIAL_TAGS, best_so_far, study_params, trial_tags
 
 Make = Callable[..., Any]
 
@@ -36,6 +36,14 @@ def test_parameters_tell_what_images_were_made_into(
 
 def test_tags_that_do_not_apply_are_left_out(make_view: Make) -> None:
     assert trial_tags(make_view(0, State.RUNNING).record) == {"state": "RUNNING"}
+
+
+def test_all_tags_of_a_trial_are_known_by_name(make_view: Make) -> None:
+    """By them alone a run that nobody wrote to is told from others."""
+    given = [
+        trial_tags(make_view(0, state, diverged=True, reason="broken").record) for state in State
+    ]
+    assert {name for tags in given for name in tags} == TRIAL_TAGS
 
 
 def test_the_best_so_far_ends_at_the_first_trial_that_has_not_ended(make_view: Make) -> None:
