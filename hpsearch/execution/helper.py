@@ -10,6 +10,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from hpsearch.execution.belonging import belong_to
 from hpsearch.execution.credentials import blank_credentials
+from hpsearch.garbage import collecting_no_garbage
 
 __all__ = ["HelperProcess"]
 
@@ -76,4 +77,5 @@ class HelperProcess:
 
 
 def _import(module: str) -> None:
-    import_module(module)
+    with collecting_no_garbage():
+        import_module(module)

@@ -1,7 +1,6 @@
 """Optuna's journal file for a study's one writer: what belongs together is written at once."""
 
 import contextlib
-import gc
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
+from hpsearch.garbage import collecting_no_garbage
 from hpsearch.search.folding import fold
 
 __all__ = ["StudyJournal"]
@@ -32,24 +32,12 @@ class StudyJournal(JournalStorage):
 
     def __init__(self, path: Path) -> None:
         self._file = JournalFile(path)
-        with _collecting_no_garbage():
+        with collecting_no_garbage():
             super().__init__(self._file)
 
     def together(self) -> contextlib.AbstractContextManager[None]:
         """Write to disk, wholly or not at all, what is recorded inside."""
         return self._file.together()
-
-
-@contextlib.contextmanager
-def _collecting_no_garbage() -> Iterator[None]:
-    """A long journal is a million objects, none of them garbage: a third of its reading time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class JournalFile(BaseJournalBackend):

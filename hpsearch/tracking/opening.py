@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.definition import StudyDefinition
+from hpsearch.garbage import collecting_no_garbage
 from hpsearch.tracking.views import TrackingStore
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def open_mirror(
         If MLflow cannot be reached.
     """
     _set_up()
-    from hpsearch.tracking.mirror import Mirror
+    with collecting_no_garbage():
+        from hpsearch.tracking.mirror import Mirror
 
-    return Mirror(store, definition, data, tags)
+        return Mirror(store, definition, data, tags)
 
 
 def probe_tracking(store: TrackingStore) -> str:
