@@ -3,8 +3,10 @@
 import io
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,16 +18,18 @@ __all__ = ["encode_png", "save_figure", "save_png"]
 _DPI = 110
 # A third of the default level's time; files are a little larger.
 _PIL = {"compress_level": 3}
-# Tiles are enlarged, so they are runs of equal pixels: quicker than any level, and smaller.
+# Plain areas and enlarged tiles are runs of equal pixels: quicker than any level, and no larger.
 _RUNS = zlib.Z_RLE
 
 
 def save_figure(figure: Figure, path: Path, *, trimmed: bool = False) -> None:
     """Write `figure` to `path` as PNG; `trimmed` to what is drawn, which takes another drawing."""
-    buffer = io.BytesIO()
-    box = "tight" if trimmed else None
-    figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches=box, pil_kwargs=_PIL)
-    write_atomically(path, buffer.getvalue())
+    if trimmed:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight", pil_kwargs=_PIL)
+        write_atomically(path, buffer.getvalue())
+    else:
+        write_atomically(path, _encode(_draw(figure)))
 
 
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
@@ -35,6 +39,18 @@ def save_png(image: NDArray[np.uint8], path: Path) -> None:
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """`image`, uint8 of shape (height, width, 3), as a PNG, pixel by pixel."""
+    return _encode(Image.fromarray(image))
+
+
+def _draw(figure: Figure) -> Image.Image:
+    """The pixels of `figure` as ``savefig`` writes them, but for transparency: there is none."""
+    figure.set_dpi(_DPI)
+    canvas: Any = FigureCanvasAgg(figure)  # its methods are not typed
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _encode(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "png", compress_type=_RUNS)
+    image.save(buffer, "png", compress_type=_RUNS)
     return buffer.getvalue()

@@ -194,6 +194,17 @@ def test_a_picture_is_saved_pixel_by_pixel(tmp_path: Path) -> None:
     assert np.array_equal((imread(tmp_path / "a.png")[..., :3] * 255).round(), image)
 
 
+def test_a_figure_is_saved_as_matplotlib_saves_it(tmp_path: Path) -> None:
+    """To the pixel, without the channel for transparency."""
+    epochs = [_epoch(n + 1) for n in range(5)]
+    save_figure(plot_learning_curves(epochs, "trial 3"), tmp_path / "ours.png")
+    plot_learning_curves(epochs, "trial 3").savefig(tmp_path / "theirs.png", dpi=110)
+    ours, theirs = imread(tmp_path / "ours.png"), imread(tmp_path / "theirs.png")
+    assert ours.shape == (660, 880, 3)
+    assert np.array_equal(ours, theirs[..., :3])
+    assert (theirs[..., 3] == 1).all()
+
+
 def test_the_dearest_technique_is_on_top_and_every_seed_is_a_dot() -> None:
     without = {"no dropout": [0.60, 0.62], "no mirror": [0.50, 0.54]}
     (axes,) = plot_ablation([0.64, 0.66], without).axes
