@@ -128,7 +128,8 @@ class Split:
         scales = (variances[kept] + np.float32(settings.ridge)) ** np.float32(-settings.whitening)
         if settings.contrast == "scaled":
             scales /= np.float32(self.pixel_std)
-        scaled = np.ascontiguousarray(components[:, kept] * scales)
+        # By columns: the last bits of their lengths, and so of a study's result, depend on it.
+        scaled = np.asfortranarray(components[:, kept]) * scales
         preprocessing = Preprocessing(fitted.mean_image, scaled, floor)
         return dataclasses.replace(self, preprocessing=preprocessing, scales=scales)
 
