@@ -16,17 +16,15 @@ from hpsearch.files import write_atomically
 __all__ = ["encode_png", "save_figure", "save_png"]
 
 _DPI = 110
-# A third of the default level's time; files are a little larger.
-_PIL = {"compress_level": 3}
 # Plain areas and enlarged tiles are runs of equal pixels: quicker than any level, and no larger.
-_RUNS = zlib.Z_RLE
+_RUNS = {"compress_type": zlib.Z_RLE}
 
 
 def save_figure(figure: Figure, path: Path, *, trimmed: bool = False) -> None:
     """Write `figure` to `path` as PNG; `trimmed` to what is drawn, which takes another drawing."""
     if trimmed:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight", pil_kwargs=_PIL)
+        figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight", pil_kwargs=_RUNS)
         write_atomically(path, buffer.getvalue())
     else:
         write_atomically(path, _encode(_draw(figure)))
@@ -52,5 +50,5 @@ def _draw(figure: Figure) -> Image.Image:
 
 def _encode(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "png", compress_type=_RUNS)
+    image.save(buffer, "png", **_RUNS)
     return buffer.getvalue()

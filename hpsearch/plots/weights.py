@@ -24,6 +24,8 @@ _MIN_TILE = 48
 _MAX_TILES = 100
 # Units to each side of a class.
 _N_SPEAKERS = 8
+# Between the tiles of two classes, so many-th of a tile.
+_CLASS_GAP = 5
 # Tiles beside one another in a frame of the film.
 _FRAME_TILES = 8
 _PADDING = 2
@@ -148,17 +150,18 @@ def plot_class_weights(
     class_names: Sequence[str],
 ) -> Figure:
     """Draw for each class the units that speak most for it and against it; see `class_tiles`."""
-    figure = Figure(figsize=(9, 0.8 * len(class_names) + 0.5), layout="constrained")
-    axes = figure.subplots(len(class_names), 2, squeeze=False)
-    for label, (name, row) in enumerate(zip(class_names, axes, strict=True)):
-        for side, tiles in zip(row, class_tiles(W1, W2, image_shape, label), strict=True):
-            side.imshow(tiles)
-            side.set_anchor("W")
-            side.set(xticks=[], yticks=[])
-            side.spines[:].set_visible(False)
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    for side, title in zip(axes[0], ("for", "against"), strict=True):
-        side.set_title(title, loc="left")
+    rows = [class_tiles(W1, W2, image_shape, label) for label in range(len(class_names))]
+    height = rows[0][0].shape[0]
+    pitch = height + height // _CLASS_GAP
+    figure = Figure(figsize=(9, 0.62 * len(class_names) + 0.4), layout="constrained")
+    sides = figure.subplots(1, 2)
+    for axes, title, tiles in zip(sides, ("for", "against"), zip(*rows, strict=True), strict=True):
+        axes.imshow(_pile_up(tiles, pitch - height, 255))
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.set_title(title, loc="left")
+    sides[0].set_yticks(height / 2 + pitch * np.arange(len(rows)), class_names)
+    sides[0].tick_params(length=0)
     return figure
 
 
@@ -184,8 +187,7 @@ def film_frame(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> N
 def film_strip(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """All frames, `tiles` of shape (F, U, D), below one another: a column for each unit."""
     rows = [_lay_out(frame.astype(float), image_shape, _lay_in_a_row) for frame in tiles]
-    gap = np.zeros((_PADDING, *rows[0].shape[1:]), np.uint8)
-    return np.concatenate([part for row in rows for part in (row, gap)][:-1])
+    return _pile_up(rows, _PADDING, 0)
 
 
 def _order_alike(tiles: NDArray[Any]) -> NDArray[np.intp] | slice:
@@ -218,6 +220,12 @@ def _lay_in_a_row(Xs: NDArray[Any], padding: int) -> NDArray[Any]:
     """As `visualize_grid`, side by side."""
     apart = [np.pad(255 * _stretch(X), ((0, 0), (0, padding), (0, 0))) for X in Xs]
     return np.concatenate(apart, axis=1)[:, :-padding]
+
+
+def _pile_up(rows: Sequence[NDArray[np.uint8]], gap: int, grey: int) -> NDArray[np.uint8]:
+    """Pictures of one width, shape (h, w, 3), below one another; `grey` of height `gap` between."""
+    between = np.full((gap, *rows[0].shape[1:]), grey, np.uint8)
+    return np.concatenate([part for row in rows for part in (row, between)][:-1])
 
 
 def _stretch(image: NDArray[Any]) -> NDArray[Any]:

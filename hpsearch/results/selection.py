@@ -119,12 +119,14 @@ def compare_on_images(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Pa
     a fair coin's throw. Picking the winner makes its lead look larger than it is, so a lead
     that cannot be told from chance here is none to build on.
     """
-    # Takes a while to import, and only the end of a study needs it.
-    from scipy.stats import binomtest
+    # scipy.stats.binomtest says the same, but takes half a second to import.
+    from scipy.special import bdtr
 
     n_first, n_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
     n = n_first + n_second
-    return Pairing(n_first, n_second, float(binomtest(n_first, n).pvalue) if n else 1.0)
+    # A fair coin's two tails are alike.
+    p_value = min(1.0, 2 * float(bdtr(min(n_first, n_second), n, 0.5)))
+    return Pairing(n_first, n_second, p_value)
 
 
 def _score_left_out(

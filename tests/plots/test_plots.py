@@ -106,7 +106,14 @@ def test_a_class_shows_who_speaks_for_it_and_against_it() -> None:
     ]
     assert bright == [[1], [0], [], [2], [], []]
     figure = plot_class_weights(W1, W2, (8, 8, 1), ["cat", "dog"])
-    assert [axes.get_ylabel() for axes in figure.axes] == ["cat", "", "dog", ""]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["for", "against"]
+    pro, contra = figure.axes
+    assert [label.get_text() for label in pro.get_yticklabels()] == ["cat", "dog"]
+    assert not contra.get_yticklabels()
+    shown = np.asarray(pro.get_images()[0].get_array())
+    for label, middle in enumerate(pro.get_yticks()):
+        tiles, _ = class_tiles(W1, W2, (8, 8, 1), label)
+        assert np.array_equal(shown[int(middle) - 24 : int(middle) + 24], tiles)
 
 
 @pytest.mark.parametrize("image_shape", [(32, 32, 3), (8, 8, 1)])
