@@ -22,6 +22,7 @@ from hpsearch.results import (
     Net,
     Verdict,
     find_film,
+    make_frames,
     make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
@@ -231,11 +232,13 @@ class Showcase:
         tables = [session.folder.root / "trials.csv"] if is_over else []
         for table in tables:
             write_table(records, table)
+        frames = self._helper.run(make_frames, film, net.image_shape) if net else {}
         with ThreadPoolExecutor(1) as beside:
             # The helper draws while this process registers the net.
             drawn = beside.submit(self._draw, net, film, is_over)
             if net:
-                self._use(lambda mirror: mirror.show_net(view_net(session, net, film, verdict)))
+                view = view_net(session, net, frames, verdict)
+                self._use(lambda mirror: mirror.show_net(view))
                 self._got_on_at = time.monotonic()
             files = [*tables, *drawn.result()]
         study = view_study(session, status, records, verdict, files)

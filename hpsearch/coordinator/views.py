@@ -1,7 +1,10 @@
 """The study and its best net in the terms of MLflow's pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.summary import summarise_net, summarise_study
@@ -9,7 +12,6 @@ from hpsearch.data import open_split
 from hpsearch.records import TrialRecord
 from hpsearch.results import Net, Verdict, measure_verdict
 from hpsearch.tracking import NetView, StudyView
-from hpsearch.training import Film
 from hpsearch.vault import Look, read_looks
 from hpsearch.versions import code_version, package_versions
 
@@ -36,10 +38,10 @@ def view_study(
     )
 
 
-def view_net(session: Session, net: Net, film: Film, verdict: Verdict) -> NetView:
+def view_net(
+    session: Session, net: Net, frames: Mapping[int, NDArray[np.uint8]], verdict: Verdict
+) -> NetView:
     """The best net as the registry shall have it, with its score on the test split, if any."""
-    from hpsearch.plots import film_frame  # matplotlib takes half a second to import
-
     looks = read_looks(session.folder.test_ledger)
     examples = open_split(session.data).validation_images[:_N_EXAMPLES]
     scores = [look for look in looks if look.net_sha256 == net.sha256()]
@@ -49,10 +51,7 @@ def view_net(session: Session, net: Net, film: Film, verdict: Verdict) -> NetVie
         trial=net.facts["trial"],
         example=examples.reshape(-1, *net.image_shape),
         summary=summarise_net(net, verdict, looks),
-        frames={
-            int(epoch): film_frame(tiles, net.image_shape)
-            for epoch, tiles in zip(film.epochs, film.tiles, strict=True)
-        },
+        frames=frames,
         tags={
             "trial": str(net.facts["trial"]),
             "val_accuracy": str(net.facts["val_accuracy"]),

@@ -16,6 +16,7 @@ from hpsearch.results.judging import judge_selection, note_selection, read_verdi
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
     WEIGHTS_FILE,
+    make_frames,
     make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
@@ -51,6 +52,7 @@ __all__ = [
     "list_superfluous_checkpoints",
     "load_net",
     "load_trial_net",
+    "make_frames",
     "make_net_pictures",
     "make_study_pictures",
     "make_trial_pictures",

@@ -8,6 +8,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpsearch.data import Preprocessing
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
@@ -27,6 +30,7 @@ __all__ = [
     "CURVES_FILE",
     "LOSSES_FILE",
     "WEIGHTS_FILE",
+    "make_frames",
     "make_net_pictures",
     "make_study_pictures",
     "make_trial_pictures",
@@ -102,6 +106,14 @@ def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
         return [weights, classes]
     save_png(film_strip(film.tiles, net.image_shape), strip)
     return [weights, classes, strip]
+
+
+def make_frames(film: Film, image_shape: tuple[int, int, int]) -> dict[int, NDArray[np.uint8]]:
+    """The film to step through: for each epoch that it shows a picture, shape (s, s, 4)."""
+    from hpsearch.plots import film_frame
+
+    frames = zip(film.epochs, film.tiles, strict=True)
+    return {int(epoch): film_frame(tiles, image_shape) for epoch, tiles in frames}
 
 
 def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:

@@ -12,12 +12,14 @@ from PIL import Image
 from hpsearch.data import Preprocessing
 from hpsearch.definition import StudyDefinition
 from hpsearch.net import make_parameters
+from hpsearch.plots import film_frame
 from hpsearch.records import State, TrialRecord
 from hpsearch.results import Net
 from hpsearch.results.pictures import (
     CURVES_FILE,
     LOSSES_FILE,
     WEIGHTS_FILE,
+    make_frames,
     make_net_pictures,
     make_study_pictures,
     make_trial_pictures,
@@ -102,6 +104,15 @@ def test_the_best_net_has_its_pictures_and_its_film_if_there_is_one(
         with Image.open(path) as picture:
             picture.verify()
     assert len(make_net_pictures(net, Film(), tmp_path / "pictures")) == 2
+
+
+def test_a_film_has_a_frame_for_each_epoch_that_it_shows(net: Net) -> None:
+    film = start_film(net.parameters, net.parameters, net.preprocessing)
+    frames = make_frames(film, net.image_shape)
+    assert list(frames) == film.epochs.tolist()
+    for frame, tiles in zip(frames.values(), film.tiles, strict=True):
+        assert np.array_equal(frame, film_frame(tiles, net.image_shape))
+    assert not make_frames(Film(), net.image_shape)
 
 
 def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path) -> None:
