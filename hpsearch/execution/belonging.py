@@ -1,5 +1,7 @@
 """What every process that the coordinator starts does first: it becomes the coordinator's."""
 
+import atexit
+import gc
 import os
 import signal
 import threading
@@ -26,6 +28,8 @@ def belong_to(coordinator: int) -> None:
     """
     # A terminal sends Ctrl-C to all; the coordinator alone answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Python ends by looking at all objects of all libraries once more, and the coordinator waits.
+    atexit.register(gc.freeze)
     threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
 
 
