@@ -27,7 +27,9 @@ from hpsearch.data.prepared import (
     MEAN_IMAGE_FILE,
     ROUNDED_FILES,
     TEST_FILE,
+    TRAIN_COORDINATES_FILE,
     TRAIN_LABELS_FILE,
+    VALIDATION_COORDINATES_FILE,
     VALIDATION_IMAGES_FILE,
     VALIDATION_LABELS_FILE,
     PreparedData,
@@ -35,6 +37,7 @@ from hpsearch.data.prepared import (
     read_manifest,
     seal,
 )
+from hpsearch.data.preprocessing import Preprocessing
 from hpsearch.data.reading import hash_file, one_line
 from hpsearch.errors import DamagedDataError, DataError, StoreError, UsageError
 from hpsearch.hashing import hash_json
@@ -144,17 +147,21 @@ def _install(staged: Path, target: Path) -> None:
 def _write(folder: Path, dataset: Dataset, cut: Cut) -> None:
     dealt = _deal(len(dataset.train_labels), cut)
     images, labels = _flatten(dataset.train_images)[dealt], dataset.train_labels[dealt]
-    train, shape = images[: cut.n_train], dataset.train_images.shape[1:]
+    train, validation = images[: cut.n_train], images[cut.n_train :]
+    shape = dataset.train_images.shape[1:]
     # An integer sum has no rounding, so the mean is exact whatever the order of summing.
     mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
     mean_square = np.einsum("ij,ij->", train, train, dtype=np.int64) / train.size
     arrays: dict[str, NDArray[Any]] = {
         **fit_training_images(train, mean_image, shape, cut.basis, cut.is_augmentable),
         TRAIN_LABELS_FILE: labels[: cut.n_train],
-        VALIDATION_IMAGES_FILE: images[cut.n_train :],
+        VALIDATION_IMAGES_FILE: validation,
         VALIDATION_LABELS_FILE: labels[cut.n_train :],
         MEAN_IMAGE_FILE: mean_image,
     }
+    if TRAIN_COORDINATES_FILE in arrays:
+        fitted = Preprocessing(mean_image.astype(np.float32), arrays[COMPONENTS_FILE])
+        arrays[VALIDATION_COORDINATES_FILE] = fitted.apply(validation)
     folder.mkdir()
     for name, array in arrays.items():
         _write_synced(folder / name, partial(np.save, arr=array))

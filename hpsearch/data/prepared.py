@@ -29,6 +29,7 @@ VARIANCES_FILE = "variances.npy"
 NORMALISED_MEAN_IMAGE_FILE = "normalised_mean_image.npy"
 NORMALISED_VARIANCES_FILE = "normalised_variances.npy"
 TRAIN_COORDINATES_FILE = "train_coordinates.npy"
+VALIDATION_COORDINATES_FILE = "validation_coordinates.npy"
 # Of a basis of frequencies, where images are written in it anew before each step.
 FREQUENCIES_FILE = "frequencies.npy"
 TEST_FILE = "test.npz"
@@ -40,10 +41,11 @@ ROUNDED_FILES = frozenset(
         NORMALISED_MEAN_IMAGE_FILE,
         NORMALISED_VARIANCES_FILE,
         TRAIN_COORDINATES_FILE,
+        VALIDATION_COORDINATES_FILE,
         FREQUENCIES_FILE,
     }
 )
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 ADVICE = "delete the folder and it will be prepared again"
 
 _SEAL = "manifest_sha256"

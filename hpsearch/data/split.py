@@ -21,6 +21,7 @@ from hpsearch.data.prepared import (
     TRAIN_COORDINATES_FILE,
     TRAIN_IMAGES_FILE,
     TRAIN_LABELS_FILE,
+    VALIDATION_COORDINATES_FILE,
     VALIDATION_IMAGES_FILE,
     VALIDATION_LABELS_FILE,
     VARIANCES_FILE,
@@ -82,6 +83,8 @@ class Split:
     scales : float32 array, shape (n_inputs,), optional
         What rows of products must be multiplied by to be the net's inputs, after only the
         first n_inputs of each are kept; None if they are inputs already.
+    validation_coordinates : float32 array, shape (M, K), optional
+        What `preprocessing` makes of the validation images, if that has been written down.
     """
 
     train_rows: NDArray[np.uint8] | NDArray[np.float32]
@@ -96,10 +99,13 @@ class Split:
     normalised: Fitted | None = None
     waves: Waves | None = None
     scales: NDArray[np.float32] | None = None
+    validation_coordinates: NDArray[np.float32] | None = None
 
     @functools.cached_property
     def validation_inputs(self) -> NDArray[np.float32]:
         """What the net is fed for the validation images, shape (M, n_inputs); made once."""
+        if self.validation_coordinates is not None:
+            return self.validation_coordinates
         return self.preprocessing.apply(self.validation_images)
 
     def with_inputs(self, settings: InputSettings) -> "Split":
@@ -131,7 +137,9 @@ class Split:
         # By columns: the last bits of their lengths, and so of a study's result, depend on it.
         scaled = np.asfortranarray(components[:, kept]) * scales
         preprocessing = Preprocessing(fitted.mean_image, scaled, floor)
-        return dataclasses.replace(self, preprocessing=preprocessing, scales=scales)
+        return dataclasses.replace(
+            self, preprocessing=preprocessing, scales=scales, validation_coordinates=None
+        )
 
 
 def open_split(prepared: PreparedData) -> Split:
@@ -171,10 +179,14 @@ def open_split(prepared: PreparedData) -> Split:
         components = load(COMPONENTS_FILE, np.float32, n_pixels, n_components)
         if isinstance(prepared.cut.basis, Frequencies) and prepared.cut.is_augmentable:
             waves = Waves(prepared.image_shape, *load(FREQUENCIES_FILE, np.int64, 3, n_components))
+    validation_coordinates = None
     if n_components is None or prepared.cut.is_augmentable:
         train_rows = load(TRAIN_IMAGES_FILE, np.uint8, n_train, n_pixels)
     else:
         train_rows = load(TRAIN_COORDINATES_FILE, np.float32, n_train, n_components)
+        validation_coordinates = load(
+            VALIDATION_COORDINATES_FILE, np.float32, n_validation, n_components
+        )
     plain = load_fitted(MEAN_IMAGE_FILE, VARIANCES_FILE)
     return Split(
         train_rows=train_rows,
@@ -192,6 +204,7 @@ def open_split(prepared: PreparedData) -> Split:
             else None
         ),
         waves=waves,
+        validation_coordinates=validation_coordinates,
     )
 
 

@@ -57,6 +57,10 @@ def test_in_a_basis_training_rows_are_what_preprocessing_makes_of_the_images(sou
     assert split.preprocessing.n_inputs == 5
     assert isinstance(split.train_rows.base, np.memmap)
     assert split.validation_images.dtype == np.uint8
+    np.testing.assert_array_equal(
+        split.validation_inputs, split.preprocessing.apply(split.validation_images)
+    )
+    assert isinstance(split.validation_inputs.base, np.memmap)
     with pytest.raises(DamagedDataError, match=r"components.npy: holds float32 \(12, 5\), exp"):
         open_split(dataclasses.replace(prepared, n_components=4))
 
