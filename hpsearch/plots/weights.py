@@ -24,8 +24,8 @@ _MIN_TILE = 48
 _MAX_TILES = 100
 # Units to each side of a class.
 _N_SPEAKERS = 8
-# Between the tiles of two classes, so many-th of a tile.
-_CLASS_GAP = 5
+# From one class's row of tiles to the next, in heights of a tile.
+_CLASS_PITCH = 1.2
 # Tiles beside one another in a frame of the film.
 _FRAME_TILES = 8
 _PADDING = 2
@@ -152,7 +152,7 @@ def plot_class_weights(
     """Draw for each class the units that speak most for it and against it; see `class_tiles`."""
     rows = [class_tiles(W1, W2, image_shape, label) for label in range(len(class_names))]
     height = rows[0][0].shape[0]
-    pitch = height + height // _CLASS_GAP
+    pitch = round(_CLASS_PITCH * height)
     figure = Figure(figsize=(9, 0.62 * len(class_names) + 0.4), layout="constrained")
     sides = figure.subplots(1, 2)
     for axes, title, tiles in zip(sides, ("for", "against"), zip(*rows, strict=True), strict=True):
