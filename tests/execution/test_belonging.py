@@ -58,3 +58,18 @@ def test_processes_end_with_a_killed_coordinator_whatever_they_do(
     coordinator.kill()
     coordinator.wait()
     wait_until_gone(int(marker.read_text()))
+
+
+def test_a_process_that_ends_looks_for_no_garbage() -> None:
+    """What is registered first is called last: by then there is nothing left to look through."""
+    program = (
+        "import atexit, gc, os\n"
+        "from hpsearch.execution.belonging import belong_to\n"
+        "atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count()))\n"
+        "belong_to(os.getppid())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    n_looked_through, n_frozen = map(int, ended.stdout.split())
+    assert n_looked_through < n_frozen / 100
