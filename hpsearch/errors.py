@@ -7,6 +7,7 @@
     ├── DataError                    the data ...                             3
     │   ├── MissingDataError             is not there
     │   └── DamagedDataError             fails its checksum or cannot be read
+    │       └── OutdatedDataError            was prepared by an older version
     ├── StoreError                   a store cannot be reached or written     4
     ├── RefusedError                 the request breaks a promise             5
     └── InterruptedStudyError        stopped on request; can be resumed     130
@@ -22,6 +23,7 @@ __all__ = [
     "HpsearchError",
     "InterruptedStudyError",
     "MissingDataError",
+    "OutdatedDataError",
     "RefusedError",
     "StoreError",
     "UsageError",
@@ -52,6 +54,10 @@ class MissingDataError(DataError):
 
 class DamagedDataError(DataError):
     """A file is not what its checksum or its format says it should be."""
+
+
+class OutdatedDataError(DamagedDataError):
+    """Prepared data is in a format that only older versions of the program read."""
 
 
 class StoreError(HpsearchError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import locked
 from hpsearch.data import load_prepared
-from hpsearch.errors import DataError, HpsearchError, StoreError
+from hpsearch.errors import DataError, HpsearchError, OutdatedDataError, StoreError
 from hpsearch.results import WEIGHTS_FILE, list_superfluous_checkpoints
 from hpsearch.search import SearchStudy, load_study, open_storage, read_confirmations
 from hpsearch.training import CHECKPOINT_FILE
@@ -119,17 +119,24 @@ def _search_study_folder(search: SearchStudy, folder: StudyFolder) -> Iterator[L
 
 
 def _search_data(folder: Path, used: set[str | None]) -> Iterator[Leftover]:
-    checksums = {}
+    checksums, outdated = {}, []
     for path in sorted(folder.glob("*")):
-        with contextlib.suppress(DataError):
+        try:
             checksums[path] = load_prepared(path).checksum
+        except OutdatedDataError:
+            outdated.append(path)
+        except DataError:
+            pass
         if _STAGED.fullmatch(path.name):
             yield _measure(path, "was never finished")
         elif path in checksums and checksums[path] not in used:
             yield _measure(path, "prepared data that no study uses")
-    downloads = folder / "downloads"
-    if downloads.exists() and used <= set(checksums.values()):
-        yield _measure(downloads, "downloaded; all that studies use of it is prepared")
+    if used <= set(checksums.values()):
+        for path in outdated:
+            yield _measure(path, "prepared data of an older version, and prepared again since")
+        downloads = folder / "downloads"
+        if downloads.exists():
+            yield _measure(downloads, "downloaded; all that studies use of it is prepared")
 
 
 def _measure(path: Path, reason: str) -> Leftover:

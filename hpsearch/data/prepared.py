@@ -12,7 +12,7 @@ from typing import Any
 
 from hpsearch.data.cut import Cut, load_cut
 from hpsearch.data.reading import hash_file, one_line, read_bytes
-from hpsearch.errors import DamagedDataError
+from hpsearch.errors import DamagedDataError, OutdatedDataError
 from hpsearch.hashing import hash_json
 
 __all__ = ["TEST_FILE", "PreparedData", "load_prepared", "read_manifest", "seal"]
@@ -160,8 +160,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
+    OutdatedDataError
+        If an older version of the program wrote it.
     DamagedDataError
-        If it is not as it was written, or of another version.
+        If it is not as it was written, or of a newer version.
     MissingDataError
         If it is not there.
     """
@@ -174,8 +176,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise _broken(folder, f"{type(error).__name__}: {one_line(error)}") from error
     if found != expected:
         raise _broken(folder, f"its content has the SHA-256 {expected}, it says {found}")
-    if manifest.get("format") != FORMAT_VERSION:
-        raise _broken(folder, f"format {manifest.get('format')}, expected {FORMAT_VERSION}")
+    if (version := manifest.get("format")) != FORMAT_VERSION:
+        is_older = isinstance(version, int) and version < FORMAT_VERSION
+        kind = OutdatedDataError if is_older else DamagedDataError
+        raise _broken(folder, f"format {version}, expected {FORMAT_VERSION}", kind)
     return dict(manifest)
 
 
@@ -184,5 +188,7 @@ def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {**manifest, _SEAL: hash_json(manifest)}
 
 
-def _broken(folder: Path, reason: str) -> DamagedDataError:
-    return DamagedDataError(f"{folder / MANIFEST_FILE}: not as written: {reason}; {ADVICE}")
+def _broken(
+    folder: Path, reason: str, kind: type[DamagedDataError] = DamagedDataError
+) -> DamagedDataError:
+    return kind(f"{folder / MANIFEST_FILE}: not as written: {reason}; {ADVICE}")

@@ -117,11 +117,19 @@ def test_cleaning_frees_what_nobody_needs_and_nothing_else(
 
     manifest.pop("manifest_sha256")
     (unused / "manifest.json").write_text(json.dumps(seal(manifest | {"checksum": "0" * 64})))
+    outdated, newer = workspace.data / "digits-outdated", workspace.data / "digits-newer"
+    for path, version in ((outdated, 1), (newer, 1_000)):
+        path.mkdir()
+        (path / "manifest.json").write_text(json.dumps(seal(manifest | {"format": version})))
     (workspace.data / "downloads").mkdir()
 
+    elsewhere = used.rename(tmp_path / used.name)
+    assert "outdated" not in program("clean", "--dry-run")[1]  # not prepared again yet
+    elsewhere.rename(used)
     tree = _tree(workspace.root)
     code, output, error = program("clean", "--dry-run")
     assert code == 0, error
+    assert "outdated" in output
     assert "would go" in output
     assert _tree(workspace.root) == tree
 
@@ -131,6 +139,8 @@ def test_cleaning_frees_what_nobody_needs_and_nothing_else(
     assert not staged.exists()
     assert not confirmation.exists()
     assert not unused.exists()
+    assert not outdated.exists()
+    assert newer.exists()
     assert not (workspace.data / "downloads").exists()
     assert used.exists()
     kept = {int(path.parent.name) for path in folder.trials.glob(f"*/{checkpoint}")}
