@@ -1,40 +1,32 @@
-"""The showcase: draws pictures and writes MLflow beside the study, never in its way."""
+"""The showcase: has pictures drawn and writes MLflow beside the study, never in its way."""
 
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpsearch.coordinator.drawing import Drawer
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.views import describe_origin, view_net, view_study
-from hpsearch.data import PreparedData
 from hpsearch.errors import StoreError
-from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
 from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
     Verdict,
     find_film,
-    make_frames,
-    make_net_pictures,
-    make_study_pictures,
-    make_trial_pictures,
     read_verdict,
     shed_checkpoints,
-    trial_preprocessing,
     write_table,
 )
-from hpsearch.search import SearchStudy
 from hpsearch.tracking import TrackingStore, TrialView, open_mirror
-from hpsearch.training import HISTORY_FILE, Epoch, Film, load_history
-from hpsearch.workspace import StudyFolder
+from hpsearch.training import HISTORY_FILE, Epoch, load_history
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
@@ -47,10 +39,7 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 _TICK_S = 0.1
-# What the end of a study takes, here and in the helper. What draws takes a second and a half to
-# import (plotly, scikit-learn), so one process draws all.
-_NEEDED_AT_THE_END = ("mlflow.pyfunc",)
-_NEEDED_TO_DRAW = ("hpsearch.report", "optuna.importance")
+_NEEDED_AT_THE_END = "mlflow.pyfunc"
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
@@ -84,7 +73,7 @@ class Showcase:
         self._address: dict[str, str] | None = None
         self._retry_at = 0.0
         self._got_on_at = time.monotonic()
-        self._helper = HelperProcess()
+        self._drawer = Drawer(session)
         self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
         self._thread = threading.Thread(target=self._work, name="showcase", daemon=True)
@@ -97,10 +86,8 @@ class Showcase:
 
     def get_ready(self) -> None:
         """Import what the study's end needs, while its last trials run."""
-        for name in _NEEDED_AT_THE_END:
-            self._tasks.put(partial(import_module, name))
-        for name in _NEEDED_TO_DRAW:
-            self._tasks.put(partial(self._helper.get_ready, name))
+        self._drawer.get_ready()
+        self._tasks.put(partial(import_module, _NEEDED_AT_THE_END))
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs, once it is some seconds old; at most every few seconds."""
@@ -113,7 +100,8 @@ class Showcase:
 
     def show_ended(self, record: TrialRecord) -> None:
         """Draw and show a trial that has ended, or was given back."""
-        self._tasks.put(lambda: self._show_ended(record))
+        drawn = self._drawer.draw_trial(record)
+        self._tasks.put(lambda: self._show_ended(record, drawn))
 
     def show_study(self, status: str, net: Net | None = None) -> None:
         """Show the study as it stands, and register its best net if that is known."""
@@ -140,7 +128,7 @@ class Showcase:
         try:
             return self._wait(patience_s, stall_s) and self.failure is None
         finally:
-            self._helper.close()
+            self._drawer.close()
 
     def _wait(self, patience_s: float, stall_s: float | None) -> bool:
         """Whether the thread ended in time."""
@@ -194,20 +182,10 @@ class Showcase:
         self._address = {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
         return mirror
 
-    def _show_ended(self, record: TrialRecord) -> None:
-        session = self._session
-        folder = session.folder.trial(record.number)
-        epochs = load_history(folder / HISTORY_FILE)
-        files = []
+    def _show_ended(self, record: TrialRecord, drawn: Future[list[Path]]) -> None:
+        epochs = load_history(self._session.folder.trial(record.number) / HISTORY_FILE)
+        files = drawn.result()
         if record.state.is_finished:
-            title = f"{session.definition.name}, trial {record.number}"
-            files = self._helper.run(
-                make_trial_pictures,
-                folder,
-                title,
-                trial_preprocessing(record, session.data),
-                session.data.image_shape,
-            )
             self._shed_checkpoints(record)
         self._use(lambda mirror: mirror.show_trial(TrialView(record, epochs, files)))
 
@@ -226,32 +204,25 @@ class Showcase:
     def _show_study(
         self, status: str, records: Sequence[TrialRecord], verdict: Verdict, net: Net | None
     ) -> None:
-        session = self._session
-        film = find_film(records[net.facts["trial"]], session.folder) if net else Film()
-        is_over = status != "RUNNING"
-        tables = [session.folder.root / "trials.csv"] if is_over else []
-        for table in tables:
-            write_table(records, table)
-        frames = self._helper.run(make_frames, film, net.image_shape) if net else {}
-        with ThreadPoolExecutor(1) as beside:
-            # The helper draws while this process registers the net.
-            drawn = beside.submit(self._draw, net, film, is_over)
+        session, drawer = self._session, self._drawer
+        files, drawings = [], []
+        if net:
+            film = find_film(records[net.facts["trial"]], session.folder)
+            frames = drawer.draw_frames(net, film)
+            drawings.append(drawer.draw_net(net, film))
+        if status != "RUNNING":
+            files.append(session.folder.root / "trials.csv")
+            write_table(records, files[-1])
+            drawings.append(drawer.draw_study())
+        try:
             if net:
-                view = view_net(session, net, frames, verdict)
+                view = view_net(session, net, frames.result(), verdict)
                 self._use(lambda mirror: mirror.show_net(view))
                 self._got_on_at = time.monotonic()
-            files = [*tables, *drawn.result()]
+        finally:
+            files += [path for drawn in drawings for path in drawn.result()]
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
-
-    def _draw(self, net: Net | None, film: Film, is_over: bool) -> list[Path]:
-        """Draw in the helper: the best net, if it is known, and the study, once its run is over."""
-        session, files = self._session, []
-        if net:
-            files += self._helper.run(make_net_pictures, net, film, session.folder.pictures)
-        if is_over:
-            files += self._helper.run(_draw_study, session.search, session.folder, session.data)
-        return files
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.
@@ -263,13 +234,6 @@ class Showcase:
                 self._connect()
             assert self._connection is not None
             if everything or not self._connection.is_level(record):
-                self._try(partial(self._show_ended, record))
+                drawn = self._drawer.draw_trial(record)
+                self._try(partial(self._show_ended, record, drawn))
         self._retry_at = 0.0
-
-
-def _draw_study(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:
-    """Make the study's page and pictures."""
-    from hpsearch.report import write_report  # plotly and matplotlib: a second to import
-
-    page = write_report(search, folder, data, folder.report)
-    return [page, *make_study_pictures(search, folder.pictures)]

@@ -1,0 +1,65 @@
+"""Pictures are drawn elsewhere, one after the other, while who asked goes on."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from hpsearch.coordinator import Event, RunOptions, drawing, open_session
+from hpsearch.coordinator.drawing import Drawer
+from hpsearch.definition import StudyDefinition
+from hpsearch.records import State
+from hpsearch.results import find_best_net, find_film
+from hpsearch.workspace import Workspace
+
+
+def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    workspace: Workspace,
+) -> None:
+    definition = define(trials=3)
+    conduct(definition)
+    with open_session(definition, RunOptions(workspace)) as session:
+        records = session.search.records()
+        net = find_best_net(definition, records, session.folder, session.data)
+        film = find_film(records[net.facts["trial"]], session.folder)
+        drawer = Drawer(session)
+        drawer.get_ready()
+        of_trials = [drawer.draw_trial(record) for record in records]
+        of_none = drawer.draw_trial(replace(records[0], state=State.WAITING))
+        frames, of_net = drawer.draw_frames(net, film), drawer.draw_net(net, film)
+        of_study = drawer.draw_study()
+        assert of_study.result()
+        assert all(drawn.done() for drawn in (*of_trials, of_none, frames, of_net))
+        drawer.close()
+    for record, drawn in zip(records, of_trials, strict=True):
+        folder = session.folder.trial(record.number)
+        names = ("learning_curves.png", "weights.png", "iteration_losses.csv")
+        assert drawn.result() == [folder / name for name in names]
+    assert of_none.result() == []
+    assert list(frames.result()) == film.epochs.tolist()
+    paths = [*of_net.result(), *of_study.result()]
+    assert session.folder.report in paths
+    assert all(path.stat().st_size for path in paths)
+
+
+def test_what_is_wrong_with_a_picture_is_told_to_who_waits_for_it(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    workspace: Workspace,
+) -> None:
+    definition = define(trials=2)
+    conduct(definition)
+    with open_session(definition, RunOptions(workspace)) as session:
+        first, second = session.search.records()
+        (session.folder.trial(first.number) / "history.json").write_text("{")
+        drawer = Drawer(session)
+        broken, sound = drawer.draw_trial(first), drawer.draw_trial(second)
+        assert "history.json" in str(broken.exception())
+        assert len(sound.result()) == 3
+        drawer.close()
+
+
+def test_what_the_end_needs_can_be_imported() -> None:
+    for name in drawing._NEEDED_AT_THE_END:
+        importlib.import_module(name)
