@@ -67,6 +67,7 @@ def test_exit_codes_are_these() -> None:
         "DataError": 3,
         "MissingDataError": 3,
         "DamagedDataError": 3,
+        "OutdatedDataError": 3,
         "StoreError": 4,
         "RefusedError": 5,
         "InterruptedStudyError": 130,
