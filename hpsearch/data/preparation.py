@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from hpsearch.data.basis import Frequencies
 from hpsearch.data.cut import Cut
@@ -161,7 +162,8 @@ def _write(folder: Path, dataset: Dataset, cut: Cut) -> None:
     }
     if TRAIN_COORDINATES_FILE in arrays:
         fitted = Preprocessing(mean_image.astype(np.float32), arrays[COMPONENTS_FILE])
-        arrays[VALIDATION_COORDINATES_FILE] = fitted.apply(validation)
+        with threadpool_limits(1):  # the same bits on equal machines
+            arrays[VALIDATION_COORDINATES_FILE] = fitted.apply(validation)
     folder.mkdir()
     for name, array in arrays.items():
         _write_synced(folder / name, partial(np.save, arr=array))

@@ -151,7 +151,7 @@ def plot_class_weights(
 ) -> Figure:
     """Draw for each class the units that speak most for it and against it; see `class_tiles`."""
     rows = [class_tiles(W1, W2, image_shape, label) for label in range(len(class_names))]
-    height = rows[0][0].shape[0]
+    height = len(rows[0][0])
     pitch = round(_CLASS_PITCH * height)
     figure = Figure(figsize=(9, 0.62 * len(class_names) + 0.4), layout="constrained")
     sides = figure.subplots(1, 2)
