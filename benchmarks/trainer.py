@@ -22,6 +22,7 @@ from benchmarks.rounds import time_in_turns
 from hpsearch.data import PreparedData, PrincipalComponents, Split, open_split
 from hpsearch.training import Hyperparameters, make_net
 from hpsearch.training.batches import BatchReader
+from hpsearch.training.layout import Blocks
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
 
@@ -32,13 +33,13 @@ GOALS = {50: 0.80, 120: 0.90, 500: 0.90, 1024: 0.90}
 N_COMPONENTS = 300
 
 
-def make_step(split: Split, n_hidden: int) -> Callable[[], object]:
+def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], object]:
     """Our step, from the row numbers of its batch on."""
     rng = np.random.default_rng(0)
     setting = Hyperparameters(LEARNING_RATE, 0.95, REG, n_hidden, 1, BATCH_SIZE, 1e-4)
     read, step = (
         BatchReader(split, BATCH_SIZE),
-        Step(make_net(split, setting, rng), setting, rng, {}),
+        Step(make_net(split, setting, rng), setting, rng, {}, n_threads),
     )
     make_targets = TargetMaker(split.n_classes, label_smoothing=0.0, mixup=0.0)
     order, start = rng.permutation(len(split.train_rows)), 0
@@ -74,17 +75,17 @@ def compare(
     pixels, components = (open_split(one) for one in data)
     n_inputs = pixels.preprocessing.n_inputs
     first = np.arange(N_IMAGES)
-    X = BatchReader(pixels, N_IMAGES)(first, np.random.default_rng(0))
+    X = Blocks(n_inputs).join(BatchReader(pixels, N_IMAGES)(first, np.random.default_rng(0)))
     y = pixels.train_labels[first]
     with threadpool_limits(n_threads):
         _set_torch_threads(n_threads)
         programs = {
-            "ours": make_step(pixels, n_hidden),
+            "ours": make_step(pixels, n_hidden, n_threads),
             "floor by rows": make_floor(n_inputs, n_hidden, "C"),
             "floor by columns": make_floor(n_inputs, n_hidden, "F"),
             "plain loop": make_plain_step(X, y, n_hidden, BATCH_SIZE),
             **{name: make(X, y, n_hidden, BATCH_SIZE) for name, make in PEERS.items()},
-            "ours, 300 components": make_step(components, n_hidden),
+            "ours, 300 components": make_step(components, n_hidden, n_threads),
         }
         seconds = time_in_turns(programs, **rounds)
     floors = [seconds.pop("floor by rows"), seconds.pop("floor by columns")]

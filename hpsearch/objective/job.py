@@ -57,7 +57,7 @@ class TrialJob:
     folder : Path
         The trial's own folder, for checkpoint and history.
     threads : int
-        BLAS threads to use.
+        Threads that BLAS and the products of a step may use.
     pruning : Pruning, optional
         Asked after each epoch but the last.
     lease : Lease, optional

@@ -136,6 +136,7 @@ def _replay_then_train(
         state.rng,
         memory=state.memory,
         completed_epochs=len(done),
+        n_threads=job.threads,
     )
 
 

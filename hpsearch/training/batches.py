@@ -1,5 +1,6 @@
 """Batches of inputs, drawn into buffers that are used again and again."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from hpsearch.data import Split, WaveProjection
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.compiling import compiled
+from hpsearch.training.layout import Blocks, zeros
 
 __all__ = ["BatchReader"]
 
@@ -37,74 +39,99 @@ class BatchReader:
         self._image_shape = split.image_shape
         self._preprocessing = split.preprocessing
         self._augmentation = augmentation
-        self._scales = split.scales
+        n_inputs = split.preprocessing.n_inputs
+        self._ones = np.ones(n_inputs, np.float32)
+        self._scales = self._ones if split.scales is None else split.scales
         self._is_raw = self._rows.dtype == np.uint8
         # The same product with the components as the preprocessing's, but quicker.
         self._project = WaveProjection(split.waves) if self._is_raw and split.waves else None
-        n, n_inputs = min(batch_size, len(self._rows)), split.preprocessing.n_inputs
+        n = min(batch_size, len(self._rows))
         n_pixels = split.preprocessing.n_pixels if self._is_raw else 0
         self._all = np.arange(n)
         self._images = np.empty((n, *split.image_shape), np.uint8)
         self._pixels = np.empty((n, n_pixels), np.float32)
         self._products = np.empty((n, len(split.waves.down) if split.waves else 0), np.float32)
-        self._inputs = np.empty((n, n_inputs), np.float32)
+        self._projected = np.empty((n, n_inputs), np.float32)
+        self._blocks = Blocks(n_inputs)
+        self._room = zeros((n * self._blocks.count * self._blocks.size,))
 
     def __call__(self, numbers: Numbers, rng: np.random.Generator) -> Float32:
-        """The inputs of the images `numbers`, shape (n, n_inputs); valid until the next call.
+        """The inputs of the images `numbers` in blocks, (B, n, K); valid until the next call.
 
         Quickest if `numbers` ascend: neighbours on disk are then read one after the other.
         """
         if not self._is_raw:
-            return self._scale(self._rows, numbers)
+            return self._scale(self._rows, numbers, self._scales)
         if not self._augmentation.changes_anything:
-            return self._project_pixels(self._centre(self._rows, numbers))
+            return self._take_in(self._rows, numbers)
         originals = self._rows.reshape(-1, *self._image_shape)
         images = self._images[: len(numbers)]
         self._augmentation(originals, numbers, rng, out=images)
         rows = images.reshape(len(images), -1)
-        return self._project_pixels(self._centre(rows, self._all[: len(rows)]))
+        return self._take_in(rows, self._all[: len(rows)])
+
+    def _take_in(self, rows: NDArray[np.uint8], numbers: Numbers) -> Float32:
+        """Of the images `numbers` the net's inputs."""
+        preprocessing = self._preprocessing
+        if preprocessing.contrast_floor is None and preprocessing.components is None:
+            inputs = self._make_room(len(numbers))
+            _read_less(rows, numbers, preprocessing.mean_image, inputs)
+            return inputs
+        centred = self._centre(rows, numbers)
+        if self._project:
+            products = self._products[: len(numbers)]
+            self._project(centred, products)
+            return self._scale(products, self._all[: len(numbers)], self._scales)
+        projected = preprocessing.project(centred, out=self._projected[: len(numbers)])
+        return self._scale(projected, self._all[: len(numbers)], self._ones)
+
+    def _make_room(self, n_images: int) -> Float32:
+        shape = (self._blocks.count, n_images, self._blocks.size)
+        return self._room[: math.prod(shape)].reshape(shape)
 
     def _centre(self, rows: NDArray[np.uint8], numbers: Numbers) -> Float32:
         """Of the images `numbers` all that `Preprocessing.apply` does before it projects."""
         pixels = self._pixels[: len(numbers)]
         if self._preprocessing.contrast_floor is None:
-            _read_less(rows, numbers, self._preprocessing.mean_image, pixels)
+            _read_less(rows, numbers, self._preprocessing.mean_image, pixels[np.newaxis])
             return pixels
         pixels[...] = rows[numbers]
         return self._preprocessing.centre(pixels)
 
-    def _project_pixels(self, centred: Float32) -> Float32:
-        if not self._project:
-            return self._preprocessing.project(centred, out=self._inputs[: len(centred)])
-        products = self._products[: len(centred)]
-        self._project(centred, products)
-        return self._scale(products, self._all[: len(products)])
-
-    def _scale(self, products: Float32, numbers: Numbers) -> Float32:
+    def _scale(self, products: Float32, numbers: Numbers, scales: Float32) -> Float32:
         """Of the rows `numbers` of products with all components the inputs."""
-        inputs = self._inputs[: len(numbers)]
-        if self._scales is None:
-            # mode="clip" lets take write straight into `out`; the default buffers for safety.
-            return products.take(numbers, axis=0, out=inputs, mode="clip")
-        _read_times(products, numbers, self._scales, inputs)
+        inputs = self._make_room(len(numbers))
+        _read_times(products, numbers, scales, inputs)
         return inputs
 
 
-@compiled("void(Array(uint8, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, ::1])")
+@compiled("void(Array(uint8, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, :, ::1])")
 def _read_less(
     rows: NDArray[np.uint8], numbers: Numbers, mean_image: Float32, out: Float32
 ) -> None:
-    """The rows `numbers` less `mean_image`."""
+    """The rows `numbers` less `mean_image`, in blocks."""
+    size, n_inputs = out.shape[2], len(mean_image)
     for i in range(len(numbers)):
         row = rows[numbers[i]]
-        for j in range(len(mean_image)):
-            out[i, j] = np.float32(row[j]) - mean_image[j]
+        for block in range(len(out)):
+            part = slice(block * size, min((block + 1) * size, n_inputs))
+            values, pixels, means = out[block, i], row[part], mean_image[part]
+            for j in range(len(pixels)):
+                values[j] = np.float32(pixels[j]) - means[j]
+            values[len(pixels) :] = 0
 
 
-@compiled("void(Array(float32, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, ::1])")
+@compiled(
+    "void(Array(float32, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, :, ::1])"
+)
 def _read_times(rows: Float32, numbers: Numbers, scales: Float32, out: Float32) -> None:
-    """The first of the values in the rows `numbers`, each times its scale."""
+    """The first of the values in the rows `numbers`, each times its scale, in blocks."""
+    size, n_inputs = out.shape[2], len(scales)
     for i in range(len(numbers)):
         row = rows[numbers[i]]
-        for j in range(len(scales)):
-            out[i, j] = row[j] * scales[j]
+        for block in range(len(out)):
+            part = slice(block * size, min((block + 1) * size, n_inputs))
+            values, products, factors = out[block, i], row[part], scales[part]
+            for j in range(len(products)):
+                values[j] = products[j] * factors[j]
+            values[len(products) :] = 0

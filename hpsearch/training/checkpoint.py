@@ -21,6 +21,8 @@ __all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"
 
 CHECKPOINT_FILE = "checkpoint.npz"
 
+# 2: what optimizers remember lies in blocks and panels.
+_FORMAT = 2
 _NET = ("W1", "b1", "W2", "b2")
 _MEMORY = "memory."
 _FILM = "film."
@@ -79,6 +81,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         **checkpoint.net,
         **{_MEMORY + name: array for name, array in checkpoint.memory.items()},
         **{_FILM + name: array for name, array in vars(checkpoint.film).items()},
+        "format": np.array(_FORMAT),
         "identity": _as_bytes(checkpoint.identity),
         "generator_state": _as_bytes(json.dumps(checkpoint.generator_state)),
         "columns": np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
@@ -107,6 +110,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             arrays = {name: members[name] for name in members.files}
         if arrays.pop("n_arrays") != len(arrays):
             raise ValueError("arrays are missing")
+        if arrays.get("format") != _FORMAT:
+            raise ValueError("written by another version")
         return Checkpoint(
             identity=_as_text(arrays["identity"]),
             net={name: arrays[name] for name in _NET},

@@ -35,6 +35,7 @@ def train(
     *,
     memory: Memory | None = None,
     completed_epochs: int = 0,
+    n_threads: int = 1,
 ) -> Iterator[Epoch]:
     """Train `net` in place and yield each epoch as it ends.
 
@@ -58,6 +59,8 @@ def train(
         What optimizer and averaging remember between epochs; filled and changed in place.
     completed_epochs : int
         How many epochs `net`, `memory` and `rng` have behind them.
+    n_threads : int
+        How many share the large products of a step.
 
     Yields
     ------
@@ -65,7 +68,7 @@ def train(
         The last one has `diverged` set if a loss was nan or inf.
     """
     memory = {} if memory is None else memory
-    pass_once = _Pass(net, split, setting, rng, memory)
+    pass_once = _Pass(net, split, setting, rng, memory, n_threads)
 
     def validate() -> float:
         labels = classify(averaged(net, memory), split.validation_inputs)
@@ -105,6 +108,7 @@ class _Pass:
         setting: Hyperparameters,
         rng: np.random.Generator,
         memory: Memory,
+        n_threads: int,
     ) -> None:
         self._labels = split.train_labels
         self._n = len(split.train_rows)
@@ -119,13 +123,21 @@ class _Pass:
         self._make_targets = TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
         self._input_dropout = Dropout(setting.input_dropout, rng)
         self.rate = make_schedule(setting)
-        self._step = Step(net, setting, rng, memory)
+        self._step = Step(net, setting, rng, memory, n_threads)
         self._soft_threshold = setting.soft_threshold / setting.learning_rate
         self._directions = split.preprocessing.directions if setting.soft_threshold else None
 
     @np.errstate(all="ignore")  # a diverging run is seen by its loss
     def __call__(self, number: int) -> tuple[list[float], int]:
         """Train through epoch `number`: the loss of each step, and the images it had right."""
+        losses, hits = self._take_steps(number)
+        self._step.write_back()
+        if self._soft_threshold and math.isfinite(losses[-1]):
+            share = self._soft_threshold * self.rate(number, 0.5)
+            self._step.shrink_first_weights(self._directions, share)
+        return losses, hits
+
+    def _take_steps(self, number: int) -> tuple[list[float], int]:
         losses, hits = [], 0
         order = self._rng.permutation(self._n)
         for index, start in enumerate(range(0, len(order), self._batch_size)):
@@ -138,10 +150,7 @@ class _Pass:
             losses.append(loss)
             hits += n_correct
             if not math.isfinite(loss):
-                return losses, hits
-        if self._soft_threshold:
-            share = self._soft_threshold * self.rate(number, 0.5)
-            self._step.shrink_first_weights(self._directions, share)
+                break
         return losses, hits
 
     def _draw(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

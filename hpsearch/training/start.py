@@ -36,7 +36,7 @@ def make_net(split: Split, setting: Hyperparameters, rng: np.random.Generator) -
         n_images = len(split.train_rows)
         numbers = np.arange(0, n_images, max(1, n_images // _N_JUDGED))
         inputs = BatchReader(split, len(numbers))(numbers, rng)
-        size = np.mean(np.sum(np.square(inputs), axis=1))
+        size = np.mean(np.sum(np.square(inputs), axis=(0, 2)))
         net["W1"] *= np.float32(setting.initial_gain) / np.sqrt(size)
         net["W2"] *= np.float32(setting.initial_gain * np.sqrt(2 / n_hidden))
     if setting.initial_field:

@@ -12,29 +12,20 @@ from hpsearch.training.compiling import compiled
 from hpsearch.training.cross_entropy import differentiate_cross_entropy
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.layout import NetLayout, zeros
 from hpsearch.training.locality import apply_soft_threshold
 from hpsearch.training.memory import Memory
 from hpsearch.training.optimizers import flatten, make_optimizer
+from hpsearch.training.products import multiply, multiply_transposed
+from hpsearch.training.threads import Threads
+from hpsearch.training.tiles import LANES
 
 __all__ = ["Step"]
 
 Float32 = NDArray[np.float32]
 
-# Weights in a product: with more the result leaves the cache. But of so many inputs at least, as
-# BLAS is slower with fewer, and of a multiple of what fits into one of its registers.
-_BLOCK_SIZE = 256 * 3072
-_BLOCK_INPUTS = 256
-_VECTOR = 16
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Some inputs' weights in W1: `rows` of it, and `part` of it as it lies in memory."""
-
-    rows: slice
-    part: slice
-    gradient: Float32  # room for it, shape (rows, H)
-    flat_gradient: Float32  # the same numbers, 1-d
+# Weights whose gradient is found at a time: with more it leaves the cache before they are moved.
+_PART_SIZE = 100_000
 
 
 class Step:
@@ -42,20 +33,21 @@ class Step:
 
     Of all that a step costs, two products are the floor: inputs by W1, and inputs by the
     hidden layer's gradient. What else goes over large arrays does so once, in compiled loops;
-    over W1 block by block of inputs, while the second product of a block is still in a cache.
+    over W1 part by part, while the second product of a part is still in a cache.
 
     Parameters
     ----------
     net : dict of float32 arrays
-        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,); changed in place. The weights of an input are
-        neighbours: with AVX-512 the products are quicker by a twentieth than if those of a
-        hidden unit were.
+        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,). Steps move a copy of it, in an order of its own;
+        `write_back` brings it up to date.
     setting : Hyperparameters
         Optimizer, regularization, batch size and dropout are taken from it.
     rng : numpy.random.Generator
         For dropout.
     memory : dict of arrays
-        What the optimizer remembers between steps; changed in place.
+        What the optimizer remembers between steps, in the order of the copy; changed in place.
+    n_threads : int
+        How many share the large products.
     """
 
     def __init__(
@@ -64,21 +56,21 @@ class Step:
         setting: Hyperparameters,
         rng: np.random.Generator,
         memory: Memory,
+        n_threads: int = 1,
     ) -> None:
-        net["W1"] = np.ascontiguousarray(net["W1"])
-        batch_size = setting.batch_size
-        n_inputs, n_hidden = net["W1"].shape
-        n_classes = len(net["b2"])
-        self._net, self._setting = net, setting
-        self._optimizer = make_optimizer(setting, net, memory)
+        self._whole, self._setting = net, setting
+        self._layout = NetLayout.of(net)
+        self._net = self._layout.cut(net)
+        self._optimizer = make_optimizer(setting, self._net, memory)
         self._dropout = Dropout(setting.dropout, rng)
-        self._hidden = np.empty((batch_size, n_hidden), np.float32)
-        self._dhidden = np.empty((batch_size, n_hidden), np.float32)
-        self._scores = np.empty((batch_size, n_classes), np.float32)
-        self._dW2 = np.empty((n_hidden, n_classes), np.float32)
-        self._flat_dW2 = flatten(self._dW2)
-        self._db1, self._db2 = np.empty_like(net["b1"]), np.empty_like(net["b2"])
-        self._blocks = tuple(_cut_into_blocks(n_inputs, n_hidden))
+        self._threads = Threads(n_threads)
+        n_panels = self._layout.units.count
+        self._panels = list(_slices(n_panels, math.ceil(n_panels / n_threads)))
+        self._parts = _share_out(self._net["W1"].shape, n_threads)
+        self._gradients = {name: zeros(self._net[name].shape) for name in ("b1", "W2", "b2")}
+        self._flat = {name: flatten(array) for name, array in self._gradients.items()}
+        self._W2 = _W2ByClasses(self._layout)
+        self._buffers: dict[int, _Buffers] = {}
         self._squares = self._sum_squares()
 
     def __call__(
@@ -88,8 +80,8 @@ class Step:
 
         Parameters
         ----------
-        inputs : float32 array, shape (n, D)
-            The batch.
+        inputs : float32 array, shape (B, n, K)
+            The batch, in blocks.
         targets : float32 array, shape (n, C)
             Shares of its classes, each row of sum 1.
         learning_rate : float
@@ -102,51 +94,72 @@ class Step:
         n_correct : int
             Images that it had right.
         """
-        hidden, scores = self._forward(inputs)
+        n, n_classes = targets.shape
+        buffers = self._buffers.get(n) or self._buffers.setdefault(n, _Buffers(self._layout, n))
+        self._forward(inputs, buffers)
         # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now saves
         # a pass over all of W1 later.
-        factor = np.float32(self._optimizer.begin(learning_rate) / len(targets))
-        loss, n_correct = differentiate_cross_entropy(scores, targets, factor, self._db2)
+        factor = np.float32(self._optimizer.begin(learning_rate) / n)
+        db2 = self._flat["b2"][:n_classes]
+        loss, n_correct = differentiate_cross_entropy(buffers.scores, targets, factor, db2)
         loss += self._setting.reg * self._squares
-        self._update(inputs, hidden, scores)
+        self._update(inputs, buffers)
         return loss, n_correct
 
     def flush(self) -> None:
         """Set to 0 what the optimizer remembers and has come to nothing; now and then."""
         self._optimizer.flush()
 
+    def write_back(self) -> None:
+        """Make the net that the step was given what steps have made of it."""
+        for name, array in self._layout.join(self._net).items():
+            self._whole[name][...] = array
+
     def shrink_first_weights(self, directions: Float32 | None, share: float) -> None:
-        """`apply_soft_threshold` to the net's W1."""
-        apply_soft_threshold(self._net["W1"], directions, share)
+        """`apply_soft_threshold` to the net's W1, and `write_back`."""
+        self.write_back()
+        apply_soft_threshold(self._whole["W1"], directions, share)
+        self._net["W1"][...] = self._layout.cut(self._whole)["W1"]
         self._squares = self._sum_squares()
 
-    def _forward(self, inputs: Float32) -> tuple[Float32, Float32]:
-        net, n = self._net, len(inputs)
-        hidden, scores = self._hidden[:n], self._scores[:n]
-        np.matmul(inputs, net["W1"], out=hidden)
-        _rectify(hidden, net["b1"])
-        if self._dropout.is_on:
-            self._dropout.drop(hidden)
-        np.matmul(hidden, net["W2"], out=scores)
-        if self._dropout.is_on:
-            scores *= self._dropout.scale
-        scores += net["b2"]
-        return hidden, scores
+    def _forward(self, inputs: Float32, buffers: "_Buffers") -> None:
+        net, hidden, dropout = self._net, buffers.hidden, self._dropout
 
-    def _update(self, inputs: Float32, hidden: Float32, dscores: Float32) -> None:
+        def multiply_into(panels: slice) -> None:
+            multiply(inputs, net["W1"][:, panels], net["b1"][0, panels], hidden[panels])
+
+        self._threads(multiply_into, self._panels)
+        _rectify(buffers.flat_hidden)
+        if dropout.is_on:
+            dropout.drop(hidden)
+        self._W2.by_unit[...] = net["W2"][0].swapaxes(1, 2)
+        if dropout.is_on:
+            self._W2.by_unit *= dropout.scale
+        multiply(hidden, self._W2.panels, net["b2"][0], buffers.sums)
+        buffers.scores[...] = buffers.sums_by_image
+
+    def _update(self, inputs: Float32, buffers: "_Buffers") -> None:
         net, descend, decay = self._net, self._optimizer.descend, 2 * self._setting.reg
-        dhidden = self._dhidden[: len(inputs)]
+        gradients, flat = self._gradients, self._flat
+        dscores, dhidden = buffers.dscores, buffers.dhidden
         if self._dropout.is_on:
             dscores *= self._dropout.scale
-        np.matmul(dscores, net["W2"].T, out=dhidden)
-        _rectify_gradient(dhidden, hidden, self._db1)
-        np.matmul(hidden.T, dscores, out=self._dW2)
-        self._squares = descend("W2", self._flat_dW2, decay)
-        for block in self._blocks:
-            np.matmul(inputs.T[block.rows], dhidden, out=block.gradient)
-            self._squares += descend("W1", block.flat_gradient, decay, block.part)
-        descend("b1", self._db1, 0.0)
-        descend("b2", self._db2, 0.0)
+        multiply(dscores, net["W2"], buffers.no_biases, dhidden)
+        _rectify_gradient(buffers.flat_dhidden, buffers.flat_hidden)
+        multiply_transposed(buffers.ones, dhidden, gradients["b1"])
+        multiply_transposed(dscores, buffers.hidden, gradients["W2"])
+
+        def descend_parts(parts: list[_Part]) -> float:
+            squares = 0.0
+            for part in parts:
+                multiply_transposed(inputs[part.blocks], dhidden[part.panels], part.gradient)
+                squares += descend("W1", part.flat, decay, part.place)
+            return squares
+
+        self._squares = descend("W2", flat["W2"], decay)
+        self._squares += sum(self._threads(descend_parts, self._parts))
+        descend("b1", flat["b1"], 0.0)
+        descend("b2", flat["b2"], 0.0)
 
     def _sum_squares(self) -> float:
         """The sum of squared weights, to the bit as the step that made them found it.
@@ -160,48 +173,100 @@ class Step:
         copies = {name: self._net[name].copy() for name in ("W2", "W1")}
         optimizer = make_optimizer(self._setting, copies, {})
         optimizer.begin(0.0)
+
+        def stand_still(parts: list[_Part]) -> float:
+            squares = 0.0
+            for part in parts:
+                still = np.zeros_like(part.flat)
+                squares += optimizer.descend("W1", still, 0.0, part.place)
+            return squares
+
         squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
-        for block in self._blocks:
-            still = np.zeros_like(block.flat_gradient)
-            squares += optimizer.descend("W1", still, 0.0, block.part)
-        return squares
+        return squares + sum(stand_still(parts) for parts in self._parts)
 
 
-@compiled("void(float32[:, ::1], float32[::1])")
-def _rectify(hidden: Float32, b1: Float32) -> None:
-    """Add `b1` and leave what is above 0, in place."""
+class _Buffers:
+    """What a step writes of a batch of `n` images."""
+
+    def __init__(self, layout: NetLayout, n: int) -> None:
+        n_panels = layout.units.count
+        self.hidden, self.dhidden = zeros((n_panels, n, LANES)), zeros((n_panels, n, LANES))
+        self.flat_hidden, self.flat_dhidden = flatten(self.hidden), flatten(self.dhidden)
+        sums = zeros((n, layout.classes.count * LANES))
+        self.sums = sums.reshape(n, -1, LANES).swapaxes(0, 1)  # in panels of classes
+        self.sums_by_image = sums[:, : layout.classes.length]
+        self.scores = np.empty((n, layout.classes.length), np.float32)
+        self.dscores = self.scores[np.newaxis]  # what the loss makes of scores, as one block
+        self.ones = np.ones((1, n, 1), np.float32)
+        self.no_biases = zeros((n_panels, 1, LANES))
+
+
+class _W2ByClasses:
+    """Room for W2 in panels of classes, as scores need it: the same numbers in two shapes."""
+
+    def __init__(self, layout: NetLayout) -> None:
+        room = zeros((layout.units.count, LANES, layout.classes.count * LANES))
+        self.by_unit = room[:, :, : layout.classes.length]
+        self.panels = room.reshape(len(room), LANES, -1, LANES).swapaxes(1, 2)
+
+
+@compiled("void(float32[::1])")
+def _rectify(hidden: Float32) -> None:
+    """Leave what is above 0, in place."""
     for i in range(len(hidden)):
-        for j in range(len(b1)):
-            value = hidden[i, j] + b1[j]
-            hidden[i, j] = np.float32(0) if value < 0 else value  # nan stays, and is noticed
+        # nan stays, and is noticed
+        hidden[i] = np.float32(0) if hidden[i] < 0 else hidden[i]
 
 
-@compiled("void(float32[:, ::1], float32[:, ::1], float32[::1])")
-def _rectify_gradient(dhidden: Float32, hidden: Float32, db1: Float32) -> None:
-    """Leave of `dhidden` what belongs to active units, in place, and sum it up in `db1`.
+@compiled("void(float32[::1], float32[::1])")
+def _rectify_gradient(dhidden: Float32, hidden: Float32) -> None:
+    """Leave of `dhidden` what belongs to active units, in place.
 
     Units that dropout has left out are not active: it has set them to 0.
     """
-    db1[:] = 0
     for i in range(len(hidden)):
-        for j in range(len(db1)):
-            value = dhidden[i, j] if hidden[i, j] > 0 else np.float32(0)
-            dhidden[i, j] = value
-            db1[j] += value
+        dhidden[i] = dhidden[i] if hidden[i] > 0 else np.float32(0)
 
 
-def _cut_into_blocks(n_inputs: int, n_hidden: int) -> Iterator[_Block]:
-    """All of W1, in blocks whose gradients take turns in the same memory."""
-    slices = _cut_evenly(n_inputs, max(_BLOCK_INPUTS, _BLOCK_SIZE // n_hidden))
-    room = np.empty((slices[0].stop, n_hidden), np.float32)
-    for rows in slices:
-        gradient = room[: rows.stop - rows.start]
-        part = slice(rows.start * n_hidden, rows.stop * n_hidden)
-        yield _Block(rows, part, gradient, flatten(gradient))
+@dataclass(frozen=True)
+class _Part:
+    """Weights of W1 that lie together: of `blocks` in `panels`, at `place` of all."""
+
+    blocks: slice
+    panels: slice
+    place: slice
+    gradient: Float32  # room for it, shape (blocks, panels, K, LANES)
+    flat: Float32  # the same numbers, 1-d
 
 
-def _cut_evenly(n: int, largest: int) -> list[slice]:
-    """The range from 0 to `n` in few pieces, of whole vectors, about as long each."""
-    n_pieces = math.ceil(n / largest)
-    size = math.ceil(n / n_pieces / _VECTOR) * _VECTOR
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+def _share_out(shape: tuple[int, ...], n_shares: int) -> list[list[_Part]]:
+    """All of W1, (B, P, K, LANES); a share's gradients take turns in the same memory."""
+    n_blocks, n_panels, size, _ = shape
+    panel_size = size * LANES
+    largest = min(_PART_SIZE, math.prod(shape) // n_shares)
+    panels_at_once = _find_even_size(n_panels, largest // panel_size)
+    blocks_at_once = _find_even_size(n_blocks, largest // (panel_size * n_panels))
+    rooms = [zeros((blocks_at_once * panels_at_once * panel_size,)) for _ in range(n_shares)]
+    shares: list[list[_Part]] = [[] for _ in range(n_shares)]
+    slices = (
+        (blocks, panels)
+        for blocks in _slices(n_blocks, blocks_at_once)
+        for panels in _slices(n_panels, panels_at_once)
+    )
+    for index, (blocks, panels) in enumerate(slices):
+        start = (blocks.start * n_panels + panels.start) * panel_size
+        n = (blocks.stop - blocks.start) * (panels.stop - panels.start) * panel_size
+        flat = rooms[index % n_shares][:n]
+        gradient = flat.reshape(blocks.stop - blocks.start, -1, size, LANES)
+        part = _Part(blocks, panels, slice(start, start + n), gradient, flat)
+        shares[index % n_shares].append(part)
+    return shares
+
+
+def _find_even_size(n: int, largest: int) -> int:
+    """Of as few pieces of `n` as have at most `largest`, or one."""
+    return math.ceil(n / math.ceil(n / max(1, largest)))
+
+
+def _slices(n: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))

@@ -45,7 +45,7 @@ class TargetMaker:
 
 
 def _mix(rows: Float32, share: np.float32, partners: NDArray[np.int64]) -> None:
-    others = rows[partners]
+    others = rows.take(partners, axis=-2)
     others -= rows
     others *= 1 - share
     rows += others

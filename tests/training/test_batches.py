@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hpsearch.data import (
     Cut,
@@ -14,8 +15,10 @@ from hpsearch.data import (
     open_split,
     prepare,
 )
+from hpsearch.training import layout
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.batches import BatchReader
+from hpsearch.training.layout import Blocks
 
 NUMBERS = np.array([3, 17, 18, 200, 599])
 RNG = np.random.default_rng(0)
@@ -55,29 +58,47 @@ def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> S
     return open_split(prepared).with_inputs(inputs)
 
 
+def _join(inputs: NDArray[np.float32], split: Split) -> NDArray[np.float32]:
+    return Blocks(split.preprocessing.n_inputs).join(inputs)
+
+
 def test_a_batch_is_what_preprocessing_makes_of_its_images(any_split: Split, split: Split) -> None:
     read = BatchReader(any_split, 64)
     expected = any_split.preprocessing.apply(split.train_rows[NUMBERS])
     inputs = read(NUMBERS, RNG)
     assert inputs.dtype == np.float32
-    np.testing.assert_allclose(inputs, expected, atol=1e-4)
+    np.testing.assert_allclose(_join(inputs, any_split), expected, atol=1e-4)
 
 
 def test_pixels_are_what_numpy_makes_of_them_to_the_bit(split: Split) -> None:
     expected = split.preprocessing.apply(split.train_rows[NUMBERS])
-    np.testing.assert_array_equal(BatchReader(split, 64)(NUMBERS, RNG), expected)
+    inputs = BatchReader(split, 64)(NUMBERS, RNG)
+    np.testing.assert_array_equal(_join(inputs, split), expected)
+
+
+def test_what_a_block_has_too_many_is_0_after_batches_of_any_size(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "_ONE_BLOCK", 1)
+    monkeypatch.setattr(layout, "_LARGEST_BLOCK", 11)
+    n_inputs = split.preprocessing.n_inputs
+    assert n_inputs % Blocks(n_inputs).size
+    read = BatchReader(split, 64)
+    for numbers in (np.arange(64), NUMBERS, np.arange(24)):
+        expected = Blocks(n_inputs).cut(split.preprocessing.apply(split.train_rows[numbers]))
+        np.testing.assert_array_equal(read(numbers, RNG), expected)
 
 
 def test_one_buffer_serves_all_batches_short_ones_too(any_split: Split) -> None:
     read = BatchReader(any_split, 64)
     long, short = read(np.arange(64), RNG), read(np.arange(24), RNG)
-    assert (long.shape[0], short.shape[0]) == (64, 24)
+    assert (long.shape[1], short.shape[1]) == (64, 24)
     assert np.shares_memory(long, short)
 
 
 def test_batches_larger_than_the_split_are_as_large_as_it(any_split: Split) -> None:
     few = dataclasses.replace(any_split, train_rows=any_split.train_rows[:10])
-    assert len(BatchReader(few, 1000)(np.arange(10), RNG)) == 10
+    assert BatchReader(few, 1000)(np.arange(10), RNG).shape[1] == 10
 
 
 def test_images_are_changed_before_they_are_projected(any_split: Split, split: Split) -> None:
@@ -89,4 +110,4 @@ def test_images_are_changed_before_they_are_projected(any_split: Split, split: S
     changed = np.empty((len(NUMBERS), *any_split.image_shape), np.uint8)
     augmentation(images, NUMBERS, np.random.default_rng(3), changed)
     expected = any_split.preprocessing.apply(changed.reshape(len(NUMBERS), -1))
-    np.testing.assert_allclose(inputs, expected, atol=1e-4)
+    np.testing.assert_allclose(_join(inputs, any_split), expected, atol=1e-4)

@@ -87,6 +87,16 @@ def test_a_checkpoint_of_which_memory_is_missing_is_refused(tmp_path: Path) -> N
         load_checkpoint(tmp_path / "less.npz")
 
 
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
+    """Of before formats were counted: what was remembered lay in another order."""
+    save_checkpoint(tmp_path / "c", _checkpoint())
+    with np.load(tmp_path / "c") as members:
+        arrays = {name: members[name] for name in members.files if name != "format"}
+    np.savez(tmp_path / "old.npz", **arrays | {"n_arrays": np.array(len(arrays) - 1)})
+    with pytest.raises(DamagedDataError, match="another version"):
+        load_checkpoint(tmp_path / "old.npz")
+
+
 @given(fraction=st.floats(0, 1, exclude_max=True))
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

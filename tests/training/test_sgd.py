@@ -239,7 +239,7 @@ def test_what_is_remembered_of_a_silent_unit_comes_to_nothing_and_never_to_slow_
     next(train(net, split, chosen, rng, memory=memory))
     net["b1"][0] = -1e6
     for _ in train(net, split, chosen, rng, memory=memory, completed_epochs=1):
-        remembered = np.abs(memory[name][:, 0])
+        remembered = np.abs(memory[name][0, 0, :, 0])  # as it lies in a step
         assert not np.any((remembered > 0) & (remembered < np.finfo(np.float32).tiny))
     assert not remembered.any()
     assert memory[name].any()

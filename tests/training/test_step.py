@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from hpsearch.gradcheck import eval_numerical_gradient
 from hpsearch.net import loss_and_gradients, make_parameters
-from hpsearch.training import Hyperparameters, step
+from hpsearch.training import Hyperparameters, Optimizer, layout, step
 from hpsearch.training.dropout import Dropout
+from hpsearch.training.layout import Blocks, Panels
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
+from hpsearch.training.tiles import LANES
+from tests.training.ordered import multiply_in_order
 
 N_INPUTS, N_CLASSES = 6, 3
 
@@ -26,75 +30,108 @@ def _plain(reg: float, n_hidden: int) -> Hyperparameters:
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
-    n_hidden=st.integers(1, 9),
-    n_block_inputs=st.integers(1, 12),
+    n_hidden=st.sampled_from([1, 7, 16, 40]),
+    n_classes=st.sampled_from([3, 20]),
+    block_size=st.integers(1, 6),
+    part_size=st.sampled_from([1, 100, 1000]),
+    n_threads=st.integers(1, 3),
     batches=st.lists(st.integers(1, 8), min_size=1, max_size=4),
     reg=st.sampled_from([0.0, 0.01, 0.5]),
 )
 def test_steps_are_those_of_the_mathematics(
     seed: int,
     n_hidden: int,
-    n_block_inputs: int,
+    n_classes: int,
+    block_size: int,
+    part_size: int,
+    n_threads: int,
     batches: list[int],
     reg: float,
 ) -> None:
     rng = np.random.default_rng(seed)
-    net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
+    net = make_parameters(N_INPUTS, n_hidden, n_classes, 0.5, rng)
     exact = {name: array.astype(np.float64) for name, array in net.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step, "_BLOCK_INPUTS", n_block_inputs)
-        patch.setattr(step, "_BLOCK_SIZE", 0)
-        patch.setattr(step, "_VECTOR", 1)
-        take = Step(net, _plain(reg, n_hidden), rng, {})
-    for n in batches:
-        X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
-        y = rng.integers(0, N_CLASSES, n)
-        loss, gradients = loss_and_gradients(exact, X.astype(np.float64), y, reg)
-        scores = np.maximum(X @ exact["W1"] + exact["b1"], 0) @ exact["W2"] + exact["b2"]
-        found, n_correct = take(X, np.eye(N_CLASSES, dtype=np.float32)[y], 0.1)
-        assert found == pytest.approx(loss, rel=1e-4, abs=1e-5)
-        margin = np.sort(scores, axis=1)
-        if np.all(margin[:, -1] - margin[:, -2] > 1e-4):
-            assert n_correct == np.count_nonzero(scores.argmax(axis=1) == y)
-        for name in exact:
-            exact[name] -= 0.1 * gradients[name]
-            np.testing.assert_allclose(net[name], exact[name], rtol=1e-3, atol=1e-4)
+        patch.setattr(layout, "_ONE_BLOCK", 1)
+        patch.setattr(layout, "_LARGEST_BLOCK", block_size)
+        patch.setattr(step, "_PART_SIZE", part_size)
+        take = Step(net, _plain(reg, n_hidden), rng, {}, n_threads)
+        for n in batches:
+            X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
+            y = rng.integers(0, n_classes, n)
+            loss, gradients = loss_and_gradients(exact, X.astype(np.float64), y, reg)
+            scores = np.maximum(X @ exact["W1"] + exact["b1"], 0) @ exact["W2"] + exact["b2"]
+            found, n_correct = take(_cut(X), np.eye(n_classes, dtype=np.float32)[y], 0.1)
+            assert found == pytest.approx(loss, rel=1e-4, abs=1e-5)
+            margin = np.sort(scores, axis=1)
+            if np.all(margin[:, -1] - margin[:, -2] > 1e-4):
+                assert n_correct == np.count_nonzero(scores.argmax(axis=1) == y)
+            take.write_back()
+            for name in exact:
+                exact[name] -= 0.1 * gradients[name]
+                np.testing.assert_allclose(net[name], exact[name], rtol=1e-3, atol=1e-4)
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), n_hidden=st.integers(1, 70), n=st.integers(1, 8))
-def test_weights_after_a_step_are_numpys_to_the_bit(seed: int, n_hidden: int, n: int) -> None:
+def test_weights_after_a_step_have_the_bits_that_the_order_of_sums_gives(
+    seed: int, n_hidden: int, n: int
+) -> None:
     rng = np.random.default_rng(seed)
     net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
     W1, b1, W2, b2 = (net[name].copy() for name in ("W1", "b1", "W2", "b2"))
     X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
     targets = np.eye(N_CLASSES, dtype=np.float32)[rng.integers(0, N_CLASSES, n)]
-    Step(net, _plain(0.1, n_hidden), rng, {})(X, targets, 0.1)
-    hidden = np.maximum(X @ W1 + b1, 0)
-    scores = hidden @ W2 + b2
+    take = Step(net, _plain(0.1, n_hidden), rng, {})
+    take(_cut(X), targets, 0.1)
+    take.write_back()
+    hidden = np.maximum(multiply_in_order(X, W1, b1), 0)
+    scores = multiply_in_order(hidden, W2, b2)
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     dscores = (shares - targets) * np.float32(0.1 / n)
-    dhidden = dscores @ W2.T * (hidden > 0)
-    dW1 = np.matmul(X.T, dhidden, out=np.empty_like(W1))
+    dhidden = multiply_in_order(dscores, W2.T) * (hidden > 0)
     keep = np.float32(1 - 0.1 * 2 * 0.1)
-    np.testing.assert_array_equal(net["W1"], W1 * keep - dW1)
-    # One after the other: of a single unit NumPy would add up several images at a time.
+    np.testing.assert_array_equal(net["W1"], W1 * keep - multiply_in_order(X.T, dhidden))
     np.testing.assert_array_equal(net["b1"], b1 - np.add.accumulate(dhidden)[-1])
-    np.testing.assert_array_equal(net["W2"], W2 * keep - hidden.T @ dscores)
+    np.testing.assert_array_equal(net["W2"], W2 * keep - multiply_in_order(hidden.T, dscores))
     np.testing.assert_array_equal(net["b2"], b2 - dscores.sum(axis=0))
 
 
-def test_the_net_itself_is_updated_and_an_inputs_weights_are_neighbours() -> None:
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
+def test_weights_do_not_depend_on_the_number_of_threads(optimizer: Optimizer) -> None:
+    nets = []
+    for n_threads in (1, 2, 3):
+        rng = np.random.default_rng(0)
+        net = make_parameters(700, 70, N_CLASSES, 0.05, rng)
+        setting = dataclasses.replace(_plain(0.1, 70), optimizer=optimizer, momentum=0.9)
+        take = Step(net, setting, rng, {}, n_threads)
+        for _ in range(3):
+            X = rng.standard_normal((8, 700)).astype(np.float32)
+            take(_cut(X), np.eye(8, N_CLASSES, dtype=np.float32), 0.1)
+        take.write_back()
+        nets.append(net)
+    for name in nets[0]:
+        np.testing.assert_array_equal(nets[0][name], nets[1][name])
+        np.testing.assert_array_equal(nets[0][name], nets[2][name])
+
+
+def test_the_net_itself_is_brought_up_to_date() -> None:
     net = make_parameters(N_INPUTS, 4, N_CLASSES, 0.5, np.random.default_rng(0))
     net["W1"] = np.asfortranarray(net["W1"])  # as a file may have it
+    before, arrays = {name: array.copy() for name, array in net.items()}, dict(net)
     take = Step(net, _plain(0.0, 4), np.random.default_rng(0), {})
-    W1 = net["W1"]
-    before = W1.copy()
-    take(np.ones((2, N_INPUTS), np.float32), np.eye(2, N_CLASSES, dtype=np.float32), 0.1)
-    assert net["W1"] is W1
-    assert W1.flags.c_contiguous
-    assert not np.array_equal(W1, before)
+    take(_cut(np.ones((2, N_INPUTS), np.float32)), np.eye(2, N_CLASSES, dtype=np.float32), 0.1)
+    for name in net:
+        np.testing.assert_array_equal(net[name], before[name])
+    take.write_back()
+    for name in net:
+        assert net[name] is arrays[name]
+        assert not np.array_equal(net[name], before[name])
+
+
+def _cut(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    return Blocks(X.shape[1]).cut(X)
 
 
 def _losses_around(
@@ -132,13 +169,16 @@ def test_gradients_with_soft_targets_and_dropout_are_those_of_central_difference
         mixup=1.0 if softness == "mixed" else 0.0,
     )
     targets = maker(X, y, rng)
-    # The mask that the step will draw, drawn before it from an equal generator.
-    mask = np.ones((8, 7), np.float32)
+    # The mask that the step will draw, drawn before it from an equal generator: in panels.
+    panels = np.ones((1, 1, 8, LANES), np.float32)
     if dropout:
-        Dropout(dropout, np.random.default_rng(5)).drop(mask)
-        mask /= 1 - dropout
+        Dropout(dropout, np.random.default_rng(5)).drop(panels)
+        panels /= 1 - dropout
+    mask = Panels(7).join(panels)
     setting = dataclasses.replace(_plain(0.05, 7), dropout=dropout)
-    loss, _ = Step(net, setting, np.random.default_rng(5), {})(X, targets, 1e-2)
+    take = Step(net, setting, np.random.default_rng(5), {})
+    loss, _ = take(_cut(X), targets, 1e-2)
+    take.write_back()
     around = _losses_around(before, X.astype(np.float64), targets, 0.05, mask)
     for name, array in net.items():
         expected_loss, expected = around(name)

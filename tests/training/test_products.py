@@ -1,0 +1,98 @@
+"""Products in blocks and panels, to the bit."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hpsearch.hashing import hash_arrays
+from hpsearch.training.layout import Blocks, Panels
+from hpsearch.training.products import multiply, multiply_transposed
+from hpsearch.training.tiles import LANES, TALL
+from tests.training.ordered import multiply_in_order
+
+Float32 = NDArray[np.float32]
+
+# All remainders of rows and panels, and inputs in one block and in several.
+ROWS = st.integers(1, 2 * TALL + 1)
+INPUTS = st.one_of(st.integers(1, 40), st.sampled_from([513, 600]))
+UNITS = st.integers(1, 3 * LANES + 1)
+SIZES = {"n": ROWS, "n_inputs": INPUTS, "n_units": UNITS}
+
+
+def _make(n: int, n_inputs: int, n_units: int) -> tuple[Float32, Float32, Float32, Float32]:
+    rng = np.random.default_rng(0)
+    shapes = (n, n_inputs), (n_inputs, n_units), (1, n_units), (n, n_units)
+    X, W, b, dhidden = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
+    return X, W, b, dhidden
+
+
+def _forward(X: Float32, W: Float32, b: Float32) -> Float32:
+    blocks, panels = Blocks(X.shape[1]), Panels(W.shape[1])
+    out = np.full((panels.count, len(X), LANES), np.nan, np.float32)
+    multiply(blocks.cut(X), panels.cut(W, blocks), panels.cut(b)[0], out)
+    return panels.join(out[np.newaxis])
+
+
+def _backward(X: Float32, dhidden: Float32) -> Float32:
+    blocks, panels = Blocks(X.shape[1]), Panels(dhidden.shape[1])
+    shape = (blocks.count, panels.count, blocks.size, LANES)
+    out = np.full(shape, np.nan, np.float32)
+    multiply_transposed(blocks.cut(X), panels.cut(dhidden)[0], out)
+    return panels.join(out)[: X.shape[1]]
+
+
+@settings(deadline=None)
+@given(**SIZES)
+def test_rows_by_weights_and_biases_have_the_bits_of_sums_in_order(
+    n: int, n_inputs: int, n_units: int
+) -> None:
+    X, W, b, _ = _make(n, n_inputs, n_units)
+    np.testing.assert_array_equal(_forward(X, W, b), multiply_in_order(X, W, b), strict=True)
+
+
+@settings(deadline=None)
+@given(**SIZES)
+def test_inputs_by_gradients_have_the_bits_of_sums_in_order(
+    n: int, n_inputs: int, n_units: int
+) -> None:
+    X, _, _, dhidden = _make(n, n_inputs, n_units)
+    expected = multiply_in_order(X.T, dhidden)
+    np.testing.assert_array_equal(_backward(X, dhidden), expected, strict=True)
+
+
+def test_what_is_not_a_number_stays_in_its_row_and_unit() -> None:
+    X, W, b, _ = _make(14, 20, 40)
+    X[3, 4] = np.nan
+    found = np.isnan(_forward(X, W, b))
+    assert found[3].all()
+    assert not np.delete(found, 3, axis=0).any()
+
+
+_HASH = """
+import numpy as np
+from tests.training.test_products import _backward, _forward, _make
+from hpsearch.hashing import hash_arrays
+X, W, b, dhidden = _make(50, 600, 70)
+print(hash_arrays({"forward": _forward(X, W, b), "backward": _backward(X, dhidden)}))
+"""
+
+
+@pytest.mark.slow
+def test_a_processor_with_shorter_registers_finds_the_same_bits(tmp_path) -> None:
+    X, W, b, dhidden = _make(50, 600, 70)
+    here = hash_arrays({"forward": _forward(X, W, b), "backward": _backward(X, dhidden)})
+    environment = {
+        **os.environ,
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    command = [sys.executable, "-c", _HASH]
+    there = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == here
