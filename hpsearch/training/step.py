@@ -1,9 +1,5 @@
 """One step of gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +12,7 @@ from hpsearch.training.layout import NetLayout, zeros
 from hpsearch.training.locality import apply_soft_threshold
 from hpsearch.training.memory import Memory
 from hpsearch.training.optimizers import flatten, make_optimizer
+from hpsearch.training.parts import Part, cut_evenly, share_out
 from hpsearch.training.products import multiply, multiply_transposed
 from hpsearch.training.threads import Threads
 from hpsearch.training.tiles import LANES
@@ -23,9 +20,6 @@ from hpsearch.training.tiles import LANES
 __all__ = ["Step"]
 
 Float32 = NDArray[np.float32]
-
-# Weights whose gradient is found at a time: with more it leaves the cache before they are moved.
-_PART_SIZE = 100_000
 
 
 class Step:
@@ -64,9 +58,8 @@ class Step:
         self._optimizer = make_optimizer(setting, self._net, memory)
         self._dropout = Dropout(setting.dropout, rng)
         self._threads = Threads(n_threads)
-        n_panels = self._layout.units.count
-        self._panels = list(_slices(n_panels, math.ceil(n_panels / n_threads)))
-        self._parts = _share_out(self._net["W1"].shape, n_threads)
+        self._panels = cut_evenly(self._layout.units.count, n_threads)
+        self._parts = share_out(self._net["W1"].shape, n_threads)
         self._gradients = {name: zeros(self._net[name].shape) for name in ("b1", "W2", "b2")}
         self._flat = {name: flatten(array) for name, array in self._gradients.items()}
         self._W2 = _W2ByClasses(self._layout)
@@ -149,11 +142,11 @@ class Step:
         multiply_transposed(buffers.ones, dhidden, gradients["b1"])
         multiply_transposed(dscores, buffers.hidden, gradients["W2"])
 
-        def descend_parts(parts: list[_Part]) -> float:
+        def descend_parts(parts: list[Part]) -> float:
             squares = 0.0
             for part in parts:
                 multiply_transposed(inputs[part.blocks], dhidden[part.panels], part.gradient)
-                squares += descend("W1", part.flat, decay, part.place)
+                squares += descend("W1", part.flat_gradient, decay, part.place)
             return squares
 
         self._squares = descend("W2", flat["W2"], decay)
@@ -174,15 +167,15 @@ class Step:
         optimizer = make_optimizer(self._setting, copies, {})
         optimizer.begin(0.0)
 
-        def stand_still(parts: list[_Part]) -> float:
-            squares = 0.0
-            for part in parts:
-                still = np.zeros_like(part.flat)
-                squares += optimizer.descend("W1", still, 0.0, part.place)
-            return squares
-
-        squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
-        return squares + sum(stand_still(parts) for parts in self._parts)
+        W2_squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
+        W1_squares = (
+            sum(
+                optimizer.descend("W1", np.zeros_like(part.flat_gradient), 0.0, part.place)
+                for part in parts
+            )
+            for parts in self._parts
+        )
+        return W2_squares + sum(W1_squares)
 
 
 class _Buffers:
@@ -226,47 +219,3 @@ def _rectify_gradient(dhidden: Float32, hidden: Float32) -> None:
     """
     for i in range(len(hidden)):
         dhidden[i] = dhidden[i] if hidden[i] > 0 else np.float32(0)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Weights of W1 that lie together: of `blocks` in `panels`, at `place` of all."""
-
-    blocks: slice
-    panels: slice
-    place: slice
-    gradient: Float32  # room for it, shape (blocks, panels, K, LANES)
-    flat: Float32  # the same numbers, 1-d
-
-
-def _share_out(shape: tuple[int, ...], n_shares: int) -> list[list[_Part]]:
-    """All of W1, (B, P, K, LANES); a share's gradients take turns in the same memory."""
-    n_blocks, n_panels, size, _ = shape
-    panel_size = size * LANES
-    largest = min(_PART_SIZE, math.prod(shape) // n_shares)
-    panels_at_once = _find_even_size(n_panels, largest // panel_size)
-    blocks_at_once = _find_even_size(n_blocks, largest // (panel_size * n_panels))
-    rooms = [zeros((blocks_at_once * panels_at_once * panel_size,)) for _ in range(n_shares)]
-    shares: list[list[_Part]] = [[] for _ in range(n_shares)]
-    slices = (
-        (blocks, panels)
-        for blocks in _slices(n_blocks, blocks_at_once)
-        for panels in _slices(n_panels, panels_at_once)
-    )
-    for index, (blocks, panels) in enumerate(slices):
-        start = (blocks.start * n_panels + panels.start) * panel_size
-        n = (blocks.stop - blocks.start) * (panels.stop - panels.start) * panel_size
-        flat = rooms[index % n_shares][:n]
-        gradient = flat.reshape(blocks.stop - blocks.start, -1, size, LANES)
-        part = _Part(blocks, panels, slice(start, start + n), gradient, flat)
-        shares[index % n_shares].append(part)
-    return shares
-
-
-def _find_even_size(n: int, largest: int) -> int:
-    """Of as few pieces of `n` as have at most `largest`, or one."""
-    return math.ceil(n / math.ceil(n / max(1, largest)))
-
-
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))

@@ -25,7 +25,9 @@ from hpsearch.training import (
     load_predictions,
     make_net,
     save_history,
+    step,
 )
+from hpsearch.training.threads import Threads
 
 
 @dataclasses.dataclass
@@ -169,6 +171,21 @@ def test_the_film_of_an_interrupted_job_is_that_of_one_that_was_not(
     films = [load_checkpoint(one.folder / CHECKPOINT_FILE).film for one in (undisturbed, stopped)]
     assert films[0].epochs.tolist() == [0, 1, 2, 3, 4]
     assert hash_arrays(vars(films[0])) == hash_arrays(vars(films[1]))
+
+
+def test_a_job_trains_in_as_many_threads_as_it_says(
+    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+
+    class CountedThreads(Threads):
+        def __init__(self, count: int) -> None:
+            counts.append(count)
+            super().__init__(count)
+
+    monkeypatch.setattr(step, "Threads", CountedThreads)
+    assert run_job(job(threads=2)).outcome == Outcome.COMPLETE
+    assert counts == [2]
 
 
 def test_the_film_begins_with_the_weights_that_training_began_with(

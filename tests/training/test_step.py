@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hpsearch.gradcheck import eval_numerical_gradient
 from hpsearch.net import loss_and_gradients, make_parameters
-from hpsearch.training import Hyperparameters, Optimizer, layout, step
+from hpsearch.training import Hyperparameters, Optimizer, layout, parts
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.layout import Blocks, Panels
 from hpsearch.training.step import Step
@@ -54,7 +54,7 @@ def test_steps_are_those_of_the_mathematics(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "_ONE_BLOCK", 1)
         patch.setattr(layout, "_LARGEST_BLOCK", block_size)
-        patch.setattr(step, "_PART_SIZE", part_size)
+        patch.setattr(parts, "_LARGEST", part_size)
         take = Step(net, _plain(reg, n_hidden), rng, {}, n_threads)
         for n in batches:
             X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)

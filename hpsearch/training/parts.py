@@ -1,0 +1,82 @@
+"""W1 in parts: the gradient of one is still in a cache when its weights are moved."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.training.layout import zeros
+from hpsearch.training.tiles import LANES
+
+__all__ = ["Part", "cut_evenly", "share_out"]
+
+Float32 = NDArray[np.float32]
+
+# Weights in a part at most, if it is not a single panel of a block.
+_LARGEST = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Weights of W1 that lie together.
+
+    Parameters
+    ----------
+    blocks, panels : slice
+        Which of W1's: all blocks' panels, or one block's.
+    place : slice
+        Of all numbers of W1 as they lie in memory.
+    gradient : float32 array, shape (blocks, panels, K, LANES)
+        Room for it.
+    flat_gradient : float32 array, 1-d
+        The same numbers.
+    """
+
+    blocks: slice
+    panels: slice
+    place: slice
+    gradient: Float32
+    flat_gradient: Float32
+
+
+def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
+    """All of W1 in parts, dealt to so many threads.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (B, P, K, LANES), W1's.
+    n_shares : int
+        Threads. The gradients of a share take turns in the same memory.
+    """
+    n_blocks, n_panels, size, _ = shape
+    panel_size = size * LANES
+    largest = min(_LARGEST, math.prod(shape) // n_shares)
+    n_panels_cuts = math.ceil(n_panels / max(1, largest // panel_size))
+    n_blocks_cuts = math.ceil(n_blocks / max(1, largest // (panel_size * n_panels)))
+    cuts = list(
+        itertools.product(cut_evenly(n_blocks, n_blocks_cuts), cut_evenly(n_panels, n_panels_cuts))
+    )
+    room_size = max(_count(blocks) * _count(panels) for blocks, panels in cuts) * panel_size
+    rooms = [zeros((room_size,)) for _ in range(n_shares)]
+    shares: list[list[Part]] = [[] for _ in range(n_shares)]
+    for index, (blocks, panels) in enumerate(cuts):
+        n = _count(blocks) * _count(panels) * panel_size
+        flat = rooms[index % n_shares][:n]
+        gradient = flat.reshape(_count(blocks), _count(panels), size, LANES)
+        start = (blocks.start * n_panels + panels.start) * panel_size
+        part = Part(blocks, panels, slice(start, start + n), gradient, flat)
+        shares[index % n_shares].append(part)
+    return shares
+
+
+def cut_evenly(n: int, n_pieces: int) -> list[slice]:
+    """The numbers from 0 to `n` in at most so many pieces, about as long each."""
+    size = math.ceil(n / n_pieces)
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _count(piece: slice) -> int:
+    return int(piece.stop - piece.start)
