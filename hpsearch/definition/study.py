@@ -204,7 +204,8 @@ class StudyDefinition(Table):
     lag : int
         Trial k knows the finished trials up to k - lag, and waits for those.
     threads_per_trial : int
-        BLAS threads of one trial; they change rounding, so they are part of the definition.
+        Threads of one trial, for BLAS and a step's products. BLAS's change rounding, so they are
+        part of the definition.
     data : DataSettings
         The images.
     training : TrainingSettings
