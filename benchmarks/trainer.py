@@ -22,7 +22,7 @@ from benchmarks.rounds import time_in_turns
 from hpsearch.data import PreparedData, PrincipalComponents, Split, open_split
 from hpsearch.training import Hyperparameters, make_net
 from hpsearch.training.batches import BatchReader
-from hpsearch.training.layout import Blocks
+from hpsearch.training.products import Blocks
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hpsearch.data import Split, WaveProjection
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.compiling import compiled
-from hpsearch.training.layout import Blocks, zeros
+from hpsearch.training.products import Blocks, zeros
 
 __all__ = ["BatchReader"]
 

@@ -8,14 +8,20 @@ from hpsearch.training.compiling import compiled
 from hpsearch.training.cross_entropy import differentiate_cross_entropy
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.hyperparameters import Hyperparameters
-from hpsearch.training.layout import NetLayout, zeros
 from hpsearch.training.locality import apply_soft_threshold
 from hpsearch.training.memory import Memory
 from hpsearch.training.optimizers import flatten, make_optimizer
-from hpsearch.training.parts import Part, cut_evenly, share_out
-from hpsearch.training.products import multiply, multiply_transposed
-from hpsearch.training.threads import Threads
-from hpsearch.training.tiles import LANES
+from hpsearch.training.products import (
+    LANES,
+    NetLayout,
+    Part,
+    Threads,
+    cut_evenly,
+    multiply,
+    multiply_transposed,
+    share_out,
+    zeros,
+)
 
 __all__ = ["Step"]
 

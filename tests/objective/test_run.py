@@ -27,7 +27,7 @@ from hpsearch.training import (
     save_history,
     step,
 )
-from hpsearch.training.threads import Threads
+from hpsearch.training.products import Threads
 
 
 @dataclasses.dataclass

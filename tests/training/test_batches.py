@@ -15,10 +15,9 @@ from hpsearch.data import (
     open_split,
     prepare,
 )
-from hpsearch.training import layout
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.batches import BatchReader
-from hpsearch.training.layout import Blocks
+from hpsearch.training.products import Blocks, layout
 
 NUMBERS = np.array([3, 17, 18, 200, 599])
 RNG = np.random.default_rng(0)

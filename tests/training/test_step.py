@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from hpsearch.gradcheck import eval_numerical_gradient
 from hpsearch.net import loss_and_gradients, make_parameters
-from hpsearch.training import Hyperparameters, Optimizer, layout, parts
+from hpsearch.training import Hyperparameters, Optimizer
 from hpsearch.training.dropout import Dropout
-from hpsearch.training.layout import Blocks, Panels
+from hpsearch.training.products import LANES, Blocks, Panels, layout, parts
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
-from hpsearch.training.tiles import LANES
 from tests.training.ordered import multiply_in_order
 
 N_INPUTS, N_CLASSES = 6, 3

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.net import Parameters
-from hpsearch.training.tiles import LANES
+from hpsearch.training.products.tiles import LANES
 
 __all__ = ["Blocks", "NetLayout", "Panels", "zeros"]
 

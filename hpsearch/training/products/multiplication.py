@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.training.compiling import compiled
-from hpsearch.training.tiles import LANES, TALL, WIDE, make_tile
+from hpsearch.training.products.tiles import LANES, TALL, WIDE, make_tile
 
 __all__ = ["multiply", "multiply_transposed"]
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.training import parts
-from hpsearch.training.parts import cut_evenly, share_out
-from hpsearch.training.tiles import LANES
+from hpsearch.training.products import parts
+from hpsearch.training.products.parts import cut_evenly, share_out
+from hpsearch.training.products.tiles import LANES
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(1, 4), st.just(LANES))
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from hpsearch.training.threads import Threads
+from hpsearch.training.products.threads import Threads
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

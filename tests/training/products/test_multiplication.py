@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hpsearch.hashing import hash_arrays
-from hpsearch.training.layout import Blocks, Panels
-from hpsearch.training.products import multiply, multiply_transposed
-from hpsearch.training.tiles import LANES, TALL
+from hpsearch.training.products.layout import Blocks, Panels
+from hpsearch.training.products.multiplication import multiply, multiply_transposed
+from hpsearch.training.products.tiles import LANES, TALL
 from tests.training.ordered import multiply_in_order
 
 Float32 = NDArray[np.float32]
@@ -76,7 +76,7 @@ def test_what_is_not_a_number_stays_in_its_row_and_unit() -> None:
 
 _HASH = """
 import numpy as np
-from tests.training.test_products import _backward, _forward, _make
+from tests.training.products.test_multiplication import _backward, _forward, _make
 from hpsearch.hashing import hash_arrays
 X, W, b, dhidden = _make(50, 600, 70)
 print(hash_arrays({"forward": _forward(X, W, b), "backward": _backward(X, dhidden)}))
