@@ -16,6 +16,7 @@ __all__ = ["multiply", "multiply_transposed"]
 
 Float32 = NDArray[np.float32]
 
+_NEIGHBOUR = 4  # bytes from a float32 to the next
 # What is left of rows when they are divided among tall tiles goes to low ones, then row by row.
 _LOW = TALL // 3
 _tall_wide, _low_wide, _row_wide = (make_tile(n, WIDE) for n in (TALL, _LOW, 1))
@@ -26,7 +27,7 @@ _tall_narrow, _low_narrow, _row_narrow = (make_tile(n, 1) for n in (TALL, _LOW, 
     "void(Array(float32, 3, 'A', readonly=True), float32[:, :], float32[:, :, :], float32[:, :, :])"
 )
 def _multiply(start: Float32, left: Float32, right: Float32, out: Float32) -> None:
-    """Out = start + left @ right; out and start (P, R, LANES), left (R, K), right (P, K, LANES)."""
+    """Write start (P, R, LANES) + left (R, K) @ right (P, K, LANES) to `out`, shaped as start."""
     n_rows, n_panels = len(left), len(right)
     tall, low, wide = n_rows // TALL * TALL, n_rows // _LOW * _LOW, n_panels // WIDE * WIDE
     for p in range(0, wide, WIDE):
@@ -47,7 +48,7 @@ def _multiply(start: Float32, left: Float32, right: Float32, out: Float32) -> No
 
 @compiled("void(float32[:, :, :], float32[:, :, :, :], float32[:, :, :], float32[:, :, :])")
 def multiply(inputs: Float32, weights: Float32, biases: Float32, out: Float32) -> None:
-    """Out = biases + inputs @ weights.
+    """Write biases + inputs @ weights to `out`.
 
     Parameters
     ----------
@@ -59,7 +60,20 @@ def multiply(inputs: Float32, weights: Float32, biases: Float32, out: Float32) -
         In panels.
     out : float32 array, shape (P, N, LANES)
         Rows, in panels.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together, or lanes are no neighbours.
     """
+    (n_blocks, n_rows, size), n_panels = inputs.shape, len(out)
+    if (
+        weights.shape != (n_blocks, n_panels, size, LANES)
+        or biases.shape != (n_panels, 1, LANES)
+        or out.shape != (n_panels, n_rows, LANES)
+        or not (weights.strides[3] == biases.strides[2] == out.strides[2] == _NEIGHBOUR)
+    ):
+        raise ValueError("the shapes of a product do not fit together")
     _multiply(np.broadcast_to(biases, out.shape), inputs[0], weights[0], out)
     for block in range(1, len(inputs)):
         _multiply(out, inputs[block], weights[block], out)
@@ -67,7 +81,7 @@ def multiply(inputs: Float32, weights: Float32, biases: Float32, out: Float32) -
 
 @compiled("void(float32[:, :, :], float32[:, :, :], float32[:, :, :, :])")
 def multiply_transposed(inputs: Float32, gradients: Float32, out: Float32) -> None:
-    """Out = inputs.T @ gradients.
+    """Write inputs.T @ gradients to `out`.
 
     Parameters
     ----------
@@ -77,7 +91,19 @@ def multiply_transposed(inputs: Float32, gradients: Float32, out: Float32) -> No
         Rows, in panels.
     out : float32 array, shape (B, P, K, LANES)
         In blocks and panels.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together, or lanes are no neighbours.
     """
+    (n_blocks, n_rows, size), n_panels = inputs.shape, len(gradients)
+    if (
+        gradients.shape != (n_panels, n_rows, LANES)
+        or out.shape != (n_blocks, n_panels, size, LANES)
+        or not (gradients.strides[2] == out.strides[3] == _NEIGHBOUR)
+    ):
+        raise ValueError("the shapes of a product do not fit together")
     nothing = np.broadcast_to(np.zeros(LANES, np.float32), out.shape[1:])
     for block in range(len(inputs)):
         _multiply(nothing, inputs[block].T, gradients, out[block])

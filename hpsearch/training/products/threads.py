@@ -20,7 +20,6 @@ class Threads:
     """
 
     def __init__(self, count: int) -> None:
-        self.count = count
         self._others = ThreadPoolExecutor(count - 1) if count > 1 else None
 
     def __call__(

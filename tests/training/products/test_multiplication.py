@@ -74,6 +74,32 @@ def test_what_is_not_a_number_stays_in_its_row_and_unit() -> None:
     assert not np.delete(found, 3, axis=0).any()
 
 
+@pytest.mark.parametrize("name", ["inputs", "weights", "biases", "hidden"])
+@pytest.mark.parametrize("change", ["first axis", "middle axis", "lanes", "gaps"])
+def test_arrays_that_do_not_fit_together_are_refused(name: str, change: str) -> None:
+    """Tiles believe what they are told: they would read and write beside an array."""
+    arrays = {
+        "inputs": np.ones((2, 5, 7), np.float32),
+        "weights": np.ones((2, 3, 7, LANES), np.float32),
+        "biases": np.ones((3, 1, LANES), np.float32),
+        "hidden": np.ones((3, 5, LANES), np.float32),
+    }
+    array = arrays[name]
+    arrays[name] = {
+        "first axis": array[1:],
+        "middle axis": np.repeat(array, 2, axis=-2),
+        "lanes": array[..., 1:],
+        "gaps": np.repeat(array, 2, axis=-1)[..., ::2],
+    }[change]
+    if (name, change) == ("inputs", "gaps"):
+        pytest.skip("inputs are read one by one, from wherever they lie")
+    with pytest.raises(ValueError, match="do not fit together"):
+        multiply(*arrays.values())
+    if name != "biases":
+        with pytest.raises(ValueError, match="do not fit together"):
+            multiply_transposed(arrays["inputs"], arrays["hidden"], arrays["weights"])
+
+
 _HASH = """
 import numpy as np
 from tests.training.products.test_multiplication import _backward, _forward, _make
