@@ -22,6 +22,10 @@ _FEATURES = cpu_target.target_context.codegen().magic_tuple()[2]  # of what numb
 # Rows and panels of a tile: as many sums as leave registers for what is added to them.
 TALL, WIDE = (12, 2) if "+avx512f" in _FEATURES else (6, 1)
 
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+_WORD = ir.IntType(32)
+_POINTER = ir.IntType(8).as_pointer()
+
 
 def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
     """A function of (start, left, right, out), to be called in compiled loops.
@@ -31,64 +35,27 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
     sum(left[r, k] * right[p, k])``. Each product is added without being rounded before, whatever
     the processor, so that all have the same bits. `out` may be `start`.
     """
-    lanes = ir.VectorType(ir.FloatType(), LANES)
-    byte_pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-    every_lane = ir.Constant(ir.VectorType(word, LANES), [0] * LANES)
-    places = [(row, panel) for row in range(n_rows) for panel in range(n_panels)]
+    places = [(panel, row) for row in range(n_rows) for panel in range(n_panels)]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        arrays = [
-            context.make_array(kind)(context, builder, value)
+        start, left, right, out = (
+            _Array(builder, context.make_array(kind)(context, builder, value))
             for kind, value in zip(signature.args, arguments, strict=True)
-        ]
-        n_products = cgutils.unpack_tuple(builder, arrays[1].shape)[1]
-        start, left, right, out = (builder.ptrtoint(array.data, ir.IntType(64)) for array in arrays)
-        strides = [cgutils.unpack_tuple(builder, array.strides) for array in arrays]
-        fma = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(lanes, [lanes] * 3), f"llvm.fma.v{LANES}f32"
         )
-        prefetch = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte_pointer, word, word, word]),
-            "llvm.prefetch.p0",
-        )
-
-        def move(address: Any, stride: Any, times: Any) -> Any:
-            times = ir.Constant(stride.type, times) if isinstance(times, int) else times
-            return builder.add(address, builder.mul(stride, times))
-
-        def point(kind: Any, address: Any) -> Any:
-            return builder.inttoptr(address, kind.as_pointer())
-
-        def load(kind: Any, address: Any) -> Any:
-            return builder.load(point(kind, address), align=4)
-
-        def find(array: Any, stride: Any, row: int, panel: int) -> Any:
-            return move(move(array, stride[0], panel), stride[1], row)
-
-        sums = {}
+        sums = {place: cgutils.alloca_once(builder, _VECTOR) for place in places}
         for place in places:
-            sums[place] = cgutils.alloca_once(builder, lanes)
-            builder.store(load(lanes, find(start, strides[0], *place)), sums[place])
-        with cgutils.for_range(builder, n_products) as loop:
-            left_now = move(left, strides[1][1], loop.index)
-            right_now = move(right, strides[2][1], loop.index)
+            builder.store(start.load(_VECTOR, *place), sums[place])
+        with cgutils.for_range(builder, left.shape[1]) as loop:
             # If left is transposed, what the tile after the next one reads lies right of this.
-            ahead = point(ir.IntType(8), move(left_now, strides[1][0], 2 * n_rows))
-            builder.call(prefetch, [ahead, *(ir.Constant(word, flag) for flag in (0, 2, 1))])
-            vectors = [load(lanes, move(right_now, strides[2][0], p)) for p in range(n_panels)]
+            left.prefetch(2 * n_rows, loop.index)
+            vectors = [right.load(_VECTOR, panel, loop.index) for panel in range(n_panels)]
             for row in range(n_rows):
-                number = load(ir.FloatType(), move(left_now, strides[1][0], row))
-                first = builder.insert_element(
-                    ir.Constant(lanes, ir.Undefined), number, ir.Constant(word, 0)
-                )
-                spread = builder.shuffle_vector(first, first, every_lane)
+                number = _spread(builder, left.load(ir.FloatType(), row, loop.index))
                 for panel, vector in enumerate(vectors):
-                    total = builder.load(sums[row, panel])
-                    builder.store(builder.call(fma, [spread, vector, total]), sums[row, panel])
+                    place = sums[panel, row]
+                    builder.store(_fma(builder, number, vector, builder.load(place)), place)
         for place in places:
-            target = point(lanes, find(out, strides[3], *place))
-            builder.store(builder.load(sums[place]), target, align=4)
+            out.store(builder.load(sums[place]), *place)
         return context.get_dummy_value()
 
     @intrinsic
@@ -96,3 +63,52 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
         return types.void(start, left, right, out), generate
 
     return tile
+
+
+class _Array:
+    """An array that a compiled loop passes on."""
+
+    def __init__(self, builder: Any, array: Any) -> None:
+        self._builder = builder
+        self._start = builder.ptrtoint(array.data, ir.IntType(64))
+        self._strides = cgutils.unpack_tuple(builder, array.strides)
+        self.shape = cgutils.unpack_tuple(builder, array.shape)
+
+    def load(self, kind: Any, *indices: Any) -> Any:
+        """What lies at the first axes' `indices`."""
+        return self._builder.load(self._find(kind, *indices), align=4)
+
+    def store(self, value: Any, *indices: Any) -> None:
+        """Put `value` there."""
+        self._builder.store(value, self._find(value.type, *indices), align=4)
+
+    def prefetch(self, *indices: Any) -> None:
+        """Have what lies there brought into the second cache, if there is anything."""
+        kind = ir.FunctionType(ir.VoidType(), [_POINTER, _WORD, _WORD, _WORD])
+        function = cgutils.get_or_insert_function(self._builder.module, kind, "llvm.prefetch.p0")
+        to_read, second_cache, data = (ir.Constant(_WORD, flag) for flag in (0, 2, 1))
+        place = self._find(ir.IntType(8), *indices)
+        self._builder.call(function, [place, to_read, second_cache, data])
+
+    def _find(self, kind: Any, *indices: Any) -> Any:
+        address = self._start
+        for index, stride in zip(indices, self._strides, strict=False):
+            times = ir.Constant(stride.type, index) if isinstance(index, int) else index
+            address = self._builder.add(address, self._builder.mul(stride, times))
+        return self._builder.inttoptr(address, kind.as_pointer())
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    """`number` in every lane."""
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(_WORD, 0))
+    return builder.shuffle_vector(
+        first, first, ir.Constant(ir.VectorType(_WORD, LANES), [0] * LANES)
+    )
+
+
+def _fma(builder: Any, one: Any, other: Any, total: Any) -> Any:
+    """One * other + total, rounded once."""
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
+    return builder.call(function, [one, other, total])
