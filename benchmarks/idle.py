@@ -94,8 +94,9 @@ def run_idle(job: TrialJob, trial_s: float) -> TrialResult:
         *_: Any,
         memory: Memory,
         completed_epochs: int,
+        n_threads: int,
     ) -> Iterator[Epoch]:
-        del net, split, memory
+        del net, split, memory, n_threads
         for epoch in idle_epochs(setting, completed_epochs, trial_s):
             time.sleep(trial_s / N_EPOCHS)
             yield epoch
