@@ -131,10 +131,10 @@ class _Pass:
     def __call__(self, number: int) -> tuple[list[float], int]:
         """Train through epoch `number`: the loss of each step, and the images it had right."""
         losses, hits = self._take_steps(number)
-        self._step.write_back()
         if self._soft_threshold and math.isfinite(losses[-1]):
             share = self._soft_threshold * self.rate(number, 0.5)
             self._step.shrink_first_weights(self._directions, share)
+        self._step.write_back()
         return losses, hits
 
     def _take_steps(self, number: int) -> tuple[list[float], int]:

@@ -41,7 +41,7 @@ class Step:
         W1 (D, H), b1 (H,), W2 (H, C), b2 (C,). Steps move a copy of it, in an order of its own;
         `write_back` brings it up to date.
     setting : Hyperparameters
-        Optimizer, regularization, batch size and dropout are taken from it.
+        Optimizer, regularization and dropout are taken from it.
     rng : numpy.random.Generator
         For dropout.
     memory : dict of arrays
@@ -115,10 +115,10 @@ class Step:
             self._whole[name][...] = array
 
     def shrink_first_weights(self, directions: Float32 | None, share: float) -> None:
-        """`apply_soft_threshold` to the net's W1, and `write_back`."""
-        self.write_back()
-        apply_soft_threshold(self._whole["W1"], directions, share)
-        self._net["W1"][...] = self._layout.cut(self._whole)["W1"]
+        """`apply_soft_threshold` to W1."""
+        net = self._layout.join(self._net)
+        apply_soft_threshold(net["W1"], directions, share)
+        self._net["W1"][...] = self._layout.cut(net)["W1"]
         self._squares = self._sum_squares()
 
     def _forward(self, inputs: Float32, buffers: "_Buffers") -> None:
@@ -172,7 +172,6 @@ class Step:
         copies = {name: self._net[name].copy() for name in ("W2", "W1")}
         optimizer = make_optimizer(self._setting, copies, {})
         optimizer.begin(0.0)
-
         W2_squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
         W1_squares = (
             sum(
