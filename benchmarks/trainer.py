@@ -1,9 +1,9 @@
 """The trainer against its floor, against other libraries, and on principal components.
 
-The floor is the time of a step's two large products alone, in the memory layout in which they
-are quickest. Our step is timed with all that it takes: drawing the batch from the memory-mapped
-images, centring, loss, update. Each number of cores is measured in processes that have no more
-of them, as not every library can be told how many threads to use.
+The floor is the time of a step's two large products alone, as BLAS does them, in the memory
+layout in which they are quickest. Our step is timed with all that it takes: drawing the batch
+from the memory-mapped images, centring, loss, update. Each number of cores is measured in
+processes that have no more of them, as not every library can be told how many threads to use.
 """
 
 import argparse
@@ -141,7 +141,7 @@ def draw(ratios: dict[int, dict[str, float]]) -> Figure:
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_xticks(range(len(ratios)), [str(size) for size in ratios])
     axes.set(xlabel="hidden_size", ylabel="time of a step / ours", title="One core")
-    axes.legend(frameon=False, ncols=2)
+    figure.legend(loc="outside upper center", frameon=False, ncols=4)
     return figure
 
 
