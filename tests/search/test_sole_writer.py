@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from psycopg import sql
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
@@ -56,6 +56,23 @@ def _open(url: str) -> SoleWriterStorage:
 def storage(url: str) -> SoleWriterStorage:
     """The writer's."""
     return _open(url)
+
+
+@contextlib.contextmanager
+def _reader(url: str) -> Iterator[RDBStorage]:
+    """Another's storage, whose connections end with it: a server takes a hundred, not more."""
+    storage = open_storage(url, Path("unused"))
+    assert isinstance(storage, RDBStorage)
+    try:
+        yield storage
+    finally:
+        storage.engine.dispose()
+
+
+def _seen(url: str) -> list[FrozenTrial]:
+    """The trials of the study of `_run`, as another reads them."""
+    with _reader(url) as storage:
+        return optuna.load_study(study_name="one", storage=storage).trials
 
 
 def _rdb(storage: SoleWriterStorage) -> RDBStorage:
@@ -123,10 +140,12 @@ def test_what_it_knows_is_what_another_reads(
         for write in [("create",), *writes]:
             _apply(storage, study_id, write)
     known = storage.get_all_trials(study_id)
-    assert known == open_storage(url, Path("unused")).get_all_trials(study_id)
+    with _reader(url) as reader:
+        assert known == reader.get_all_trials(study_id)
     assert [storage.get_trial(trial._trial_id) for trial in known] == known
     storage.delete_study(study_id)
-    assert open_storage(url, Path("unused")).get_all_studies() == []
+    with _reader(url) as reader:
+        assert study_id not in [study._study_id for study in reader.get_all_studies()]
 
 
 def test_a_study_is_the_same_as_in_a_journal(
@@ -134,7 +153,8 @@ def test_a_study_is_the_same_as_in_a_journal(
 ) -> None:
     journal = simulate(define(trials=12), n_workers=2, releases=0.2)
     simulate(define(trials=12), n_workers=2, releases=0.2, url=url, patience_s=5.0)
-    records = load_study("small", open_storage(url, Path("unused"))).records()
+    with _reader(url) as reader:
+        records = load_study("small", reader).records()
     assert fingerprint(records) == fingerprint(journal.records())
 
 
@@ -146,10 +166,10 @@ def test_what_is_written_together_is_there_wholly_or_not_at_all(url: str) -> Non
         trial.suggest_float("rate", 1e-4, 1e-1, log=True)
         for epoch in (1, 2):
             trial.report(0.25, epoch)
-        seen = _run(open_storage(url, Path("unused")), n_trials=0).trials[1]
+        seen = _seen(url)[1]
         assert (seen.params, seen.intermediate_values) == ({}, {})
         study.tell(trial, 0.5)
-        seen = _run(open_storage(url, Path("unused")), n_trials=0).trials[1]
+        seen = _seen(url)[1]
         assert (seen.state, seen.intermediate_values) == (TrialState.COMPLETE, {1: 0.25, 2: 0.25})
 
 
@@ -170,11 +190,11 @@ def test_a_result_half_written_is_taken_back(url: str, monkeypatch: pytest.Monke
         patch.setattr(_rdb(storage), "set_trial_state_values", fail)
         with pytest.raises(RuntimeError, match="killed"):
             record()
-    seen = _run(open_storage(url, Path("unused")), n_trials=0).trials[1]
+    seen = _seen(url)[1]
     assert (seen.state, seen.intermediate_values) == (TrialState.RUNNING, {})
     # Its sessions are their own again.
     trial.set_user_attr("later", 1)
-    assert _run(open_storage(url, Path("unused")), n_trials=0).trials[1].user_attrs == {"later": 1}
+    assert _seen(url)[1].user_attrs == {"later": 1}
 
 
 def test_a_trial_costs_as_many_statements_whatever_runs_beside_it(
@@ -253,7 +273,7 @@ def test_what_got_through_is_not_done_twice(line: tuple[_Line, optuna.Study], ur
         breaking.breaks_next = True
         write()
     assert breaking.n_lost == 6
-    assert study.trials == _run(open_storage(url, Path("unused")), n_trials=0).trials
+    assert study.trials == _seen(url)
     (only,) = study.trials
     assert (only.state, only.value, only.user_attrs) == (TrialState.COMPLETE, 0.5, {"a": 1})
     assert only.intermediate_values == {1: 0.5}
