@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ class StudyJournal(JournalStorage):
 class JournalFile(BaseJournalBackend):
     """The file format of Optuna's `JournalFileBackend`, for one writer and any readers.
 
+    Of the writer's own threads any may read.
+
     Optuna's own locks the file, opens it, writes a line, waits for the disk, unlocks it and reads
     the line back, some forty times for each trial; the study's lock makes most of that needless.
 
@@ -59,42 +62,51 @@ class JournalFile(BaseJournalBackend):
         self._offset = 0
         self._held: list[bytes] | None = None
         self._n_held_read = 0
+        # Lines and how many of them are known change together, or a line would count twice.
+        self._changing = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, as Optuna's plots make them, reads the file from its beginning."""
+        return JournalFile, (self._path,)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Add a line for each of `logs`; on disk when this returns, unless held together."""
         lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
-        if self._held is None:
-            self._write(b"".join(lines))
-        else:
-            self._held += lines
+        with self._changing:
+            if self._held is None:
+                self._write(b"".join(lines))
+            else:
+                self._held += lines
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """What has been added since the last call, from which Optuna always reads on.
 
         From the first line on, it is folded: fewer lines, which come to the same.
         """
-        if log_number_from < self._n_read:
-            self._n_read, self._offset = 0, 0
-        lines = self._read_lines()
-        # One call of the parser for all of them: a study of 5,000 trials has 200,000 lines.
-        logs = json.loads(b"[" + b",".join(lines) + b"]")
-        if log_number_from == 0:
-            logs = fold(logs)
-        skipped = max(0, log_number_from - self._n_read)
-        self._n_read += len(logs)
+        with self._changing:
+            if log_number_from < self._n_read:
+                self._n_read, self._offset = 0, 0
+            # One call of the parser for all: a study of 5,000 trials has 200,000 lines.
+            logs = json.loads(b"[" + b",".join(self._read_lines()) + b"]")
+            if log_number_from == 0:
+                logs = fold(logs)
+            skipped = max(0, log_number_from - self._n_read)
+            self._n_read += len(logs)
         yield from logs[skipped:]
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Hold back all lines until the end, then write them at once."""
-        self._held, self._n_held_read = [], 0
+        with self._changing:
+            self._held, self._n_held_read = [], 0
         try:
             yield
         finally:
-            held, self._held = b"".join(self._held), None
-            if held:
-                self._write(held)
-                self._offset += len(held)
+            with self._changing:
+                held, self._held = b"".join(self._held), None
+                if held:
+                    self._write(held)
+                    self._offset += len(held)
 
     def _read_lines(self) -> list[bytes]:
         if self._held:

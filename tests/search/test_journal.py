@@ -4,6 +4,7 @@ import gc
 import os
 import pickle
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,29 @@ def test_what_another_has_written_is_seen(path: Path) -> None:
     study_id, _ = _start_trial(journal)
     other.set_study_user_attr(study_id, "key", "from the other")
     assert journal.get_study_user_attrs(study_id) == {"key": "from the other"}
+
+
+def test_another_thread_that_reads_while_lines_are_written_reads_them_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read twice, the line that creates a trial creates another, which never ends."""
+    journal = StudyJournal(path)
+    study_id, _ = _start_trial(journal)
+    write = JournalFile._write
+    reading: list[Future[int]] = []
+
+    def write_and_be_read(file: JournalFile, text: bytes) -> None:
+        write(file, text)
+        reading.append(beside.submit(journal.get_n_trials, study_id))
+        wait(reading, timeout=0.2)
+
+    with ThreadPoolExecutor(1) as beside, monkeypatch.context() as patch:
+        patch.setattr(JournalFile, "_write", write_and_be_read)
+        with journal.together():
+            journal.create_new_trial(study_id)
+    assert [one.result() for one in reading] == [2]
+    journal.create_new_trial(study_id)
+    assert journal.get_n_trials(study_id) == StudyJournal(path).get_n_trials(study_id) == 3
 
 
 def test_a_line_that_is_still_being_written_is_left_for_later(path: Path) -> None:
