@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -94,9 +94,9 @@ def run_idle(job: TrialJob, trial_s: float) -> TrialResult:
         *_: Any,
         memory: Memory,
         completed_epochs: int,
-        n_threads: int,
+        count_threads: Callable[[], int],
     ) -> Iterator[Epoch]:
-        del net, split, memory, n_threads
+        del net, split, memory, count_threads
         for epoch in idle_epochs(setting, completed_epochs, trial_s):
             time.sleep(trial_s / N_EPOCHS)
             yield epoch

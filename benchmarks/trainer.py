@@ -37,10 +37,9 @@ def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], objec
     """Our step, from the row numbers of its batch on."""
     rng = np.random.default_rng(0)
     setting = Hyperparameters(LEARNING_RATE, 0.95, REG, n_hidden, 1, BATCH_SIZE, 1e-4)
-    read, step = (
-        BatchReader(split, BATCH_SIZE),
-        Step(make_net(split, setting, rng), setting, rng, {}, n_threads),
-    )
+    read = BatchReader(split, BATCH_SIZE)
+    step = Step(make_net(split, setting, rng), setting, rng, {})
+    step.share_among(n_threads)
     make_targets = TargetMaker(split.n_classes, label_smoothing=0.0, mixup=0.0)
     order, start = rng.permutation(len(split.train_rows)), 0
 

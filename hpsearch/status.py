@@ -123,17 +123,19 @@ def _add_up(
     sessions: Mapping[str, Mapping[str, float]],
     threads: int,
 ) -> dict[str, float]:
-    """Core-seconds: training trials, of that pruned ones; confirming; paid for but neither."""
+    """Core-seconds: training trials, of that pruned ones; confirming; lent to either; the rest."""
     training = threads * sum(record.duration_s for record in records)
     pruned = threads * sum(r.duration_s for r in records if r.state == State.PRUNED)
     confirming = threads * sum(one.duration_s for one in confirmations)
     paid = threads * sum(one["n_jobs"] * one["wall_s"] for one in sessions.values())
     waited = threads * sum(one["waited_for_lag_s"] for one in sessions.values())
+    lent = sum(one.get("lent_core_s", 0.0) for one in sessions.values())
     return {
         "training": round(training, 3),
         "pruned": round(pruned, 3),
         "confirm": round(confirming, 3),
-        "overhead": round(max(0.0, paid - training - confirming), 3),
+        "lent": round(lent, 3),
+        "overhead": round(max(0.0, paid - training - confirming - lent), 3),
         "waited_for_lag": round(waited, 3),
         "waited_for_lag_share": round(waited / paid, 4) if paid else 0.0,
     }

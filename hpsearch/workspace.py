@@ -41,6 +41,11 @@ class StudyFolder:
         return self.root / "coordinator.json"
 
     @property
+    def spare_cores(self) -> Path:
+        """How many cores that nothing can start on the trials in flight may use."""
+        return self.root / "spare_cores"
+
+    @property
     def best_net(self) -> Path:
         """The best net, as exported."""
         return self.root / "best_net"

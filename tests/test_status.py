@@ -134,17 +134,18 @@ def test_cost_is_in_core_seconds_of_all_sessions(
         SESSIONS,
         {
             "a": {"n_jobs": 2, "wall_s": 15.0, "waited_for_lag_s": 1.5},
-            "b": {"n_jobs": 4, "wall_s": 5.0, "waited_for_lag_s": 0.5},
+            "b": {"n_jobs": 4, "wall_s": 5.0, "waited_for_lag_s": 0.5, "lent_core_s": 3.0},
         },
     )
     note_confirmation(study, Confirmation(1, 1, State.COMPLETE, 0.7, "net", 3.0, None))
-    expected = {"training": 34.0, "pruned": 4.0, "confirm": 3.0, "overhead": 13.0}
-    expected["waited_for_lag"] = 2.0
+    expected = {"training": 34.0, "pruned": 4.0, "confirm": 3.0, "waited_for_lag": 2.0}
     share = {"waited_for_lag_share": 0.04}  # 2 of 2 * 15 + 4 * 5 core-seconds
-    assert read_status(study, folder)["cost"] == expected | share
+    rest = {"lent": 3.0, "overhead": 10.0}
+    assert read_status(study, folder)["cost"] == expected | share | rest
     threaded = SearchStudy(define(threads_per_trial=2), study.optuna_study)
     doubled = {k: 2 * v for k, v in expected.items()}
-    assert read_status(threaded, folder)["cost"] == doubled | share
+    rest = {"lent": 3.0, "overhead": 23.0}  # what was lent is in cores already
+    assert read_status(threaded, folder)["cost"] == doubled | share | rest
 
 
 def test_disk_use_is_counted_whatever_lies_in_the_folder(

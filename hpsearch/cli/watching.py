@@ -94,6 +94,7 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
         "core time",
         f"{shorten_duration(cost['training'])} in training"
         f" ({shorten_duration(cost['pruned'])} of it in pruned trials),"
+        f" {shorten_duration(cost['lent'])} lent to trials in flight,"
         f" {shorten_duration(cost['overhead'])} besides",
     )
     table.add_row(

@@ -52,6 +52,7 @@ class Trials:
                 self.session.folder.trial(number),
                 pruning=search.pruning_rule(number),
                 lease=self.session.lease,
+                spare_cores=self.session.spare_cores,
             )
 
     def record(self, job: TrialJob, result: TrialResult) -> Event:
@@ -91,6 +92,7 @@ class Confirmations:
             folder=session.folder.confirmation(number, replicate),
             threads=session.definition.threads_per_trial,
             lease=session.lease,
+            spare_cores=session.spare_cores,
             replicate=replicate,
         )
 

@@ -23,21 +23,27 @@ class Clock:
         Trials in flight at most.
     waits_for_lag : bool
         Whether free workers wait because the next trial may not start yet.
+    n_lent : int
+        Cores of free workers that are lent to trials in flight.
     """
 
     session: Session
     n_jobs: int
     waits_for_lag: bool = False
+    n_lent: int = 0
     _started: float = field(default_factory=time.monotonic)
     _waited_s: float = 0.0
+    _lent_s: float = 0.0
 
     @contextlib.contextmanager
     def measuring(self, n_free: int) -> Iterator[None]:
-        """Count the time inside, for each of `n_free` workers, if they wait for the lag."""
+        """Count the time inside, for each of `n_free` workers, if they wait or lend."""
         started = time.monotonic()
         yield
+        passed_s = time.monotonic() - started
+        self._lent_s += self.n_lent * passed_s
         if self.waits_for_lag:
-            self._waited_s += n_free * (time.monotonic() - started)
+            self._waited_s += n_free * passed_s
 
     def note(self) -> None:
         """Write the session's figures so far to the study's record."""
@@ -47,5 +53,6 @@ class Clock:
             "n_jobs": self.n_jobs,
             "wall_s": round(time.monotonic() - self._started, 3),
             "waited_for_lag_s": round(self._waited_s, 3),
+            "lent_core_s": round(self._lent_s, 3),
         }
         search.note(SESSIONS, sessions)

@@ -83,8 +83,8 @@ def conduct(
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
         trials, confirmations = Trials(session), Confirmations(session)
-        clock = Clock(session, n_jobs)
-        conductor = _Conductor(session, pool, clock, stop, trials, confirmations)
+        clock, n_cores = Clock(session, n_jobs), _count_cores(session, backend, n_jobs)
+        conductor = _Conductor(session, pool, clock, stop, trials, confirmations, n_cores)
         while True:
             yield from conductor.dispatch()
             if stop.is_set() and pool.retries:
@@ -94,6 +94,7 @@ def conduct(
                     backend.cancel()
             if not pool.n_in_flight:
                 break
+            conductor.lend()
             yield from conductor.collect()
             if conductor.halted:
                 stop.set()
@@ -109,11 +110,13 @@ class _Conductor:
     stop: threading.Event
     trials: Trials
     confirmations: Confirmations
+    n_cores: int
     halted: HpsearchError | None = None
     _jobs: dict[Path, TrialJob] = field(default_factory=dict)
     _written_at: dict[Path, int] = field(default_factory=dict)
     _look_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
     _n_self_stops: Counter[Path] = field(default_factory=Counter)
+    _n_lent_each: int = 0
 
     def dispatch(self) -> Iterator[Event]:
         """Start the trials, or after them the confirmations, that may start now."""
@@ -126,6 +129,15 @@ class _Conductor:
             self._jobs[job.folder] = job
             self.pool.submit(job)
             yield ConfirmationAdvanced(job, ()) if job.replicate else TrialStarted(job)
+
+    def lend(self) -> None:
+        """Let trials in flight use the cores on which nothing may start now, as many each."""
+        n_flying, threads = self.pool.n_in_flight, self.session.definition.threads_per_trial
+        n_each = max(0, self.n_cores - n_flying * threads) // n_flying
+        self.clock.n_lent = n_each * n_flying
+        if n_each != self._n_lent_each:
+            self._n_lent_each = n_each
+            self.session.spare_cores.lend(n_each)
 
     def collect(self) -> Iterator[Event]:
         """Record what has arrived, then look at what is still running.
@@ -186,6 +198,12 @@ class _Conductor:
         event = agenda.record(job, result)
         self.clock.note()
         return event
+
+
+def _count_cores(session: Session, backend: Backend, n_jobs: int) -> int:
+    """How many cores trials in flight may share; 0 if they may be on different machines."""
+    threads = session.definition.threads_per_trial
+    return 0 if backend.is_cluster else threads * min(n_jobs, backend.count_slots(threads))
 
 
 def _keep_files(job: TrialJob, result: TrialResult) -> None:

@@ -16,7 +16,7 @@ from hpsearch.coordinator.options import RunOptions
 from hpsearch.data import PreparedData, find_source, load_prepared, prepare
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError, UsageError
-from hpsearch.execution import FileLease
+from hpsearch.execution import FileLease, FileSpareCores
 from hpsearch.search import (
     SearchStudy,
     create_or_continue_study,
@@ -45,12 +45,15 @@ class Session:
         The study's files.
     lease : FileLease
         For the workers.
+    spare_cores : FileSpareCores
+        Likewise.
     """
 
     search: SearchStudy
     data: PreparedData
     folder: StudyFolder
     lease: FileLease
+    spare_cores: FileSpareCores
 
     @property
     def definition(self) -> StudyDefinition:
@@ -84,11 +87,14 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
         storage = open_storage(options.storage_url, folder.journal, patience_s=_STORAGE_PATIENCE_S)
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
         search.release_orphans()
+        spare_cores = FileSpareCores(folder.spare_cores)
+        spare_cores.lend(0)
         lease.grant()
         try:
-            yield Session(search, data, folder, lease)
+            yield Session(search, data, folder, lease, spare_cores)
         finally:
             lease.revoke()
+            spare_cores.lend(0)
 
 
 def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:

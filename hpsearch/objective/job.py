@@ -9,7 +9,7 @@ from hpsearch.data import PreparedData
 from hpsearch.hashing import hash_json
 from hpsearch.training import Epoch, Hyperparameters
 
-__all__ = ["Lease", "Outcome", "Pruning", "TrialJob", "TrialResult"]
+__all__ = ["Lease", "Outcome", "Pruning", "SpareCores", "TrialJob", "TrialResult"]
 
 # Third entry of the seed of everything a training draws; samplers use 1.
 _TRAINING_STREAM = 0
@@ -40,6 +40,14 @@ class Lease(Protocol):
         ...
 
 
+class SpareCores(Protocol):
+    """Cores that are lent to trials in flight while nothing can start on them."""
+
+    def count(self) -> int:
+        """How many each trial may use, besides its own, in the epoch that begins."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrialJob:
     """Everything that a worker needs to know of a trial.
@@ -57,11 +65,13 @@ class TrialJob:
     folder : Path
         The trial's own folder, for checkpoint and history.
     threads : int
-        Threads that BLAS and the products of a step may use.
+        Threads that BLAS may use, whose sums depend on it, and the products of a step, at least.
     pruning : Pruning, optional
         Asked after each epoch but the last.
     lease : Lease, optional
         Asked before each epoch's results are written.
+    spare_cores : SpareCores, optional
+        Asked before each epoch.
     replicate : int
         0 for the trial itself; k for its setting trained again with its k-th fresh seed.
     """
@@ -74,6 +84,7 @@ class TrialJob:
     threads: int
     pruning: Pruning | None = None
     lease: Lease | None = None
+    spare_cores: SpareCores | None = None
     replicate: int = 0
 
     def identity(self) -> str:
@@ -88,6 +99,10 @@ class TrialJob:
                 *([self.replicate] if self.replicate else []),
             ]
         )
+
+    def count_threads(self) -> int:
+        """How many threads may share the products of the epoch that begins."""
+        return self.threads + (self.spare_cores.count() if self.spare_cores else 0)
 
     def seed(self) -> list[int]:
         """Entropy of everything that the training draws."""

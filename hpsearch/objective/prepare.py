@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
-from hpsearch.objective.job import Lease, Pruning, TrialJob
+from hpsearch.objective.job import Lease, Pruning, SpareCores, TrialJob
 from hpsearch.search import Trial, suggest_hyperparameters
 from hpsearch.training import Hyperparameters
 
@@ -19,6 +19,7 @@ def prepare_job(
     *,
     pruning: Pruning | None = None,
     lease: Lease | None = None,
+    spare_cores: SpareCores | None = None,
 ) -> TrialJob:
     """Ask `trial` for its hyperparameters and make its job.
 
@@ -32,7 +33,7 @@ def prepare_job(
         The images.
     folder : Path
         The trial's own, for checkpoint and history.
-    pruning, lease : optional
+    pruning, lease, spare_cores : optional
         What the worker shall ask.
     """
     chosen = suggest_hyperparameters(trial, definition.search.space)
@@ -47,4 +48,5 @@ def prepare_job(
         threads=definition.threads_per_trial,
         pruning=pruning,
         lease=lease,
+        spare_cores=spare_cores,
     )

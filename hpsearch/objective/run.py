@@ -136,7 +136,7 @@ def _replay_then_train(
         state.rng,
         memory=state.memory,
         completed_epochs=len(done),
-        n_threads=job.threads,
+        count_threads=job.count_threads,
     )
 
 

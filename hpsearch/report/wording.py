@@ -114,11 +114,11 @@ def title_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]
 def title_timeline(material: Material, n_lanes: int) -> str:
     """How busy the workers were."""
     cost = material.status["cost"]
-    paid = cost["training"] + cost["confirm"] + cost["overhead"]
+    busy = cost["training"] + cost["confirm"] + cost["lent"]
+    paid = busy + cost["overhead"]
     if not paid:
         return f"{_plural(n_lanes, 'trial')} at a time"
-    busy = (cost["training"] + cost["confirm"]) / paid
-    return f"{_plural(n_lanes, 'worker')}, busy {busy:.0%} of the time"
+    return f"{_plural(n_lanes, 'worker')}, busy {busy / paid:.0%} of the time"
 
 
 def describe_timeline(records: Sequence[TrialRecord]) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def train(
     *,
     memory: Memory | None = None,
     completed_epochs: int = 0,
-    n_threads: int = 1,
+    count_threads: Callable[[], int] = lambda: 1,
 ) -> Iterator[Epoch]:
     """Train `net` in place and yield each epoch as it ends.
 
@@ -59,8 +59,9 @@ def train(
         What optimizer and averaging remember between epochs; filled and changed in place.
     completed_epochs : int
         How many epochs `net`, `memory` and `rng` have behind them.
-    n_threads : int
-        How many share the large products of a step.
+    count_threads : callable
+        Asked before each epoch how many threads share the large products of its steps. No
+        number depends on it.
 
     Yields
     ------
@@ -68,7 +69,7 @@ def train(
         The last one has `diverged` set if a loss was nan or inf.
     """
     memory = {} if memory is None else memory
-    pass_once = _Pass(net, split, setting, rng, memory, n_threads)
+    pass_once = _Pass(net, split, setting, rng, memory)
 
     def validate() -> float:
         labels = classify(averaged(net, memory), split.validation_inputs)
@@ -77,7 +78,7 @@ def train(
     val_accuracy = validate()
     for number in range(completed_epochs + 1, setting.epochs + 1):
         started = time.perf_counter()
-        losses, hits = pass_once(number)
+        losses, hits = pass_once(number, count_threads())
         diverged = not math.isfinite(losses[-1])
         if not diverged:
             if setting.averaging:
@@ -108,7 +109,6 @@ class _Pass:
         setting: Hyperparameters,
         rng: np.random.Generator,
         memory: Memory,
-        n_threads: int,
     ) -> None:
         self._labels = split.train_labels
         self._n = len(split.train_rows)
@@ -123,13 +123,14 @@ class _Pass:
         self._make_targets = TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
         self._input_dropout = Dropout(setting.input_dropout, rng)
         self.rate = make_schedule(setting)
-        self._step = Step(net, setting, rng, memory, n_threads)
+        self._step = Step(net, setting, rng, memory)
         self._soft_threshold = setting.soft_threshold / setting.learning_rate
         self._directions = split.preprocessing.directions if setting.soft_threshold else None
 
     @np.errstate(all="ignore")  # a diverging run is seen by its loss
-    def __call__(self, number: int) -> tuple[list[float], int]:
+    def __call__(self, number: int, n_threads: int) -> tuple[list[float], int]:
         """Train through epoch `number`: the loss of each step, and the images it had right."""
+        self._step.share_among(n_threads)
         losses, hits = self._take_steps(number)
         if self._soft_threshold and math.isfinite(losses[-1]):
             share = self._soft_threshold * self.rate(number, 0.5)

@@ -1,5 +1,7 @@
 """One step of gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,10 @@ __all__ = ["Step"]
 
 Float32 = NDArray[np.float32]
 
+# Weights of W1 from which on two threads are quicker than one: 120 us of arithmetic on 200 images
+# where handing it over takes 100 and more.
+_WORTH_SHARING = 100_000
+
 
 class Step:
     """Updates a net on one batch after the other.
@@ -46,8 +52,6 @@ class Step:
         For dropout.
     memory : dict of arrays
         What the optimizer remembers between steps, in the order of the copy; changed in place.
-    n_threads : int
-        How many share the large products.
     """
 
     def __init__(
@@ -56,16 +60,13 @@ class Step:
         setting: Hyperparameters,
         rng: np.random.Generator,
         memory: Memory,
-        n_threads: int = 1,
     ) -> None:
         self._whole, self._setting = net, setting
         self._layout = NetLayout.of(net)
         self._net = self._layout.cut(net)
         self._optimizer = make_optimizer(setting, self._net, memory)
         self._dropout = Dropout(setting.dropout, rng)
-        self._threads = Threads(n_threads)
-        self._panels = cut_evenly(self._layout.units.count, n_threads)
-        self._parts = share_out(self._net["W1"].shape, n_threads)
+        self.share_among(1)
         self._gradients = {name: zeros(self._net[name].shape) for name in ("b1", "W2", "b2")}
         self._flat = {name: flatten(array) for name, array in self._gradients.items()}
         self._W2 = _W2ByClasses(self._layout)
@@ -105,6 +106,17 @@ class Step:
         self._update(inputs, buffers)
         return loss, n_correct
 
+    def share_among(self, n_threads: int) -> None:
+        """Have so many threads share the large products from now on; no number depends on it.
+
+        A net whose products take no longer than sharing them does is left to one.
+        """
+        n_threads = n_threads if self._net["W1"].size >= _WORTH_SHARING else 1
+        self._threads = Threads(n_threads)
+        self._panels = cut_evenly(self._layout.units.count, n_threads)
+        self._parts = share_out(self._net["W1"].shape, n_threads)
+        self._W1_squares = [0.0] * sum(map(len, self._parts))
+
     def flush(self) -> None:
         """Set to 0 what the optimizer remembers and has come to nothing; now and then."""
         self._optimizer.flush()
@@ -124,11 +136,11 @@ class Step:
     def _forward(self, inputs: Float32, buffers: "_Buffers") -> None:
         net, hidden, dropout = self._net, buffers.hidden, self._dropout
 
-        def multiply_into(panels: slice) -> None:
+        def find_hidden(panels: slice) -> None:
             multiply(inputs, net["W1"][:, panels], net["b1"][0, panels], hidden[panels])
+            _rectify(flatten(hidden[panels]))
 
-        self._threads(multiply_into, self._panels)
-        _rectify(buffers.flat_hidden)
+        self._threads(find_hidden, self._panels)
         if dropout.is_on:
             dropout.drop(hidden)
         self._W2.by_unit[...] = net["W2"][0].swapaxes(1, 2)
@@ -140,23 +152,26 @@ class Step:
     def _update(self, inputs: Float32, buffers: "_Buffers") -> None:
         net, descend, decay = self._net, self._optimizer.descend, 2 * self._setting.reg
         gradients, flat = self._gradients, self._flat
-        dscores, dhidden = buffers.dscores, buffers.dhidden
+        dscores, dhidden, hidden = buffers.dscores, buffers.dhidden, buffers.hidden
         if self._dropout.is_on:
             dscores *= self._dropout.scale
-        multiply(dscores, net["W2"], buffers.no_biases, dhidden)
-        _rectify_gradient(buffers.flat_dhidden, buffers.flat_hidden)
-        multiply_transposed(buffers.ones, dhidden, gradients["b1"])
-        multiply_transposed(dscores, buffers.hidden, gradients["W2"])
 
-        def descend_parts(parts: list[Part]) -> float:
-            squares = 0.0
+        def find_gradients(panels: slice) -> None:
+            multiply(dscores, net["W2"][:, panels], buffers.no_biases[panels], dhidden[panels])
+            _rectify_gradient(flatten(dhidden[panels]), flatten(hidden[panels]))
+            multiply_transposed(buffers.ones, dhidden[panels], gradients["b1"][:, panels])
+            multiply_transposed(dscores, hidden[panels], gradients["W2"][:, panels])
+
+        def descend_parts(parts: list[Part]) -> None:
             for part in parts:
                 multiply_transposed(inputs[part.blocks], dhidden[part.panels], part.gradient)
-                squares += descend("W1", part.flat_gradient, decay, part.place)
-            return squares
+                squares = descend("W1", part.flat_gradient, decay, part.place)
+                self._W1_squares[part.number] = squares
 
-        self._squares = descend("W2", flat["W2"], decay)
-        self._squares += sum(self._threads(descend_parts, self._parts))
+        self._threads(find_gradients, self._panels)
+        self._threads(descend_parts, self._parts)
+        # Added up in the order of the parts: a loss is the same with any number of threads.
+        self._squares = descend("W2", flat["W2"], decay) + sum(self._W1_squares)
         descend("b1", flat["b1"], 0.0)
         descend("b2", flat["b2"], 0.0)
 
@@ -173,14 +188,10 @@ class Step:
         optimizer = make_optimizer(self._setting, copies, {})
         optimizer.begin(0.0)
         W2_squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
-        W1_squares = (
-            sum(
-                optimizer.descend("W1", np.zeros_like(part.flat_gradient), 0.0, part.place)
-                for part in parts
-            )
-            for parts in self._parts
-        )
-        return W2_squares + sum(W1_squares)
+        for part in itertools.chain(*self._parts):
+            gradient = np.zeros_like(part.flat_gradient)
+            self._W1_squares[part.number] = optimizer.descend("W1", gradient, 0.0, part.place)
+        return W2_squares + sum(self._W1_squares)
 
 
 class _Buffers:
@@ -189,7 +200,6 @@ class _Buffers:
     def __init__(self, layout: NetLayout, n: int) -> None:
         n_panels = layout.units.count
         self.hidden, self.dhidden = zeros((n_panels, n, LANES)), zeros((n_panels, n, LANES))
-        self.flat_hidden, self.flat_dhidden = flatten(self.hidden), flatten(self.dhidden)
         sums = zeros((n, layout.classes.count * LANES))
         self.sums = sums.reshape(n, -1, LANES).swapaxes(0, 1)  # in panels of classes
         self.sums_by_image = sums[:, : layout.classes.length]

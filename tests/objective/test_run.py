@@ -27,7 +27,7 @@ from hpsearch.training import (
     save_history,
     step,
 )
-from hpsearch.training.products import Threads
+from hpsearch.training.step import Step
 
 
 @dataclasses.dataclass
@@ -173,19 +173,33 @@ def test_the_film_of_an_interrupted_job_is_that_of_one_that_was_not(
     assert hash_arrays(vars(films[0])) == hash_arrays(vars(films[1]))
 
 
-def test_a_job_trains_in_as_many_threads_as_it_says(
+@dataclasses.dataclass(frozen=True)
+class SpareCoresByEpoch:
+    """Lends as many as `counts` says, one after the other."""
+
+    counts: list[int]
+
+    def count(self) -> int:
+        return self.counts.pop(0)
+
+
+def test_a_job_trains_in_its_own_threads_and_those_lent_for_the_epoch(
     job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts = []
+    monkeypatch.setattr(step, "_WORTH_SHARING", 0)
+    counts, share_among = [], Step.share_among
 
-    class CountedThreads(Threads):
-        def __init__(self, count: int) -> None:
-            counts.append(count)
-            super().__init__(count)
+    def count_and_share(one: Step, n_threads: int) -> None:
+        counts.append(n_threads)
+        share_among(one, n_threads)
 
-    monkeypatch.setattr(step, "Threads", CountedThreads)
+    monkeypatch.setattr(Step, "share_among", count_and_share)
+    helped = run_job(job(spare_cores=SpareCoresByEpoch([0, 1, 2, 0])))
+    assert counts[1:] == [1, 2, 3, 1]
+    assert _result(helped) == _result(run_job(job()))
+    counts.clear()
     assert run_job(job(threads=2)).outcome == Outcome.COMPLETE
-    assert counts == [2]
+    assert counts[1:] == [2, 2, 2, 2]
 
 
 def test_the_film_begins_with_the_weights_that_training_began_with(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from hpsearch.gradcheck import eval_numerical_gradient
 from hpsearch.net import loss_and_gradients, make_parameters
-from hpsearch.training import Hyperparameters, Optimizer
+from hpsearch.training import Hyperparameters, Optimizer, step
 from hpsearch.training.dropout import Dropout
-from hpsearch.training.products import LANES, Blocks, Panels, layout, parts
+from hpsearch.training.products import LANES, Blocks, Panels, Threads, layout, parts
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
 from tests.training.ordered import multiply_in_order
@@ -54,7 +54,9 @@ def test_steps_are_those_of_the_mathematics(
         patch.setattr(layout, "_ONE_BLOCK", 1)
         patch.setattr(layout, "_LARGEST_BLOCK", block_size)
         patch.setattr(parts, "_LARGEST", part_size)
-        take = Step(net, _plain(reg, n_hidden), rng, {}, n_threads)
+        patch.setattr(step, "_WORTH_SHARING", 0)
+        take = Step(net, _plain(reg, n_hidden), rng, {})
+        take.share_among(n_threads)
         for n in batches:
             X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
             y = rng.integers(0, n_classes, n)
@@ -98,21 +100,46 @@ def test_weights_after_a_step_have_the_bits_that_the_order_of_sums_gives(
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
-def test_weights_do_not_depend_on_the_number_of_threads(optimizer: Optimizer) -> None:
-    nets = []
-    for n_threads in (1, 2, 3):
+def test_nothing_depends_on_the_number_of_threads(
+    optimizer: Optimizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "_WORTH_SHARING", 0)
+    nets, losses = [], []
+    for n_threads in ((1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3), (1, 3, 2, 1)):
         rng = np.random.default_rng(0)
         net = make_parameters(700, 70, N_CLASSES, 0.05, rng)
         setting = dataclasses.replace(_plain(0.1, 70), optimizer=optimizer, momentum=0.9)
-        take = Step(net, setting, rng, {}, n_threads)
-        for _ in range(3):
+        take = Step(net, setting, rng, {})
+        for count in n_threads:
+            take.share_among(count)
             X = rng.standard_normal((8, 700)).astype(np.float32)
-            take(_cut(X), np.eye(8, N_CLASSES, dtype=np.float32), 0.1)
+            loss, _ = take(_cut(X), np.eye(8, N_CLASSES, dtype=np.float32), 0.1)
+            losses.append(loss)
         take.write_back()
         nets.append(net)
-    for name in nets[0]:
-        np.testing.assert_array_equal(nets[0][name], nets[1][name])
-        np.testing.assert_array_equal(nets[0][name], nets[2][name])
+    assert losses == losses[:4] * 4
+    for net in nets[1:]:
+        for name in net:
+            np.testing.assert_array_equal(nets[0][name], net[name])
+
+
+@pytest.mark.parametrize(("n_hidden", "n_used"), [(16, 1), (32, 2)])
+def test_a_narrow_net_is_left_to_one_thread(
+    n_hidden: int, n_used: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "_WORTH_SHARING", N_INPUTS * 32)
+    counts = []
+
+    class CountedThreads(Threads):
+        def __init__(self, count: int) -> None:
+            counts.append(count)
+            super().__init__(count)
+
+    monkeypatch.setattr(step, "Threads", CountedThreads)
+    rng = np.random.default_rng(0)
+    net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
+    Step(net, _plain(0.0, n_hidden), rng, {}).share_among(2)
+    assert counts == [1, n_used]
 
 
 def test_the_net_itself_is_brought_up_to_date() -> None:

@@ -16,6 +16,8 @@ Float32 = NDArray[np.float32]
 
 # Weights in a part at most, if it is not a single panel of a block.
 _LARGEST = 100_000
+# Parts at least, so that two threads share the narrowest net too.
+_FEWEST = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,8 @@ class Part:
 
     Parameters
     ----------
+    number : int
+        Its place among the parts, from 0.
     blocks, panels : slice
         Which of W1's: all blocks' panels, or one block's.
     place : slice
@@ -34,6 +38,7 @@ class Part:
         The same numbers.
     """
 
+    number: int
     blocks: slice
     panels: slice
     place: slice
@@ -42,7 +47,7 @@ class Part:
 
 
 def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
-    """All of W1 in parts, dealt to so many threads.
+    """All of W1 in parts, dealt to so many threads: the same parts, however many.
 
     Parameters
     ----------
@@ -50,15 +55,21 @@ def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
         (B, P, K, LANES), W1's.
     n_shares : int
         Threads. The gradients of a share take turns in the same memory.
+
+    Returns
+    -------
+    list of lists of Part
+        Fewer than `n_shares` if there are fewer parts.
     """
     n_blocks, n_panels, size, _ = shape
     panel_size = size * LANES
-    largest = min(_LARGEST, math.prod(shape) // n_shares)
+    largest = min(_LARGEST, math.prod(shape) // _FEWEST)
     n_panels_cuts = math.ceil(n_panels / max(1, largest // panel_size))
     n_blocks_cuts = math.ceil(n_blocks / max(1, largest // (panel_size * n_panels)))
     cuts = list(
         itertools.product(cut_evenly(n_blocks, n_blocks_cuts), cut_evenly(n_panels, n_panels_cuts))
     )
+    n_shares = min(n_shares, len(cuts))
     room_size = max(_count(blocks) * _count(panels) for blocks, panels in cuts) * panel_size
     rooms = [zeros((room_size,)) for _ in range(n_shares)]
     shares: list[list[Part]] = [[] for _ in range(n_shares)]
@@ -67,7 +78,7 @@ def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
         flat = rooms[index % n_shares][:n]
         gradient = flat.reshape(_count(blocks), _count(panels), size, LANES)
         start = (blocks.start * n_panels + panels.start) * panel_size
-        part = Part(blocks, panels, slice(start, start + n), gradient, flat)
+        part = Part(index, blocks, panels, slice(start, start + n), gradient, flat)
         shares[index % n_shares].append(part)
     return shares
 

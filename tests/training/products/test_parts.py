@@ -19,7 +19,12 @@ def test_parts_are_all_of_the_weights_each_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "_LARGEST", largest)
         shares = share_out(shape, n_shares)
-    assert len(shares) == n_shares
+        alone = share_out(shape, 1)
+    n_parts = sum(map(len, shares))
+    assert len(shares) == min(n_shares, n_parts)
+    assert [part.number for part in alone[0]] == list(range(n_parts))
+    places = {part.number: part.place for part in itertools.chain(*shares)}
+    assert places == {part.number: part.place for part in alone[0]}
     seen = np.zeros(shape, np.int64)
     for part in itertools.chain(*shares):
         seen[part.blocks, part.panels] += 1
@@ -29,6 +34,10 @@ def test_parts_are_all_of_the_weights_each_once(
         assert np.shares_memory(part.gradient, part.flat_gradient)
         assert part.gradient.size <= max(largest, shape[2] * LANES)
     assert np.all(seen == 2)
+
+
+def test_the_narrowest_net_has_a_part_for_each_of_two_threads() -> None:
+    assert [len(share) for share in share_out((1, 2, 3, LANES), 2)] == [1, 1]
 
 
 def test_shares_are_as_large_as_each_other_and_in_rooms_of_their_own() -> None:

@@ -1,15 +1,19 @@
+import gc
 import threading
+import time
 
 import pytest
 
+from hpsearch.training.products import threads
 from hpsearch.training.products.threads import Threads
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_results_come_in_the_order_of_the_shares(count: int) -> None:
-    assert Threads(count)(lambda share: share * 2, list(range(count))) == [
-        share * 2 for share in range(count)
-    ]
+    together = Threads(count)
+    for factor in range(100):
+        expected = [share * factor for share in range(count)]
+        assert together(lambda share, by=factor: share * by, range(count)) == expected
 
 
 def test_as_many_threads_work_at_the_same_time_as_there_are_shares() -> None:
@@ -17,10 +21,55 @@ def test_as_many_threads_work_at_the_same_time_as_there_are_shares() -> None:
     Threads(3)(lambda _: together.wait(), range(3))  # else it would raise
 
 
+@pytest.mark.parametrize("n_looks", [0, 2_000_000])
+def test_a_thread_that_has_fallen_asleep_is_woken(
+    n_looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_LOOKS_BEFORE_SLEEP", n_looks)
+    together = Threads(2)
+    for _ in range(3):
+        assert together(lambda share: share, [1, 2]) == [1, 2]
+        time.sleep(0.02)
+    assert together(lambda share: time.sleep(0.02 * share), [0, 1]) == [None, None]
+
+
+def test_fewer_shares_than_threads_are_done() -> None:
+    assert Threads(3)(lambda share: share, [7]) == [7]
+
+
 def test_one_thread_is_the_callers_own() -> None:
     assert Threads(1)(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]
 
 
-def test_an_error_in_any_thread_is_the_callers() -> None:
+@pytest.mark.parametrize("shares", [[1, 0], [0, 1]])
+def test_an_error_in_any_thread_is_the_callers(shares: list[int]) -> None:
+    together, divide = Threads(2), lambda share: 1 // share
     with pytest.raises(ZeroDivisionError):
-        Threads(2)(lambda share: 1 // share, [1, 0])
+        together(divide, shares)
+    assert together(divide, [1, 1]) == [1, 1]
+
+
+def test_nothing_is_still_being_done_when_an_error_is_raised() -> None:
+    done = []
+
+    def work(share: int) -> None:
+        if share == 0:
+            raise ValueError("given 0")
+        time.sleep(0.05)
+        done.append(share)
+
+    with pytest.raises(ValueError, match="given 0"):
+        Threads(2)(work, [0, 1])
+    assert done == [1]
+
+
+def test_threads_end_with_whom_they_worked_for() -> None:
+    before = set(threading.enumerate())
+    together = Threads(3)
+    others = set(threading.enumerate()) - before
+    assert len(others) == 2
+    del together
+    gc.collect()
+    for thread in others:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
