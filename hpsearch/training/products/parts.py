@@ -16,8 +16,6 @@ Float32 = NDArray[np.float32]
 
 # Weights in a part at most, if it is not a single panel of a block.
 _LARGEST = 100_000
-# Parts at least, so that two threads share the narrowest net too.
-_FEWEST = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +61,8 @@ def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
     """
     n_blocks, n_panels, size, _ = shape
     panel_size = size * LANES
-    largest = min(_LARGEST, math.prod(shape) // _FEWEST)
-    n_panels_cuts = math.ceil(n_panels / max(1, largest // panel_size))
-    n_blocks_cuts = math.ceil(n_blocks / max(1, largest // (panel_size * n_panels)))
+    n_panels_cuts = math.ceil(n_panels / max(1, _LARGEST // panel_size))
+    n_blocks_cuts = math.ceil(n_blocks / max(1, _LARGEST // (panel_size * n_panels)))
     cuts = list(
         itertools.product(cut_evenly(n_blocks, n_blocks_cuts), cut_evenly(n_panels, n_panels_cuts))
     )

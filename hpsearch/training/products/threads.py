@@ -56,7 +56,11 @@ class Threads:
         finally:
             for hand in busy:
                 hand.done.wait()
-        return [first, *(hand.take_result() for hand in busy)]
+        others = [hand.take_result() for hand in busy]
+        for _, error in others:
+            if error:
+                raise error
+        return [first, *(result for result, _ in others)]
 
 
 class _Hand:
@@ -65,8 +69,7 @@ class _Hand:
     def __init__(self) -> None:
         self._asked, self.done = _Signal(), _Signal()
         self._task: Callable[[], Any] | None = None
-        self._result: Any = None
-        self._error: BaseException | None = None
+        self._result: tuple[Any, BaseException | None] = None, None
         threading.Thread(target=self._work, daemon=True).start()
 
     def begin(self, task: Callable[[], Any] | None) -> None:
@@ -74,22 +77,23 @@ class _Hand:
         self._task = task
         self._asked.give()
 
-    def take_result(self) -> Any:
-        """What the last task returned; raises what it raised."""
-        if self._error:
-            raise self._error
-        return self._result
+    def take_result(self) -> tuple[Any, BaseException | None]:
+        """What the task returned, or raised."""
+        result, self._result = self._result, (None, None)
+        return result
 
     def _work(self) -> None:
         while True:
             self._asked.wait()
-            if self._task is None:
+            # Not kept: who is worked for, and so this thread, would stay for ever.
+            task, self._task = self._task, None
+            if task is None:
                 return
-            self._result = self._error = None
             try:
-                self._result = self._task()
+                self._result = task(), None
             except BaseException as error:
-                self._error = error
+                self._result = None, error
+            del task
             self.done.give()
 
 

@@ -36,8 +36,8 @@ def test_parts_are_all_of_the_weights_each_once(
     assert np.all(seen == 2)
 
 
-def test_the_narrowest_net_has_a_part_for_each_of_two_threads() -> None:
-    assert [len(share) for share in share_out((1, 2, 3, LANES), 2)] == [1, 1]
+def test_fewer_parts_than_threads_are_fewer_shares() -> None:
+    assert [len(share) for share in share_out((1, 2, 3, LANES), 2)] == [1]
 
 
 def test_shares_are_as_large_as_each_other_and_in_rooms_of_their_own() -> None:

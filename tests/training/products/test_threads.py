@@ -49,6 +49,13 @@ def test_an_error_in_any_thread_is_the_callers(shares: list[int]) -> None:
     assert together(divide, [1, 1]) == [1, 1]
 
 
+def test_of_several_errors_none_is_left_for_the_next_time() -> None:
+    together, divide = Threads(3), lambda share: 1 // share
+    with pytest.raises(ZeroDivisionError):
+        together(divide, [1, 0, 0])
+    assert together(divide, [1, 1, 1]) == [1, 1, 1]
+
+
 def test_nothing_is_still_being_done_when_an_error_is_raised() -> None:
     done = []
 
@@ -64,11 +71,20 @@ def test_nothing_is_still_being_done_when_an_error_is_raised() -> None:
 
 
 def test_threads_end_with_whom_they_worked_for() -> None:
+    class Worker:
+        def __init__(self) -> None:
+            self.threads, self.shares = Threads(3), [0]
+
+        def work(self) -> None:
+            self.threads(lambda share: self.shares.append(share), [1, 2, 3])
+
     before = set(threading.enumerate())
-    together = Threads(3)
+    worker = Worker()
     others = set(threading.enumerate()) - before
     assert len(others) == 2
-    del together
+    worker.work()
+    assert sorted(worker.shares) == [0, 1, 2, 3]
+    del worker
     gc.collect()
     for thread in others:
         thread.join(timeout=30)
