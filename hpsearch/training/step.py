@@ -66,11 +66,11 @@ class Step:
         self._net = self._layout.cut(net)
         self._optimizer = make_optimizer(setting, self._net, memory)
         self._dropout = Dropout(setting.dropout, rng)
+        self._buffers: dict[int, _Buffers] = {}
         self.share_among(1)
         self._gradients = {name: zeros(self._net[name].shape) for name in ("b1", "W2", "b2")}
         self._flat = {name: flatten(array) for name, array in self._gradients.items()}
         self._W2 = _W2ByClasses(self._layout)
-        self._buffers: dict[int, _Buffers] = {}
         self._squares = self._sum_squares()
 
     def __call__(
@@ -95,7 +95,7 @@ class Step:
             Images that it had right.
         """
         n, n_classes = targets.shape
-        buffers = self._buffers.get(n) or self._buffers.setdefault(n, _Buffers(self._layout, n))
+        buffers = self._buffers.get(n) or self._buffers.setdefault(n, self._make_buffers(n))
         self._forward(inputs, buffers)
         # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now saves
         # a pass over all of W1 later.
@@ -115,6 +115,7 @@ class Step:
         self._threads = Threads(n_threads)
         self._panels = cut_evenly(self._layout.units.count, n_threads)
         self._parts = share_out(self._net["W1"].shape, n_threads)
+        self._buffers.clear()
         self._W1_squares = [0.0] * sum(map(len, self._parts))
 
     def flush(self) -> None:
@@ -136,11 +137,11 @@ class Step:
     def _forward(self, inputs: Float32, buffers: "_Buffers") -> None:
         net, hidden, dropout = self._net, buffers.hidden, self._dropout
 
-        def find_hidden(panels: slice) -> None:
-            multiply(inputs, net["W1"][:, panels], net["b1"][0, panels], hidden[panels])
-            _rectify(flatten(hidden[panels]))
+        def find_hidden(units: _Units) -> None:
+            multiply(inputs, units.W1, units.b1, units.hidden)
+            _rectify(units.flat_hidden)
 
-        self._threads(find_hidden, self._panels)
+        self._threads(find_hidden, buffers.units)
         if dropout.is_on:
             dropout.drop(hidden)
         self._W2.by_unit[...] = net["W2"][0].swapaxes(1, 2)
@@ -150,17 +151,16 @@ class Step:
         buffers.scores[...] = buffers.sums_by_image
 
     def _update(self, inputs: Float32, buffers: "_Buffers") -> None:
-        net, descend, decay = self._net, self._optimizer.descend, 2 * self._setting.reg
-        gradients, flat = self._gradients, self._flat
-        dscores, dhidden, hidden = buffers.dscores, buffers.dhidden, buffers.hidden
+        descend, decay, flat = self._optimizer.descend, 2 * self._setting.reg, self._flat
+        dscores, dhidden = buffers.dscores, buffers.dhidden
         if self._dropout.is_on:
             dscores *= self._dropout.scale
 
-        def find_gradients(panels: slice) -> None:
-            multiply(dscores, net["W2"][:, panels], buffers.no_biases[panels], dhidden[panels])
-            _rectify_gradient(flatten(dhidden[panels]), flatten(hidden[panels]))
-            multiply_transposed(buffers.ones, dhidden[panels], gradients["b1"][:, panels])
-            multiply_transposed(dscores, hidden[panels], gradients["W2"][:, panels])
+        def find_gradients(units: _Units) -> None:
+            multiply(dscores, units.W2, units.no_biases, units.dhidden)
+            _rectify_gradient(units.flat_dhidden, units.flat_hidden)
+            multiply_transposed(buffers.ones, units.dhidden, units.db1)
+            multiply_transposed(dscores, units.hidden, units.dW2)
 
         def descend_parts(parts: list[Part]) -> None:
             for part in parts:
@@ -168,12 +168,17 @@ class Step:
                 squares = descend("W1", part.flat_gradient, decay, part.place)
                 self._W1_squares[part.number] = squares
 
-        self._threads(find_gradients, self._panels)
+        self._threads(find_gradients, buffers.units)
         self._threads(descend_parts, self._parts)
         # Added up in the order of the parts: a loss is the same with any number of threads.
         self._squares = descend("W2", flat["W2"], decay) + sum(self._W1_squares)
         descend("b1", flat["b1"], 0.0)
         descend("b2", flat["b2"], 0.0)
+
+    def _make_buffers(self, n: int) -> "_Buffers":
+        buffers = _Buffers(self._layout, n)
+        buffers.units = [_Units(self._net, self._gradients, buffers, one) for one in self._panels]
+        return buffers
 
     def _sum_squares(self) -> float:
         """The sum of squared weights, to the bit as the step that made them found it.
@@ -206,7 +211,20 @@ class _Buffers:
         self.scores = np.empty((n, layout.classes.length), np.float32)
         self.dscores = self.scores[np.newaxis]  # what the loss makes of scores, as one block
         self.ones = np.ones((1, n, 1), np.float32)
-        self.no_biases = zeros((n_panels, 1, LANES))
+        self.units: list[_Units] = []
+
+
+class _Units:
+    """Hidden units that one thread works on: what there is of them, in some panels."""
+
+    def __init__(
+        self, net: Parameters, gradients: Parameters, buffers: _Buffers, panels: slice
+    ) -> None:
+        self.W1, self.b1, self.W2 = net["W1"][:, panels], net["b1"][0, panels], net["W2"][:, panels]
+        self.db1, self.dW2 = gradients["b1"][:, panels], gradients["W2"][:, panels]
+        self.hidden, self.dhidden = buffers.hidden[panels], buffers.dhidden[panels]
+        self.flat_hidden, self.flat_dhidden = flatten(self.hidden), flatten(self.dhidden)
+        self.no_biases = zeros((len(self.hidden), 1, LANES))
 
 
 class _W2ByClasses:

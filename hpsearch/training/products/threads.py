@@ -48,6 +48,8 @@ class Threads:
 
         Returns or raises when all shares are done.
         """
+        if len(shares) == 1:
+            return [function(shares[0])]
         busy = self._hands[: len(shares) - 1]
         for hand, share in zip(busy, shares[1:], strict=True):
             hand.begin(partial(function, share))
