@@ -114,8 +114,8 @@ def title_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]
 def title_timeline(material: Material, n_lanes: int) -> str:
     """How busy the workers were."""
     cost = material.status["cost"]
-    busy = cost["training"] + cost["confirm"] + cost["lent"]
-    paid = busy + cost["overhead"]
+    busy = cost["training"] + cost["confirm"]  # what is lent need not be used
+    paid = busy + cost["lent"] + cost["overhead"]
     if not paid:
         return f"{_plural(n_lanes, 'trial')} at a time"
     return f"{_plural(n_lanes, 'worker')}, busy {busy / paid:.0%} of the time"

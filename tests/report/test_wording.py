@@ -1,9 +1,11 @@
 """What the page says in words."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 from hpsearch.records import State, TrialRecord
-from hpsearch.report.wording import describe_timeline
+from hpsearch.report.wording import describe_timeline, title_timeline
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,3 +41,9 @@ def test_what_a_trial_was_trained_before_it_was_stopped_is_said_not_to_be_drawn(
     said = describe_timeline(records)
     assert "of 2 trials taken up again" in said
     assert "10 min of training before it is not drawn" in said
+
+
+def test_cores_that_are_lent_do_not_count_as_busy() -> None:
+    cost = {"training": 60.0, "confirm": 20.0, "lent": 15.0, "overhead": 5.0}
+    material: Any = SimpleNamespace(status={"cost": cost})
+    assert title_timeline(material, 2) == "2 workers, busy 80% of the time"
