@@ -26,6 +26,8 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, StoreError
 from hpsearch.execution import FileLease
 from hpsearch.records import State, fingerprint
+from hpsearch.search import SearchStudy
+from hpsearch.status import read_status
 from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.workspace import Workspace
 
@@ -36,6 +38,7 @@ pytestmark = [
 ]
 Conduct = Callable[..., list[Event]]
 Define = Callable[..., StudyDefinition]
+Recorded = Callable[..., SearchStudy]
 HERE = Workspace(Path("/proc/self/cwd/workspace"))
 
 
@@ -95,6 +98,13 @@ def test_workers_that_share_the_folder_are_not_called_blind(
     survey = _survey(conduct(define(trials=2), backend="dask"))
     assert survey.n_workers == 2
     assert survey.blind_hosts == ()
+
+
+def test_cores_of_a_cluster_are_not_lent(
+    cluster: Any, define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
+) -> None:
+    conduct(define(trials=1, space={"epochs": 100}), backend="dask")
+    assert read_status(recorded(workspace), workspace.study("small"))["cost"]["lent"] == 0
 
 
 def test_a_stop_does_not_wait_for_blind_workers_and_they_stop_too(
