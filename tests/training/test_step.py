@@ -127,9 +127,9 @@ def test_nothing_depends_on_the_number_of_threads(
             np.testing.assert_array_equal(nets[0][name], net[name])
 
 
-@pytest.mark.parametrize(("n_hidden", "n_used"), [(16, 1), (32, 2)])
-def test_a_narrow_net_is_left_to_one_thread(
-    n_hidden: int, n_used: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("n_hidden", "used"), [(16, [1]), (32, [1, 2])])
+def test_threads_are_made_when_their_number_changes_and_none_for_a_narrow_net(
+    n_hidden: int, used: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, "_WORTH_SHARING", N_INPUTS * 32)
     counts = []
@@ -142,8 +142,10 @@ def test_a_narrow_net_is_left_to_one_thread(
     monkeypatch.setattr(step, "Threads", CountedThreads)
     rng = np.random.default_rng(0)
     net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
-    Step(net, _plain(0.0, n_hidden), rng, {}).share_among(2)
-    assert counts == [1, n_used]
+    take = Step(net, _plain(0.0, n_hidden), rng, {})
+    for _ in range(3):
+        take.share_among(2)
+    assert counts == used
 
 
 def test_the_net_itself_is_brought_up_to_date() -> None:
