@@ -21,7 +21,7 @@ from benchmarks.reporting import RESULTS, Report
 from benchmarks.rounds import time_in_turns
 from hpsearch.data import PreparedData, PrincipalComponents, Split, open_split
 from hpsearch.training import Hyperparameters, make_net
-from hpsearch.training.batches import BatchReader
+from hpsearch.training.batches import BatchReader, make_reader
 from hpsearch.training.products import Blocks
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
@@ -37,7 +37,7 @@ def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], objec
     """Our step, from the row numbers of its batch on."""
     rng = np.random.default_rng(0)
     setting = Hyperparameters(LEARNING_RATE, 0.95, REG, n_hidden, 1, BATCH_SIZE, 1e-4)
-    read = BatchReader(split, BATCH_SIZE)
+    read = make_reader(split, setting)
     step = Step(make_net(split, setting, rng), setting, rng, {})
     step.share_among(n_threads)
     make_targets = TargetMaker(split.n_classes, label_smoothing=0.0, mixup=0.0)

@@ -9,14 +9,24 @@ from numpy.typing import NDArray
 from hpsearch.data import Split, WaveProjection
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.compiling import compiled
-from hpsearch.training.products import Blocks, zeros
+from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.products import (
+    CAN_MULTIPLY_BYTES,
+    MOST_BYTES,
+    Blocks,
+    PackedPixels,
+    zeros,
+)
 
-__all__ = ["BatchReader"]
+__all__ = ["BatchReader", "PixelReader", "make_reader"]
 
 Float32 = NDArray[np.float32]
 Numbers = NDArray[np.int64]
+Pixels = NDArray[np.uint8]
 
 NO_AUGMENTATION = Augmentation()
+# Pixels from which on whole numbers are quicker.
+_WORTH_PACKING = 1024
 
 
 class BatchReader:
@@ -36,9 +46,7 @@ class BatchReader:
         self, split: Split, batch_size: int, augmentation: Augmentation = NO_AUGMENTATION
     ) -> None:
         self._rows: NDArray[Any] = split.train_rows
-        self._image_shape = split.image_shape
         self._preprocessing = split.preprocessing
-        self._augmentation = augmentation
         n_inputs = split.preprocessing.n_inputs
         self._ones = np.ones(n_inputs, np.float32)
         self._scales = self._ones if split.scales is None else split.scales
@@ -47,8 +55,8 @@ class BatchReader:
         self._project = WaveProjection(split.waves) if self._is_raw and split.waves else None
         n = min(batch_size, len(self._rows))
         n_pixels = split.preprocessing.n_pixels if self._is_raw else 0
+        self._draw_images = _ImageDrawer(split, n, augmentation)
         self._all = np.arange(n)
-        self._images = np.empty((n, *split.image_shape), np.uint8)
         self._pixels = np.empty((n, n_pixels), np.float32)
         self._products = np.empty((n, len(split.waves.down) if split.waves else 0), np.float32)
         self._projected = np.empty((n, n_inputs), np.float32)
@@ -62,15 +70,9 @@ class BatchReader:
         """
         if not self._is_raw:
             return self._scale(self._rows, numbers, self._scales)
-        if not self._augmentation.changes_anything:
-            return self._take_in(self._rows, numbers)
-        originals = self._rows.reshape(-1, *self._image_shape)
-        images = self._images[: len(numbers)]
-        self._augmentation(originals, numbers, rng, out=images)
-        rows = images.reshape(len(images), -1)
-        return self._take_in(rows, self._all[: len(rows)])
+        return self._take_in(*self._draw_images(numbers, rng))
 
-    def _take_in(self, rows: NDArray[np.uint8], numbers: Numbers) -> Float32:
+    def _take_in(self, rows: Pixels, numbers: Numbers) -> Float32:
         """Of the images `numbers` the net's inputs."""
         preprocessing = self._preprocessing
         if preprocessing.contrast_floor is None and preprocessing.components is None:
@@ -89,7 +91,7 @@ class BatchReader:
         shape = (self._blocks.count, n_images, self._blocks.size)
         return self._room[: math.prod(shape)].reshape(shape)
 
-    def _centre(self, rows: NDArray[np.uint8], numbers: Numbers) -> Float32:
+    def _centre(self, rows: Pixels, numbers: Numbers) -> Float32:
         """Of the images `numbers` all that `Preprocessing.apply` does before it projects."""
         pixels = self._pixels[: len(numbers)]
         if self._preprocessing.contrast_floor is None:
@@ -103,6 +105,78 @@ class BatchReader:
         inputs = self._make_room(len(numbers))
         _read_times(products, numbers, scales, inputs)
         return inputs
+
+
+def make_reader(
+    split: Split, setting: Hyperparameters, augmentation: Augmentation = NO_AUGMENTATION
+) -> "BatchReader | PixelReader":
+    """The quicker one, of those that may read `split` for `setting`."""
+    preprocessing = split.preprocessing
+    are_pixels_less_their_mean = (
+        split.train_rows.dtype == np.uint8
+        and preprocessing.components is None
+        and preprocessing.contrast_floor is None
+        and not setting.mixup
+        and not setting.input_dropout
+    )
+    are_quicker_in_whole_numbers = (
+        CAN_MULTIPLY_BYTES
+        and _WORTH_PACKING <= preprocessing.n_pixels <= MOST_BYTES
+        and setting.batch_size <= MOST_BYTES
+    )
+    if are_pixels_less_their_mean and are_quicker_in_whole_numbers:
+        return PixelReader(split, setting.batch_size, augmentation)
+    return BatchReader(split, setting.batch_size, augmentation)
+
+
+class PixelReader:
+    """Reads raw images, changed or not, for products in whole numbers.
+
+    Parameters
+    ----------
+    split : Split
+        Its training rows are pixels.
+    batch_size : int
+        Rows at a time at most.
+    augmentation : Augmentation, optional
+        What happens to images first.
+    """
+
+    def __init__(
+        self, split: Split, batch_size: int, augmentation: Augmentation = NO_AUGMENTATION
+    ) -> None:
+        n = min(batch_size, len(split.train_rows))
+        self._draw_images = _ImageDrawer(split, n, augmentation)
+        self._mean_image = split.preprocessing.mean_image
+        self._rooms: dict[int, PackedPixels] = {}
+
+    def __call__(self, numbers: Numbers, rng: np.random.Generator) -> PackedPixels:
+        """The images `numbers`; valid until the next call. Quickest if `numbers` ascend."""
+        n = len(numbers)
+        if n not in self._rooms:
+            self._rooms[n] = PackedPixels.room(n, self._mean_image)
+        self._rooms[n].take(*self._draw_images(numbers, rng))
+        return self._rooms[n]
+
+
+class _ImageDrawer:
+    """Changes training images, if they shall be: at most `n` at a time."""
+
+    def __init__(self, split: Split, n: int, augmentation: Augmentation) -> None:
+        self._rows: NDArray[Any] = split.train_rows
+        self._image_shape = split.image_shape
+        self._augmentation = augmentation
+        self._images = np.empty((n, *split.image_shape), np.uint8)
+        self._all = np.arange(n)
+
+    def __call__(self, numbers: Numbers, rng: np.random.Generator) -> tuple[Pixels, Numbers]:
+        """Rows of pixels, and which of them are the images `numbers`."""
+        if not self._augmentation.changes_anything:
+            return self._rows, numbers
+        images, n = self._images[: len(numbers)], len(numbers)
+        originals = self._rows.reshape(-1, *self._image_shape)
+        self._augmentation(originals, numbers, rng, out=images)
+        return images.reshape(n, -1), self._all[:n]
 
 
 @compiled("void(Array(uint8, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, :, ::1])")

@@ -11,9 +11,10 @@ from hpsearch.data import Split
 from hpsearch.net import Parameters
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.averaging import averaged, take_into_average
-from hpsearch.training.batches import BatchReader
+from hpsearch.training.batches import make_reader
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.epoch import Epoch
+from hpsearch.training.first_layer import Inputs
 from hpsearch.training.hyperparameters import Hyperparameters
 from hpsearch.training.memory import Memory
 from hpsearch.training.prediction import classify
@@ -115,9 +116,9 @@ class _Pass:
         self._batch_size = setting.batch_size
         self._rng = rng
         mean_image = split.plain.mean_image.round().astype(np.uint8).reshape(split.image_shape)
-        self._read = BatchReader(
+        self._read = make_reader(
             split,
-            setting.batch_size,
+            setting,
             Augmentation(setting.mirror, setting.max_shift, setting.cutout, mean_image),
         )
         self._make_targets = TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
@@ -154,11 +155,11 @@ class _Pass:
                 break
         return losses, hits
 
-    def _draw(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _draw(self, numbers: NDArray[np.int64]) -> tuple[Inputs, NDArray[np.float32]]:
         """The inputs of the images `numbers`, and what the net shall say of them."""
         inputs = self._read(numbers, self._rng)
         targets = self._make_targets(inputs, self._labels[numbers], self._rng)
-        if self._input_dropout.is_on:
+        if self._input_dropout.is_on and isinstance(inputs, np.ndarray):
             self._input_dropout.drop(inputs)
             inputs *= self._input_dropout.scale
         return inputs, targets

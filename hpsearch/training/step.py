@@ -9,6 +9,7 @@ from hpsearch.net import Parameters
 from hpsearch.training.compiling import compiled
 from hpsearch.training.cross_entropy import differentiate_cross_entropy
 from hpsearch.training.dropout import Dropout
+from hpsearch.training.first_layer import Inputs, make_first_layer
 from hpsearch.training.hyperparameters import Hyperparameters
 from hpsearch.training.locality import apply_soft_threshold
 from hpsearch.training.memory import Memory
@@ -74,15 +75,13 @@ class Step:
         self._W2 = _W2ByClasses(self._layout)
         self._squares = self._sum_squares()
 
-    def __call__(
-        self, inputs: Float32, targets: Float32, learning_rate: float
-    ) -> tuple[float, int]:
+    def __call__(self, inputs: Inputs, targets: Float32, learning_rate: float) -> tuple[float, int]:
         """Update the net on a batch.
 
         Parameters
         ----------
-        inputs : float32 array, shape (B, n, K)
-            The batch, in blocks.
+        inputs : float32 array, shape (B, n, K); or PackedPixels
+            The batch, in blocks; of the same kind at each call.
         targets : float32 array, shape (n, C)
             Shares of its classes, each row of sum 1.
         learning_rate : float
@@ -97,7 +96,9 @@ class Step:
         """
         n, n_classes = targets.shape
         if n not in self._buffers:
-            self._buffers[n] = _Buffers(self._layout, n, self._net, self._gradients, self._panels)
+            self._buffers[n] = _Buffers(
+                self._layout, inputs, n, self._net, self._gradients, self._panels
+            )
         buffers = self._buffers[n]
         self._forward(inputs, buffers)
         # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now saves
@@ -140,11 +141,12 @@ class Step:
         self._net["W1"][...] = self._layout.cut(net)["W1"]
         self._squares = self._sum_squares()
 
-    def _forward(self, inputs: Float32, buffers: "_Buffers") -> None:
+    def _forward(self, inputs: Inputs, buffers: "_Buffers") -> None:
         net, hidden, dropout = self._net, buffers.hidden, self._dropout
+        first = buffers.first_layer
 
         def find_hidden(units: _Units) -> None:
-            multiply(inputs, units.W1, units.b1, units.hidden)
+            first.multiply(inputs, net, units.panels, hidden)
             _rectify(units.flat_hidden)
 
         self._threads(find_hidden, buffers.units)
@@ -156,21 +158,22 @@ class Step:
         multiply(hidden, self._W2.panels, net["b2"][0], buffers.sums)
         buffers.scores[...] = buffers.sums_by_image
 
-    def _update(self, inputs: Float32, buffers: "_Buffers") -> None:
+    def _update(self, inputs: Inputs, buffers: "_Buffers") -> None:
         descend, decay, flat = self._optimizer.descend, 2 * self._setting.reg, self._flat
-        dscores, dhidden = buffers.dscores, buffers.dhidden
+        dscores, first = buffers.dscores, buffers.first_layer
         if self._dropout.is_on:
             dscores *= self._dropout.scale
 
         def find_gradients(units: _Units) -> None:
             multiply(dscores, units.W2, units.no_biases, units.dhidden)
             _rectify_gradient(units.flat_dhidden, units.flat_hidden)
+            first.take_gradient(units.panels)
             multiply_transposed(buffers.ones, units.dhidden, units.db1)
             multiply_transposed(dscores, units.hidden, units.dW2)
 
         def descend_parts(parts: list[Part]) -> None:
             for part in parts:
-                multiply_transposed(inputs[part.blocks], dhidden[part.panels], part.gradient)
+                first.multiply_transposed(inputs, part)
                 squares = descend("W1", part.flat_gradient, decay, part.place)
                 self._W1_squares[part.number] = squares
 
@@ -206,6 +209,7 @@ class _Buffers:
     def __init__(
         self,
         layout: NetLayout,
+        inputs: Inputs,
         n: int,
         net: Parameters,
         gradients: Parameters,
@@ -213,6 +217,7 @@ class _Buffers:
     ) -> None:
         n_panels = layout.units.count
         self.hidden, self.dhidden = zeros((n_panels, n, LANES)), zeros((n_panels, n, LANES))
+        self.first_layer = make_first_layer(inputs, layout, self.dhidden)
         sums = zeros((n, layout.classes.count * LANES))
         self.sums = sums.reshape(n, -1, LANES).swapaxes(0, 1)  # in panels of classes
         self.sums_by_image = sums[:, : layout.classes.length]
@@ -228,7 +233,8 @@ class _Units:
     def __init__(
         self, net: Parameters, gradients: Parameters, buffers: _Buffers, panels: slice
     ) -> None:
-        self.W1, self.b1, self.W2 = net["W1"][:, panels], net["b1"][0, panels], net["W2"][:, panels]
+        self.panels = panels
+        self.W2 = net["W2"][:, panels]
         self.db1, self.dW2 = gradients["b1"][:, panels], gradients["W2"][:, panels]
         self.hidden, self.dhidden = buffers.hidden[panels], buffers.dhidden[panels]
         self.flat_hidden, self.flat_dhidden = flatten(self.hidden), flatten(self.dhidden)

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.training.first_layer import Inputs
+
 __all__ = ["TargetMaker"]
 
 Float32 = NDArray[np.float32]
@@ -29,11 +31,14 @@ class TargetMaker:
         self._mixup = mixup
 
     def __call__(
-        self, inputs: Float32, labels: NDArray[np.int64], rng: np.random.Generator
+        self, inputs: Inputs, labels: NDArray[np.int64], rng: np.random.Generator
     ) -> Float32:
-        """Shares of the classes, shape (n, C), each row of sum 1; `inputs` are mixed in place."""
+        """Shares of the classes, shape (n, C), each row of sum 1; `inputs` are mixed in place.
+
+        Those must be numbers then, not pixels.
+        """
         targets: Float32 = self._shares.take(labels, axis=0)
-        if not self._mixup:
+        if not self._mixup or not isinstance(inputs, np.ndarray):
             return targets
         share, partners = (
             np.float32(rng.beta(self._mixup, self._mixup)),

@@ -15,9 +15,10 @@ from hpsearch.data import (
     open_split,
     prepare,
 )
+from hpsearch.training import Hyperparameters, batches
 from hpsearch.training.augmentation import Augmentation
-from hpsearch.training.batches import BatchReader
-from hpsearch.training.products import Blocks, layout
+from hpsearch.training.batches import BatchReader, PixelReader, make_reader
+from hpsearch.training.products import MOST_BYTES, Blocks, PackedPixels, layout
 
 NUMBERS = np.array([3, 17, 18, 200, 599])
 RNG = np.random.default_rng(0)
@@ -109,3 +110,73 @@ def test_images_are_changed_before_they_are_projected(any_split: Split, split: S
     augmentation(images, NUMBERS, np.random.default_rng(3), changed)
     expected = any_split.preprocessing.apply(changed.reshape(len(NUMBERS), -1))
     np.testing.assert_allclose(_join(inputs, any_split), expected, atol=1e-4)
+
+
+def _pack(rows: NDArray[np.uint8], split: Split) -> PackedPixels:
+    pixels = PackedPixels.room(len(rows), split.preprocessing.mean_image)
+    pixels.take(rows, np.arange(len(rows)))
+    return pixels
+
+
+def test_pixels_are_packed_changed_or_not_and_in_batches_of_any_size(split: Split) -> None:
+    augmentation = Augmentation(mirror=0.5, max_shift=1)
+    plain, changing = PixelReader(split, 64), PixelReader(split, 64, augmentation)
+    images = split.train_rows.reshape(-1, *split.image_shape)
+    for numbers in (np.arange(64), NUMBERS, np.arange(24)):
+        changed = np.empty((len(numbers), *split.image_shape), np.uint8)
+        augmentation(images, numbers, np.random.default_rng(3), changed)
+        for found, rows in (
+            (plain(numbers, RNG), split.train_rows[numbers]),
+            (changing(numbers, np.random.default_rng(3)), changed.reshape(len(numbers), -1)),
+        ):
+            expected = _pack(rows, split)
+            assert found.n == len(numbers)
+            np.testing.assert_array_equal(found.by_image, expected.by_image)
+            np.testing.assert_array_equal(found.by_pixel, expected.by_pixel)
+
+
+def _setting(**changes: object) -> Hyperparameters:
+    base = Hyperparameters(0.1, 0.95, 0.0, 8, epochs=1, batch_size=64, initial_std=0.1)
+    return dataclasses.replace(base, **changes)
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_only_pixels_less_their_mean_are_packed(
+    any_split: Split, can: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_WORTH_PACKING", 64)
+    monkeypatch.setattr(batches, "CAN_MULTIPLY_BYTES", can)
+    preprocessing = any_split.preprocessing
+    is_plain = preprocessing.components is None and preprocessing.contrast_floor is None
+    expected = PixelReader if can and is_plain else BatchReader
+    assert type(make_reader(any_split, _setting())) is expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"mixup": 0.2}, {"input_dropout": 0.1}, {"batch_size": MOST_BYTES + 1}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_would_not_be_bytes_or_not_add_up_is_not_packed(
+    split: Split, changes: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "CAN_MULTIPLY_BYTES", True)
+    monkeypatch.setattr(batches, "_WORTH_PACKING", 64)
+    assert isinstance(make_reader(split, _setting()), PixelReader)
+    assert isinstance(make_reader(split, _setting(**changes)), BatchReader)
+
+
+def test_small_images_are_not_packed(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "CAN_MULTIPLY_BYTES", True)
+    assert isinstance(make_reader(split, _setting()), BatchReader)
+
+
+def test_more_pixels_than_a_sum_can_hold_are_not_packed(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "CAN_MULTIPLY_BYTES", True)
+    monkeypatch.setattr(batches, "_WORTH_PACKING", 64)
+    monkeypatch.setattr(batches, "MOST_BYTES", 64)
+    assert isinstance(make_reader(split, _setting(batch_size=8)), PixelReader)
+    monkeypatch.setattr(batches, "MOST_BYTES", 63)
+    assert isinstance(make_reader(split, _setting(batch_size=8)), BatchReader)

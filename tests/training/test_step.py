@@ -14,7 +14,16 @@ from hpsearch.gradcheck import eval_numerical_gradient
 from hpsearch.net import loss_and_gradients, make_parameters
 from hpsearch.training import Hyperparameters, Optimizer, step
 from hpsearch.training.dropout import Dropout
-from hpsearch.training.products import LANES, Blocks, Panels, Threads, layout, parts
+from hpsearch.training.first_layer import Inputs
+from hpsearch.training.products import (
+    LANES,
+    Blocks,
+    PackedPixels,
+    Panels,
+    Threads,
+    layout,
+    parts,
+)
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
 from tests.training.ordered import multiply_in_order
@@ -24,6 +33,16 @@ N_INPUTS, N_CLASSES = 6, 3
 
 def _plain(reg: float, n_hidden: int) -> Hyperparameters:
     return Hyperparameters(0.1, 0.95, reg, n_hidden, epochs=1, batch_size=8, initial_std=0.5)
+
+
+def _draw_floats(rng: np.random.Generator) -> Inputs:
+    return _cut(rng.standard_normal((8, 700)).astype(np.float32))
+
+
+def _draw_pixels(rng: np.random.Generator) -> Inputs:
+    pixels = PackedPixels.room(8, np.full(700, 127.5, np.float32))
+    pixels.take(rng.integers(127, 129, (8, 700), np.uint8), np.arange(8))
+    return pixels
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,8 +119,11 @@ def test_weights_after_a_step_have_the_bits_that_the_order_of_sums_gives(
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
+@pytest.mark.parametrize("draw", [_draw_floats, _draw_pixels])
 def test_nothing_depends_on_the_number_of_threads(
-    optimizer: Optimizer, monkeypatch: pytest.MonkeyPatch
+    optimizer: Optimizer,
+    draw: Callable[[np.random.Generator], Inputs],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(step, "_WORTH_SHARING", 0)
     monkeypatch.setattr(parts, "_LARGEST", 1000)
@@ -115,8 +137,7 @@ def test_nothing_depends_on_the_number_of_threads(
         take = Step(net, setting, rng, {})
         for count in n_threads:
             take.share_among(count)
-            X = rng.standard_normal((8, 700)).astype(np.float32)
-            loss, _ = take(_cut(X), np.eye(8, N_CLASSES, dtype=np.float32), 0.1)
+            loss, _ = take(draw(rng), np.eye(8, N_CLASSES, dtype=np.float32), 0.1)
             losses.append(loss)
         take.write_back()
         nets.append(net)

@@ -1,20 +1,33 @@
 """Products of matrices on arrays that lie as a product reads them."""
 
+from hpsearch.training.products.integer_tiles import CAN_MULTIPLY_BYTES, MOST_BYTES
 from hpsearch.training.products.layout import Blocks, NetLayout, Panels, zeros
 from hpsearch.training.products.multiplication import multiply, multiply_transposed
 from hpsearch.training.products.parts import Part, cut_evenly, share_out
+from hpsearch.training.products.pixels import (
+    PackedPixels,
+    multiply_pixels,
+    multiply_pixels_transposed,
+)
+from hpsearch.training.products.rounding import Rounded
 from hpsearch.training.products.threads import Threads
-from hpsearch.training.products.tiles import LANES
+from hpsearch.training.products.vectors import LANES
 
 __all__ = [
+    "CAN_MULTIPLY_BYTES",
     "LANES",
+    "MOST_BYTES",
     "Blocks",
     "NetLayout",
+    "PackedPixels",
     "Panels",
     "Part",
+    "Rounded",
     "Threads",
     "cut_evenly",
     "multiply",
+    "multiply_pixels",
+    "multiply_pixels_transposed",
     "multiply_transposed",
     "share_out",
     "zeros",

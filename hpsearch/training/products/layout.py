@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.net import Parameters
-from hpsearch.training.products.tiles import LANES
+from hpsearch.training.products.vectors import LANES
 
-__all__ = ["Blocks", "NetLayout", "Panels", "zeros"]
+__all__ = ["Blocks", "NetLayout", "Panels", "zero_words", "zeros"]
 
 Float32 = NDArray[np.float32]
+Words = NDArray[np.int32]
 
 # So many inputs are one block. More are cut: of 256 the weights in two panels fit into the
 # nearest cache, and the inputs of 200 images into the next.
@@ -148,3 +149,8 @@ def zeros(shape: tuple[int, ...]) -> Float32:
     room = np.zeros(n + spare, np.float32)
     skipped = -room.ctypes.data % _LINE // 4
     return room[skipped : skipped + n].reshape(shape)
+
+
+def zero_words(shape: tuple[int, ...]) -> Words:
+    """The same for words: four bytes each, as one number of 32 bits."""
+    return zeros(shape).view(np.int32)

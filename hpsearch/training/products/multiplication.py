@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.training.compiling import compiled
-from hpsearch.training.products.tiles import LANES, TALL, WIDE, make_tile
+from hpsearch.training.products.tiles import TALL, WIDE, make_tile
+from hpsearch.training.products.vectors import LANES
 
 __all__ = ["multiply", "multiply_transposed"]
 

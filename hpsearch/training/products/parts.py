@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.training.products.layout import zeros
-from hpsearch.training.products.tiles import LANES
+from hpsearch.training.products.vectors import LANES
 
 __all__ = ["Part", "cut_evenly", "share_out"]
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from hpsearch.net import make_parameters
 from hpsearch.training.products.layout import Blocks, NetLayout, Panels, zeros
-from hpsearch.training.products.tiles import LANES
+from hpsearch.training.products.vectors import LANES
 
 LENGTHS = st.one_of(st.integers(1, 40), st.sampled_from([511, 512, 513, 768, 3072]))
 

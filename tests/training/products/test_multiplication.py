@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from hpsearch.hashing import hash_arrays
 from hpsearch.training.products.layout import Blocks, Panels
 from hpsearch.training.products.multiplication import multiply, multiply_transposed
-from hpsearch.training.products.tiles import LANES, TALL
+from hpsearch.training.products.tiles import TALL
+from hpsearch.training.products.vectors import LANES
 from tests.training.ordered import multiply_in_order
 
 Float32 = NDArray[np.float32]

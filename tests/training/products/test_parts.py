@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hpsearch.training.products import parts
 from hpsearch.training.products.parts import cut_evenly, share_out
-from hpsearch.training.products.tiles import LANES
+from hpsearch.training.products.vectors import LANES
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(1, 4), st.just(LANES))
 

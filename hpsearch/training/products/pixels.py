@@ -1,0 +1,254 @@
+"""The first layer's two products on raw pixels, which are bytes: in whole numbers."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from hpsearch.training.compiling import compiled
+from hpsearch.training.products.integer_tiles import BYTES, PLANES, TALL, make_integer_tile
+from hpsearch.training.products.layout import Blocks, zero_words
+from hpsearch.training.products.rounding import Rounded, round_panels
+from hpsearch.training.products.vectors import LANES, WORD, fill, read_arrays, vector_of
+
+__all__ = ["PackedPixels", "multiply_pixels", "multiply_pixels_transposed"]
+
+Float32 = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+Pixels = NDArray[np.uint8]
+Words = NDArray[np.int32]
+
+_NEIGHBOUR = 4  # bytes from a float32 to the next
+_tall, _row = make_integer_tile(TALL), make_integer_tile(1)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedPixels:
+    """Raw images, as the two products read them; S words hold the pixels of a block.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    by_image : int32 array, shape (4 * M, B * S)
+        Four neighbouring pixels of an image in a word; images are filled up to fours.
+    by_pixel : int32 array, shape (B, G, M, LANES)
+        The same pixel of four images in a word, LANES pixels in a group.
+    means : float32 array, shape (B, K)
+        What is subtracted from each pixel, in blocks.
+    mean_bytes : int32 array, shape (B * S,)
+        The same rounded, in words like an image's.
+    mean_rests : float32 array, shape (B, K)
+        What rounding has left of it.
+    """
+
+    n: int
+    by_image: Words
+    by_pixel: Words
+    means: Float32
+    mean_bytes: Words
+    mean_rests: Float32
+
+    @classmethod
+    def room(cls, n: int, mean_image: Float32) -> "PackedPixels":
+        """For `n` images, from which `mean_image`, shape (D,), is subtracted."""
+        blocks = Blocks(len(mean_image))
+        n_groups, n_fours = math.ceil(blocks.size / LANES), math.ceil(n / BYTES)
+        n_words = blocks.count * n_groups * LANES // BYTES
+        rounded, mean_bytes = mean_image.round(), zero_words((n_words,))
+        in_blocks = mean_bytes.view(np.uint8).reshape(blocks.count, -1)
+        _cut(rounded.astype(np.uint8), blocks.size, in_blocks)
+        return cls(
+            n=n,
+            by_image=zero_words((n_fours * BYTES, n_words)),
+            by_pixel=zero_words((blocks.count, n_groups, n_fours, LANES)),
+            means=blocks.cut(mean_image[np.newaxis])[:, 0],
+            mean_bytes=mean_bytes,
+            mean_rests=blocks.cut((mean_image - rounded)[np.newaxis])[:, 0],
+        )
+
+    def take(self, rows: Pixels, numbers: Numbers) -> None:
+        """Pack the images `numbers`, shape (n,), of `rows`, shape (N, D)."""
+        if len(numbers) != self.n:
+            raise ValueError(f"room for {self.n} images, got {len(numbers)}")
+        by_image = self.by_image.view(np.uint8).reshape(len(self.by_image), len(self.by_pixel), -1)
+        _pack(rows, numbers, self.means.shape[1], by_image, self.by_pixel)
+
+
+def multiply_pixels(
+    pixels: PackedPixels, weights: Float32, biases: Float32, room: Rounded, out: Float32
+) -> None:
+    """Write biases + (pixels - means) @ weights to `out`.
+
+    Parameters
+    ----------
+    pixels : PackedPixels
+        n images.
+    weights : float32 array, shape (B, P, K, LANES)
+        In blocks and panels.
+    biases : float32 array, shape (P, 1, LANES)
+        In panels.
+    room : Rounded
+        For a panel of the weights; they take turns in it.
+    out : float32 array, shape (P, n, LANES)
+        Rows, in panels.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together, or lanes are no neighbours.
+    """
+    (n_blocks, size), n_panels, n_words = pixels.means.shape, len(out), len(pixels.mean_bytes)
+    if (
+        weights.shape != (n_blocks, n_panels, size, LANES)
+        or biases.shape != (n_panels, 1, LANES)
+        or room.words.shape[1:] != (PLANES, n_words, LANES)
+        or out.shape != (n_panels, pixels.n, LANES)
+        or not (weights.strides[3] == biases.strides[2] == out.strides[2] == _NEIGHBOUR)
+    ):
+        raise ValueError("the shapes of a product do not fit together")
+    _multiply(
+        pixels.by_image,
+        pixels.mean_bytes,
+        pixels.mean_rests,
+        weights,
+        biases,
+        room.words,
+        room.scales,
+        room.sums,
+        out,
+    )
+
+
+def multiply_pixels_transposed(
+    pixels: PackedPixels, blocks: slice, gradients: Rounded, out: Float32
+) -> None:
+    """Write (pixels - means).T @ gradients to `out`.
+
+    Parameters
+    ----------
+    pixels : PackedPixels
+        n images.
+    blocks : slice
+        Of their pixels.
+    gradients : Rounded
+        P panels of n rows, their sums with factors of 1.
+    out : float32 array, shape (blocks, P, K, LANES)
+        In blocks and panels.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together.
+    """
+    left, n_panels = pixels.by_pixel[blocks], len(gradients.words)
+    size, n_words = pixels.means.shape[1], gradients.words.shape[2]
+    if out.shape != (len(left), n_panels, size, LANES) or n_words < left.shape[2]:
+        raise ValueError("the shapes of a product do not fit together")
+    _multiply_transposed(
+        left,
+        gradients.words,
+        gradients.scales,
+        pixels.means[blocks],
+        -gradients.sums,
+        out,
+    )
+
+
+def _type_interleave(_: Any, rows: Any, words: Any) -> Any:
+    """Put the bytes of four `rows`, (4, G * LANES), side by side into `words`, (G, LANES)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, words = read_arrays(context, builder, signature, arguments)
+        with cgutils.for_range(builder, words.shape[0]) as loop:
+            first = builder.mul(loop.index, ir.Constant(loop.index.type, LANES))
+            together = fill(WORD, 0)
+            for row in range(BYTES):
+                pixels = rows.load(vector_of(ir.IntType(8)), row, first)
+                wide = builder.zext(pixels, vector_of(WORD))
+                together = builder.or_(together, builder.shl(wide, fill(WORD, 8 * row)))
+            words.store(together, loop.index)
+        return context.get_dummy_value()
+
+    return types.void(rows, words), generate
+
+
+_interleave = cast(Callable[[Pixels, Words], None], intrinsic(_type_interleave))
+
+
+@compiled("void(Array(uint8, 1, 'C', readonly=True), int64, uint8[:, ::1])")
+def _cut(image: Pixels, size: int, blocks: Pixels) -> None:
+    """Put an image into blocks of `size` pixels."""
+    for block in range(len(blocks)):
+        part = image[block * size : min((block + 1) * size, len(image))]
+        room = blocks[block]
+        for j in range(len(part)):
+            room[j] = part[j]
+
+
+@compiled(
+    "void(Array(uint8, 2, 'C', readonly=True), int64[::1], int64,"
+    " uint8[:, :, ::1], int32[:, :, :, ::1])"
+)
+def _pack(rows: Pixels, numbers: Numbers, size: int, by_image: Pixels, by_pixel: Words) -> None:
+    for four in range(by_pixel.shape[2]):
+        first = four * BYTES
+        for i in range(first, min(first + BYTES, len(numbers))):
+            _cut(rows[numbers[i]], size, by_image[i])
+        for block in range(len(by_pixel)):
+            _interleave(by_image[first : first + BYTES, block], by_pixel[block, :, four])
+
+
+@compiled(
+    "void(int32[:, ::1], int32[::1], float32[:, ::1], float32[:, :, :, :], float32[:, :, ::1],"
+    " int32[:, :, :, ::1], float32[:, ::1], float32[:, ::1], float32[:, :, ::1])"
+)
+def _multiply(
+    left: Words,
+    mean_bytes: Words,
+    mean_rests: Float32,
+    weights: Float32,
+    biases: Float32,
+    words: Words,
+    scales: Float32,
+    sums: Float32,
+    out: Float32,
+) -> None:
+    n_panels, n_rows, _ = out.shape
+    tall, ones = n_rows // TALL * TALL, np.ones(TALL, np.float32)
+    right, scale = words[0], scales[0]
+    for p in range(n_panels):
+        # One panel after the other, so that what is rounded stays in a cache.
+        round_panels(weights[:, p : p + 1], mean_bytes, mean_rests, words, scales, sums)
+        offsets, rows = biases[p, 0] - sums[0], out[p]
+        for r in range(0, tall, TALL):
+            _tall(left[r:], right, scale, ones, offsets, rows[r:])
+        for r in range(tall, n_rows):
+            _row(left[r:], right, scale, ones, offsets, rows[r:])
+
+
+@compiled(
+    "void(int32[:, :, :, ::1], int32[:, :, :, ::1], float32[:, ::1], float32[:, ::1],"
+    " float32[:, ::1], float32[:, :, :, ::1])"
+)
+def _multiply_transposed(
+    left: Words, right: Words, scales: Float32, factors: Float32, offsets: Float32, out: Float32
+) -> None:
+    n_blocks, n_panels, size, _ = out.shape
+    tall = size // TALL * TALL
+    for block in range(n_blocks):
+        for p in range(n_panels):
+            of_rows, rows = factors[block], out[block, p]
+            for k in range(0, tall, TALL):
+                group = left[block, k // LANES, :, k % LANES :].T
+                _tall(group, right[p], scales[p], of_rows[k:], offsets[p], rows[k:])
+            for k in range(tall, size):
+                group = left[block, k // LANES, :, k % LANES :].T
+                _row(group, right[p], scales[p], of_rows[k:], offsets[p], rows[k:])
