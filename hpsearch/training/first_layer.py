@@ -74,7 +74,7 @@ class _WholeNumbers:
         self._inputs, self._dhidden = layout.inputs, dhidden
         self._W1_rooms: dict[int, Rounded] = {}  # one for each thread
         self._dhidden_rounded = Rounded.room(n_panels, 1, n)
-        self._ones = np.full(self._dhidden_rounded.words.shape[2], _ONES, np.int32)
+        self._ones = np.full((1, self._dhidden_rounded.words.shape[3]), _ONES, np.int32)
         self._no_rests = np.zeros((1, n), np.float32)
 
     def multiply(

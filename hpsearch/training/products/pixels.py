@@ -43,7 +43,7 @@ class PackedPixels:
         The same pixel of four images in a word, LANES pixels in a group.
     means : float32 array, shape (B, K)
         What is subtracted from each pixel, in blocks.
-    mean_bytes : int32 array, shape (B * S,)
+    mean_bytes : int32 array, shape (B, S)
         The same rounded, in words like an image's.
     mean_rests : float32 array, shape (B, K)
         What rounding has left of it.
@@ -61,13 +61,12 @@ class PackedPixels:
         """For `n` images, from which `mean_image`, shape (D,), is subtracted."""
         blocks = Blocks(len(mean_image))
         n_groups, n_fours = math.ceil(blocks.size / LANES), math.ceil(n / BYTES)
-        n_words = blocks.count * n_groups * LANES // BYTES
-        rounded, mean_bytes = mean_image.round(), zero_words((n_words,))
-        in_blocks = mean_bytes.view(np.uint8).reshape(blocks.count, -1)
-        _cut(rounded.astype(np.uint8), blocks.size, in_blocks)
+        n_words = n_groups * LANES // BYTES
+        rounded, mean_bytes = mean_image.round(), zero_words((blocks.count, n_words))
+        _cut(rounded.astype(np.uint8), blocks.size, mean_bytes.view(np.uint8))
         return cls(
             n=n,
-            by_image=zero_words((n_fours * BYTES, n_words)),
+            by_image=zero_words((n_fours * BYTES, blocks.count * n_words)),
             by_pixel=zero_words((blocks.count, n_groups, n_fours, LANES)),
             means=blocks.cut(mean_image[np.newaxis])[:, 0],
             mean_bytes=mean_bytes,
@@ -105,11 +104,11 @@ def multiply_pixels(
     ValueError
         If shapes do not fit together, or lanes are no neighbours.
     """
-    (n_blocks, size), n_panels, n_words = pixels.means.shape, len(out), len(pixels.mean_bytes)
+    (n_blocks, size), n_panels, n_words = pixels.means.shape, len(out), pixels.mean_bytes.shape[1]
     if (
         weights.shape != (n_blocks, n_panels, size, LANES)
         or biases.shape != (n_panels, 1, LANES)
-        or room.words.shape[1:] != (PLANES, n_words, LANES)
+        or room.words.shape[1:] != (PLANES, n_blocks, n_words, LANES)
         or out.shape != (n_panels, pixels.n, LANES)
         or not (weights.strides[3] == biases.strides[2] == out.strides[2] == _NEIGHBOUR)
     ):
@@ -149,12 +148,12 @@ def multiply_pixels_transposed(
         If shapes do not fit together.
     """
     left, n_panels = pixels.by_pixel[blocks], len(gradients.words)
-    size, n_words = pixels.means.shape[1], gradients.words.shape[2]
+    size, n_words = pixels.means.shape[1], gradients.words.shape[3]
     if out.shape != (len(left), n_panels, size, LANES) or n_words < left.shape[2]:
         raise ValueError("the shapes of a product do not fit together")
     _multiply_transposed(
         left,
-        gradients.words,
+        gradients.words[:, :, 0],
         gradients.scales,
         pixels.means[blocks],
         -gradients.sums,
@@ -207,8 +206,8 @@ def _pack(rows: Pixels, numbers: Numbers, size: int, by_image: Pixels, by_pixel:
 
 
 @compiled(
-    "void(int32[:, ::1], int32[::1], float32[:, ::1], float32[:, :, :, :], float32[:, :, ::1],"
-    " int32[:, :, :, ::1], float32[:, ::1], float32[:, ::1], float32[:, :, ::1])"
+    "void(int32[:, ::1], int32[:, ::1], float32[:, ::1], float32[:, :, :, :], float32[:, :, ::1],"
+    " int32[:, :, :, :, ::1], float32[:, ::1], float32[:, ::1], float32[:, :, ::1])"
 )
 def _multiply(
     left: Words,
@@ -223,11 +222,14 @@ def _multiply(
 ) -> None:
     n_panels, n_rows, _ = out.shape
     tall, ones = n_rows // TALL * TALL, np.ones(TALL, np.float32)
-    right, scale = words[0], scales[0]
+    offsets = np.empty(LANES, np.float32)
+    right, scale = words[0].reshape((PLANES, -1, LANES)), scales[0]
     for p in range(n_panels):
         # One panel after the other, so that what is rounded stays in a cache.
         round_panels(weights[:, p : p + 1], mean_bytes, mean_rests, words, scales, sums)
-        offsets, rows = biases[p, 0] - sums[0], out[p]
+        rows = out[p]
+        for lane in range(LANES):
+            offsets[lane] = biases[p, 0, lane] - sums[0, lane]
         for r in range(0, tall, TALL):
             _tall(left[r:], right, scale, ones, offsets, rows[r:])
         for r in range(tall, n_rows):
@@ -235,7 +237,7 @@ def _multiply(
 
 
 @compiled(
-    "void(int32[:, :, :, ::1], int32[:, :, :, ::1], float32[:, ::1], float32[:, ::1],"
+    "void(int32[:, :, :, ::1], int32[:, :, :, :], float32[:, ::1], float32[:, ::1],"
     " float32[:, ::1], float32[:, :, :, ::1])"
 )
 def _multiply_transposed(

@@ -51,8 +51,8 @@ class Rounded:
 
     Parameters
     ----------
-    words : int32 array, shape (P, PLANES, B * S, LANES)
-        A byte of four rows' numbers in each, S words for a block.
+    words : int32 array, shape (P, PLANES, B, S, LANES)
+        A byte of four rows' numbers in each.
     scales : float32 array, shape (P, LANES)
         What a unit's whole numbers must be multiplied by.
     sums : float32 array, shape (P, LANES)
@@ -67,7 +67,7 @@ class Rounded:
     def room(cls, n_panels: int, n_blocks: int, size: int) -> "Rounded":
         """For `n_blocks` of `size` rows each; they are filled up to whole vectors of bytes."""
         n_words = math.ceil(size / LANES) * LANES // BYTES
-        words = zero_words((n_panels, PLANES, n_blocks * n_words, LANES))
+        words = zero_words((n_panels, PLANES, n_blocks, n_words, LANES))
         return cls(words, zeros((n_panels, LANES)), zeros((n_panels, LANES)))
 
     def __getitem__(self, panels: slice) -> "Rounded":
@@ -83,7 +83,7 @@ class Rounded:
         ----------
         panels : float32 array, shape (B, P, K, LANES)
             In blocks and panels.
-        factors : int32 array, shape (B * S,)
+        factors : int32 array, shape (B, S)
             For the sums: a byte from 0 to 255 for each row.
         rests : float32 array, shape (B, K)
             What is added to it.
@@ -116,8 +116,9 @@ def _type_pack_rows(
 ) -> Any:
     """Round `rows` (K, LANES) times `per_scale` (LANES,), four to each of `words`.
 
-    Those are of shape (PLANES, K / 4, LANES). Each whole number times its row's factor is added to
-    `sums` (LANES,): a byte of `factors` (K / 4,) and a number of `rests` (K,), added up.
+    Those are of shape (PLANES, S, LANES); S is K / 4 or more. Each whole number times its row's
+    factor is added to `sums` (LANES,): a byte of `factors` (S,) and a number of `rests` (K,), added
+    up.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -131,12 +132,19 @@ def _type_pack_rows(
             builder.store(ir.Constant(place.type.pointee, None), place)
         function = ir.FunctionType(_FLOATS, [_FLOATS])
         rint = cgutils.get_or_insert_function(builder.module, function, f"llvm.rint.v{LANES}f32")
-        with cgutils.for_range(builder, words.shape[1]) as loop:
-            first = builder.mul(loop.index, ir.Constant(loop.index.type, BYTES))
+        four, n_rows = ir.Constant(rows.shape[0].type, BYTES), rows.shape[0]
+        n_words = builder.udiv(builder.add(n_rows, ir.Constant(four.type, BYTES - 1)), four)
+        last = builder.sub(n_rows, ir.Constant(four.type, 1))
+        with cgutils.for_range(builder, n_words) as loop:
+            first = builder.mul(loop.index, four)
             planes = [fill(WORD, 0)] * PLANES
             for byte in range(BYTES):
-                k = builder.add(first, ir.Constant(first.type, byte))
-                whole = builder.call(rint, [builder.fmul(rows.load(_FLOATS, k), scale)])
+                k = builder.add(first, ir.Constant(four.type, byte))
+                # A word that is not full is filled up with the last row times 0.
+                is_row = builder.icmp_unsigned("<=", k, last)
+                k = builder.select(is_row, k, last)
+                factor = builder.select(is_row, scale, fill(FLOAT, 0.0))
+                whole = builder.call(rint, [builder.fmul(rows.load(_FLOATS, k), factor)])
                 rest = spread(builder, rests.load(FLOAT, k))
                 builder.store(fma(builder, rest, whole, builder.load(rest_sum)), rest_sum)
                 number = builder.fptosi(whole, _WORDS)
@@ -147,10 +155,10 @@ def _type_pack_rows(
                     bits = builder.and_(bits, fill(WORD, 255))
                     bits = builder.shl(bits, fill(WORD, 8 * byte))
                     planes[plane] = builder.or_(planes[plane], bits)
-            four = spread(builder, factors.load(WORD, loop.index))
+            bytes_ = spread(builder, factors.load(WORD, loop.index))
             for plane, (bits, place) in enumerate(zip(planes, plane_sums, strict=True)):
                 words.store(bits, plane, loop.index)
-                builder.store(add_products(builder, builder.load(place), four, bits), place)
+                builder.store(add_products(builder, builder.load(place), bytes_, bits), place)
         total = builder.fadd(join_planes(builder, plane_sums), builder.load(rest_sum))
         sums.store(builder.fadd(sums.load(_FLOATS, 0), total), 0)
         return context.get_dummy_value()
@@ -163,37 +171,27 @@ _pack_rows = cast(Callable[..., None], intrinsic(_type_pack_rows))
 
 
 @compiled(
-    "void(float32[:, :, :, :], int32[::1], float32[:, ::1], int32[:, :, :, ::1],"
+    "void(float32[:, :, :, :], int32[:, ::1], float32[:, ::1], int32[:, :, :, :, ::1],"
     " float32[:, ::1], float32[:, ::1])"
 )
 def round_panels(
     panels: Float32, factors: Words, rests: Float32, words: Words, scales: Float32, sums: Float32
 ) -> None:
     """`Rounded.take`, for compiled loops."""
-    n_blocks, n_panels, size, _ = panels.shape
-    n_words = words.shape[2] // n_blocks
-    n_whole = size // BYTES  # words of four rows; what is left is filled up with zeros
-    last_rows, last_rests = np.zeros((BYTES, LANES), np.float32), np.zeros(BYTES, np.float32)
+    n_blocks, n_panels = panels.shape[:2]
     per_scale = np.empty(LANES, np.float32)
     for p in range(n_panels):
-        scales[p] = 0
-        for block in range(n_blocks):
-            _find_largest(panels[block, p], scales[p])
+        scale, total = scales[p], sums[p]
         for lane in range(LANES):
-            largest = np.float32(0) if scales[p, lane] < _LEAST else scales[p, lane]
+            scale[lane], total[lane] = 0, 0
+        for block in range(n_blocks):
+            _find_largest(panels[block, p], scale)
+        for lane in range(LANES):
+            largest = np.float32(0) if scale[lane] < _LEAST else scale[lane]
             per_scale[lane] = 0 if largest == 0 else np.float32(_LARGEST) / largest
-            scales[p, lane] = largest / np.float32(_LARGEST)
-        sums[p] = 0
+            scale[lane] = largest / np.float32(_LARGEST)
         for block in range(n_blocks):
-            place = slice(block * n_words, (block + 1) * n_words)
-            room, of_words = words[p, :, place], factors[place]
-            rows, of_rows = panels[block, p], rests[block]
-            _pack_rows(rows, of_words, of_rows, per_scale, room[:, :n_whole], sums[p])
-            n_last = size - n_whole * BYTES
-            if n_last:
-                last = slice(n_whole, n_whole + 1)
-                last_rows[:n_last] = rows[n_whole * BYTES :]
-                last_rests[:n_last] = of_rows[n_whole * BYTES :]
-                _pack_rows(last_rows, of_words[last], last_rests, per_scale, room[:, last], sums[p])
+            room = words[p, :, block]
+            _pack_rows(panels[block, p], factors[block], rests[block], per_scale, room, total)
         for lane in range(LANES):
-            sums[p, lane] *= scales[p, lane]
+            total[lane] *= scale[lane]

@@ -19,15 +19,14 @@ def _round(rows: Float32, factors: Float32) -> tuple[Rounded, NDArray[np.int64]]
     """Rounded `rows`, shape (N, H), and the whole numbers that it holds, shape (N, H)."""
     blocks, panels = Blocks(len(rows)), Panels(rows.shape[1])
     rounded = Rounded.room(panels.count, blocks.count, blocks.size)
-    n_words = rounded.words.shape[2]
-    of_words = np.zeros((blocks.count, n_words * BYTES // blocks.count), np.uint8)
+    of_words = np.zeros((blocks.count, rounded.words.shape[3] * BYTES), np.uint8)
     whole = factors.round()
     of_words[:, : blocks.size] = blocks.cut(whole[np.newaxis])[:, 0]
     rests = blocks.cut((factors - whole)[np.newaxis])[:, 0]
-    rounded.take(panels.cut(rows, blocks), of_words.view(np.int32).reshape(-1), rests)
+    rounded.take(panels.cut(rows, blocks), of_words.view(np.int32), rests)
     planes = rounded.words.view(np.int8).astype(np.int64).reshape(*rounded.words.shape, BYTES)
     numbers = np.tensordot(256 ** np.arange(PLANES), planes, axes=(0, 1))
-    by_row = numbers.transpose(1, 3, 0, 2).reshape(blocks.count, -1, panels.count * 16)
+    by_row = numbers.transpose(1, 2, 4, 0, 3).reshape(blocks.count, -1, panels.count * 16)
     return rounded, by_row[:, : blocks.size].reshape(-1, by_row.shape[2])
 
 
@@ -75,7 +74,7 @@ def test_what_is_not_finite_shows_in_its_units_scale(strange: float) -> None:
 def test_panels_of_it_are_shared() -> None:
     rounded = Rounded.room(3, 1, 8)
     rounded[1:2].take(
-        np.ones((1, 1, 8, 16), np.float32), np.zeros(4, np.int32), np.zeros((1, 8), np.float32)
+        np.ones((1, 1, 8, 16), np.float32), np.zeros((1, 4), np.int32), np.zeros((1, 8), np.float32)
     )
     assert rounded.words[1].any()
     assert not rounded.words[[0, 2]].any()
