@@ -47,6 +47,8 @@ __all__ = ["run_study"]
 _PATIENCE_S = 120.0
 # How long of that without anything getting done, if MLflow is a server: it may be hanging.
 _STALL_S = 30.0
+# What workers import before their first trial; loading its compiled loops takes them half a second.
+_TRAINING = "hpsearch.training.sgd"
 
 
 def run_study(
@@ -77,11 +79,13 @@ def run_study(
     with (
         telling_storage_failures(definition.name),
         open_backend(options.backend) as backend,
-        open_session(definition, options) as session,
+        open_session(
+            definition, options, partial(_start_workers, definition, options, backend)
+        ) as session,
         _stopping_after(options.timeout_s, stop),
     ):
         search = session.search
-        n_jobs = options.n_jobs or backend.count_slots(definition.threads_per_trial)
+        n_jobs = _count_jobs(definition, options, backend)
         yield StudyOpened(definition, search.records(), n_jobs)
         store = tracking_store(options)
         showcase = Showcase(session, store)
@@ -112,6 +116,14 @@ def run_study(
             yield MirrorBehind(str(showcase.failure))
         if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
             search.note(MLFLOW_ADDRESS, showcase.address)
+
+
+def _count_jobs(definition: StudyDefinition, options: RunOptions, backend: Backend) -> int:
+    return options.n_jobs or backend.count_slots(definition.threads_per_trial)
+
+
+def _start_workers(definition: StudyDefinition, options: RunOptions, backend: Backend) -> None:
+    backend.get_ready(_count_jobs(definition, options, backend), _TRAINING)
 
 
 def _survey(session: Session, backend: Backend) -> WorkerSurvey:

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import platform
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,10 +62,23 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[Session]:
+def open_session(
+    definition: StudyDefinition,
+    options: RunOptions,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[Session]:
     """Take hold of a study: create it, or continue what is there.
 
     Trials that a dead coordinator left running are given back first.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        The study.
+    options : RunOptions
+        Where and with what.
+    meanwhile : callable
+        Begins what may go on while the data are prepared; not called if they are.
 
     Raises
     ------
@@ -80,7 +93,7 @@ def open_session(definition: StudyDefinition, options: RunOptions) -> Iterator[S
     folder.create()
     lease = FileLease(folder.lease, uuid.uuid4().hex, os.getpid(), platform.node())
     with locked(folder):
-        data = prepare_data(definition, options)
+        data = prepare_data(definition, options, meanwhile)
         data.verify()
         _check_fits(definition, data)
         mend_journal(folder.journal)
@@ -108,8 +121,21 @@ def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:
             )
 
 
-def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedData:
+def prepare_data(
+    definition: StudyDefinition,
+    options: RunOptions,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> PreparedData:
     """Find the study's data and prepare it, if that has not been done before.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        The study.
+    options : RunOptions
+        Where the data is, and where to put what is prepared.
+    meanwhile : callable
+        Begins what may go on while the data are prepared; not called if they are.
 
     Raises
     ------
@@ -132,6 +158,8 @@ def prepare_data(definition: StudyDefinition, options: RunOptions) -> PreparedDa
         if prepared := find_prepared(definition, folder):
             return prepared
         source = find(allow_download=True)
+    if not find_prepared(definition, folder):
+        meanwhile()
     return prepare(source, definition.cut(), folder)
 
 

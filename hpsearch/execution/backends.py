@@ -2,12 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import Any, TypeAlias
 
-from joblib import cpu_count, parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib._parallel_backends import LokyBackend
 
 from hpsearch.errors import UsageError
@@ -22,6 +24,13 @@ Answers: TypeAlias = Mapping[str, Any]
 
 def _ask_nobody(_question: Callable[[], Any]) -> Answers:
     return {}
+
+
+def _import(module: str) -> None:
+    # What keeps a worker from it is told when it is to do its work. Raised here, joblib would
+    # take all workers down for it.
+    with contextlib.suppress(Exception):
+        import_module(module)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Backend:
         Workers of this machine are not asked: they would answer as the coordinator does.
     cancel : callable
         Have a cluster drop all jobs in flight: their calls raise, their workers are told.
+    starts_processes : bool
+        Whether workers are processes that start when they are first called.
     """
 
     name: str
@@ -48,6 +59,8 @@ class Backend:
     options: Callable[[], Mapping[str, Any]]
     ask_workers: Callable[[Callable[[], Any]], Answers] = _ask_nobody
     cancel: Callable[[], None] = lambda: None
+    starts_processes: bool = False
+    _starting: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def is_cluster(self) -> bool:
@@ -57,6 +70,32 @@ class Backend:
     def count_slots(self, threads: int) -> int:
         """How many jobs of so many threads the cores allow at a time; at least 1."""
         return max(1, self.n_cores // threads)
+
+    def call(
+        self, n_workers: int, function: Callable[[Any], Any], arguments: Sequence[Any]
+    ) -> Iterator[Any]:
+        """Have workers call `function` with each of `arguments`; results as they are ready."""
+        # joblib sets up its executor without a lock of its own.
+        with self._starting:
+            results: Iterator[Any] = Parallel(
+                # One worker would run the job in the coordinator's own process.
+                n_jobs=max(2, n_workers),
+                return_as="generator_unordered",
+                batch_size=1,
+                **self.options(),
+            )(delayed(function)(argument) for argument in arguments)
+        return results
+
+    def get_ready(self, n_workers: int, module: str) -> None:
+        """Have worker processes start and import `module`, while the caller goes on."""
+        if self.starts_processes:
+            threading.Thread(
+                target=self._wait, args=(n_workers, module), name="getting ready", daemon=True
+            ).start()
+
+    def _wait(self, n_workers: int, module: str) -> None:
+        with contextlib.suppress(Exception):  # a worker that dies now is missed by its first job
+            list(self.call(n_workers, _import, [module] * n_workers))
 
 
 @contextlib.contextmanager
@@ -105,7 +144,12 @@ def open_backend(name: str) -> Iterator[Backend]:
         raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
     if name == "loky":
         first = {"initializer": belong_to, "initargs": (os.getpid(),)}
-        yield Backend(name, int(cpu_count()), lambda: {"backend": _IgnorantLoky(), **first})
+        yield Backend(
+            name,
+            int(cpu_count()),
+            lambda: {"backend": _IgnorantLoky(), **first},
+            starts_processes=True,
+        )
         return
     yield Backend(name, int(cpu_count()), lambda: {"backend": name})
 

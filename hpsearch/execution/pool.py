@@ -1,14 +1,11 @@
 """A pool of joblib workers that takes jobs one by one and survives the death of any of them."""
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Self, TypeVar
-
-from joblib import Parallel, delayed
 
 from hpsearch.execution.backends import Backend
 
@@ -103,7 +100,6 @@ class WorkerPool(Generic[Job, Result]):
     def __enter__(self) -> Self:
         """Start the threads; workers start with their first job."""
         self._threads = ThreadPoolExecutor(self.n_jobs, thread_name_prefix="slot")
-        self._starting = threading.Lock()
         return self
 
     def __exit__(
@@ -187,14 +183,5 @@ class WorkerPool(Generic[Job, Result]):
         self._flying[self._threads.submit(self._call, flight.job)] = flight
 
     def _call(self, job: Job) -> Result:
-        # joblib sets up its executor without a lock of its own.
-        with self._starting:
-            results = Parallel(
-                # One worker would run the job in the coordinator's own process.
-                n_jobs=max(2, self.n_jobs),
-                return_as="generator_unordered",
-                batch_size=1,
-                **self.backend.options(),
-            )([delayed(self.run)(job)])
-        result: Result = next(results)
+        result: Result = next(self.backend.call(self.n_jobs, self.run, [job]))
         return result

@@ -395,3 +395,15 @@ def test_a_second_coordinator_is_refused_and_told_who_the_first_is(
     holder = FileLease.read(workspace.study("small").lease)
     assert holder is not None
     assert f"process {holder.pid} on {holder.host}" in refusals[0]
+
+
+def test_workers_start_while_the_data_of_a_first_study_are_prepared(
+    define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, str]] = []
+    monkeypatch.setattr(
+        "hpsearch.execution.Backend.get_ready", lambda _, *arguments: asked.append(arguments)
+    )
+    conduct(define(name="first", trials=1), n_jobs=3)
+    conduct(define(name="second", trials=1), n_jobs=3)
+    assert asked == [(3, "hpsearch.training.sgd")]

@@ -84,6 +84,30 @@ def test_a_changed_definition_is_refused_and_the_old_one_goes_on(
         assert [record.state for record in session.search.records()] == [State.WAITING]
 
 
+def test_something_else_begins_only_if_there_is_data_and_it_must_be_prepared(
+    define: Define, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    prepare_data(define(), options, lambda: begun.append("new"))
+    prepare_data(define(), options, lambda: begun.append("prepared before"))
+    assert begun == ["new"]
+
+    def find_nothing(*_: Any, **__: Any) -> None:
+        raise MissingDataError("gone")
+
+    monkeypatch.setattr("hpsearch.coordinator.session.find_source", find_nothing)
+    with (
+        pytest.raises(MissingDataError),
+        open_session(
+            define(data={"source": "digits", "train": 500, "validation": 150, "test": 100}),
+            options,
+            lambda: begun.append("missing"),
+        ),
+    ):
+        raise AssertionError("it opened")
+    assert begun == ["new"]
+
+
 def test_prepared_data_serves_when_its_source_is_gone(
     define: Define, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,10 @@
+import sys
+import threading
+
 import pytest
 
 from hpsearch.errors import StoreError, UsageError
-from hpsearch.execution import Backend, open_backend
+from hpsearch.execution import Backend, backends, open_backend
 
 
 @pytest.mark.parametrize("name", ["loky", "threading", "sequential"])
@@ -23,6 +26,34 @@ def test_an_unknown_backend_is_told_with_those_that_there_are() -> None:
 @pytest.mark.parametrize(("n_cores", "threads", "n_slots"), [(8, 1, 8), (8, 3, 2), (2, 4, 1)])
 def test_slots_share_out_the_cores(n_cores: int, threads: int, n_slots: int) -> None:
     assert Backend("any", n_cores, dict).count_slots(threads) == n_slots
+
+
+def _has(module: str) -> bool:
+    return module in sys.modules
+
+
+@pytest.mark.parametrize(("name", "gets_ready"), [("loky", True), ("threading", False)])
+def test_worker_processes_get_ready_while_the_caller_goes_on(name: str, gets_ready: bool) -> None:
+    module = "this"  # a poem, which no one else imports
+    with open_backend(name) as backend:
+        backend.get_ready(2, module)
+        assert any(list(backend.call(2, _has, [module] * 2))) == gets_ready
+    assert module not in sys.modules
+
+
+def test_what_a_worker_cannot_import_is_left_to_its_work_to_tell() -> None:
+    """Raised, joblib would end all workers for it."""
+    backends._import("nothing.of.this.name")
+
+
+@pytest.mark.filterwarnings("error")
+def test_workers_that_die_of_getting_ready_are_replaced() -> None:
+    with open_backend("loky") as backend:
+        backend.get_ready(2, "tests.execution.deadly")
+        for thread in threading.enumerate():
+            if thread.name == "getting ready":
+                thread.join()
+        assert list(backend.call(2, _has, ["os"])) == [True]
 
 
 def test_a_cluster_needs_an_address() -> None:

@@ -7,6 +7,7 @@ nearer to the exact one than float32 comes with its own rounding, of each number
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -125,45 +126,54 @@ def _type_pack_rows(
         rows, factors, rests, per_scale, words, sums = read_arrays(
             context, builder, signature, arguments
         )
-        scale = per_scale.load(_FLOATS, 0)
+        scale, no_scale = per_scale.load(_FLOATS, 0), fill(FLOAT, 0.0)
         rest_sum = cgutils.alloca_once(builder, _FLOATS)
         plane_sums = [cgutils.alloca_once(builder, _WORDS) for _ in range(PLANES)]
         for place in (rest_sum, *plane_sums):
             builder.store(ir.Constant(place.type.pointee, None), place)
-        function = ir.FunctionType(_FLOATS, [_FLOATS])
-        rint = cgutils.get_or_insert_function(builder.module, function, f"llvm.rint.v{LANES}f32")
-        four, n_rows = ir.Constant(rows.shape[0].type, BYTES), rows.shape[0]
-        n_words = builder.udiv(builder.add(n_rows, ir.Constant(four.type, BYTES - 1)), four)
-        last = builder.sub(n_rows, ir.Constant(four.type, 1))
+        n_rows = rows.shape[0]
+        number_of = partial(ir.Constant, n_rows.type)
+        n_words = builder.udiv(builder.add(n_rows, number_of(BYTES - 1)), number_of(BYTES))
+        last = builder.sub(n_rows, number_of(1))
         with cgutils.for_range(builder, n_words) as loop:
-            first = builder.mul(loop.index, four)
             planes = [fill(WORD, 0)] * PLANES
             for byte in range(BYTES):
-                k = builder.add(first, ir.Constant(four.type, byte))
+                k = builder.add(builder.mul(loop.index, number_of(BYTES)), number_of(byte))
                 # A word that is not full is filled up with the last row times 0.
                 is_row = builder.icmp_unsigned("<=", k, last)
                 k = builder.select(is_row, k, last)
-                factor = builder.select(is_row, scale, fill(FLOAT, 0.0))
-                whole = builder.call(rint, [builder.fmul(rows.load(_FLOATS, k), factor)])
+                times = builder.select(is_row, scale, no_scale)
+                whole = _round(builder, builder.fmul(rows.load(_FLOATS, k), times))
                 rest = spread(builder, rests.load(FLOAT, k))
                 builder.store(fma(builder, rest, whole, builder.load(rest_sum)), rest_sum)
                 number = builder.fptosi(whole, _WORDS)
                 for plane in range(PLANES):
-                    # What is below this byte is told in bytes from -128 to 127, too.
-                    below = fill(WORD, sum(128 * 256**lower for lower in range(plane)))
-                    bits = builder.lshr(builder.add(number, below), fill(WORD, 8 * plane))
-                    bits = builder.and_(bits, fill(WORD, 255))
-                    bits = builder.shl(bits, fill(WORD, 8 * byte))
+                    bits = _put_byte(builder, number, plane, byte)
                     planes[plane] = builder.or_(planes[plane], bits)
-            bytes_ = spread(builder, factors.load(WORD, loop.index))
-            for plane, (bits, place) in enumerate(zip(planes, plane_sums, strict=True)):
-                words.store(bits, plane, loop.index)
-                builder.store(add_products(builder, builder.load(place), bytes_, bits), place)
+            of_rows = spread(builder, factors.load(WORD, loop.index))
+            for plane, (word, place) in enumerate(zip(planes, plane_sums, strict=True)):
+                words.store(word, plane, loop.index)
+                builder.store(add_products(builder, builder.load(place), of_rows, word), place)
         total = builder.fadd(join_planes(builder, plane_sums), builder.load(rest_sum))
         sums.store(builder.fadd(sums.load(_FLOATS, 0), total), 0)
         return context.get_dummy_value()
 
     return types.void(rows, factors, rests, per_scale, words, sums), generate
+
+
+def _round(builder: Any, numbers: Any) -> Any:
+    """The nearest whole numbers, still as float32."""
+    kind = ir.FunctionType(_FLOATS, [_FLOATS])
+    rint = cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f32")
+    return builder.call(rint, [numbers])
+
+
+def _put_byte(builder: Any, numbers: Any, plane: int, byte: int) -> Any:
+    """Words whose byte `byte` is the numbers' byte `plane`, from -128 to 127; the others are 0."""
+    # Lower bytes of 128 and above count as negative, so that they raise this one.
+    raised = builder.add(numbers, fill(WORD, sum(128 * 256**lower for lower in range(plane))))
+    bits = builder.and_(builder.lshr(raised, fill(WORD, 8 * plane)), fill(WORD, 255))
+    return builder.shl(bits, fill(WORD, 8 * byte))
 
 
 _find_largest = cast(Callable[..., None], intrinsic(_type_find_largest))
