@@ -74,7 +74,10 @@ class Backend:
     def call(
         self, n_workers: int, function: Callable[[Any], Any], arguments: Sequence[Any]
     ) -> Iterator[Any]:
-        """Have workers call `function` with each of `arguments`; results as they are ready."""
+        """Have workers call `function` with each of `arguments`; results as they are ready.
+
+        All must be taken: joblib ends all workers if it cannot hand out a result.
+        """
         # joblib sets up its executor without a lock of its own.
         with self._starting:
             results: Iterator[Any] = Parallel(

@@ -98,7 +98,7 @@ class WorkerPool(Generic[Job, Result]):
     _lost: deque[_Flight[Job]] = field(default_factory=deque)
 
     def __enter__(self) -> Self:
-        """Start the threads; workers start with their first job."""
+        """Start the threads; workers start with their first job, if they have not yet."""
         self._threads = ThreadPoolExecutor(self.n_jobs, thread_name_prefix="slot")
         return self
 

@@ -180,9 +180,7 @@ class _ImageDrawer:
 
 
 @compiled("void(Array(uint8, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, :, ::1])")
-def _read_less(
-    rows: NDArray[np.uint8], numbers: Numbers, mean_image: Float32, out: Float32
-) -> None:
+def _read_less(rows: Pixels, numbers: Numbers, mean_image: Float32, out: Float32) -> None:
     """The rows `numbers` less `mean_image`, in blocks."""
     size, n_inputs = out.shape[2], len(mean_image)
     for i in range(len(numbers)):

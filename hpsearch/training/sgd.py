@@ -159,7 +159,8 @@ class _Pass:
         """The inputs of the images `numbers`, and what the net shall say of them."""
         inputs = self._read(numbers, self._rng)
         targets = self._make_targets(inputs, self._labels[numbers], self._rng)
-        if self._input_dropout.is_on and isinstance(inputs, np.ndarray):
+        if self._input_dropout.is_on:
+            assert isinstance(inputs, np.ndarray)
             self._input_dropout.drop(inputs)
             inputs *= self._input_dropout.scale
         return inputs, targets

@@ -38,8 +38,9 @@ class TargetMaker:
         Those must be numbers then, not pixels.
         """
         targets: Float32 = self._shares.take(labels, axis=0)
-        if not self._mixup or not isinstance(inputs, np.ndarray):
+        if not self._mixup:
             return targets
+        assert isinstance(inputs, np.ndarray)
         share, partners = (
             np.float32(rng.beta(self._mixup, self._mixup)),
             rng.permutation(len(labels)),
