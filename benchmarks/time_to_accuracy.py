@@ -61,7 +61,7 @@ WAYS = (
 
 
 def time_basis(data: PreparedData) -> float:
-    """Core-seconds that preparing `data` in its basis takes more than as pixels: median of five."""
+    """Core-seconds that preparing `data` in its basis takes more than as pixels."""
     if data.cut.basis is None:
         return 0.0
     from hpsearch.data.fitting import fit_training_images
@@ -69,12 +69,9 @@ def time_basis(data: PreparedData) -> float:
     pixels = prepare_cifar10()
     images = np.load(pixels.folder / "train_images.npy")
     mean_image = np.load(pixels.folder / "mean_image.npy")
-    seconds = []
-    for _ in range(5):
-        started = time.process_time()
-        fit_training_images(images, mean_image, data.image_shape, data.cut.basis, False)
-        seconds.append(time.process_time() - started)
-    return median(seconds)
+    started = time.process_time()
+    fit_training_images(images, mean_image, data.image_shape, data.cut.basis, False)
+    return time.process_time() - started
 
 
 def reach(way: Way, seed: int, data: PreparedData, basis_s: float) -> dict[float, float]:

@@ -1,9 +1,14 @@
-"""A product of matrices as training defines it, to the bit."""
+"""A product of matrices as training defines it, to the bit; and on another processor."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["multiply_in_order"]
+__all__ = ["multiply_in_order", "print_without_avx512"]
 
 
 def multiply_in_order(
@@ -19,3 +24,16 @@ def multiply_in_order(
         products = left[:, k, np.newaxis].astype(np.float64) * right[k].astype(np.float64)
         total = (total + products).astype(np.float32)
     return total
+
+
+def print_without_avx512(program: str, cache: Path) -> str:
+    """What `program` prints where loops are compiled for a processor that has only AVX2."""
+    environment = {
+        **os.environ,
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma",
+        "NUMBA_CACHE_DIR": str(cache),
+    }
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return run.stdout.strip()
