@@ -21,6 +21,9 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+# As the program sets it before it imports MLflow; here test modules do that first.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+
 DATA = {"source": "digits", "train": 600, "validation": 150, "test": 100}
 SPACE = {
     "learning_rate": {"low": 0.003, "high": 0.1, "log": True},

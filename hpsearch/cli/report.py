@@ -15,6 +15,7 @@ from hpsearch.cli.options import (
 )
 from hpsearch.coordinator import find_prepared
 from hpsearch.errors import UsageError
+from hpsearch.search import import_importances
 
 __all__ = ["report"]
 
@@ -33,6 +34,7 @@ def report(
 
     Example: hpsearch report quickstart --open
     """
+    import_importances()
     from hpsearch.report import write_report  # plotly and matplotlib: a second to import
 
     options = make_options(workspace, storage=storage)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from hpsearch.coordinator.session import Session
 from hpsearch.data import PreparedData
 from hpsearch.execution import HelperProcess
+from hpsearch.importing import import_to_stay
 from hpsearch.records import TrialRecord
 from hpsearch.results import (
     Net,
@@ -20,17 +22,33 @@ from hpsearch.results import (
     make_trial_pictures,
     trial_preprocessing,
 )
-from hpsearch.search import SearchStudy
+from hpsearch.search import SearchStudy, import_importances
 from hpsearch.training import Film
 from hpsearch.workspace import StudyFolder
 
-__all__ = ["Drawer"]
+__all__ = ["Drawer", "NetDrawings"]
 
-# What the end of a study takes: a second and a half to import (plotly, scikit-learn).
-_NEEDED_AT_THE_END = ("hpsearch.report", "optuna.importance")
+_NEEDED_FOR_TRIALS = ("hpsearch.results", "hpsearch.plots")
+_NEEDED_AT_THE_END = ("hpsearch.report", "scipy.cluster.hierarchy")
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class NetDrawings:
+    """What is being drawn of the best net.
+
+    Parameters
+    ----------
+    frames : Future
+        The film of its training, frame by frame; see `make_frames`.
+    pictures : Future
+        Files.
+    """
+
+    frames: Future[dict[int, NDArray[np.uint8]]]
+    pictures: Future[list[Path]]
 
 
 class Drawer:
@@ -44,31 +62,34 @@ class Drawer:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._helper = HelperProcess()
+        self._helper = HelperProcess(*_NEEDED_FOR_TRIALS)
         # All that it does is wait for the helper.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawer")
 
     def get_ready(self) -> None:
-        """Import what the study's end needs."""
-        for name in _NEEDED_AT_THE_END:
-            self._thread.submit(self._helper.get_ready, name)
+        """Import what the study's end needs: plotly and more, most of a second."""
+        self._draw(_get_ready)
 
     def draw_trial(self, record: TrialRecord) -> Future[list[Path]]:
         """Curves and weights of a trial; nothing if it is to be run again."""
         return self._thread.submit(self._draw_trial, record)
 
-    def draw_frames(self, net: Net, film: Film) -> Future[dict[int, NDArray[np.uint8]]]:
-        """The film of the best net's training, frame by frame; see `make_frames`."""
-        return self._draw(make_frames, film, net.image_shape)
-
-    def draw_net(self, net: Net, film: Film) -> Future[list[Path]]:
+    def draw_net(self, net: Net, film: Film) -> NetDrawings:
         """The best net."""
-        return self._draw(make_net_pictures, net, film, self._session.folder.pictures)
+        folder = self._session.folder.pictures
+        return NetDrawings(
+            frames=self._draw(make_frames, film, net.image_shape),
+            pictures=self._draw(make_net_pictures, net, film, folder),
+        )
 
-    def draw_study(self) -> Future[list[Path]]:
-        """The study as it stands: its page, and Optuna's plots."""
+    def draw_plots(self) -> Future[list[Path]]:
+        """Optuna's plots of the study as it stands."""
+        return self._draw(_draw_plots, self._session.search, self._session.folder)
+
+    def draw_page(self) -> Future[list[Path]]:
+        """The study's page as it stands."""
         session = self._session
-        return self._draw(_draw_study, session.search, session.folder, session.data)
+        return self._draw(_draw_page, session.search, session.folder, session.data)
 
     def close(self) -> None:
         """Begin nothing more; what is being drawn is not waited for."""
@@ -93,8 +114,18 @@ class Drawer:
         )
 
 
-def _draw_study(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:
-    from hpsearch.report import write_report  # plotly and matplotlib: a second to import
+def _get_ready() -> None:
+    import_importances()
+    import_to_stay(*_NEEDED_AT_THE_END)
 
-    page = write_report(search, folder, data, folder.report)
-    return [page, *make_study_pictures(search, folder.pictures)]
+
+def _draw_plots(search: SearchStudy, folder: StudyFolder) -> list[Path]:
+    _get_ready()
+    return make_study_pictures(search, folder.pictures)
+
+
+def _draw_page(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:
+    _get_ready()
+    from hpsearch.report import write_report
+
+    return [write_report(search, folder, data, folder.report)]

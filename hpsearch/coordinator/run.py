@@ -28,6 +28,7 @@ from hpsearch.data import open_split
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
 from hpsearch.execution import Backend, open_backend
+from hpsearch.importing import import_to_stay
 from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
 from hpsearch.records import MLFLOW_ADDRESS, best_of
 from hpsearch.results import (
@@ -47,8 +48,11 @@ __all__ = ["run_study"]
 _PATIENCE_S = 120.0
 # How long of that without anything getting done, if MLflow is a server: it may be hanging.
 _STALL_S = 30.0
-# What workers import before their first trial; loading its compiled loops takes them half a second.
-_TRAINING = "hpsearch.training.sgd"
+# What workers import before their first trial. numba asks for SciPy, a third of it, for linear
+# algebra in compiled loops, in which there is none.
+_get_worker_ready = partial(
+    import_to_stay, "hpsearch.objective.run", "hpsearch.training.sgd", without=("scipy",)
+)
 
 
 def run_study(
@@ -78,7 +82,7 @@ def run_study(
     """
     with (
         telling_storage_failures(definition.name),
-        open_backend(options.backend) as backend,
+        open_backend(options.backend, _get_worker_ready) as backend,
         open_session(
             definition, options, partial(_start_workers, definition, options, backend)
         ) as session,
@@ -101,6 +105,7 @@ def run_study(
             has_ended = is_complete(search)
             net = None
             if has_ended and (net := _choose_net(session)):
+                showcase.draw_ahead(net)
                 yield _judge(session)
                 yield NetChosen(net)
                 yield _score(session, net)
@@ -123,7 +128,7 @@ def _count_jobs(definition: StudyDefinition, options: RunOptions, backend: Backe
 
 
 def _start_workers(definition: StudyDefinition, options: RunOptions, backend: Backend) -> None:
-    backend.get_ready(_count_jobs(definition, options, backend), _TRAINING)
+    backend.start(_count_jobs(definition, options, backend))
 
 
 def _survey(session: Session, backend: Backend) -> WorkerSurvey:

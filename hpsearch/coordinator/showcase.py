@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpsearch.coordinator.drawing import Drawer
+from hpsearch.coordinator.drawing import Drawer, NetDrawings
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.views import describe_origin, view_net, view_study
@@ -25,7 +24,7 @@ from hpsearch.results import (
     shed_checkpoints,
     write_table,
 )
-from hpsearch.tracking import TrackingStore, TrialView, open_mirror
+from hpsearch.tracking import TrackingStore, TrialView, open_mirror, rehearse_model
 from hpsearch.training import HISTORY_FILE, Epoch, load_history
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 _TICK_S = 0.1
-_NEEDED_AT_THE_END = "mlflow.pyfunc"
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
@@ -74,6 +72,7 @@ class Showcase:
         self._retry_at = 0.0
         self._got_on_at = time.monotonic()
         self._drawer = Drawer(session)
+        self._drawn_ahead: tuple[NetDrawings, Future[list[Path]]] | None = None
         self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
         self._thread = threading.Thread(target=self._work, name="showcase", daemon=True)
@@ -85,9 +84,9 @@ class Showcase:
         return self._address
 
     def get_ready(self) -> None:
-        """Import what the study's end needs, while its last trials run."""
+        """Do what the study's end takes for the first time, while its last trials run."""
         self._drawer.get_ready()
-        self._tasks.put(partial(import_module, _NEEDED_AT_THE_END))
+        self._tasks.put(rehearse_model)
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
         """Show a trial that runs, once it is some seconds old; at most every few seconds."""
@@ -102,6 +101,11 @@ class Showcase:
         """Draw and show a trial that has ended, or was given back."""
         drawn = self._drawer.draw_trial(record)
         self._tasks.put(lambda: self._show_ended(record, drawn))
+
+    def draw_ahead(self, net: Net) -> None:
+        """Begin to draw a study that has ended, while its best net is judged."""
+        film = find_film(self._session.search.record(net.facts["trial"]), self._session.folder)
+        self._drawn_ahead = self._drawer.draw_net(net, film), self._drawer.draw_plots()
 
     def show_study(self, status: str, net: Net | None = None) -> None:
         """Show the study as it stands, and register its best net if that is known."""
@@ -207,16 +211,19 @@ class Showcase:
         session, drawer = self._session, self._drawer
         files, drawings = [], []
         if net:
-            film = find_film(records[net.facts["trial"]], session.folder)
-            frames = drawer.draw_frames(net, film)
-            drawings.append(drawer.draw_net(net, film))
+            if self._drawn_ahead is None:
+                self.draw_ahead(net)
+            assert self._drawn_ahead is not None
+            drawn_net, plots = self._drawn_ahead
+            drawings += [drawn_net.pictures, plots, drawer.draw_page()]
+        elif status != "RUNNING":
+            drawings += [drawer.draw_plots(), drawer.draw_page()]
         if status != "RUNNING":
             files.append(session.folder.root / "trials.csv")
             write_table(records, files[-1])
-            drawings.append(drawer.draw_study())
         try:
             if net:
-                view = view_net(session, net, frames.result(), verdict)
+                view = view_net(session, net, drawn_net.frames.result(), verdict)
                 self._use(lambda mirror: mirror.show_net(view))
                 self._got_on_at = time.monotonic()
         finally:

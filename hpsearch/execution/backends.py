@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from typing import Any, TypeAlias
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -26,11 +25,16 @@ def _ask_nobody(_question: Callable[[], Any]) -> Answers:
     return {}
 
 
-def _import(module: str) -> None:
-    # What keeps a worker from it is told when it is to do its work. Raised here, joblib would
-    # take all workers down for it.
+def _do_nothing(_: Any) -> None:
+    pass
+
+
+def _begin(coordinator: int, get_ready: Callable[[], object]) -> None:
+    belong_to(coordinator)
+    # What keeps a worker from it is told when it is to do its work. Raised here, it would end
+    # all workers.
     with contextlib.suppress(Exception):
-        import_module(module)
+        get_ready()
 
 
 @dataclass(frozen=True)
@@ -89,26 +93,28 @@ class Backend:
             )(delayed(function)(argument) for argument in arguments)
         return results
 
-    def get_ready(self, n_workers: int, module: str) -> None:
-        """Have worker processes start and import `module`, while the caller goes on."""
+    def start(self, n_workers: int) -> None:
+        """Have worker processes start and get ready, while the caller goes on."""
         if self.starts_processes:
             threading.Thread(
-                target=self._wait, args=(n_workers, module), name="getting ready", daemon=True
+                target=self._wait, args=(n_workers,), name="starting workers", daemon=True
             ).start()
 
-    def _wait(self, n_workers: int, module: str) -> None:
+    def _wait(self, n_workers: int) -> None:
         with contextlib.suppress(Exception):  # a worker that dies now is missed by its first job
-            list(self.call(n_workers, _import, [module] * n_workers))
+            list(self.call(n_workers, _do_nothing, range(n_workers)))
 
 
 @contextlib.contextmanager
-def open_backend(name: str) -> Iterator[Backend]:
+def open_backend(name: str, get_ready: Callable[[], object] = lambda: None) -> Iterator[Backend]:
     """Make a backend ready: connect to its cluster if it has one.
 
     Parameters
     ----------
     name : str
         ``loky``, ``threading``, ``dask``, or any that is registered with joblib.
+    get_ready : callable
+        What worker processes of this machine do first.
 
     Raises
     ------
@@ -146,7 +152,7 @@ def open_backend(name: str) -> Iterator[Backend]:
         # joblib's own words name those that it has.
         raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
     if name == "loky":
-        first = {"initializer": belong_to, "initargs": (os.getpid(),)}
+        first = {"initializer": _begin, "initargs": (os.getpid(), get_ready)}
         yield Backend(
             name,
             int(cpu_count()),

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 
 from hpsearch.execution.belonging import belong_to
 from hpsearch.execution.credentials import blank_credentials
-from hpsearch.garbage import collecting_no_garbage
+from hpsearch.importing import import_to_stay
 
 __all__ = ["HelperProcess"]
 
@@ -26,9 +25,15 @@ class HelperProcess:
 
     It ends within seconds of a coordinator that was killed, whatever it is doing, so that it
     writes nothing beside the one that continues the study.
+
+    Parameters
+    ----------
+    *modules : str
+        What all tasks need; imported when it starts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *modules: str) -> None:
+        self._modules = modules
         self._executor: ProcessPoolExecutor | None = None
 
     def run(
@@ -52,10 +57,6 @@ class HelperProcess:
             self.close()
             return self._call(function, *arguments, **keywords)
 
-    def get_ready(self, module: str) -> None:
-        """Import `module` there, so that no later call waits for that."""
-        self.run(_import, module)
-
     def close(self) -> None:
         """End the process once it has done what it is doing; that is not waited for."""
         if self._executor:
@@ -70,12 +71,15 @@ class HelperProcess:
     ) -> Answer:
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
-                1, initializer=belong_to, initargs=(os.getpid(),), env=blank_credentials()
+                1,
+                initializer=_begin,
+                initargs=(os.getpid(), *self._modules),
+                env=blank_credentials(),
             )
         answer: Answer = self._executor.submit(function, *arguments, **keywords).result()
         return answer
 
 
-def _import(module: str) -> None:
-    with collecting_no_garbage():
-        import_module(module)
+def _begin(coordinator: int, *modules: str) -> None:
+    belong_to(coordinator)
+    import_to_stay(*modules)

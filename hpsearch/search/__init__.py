@@ -9,7 +9,7 @@ from hpsearch.search.confirmations import (
     read_confirmations,
 )
 from hpsearch.search.copying import copy_study
-from hpsearch.search.importances import measure_importances
+from hpsearch.search.importances import import_importances, measure_importances
 from hpsearch.search.opening import create_or_continue_study, list_study_names, load_study
 from hpsearch.search.probing import probe_storage
 from hpsearch.search.pruning import RUNGS, PruningRule
@@ -26,6 +26,7 @@ __all__ = [
     "check_sampler",
     "copy_study",
     "create_or_continue_study",
+    "import_importances",
     "is_complete",
     "list_due",
     "list_study_names",

@@ -4,10 +4,21 @@ import warnings
 
 import optuna
 
-__all__ = ["measure_importances"]
+from hpsearch.importing import import_to_stay
+
+__all__ = ["import_importances", "measure_importances"]
 
 # What Optuna warns of when it gives equal shares for want of anything found.
 _EQUAL_BY_DEFAULT = "Target and region quantiles select the same|The number of trials is too small"
+
+
+def import_importances() -> None:
+    """Import what `measure_importances` needs, in a process that is the program's own.
+
+    Optuna's other estimates grow random forests, for which it would import scikit-learn: a second.
+    They cannot be made in this process then.
+    """
+    import_to_stay("optuna.importance", without=("sklearn",))
 
 
 def measure_importances(study: optuna.Study) -> dict[str, float]:

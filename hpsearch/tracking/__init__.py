@@ -1,10 +1,10 @@
 """MLflow: a view of the record, written from it and only from it.
 
 Importing this package does not import MLflow, which takes longer than starting a study;
-`open_mirror` and `probe_tracking` do.
+`open_mirror`, `probe_tracking` and `rehearse_model` do.
 """
 
-from hpsearch.tracking.opening import open_mirror, probe_tracking
+from hpsearch.tracking.opening import open_mirror, probe_tracking, rehearse_model
 from hpsearch.tracking.pages import trials_page
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
 
@@ -15,5 +15,6 @@ __all__ = [
     "TrialView",
     "open_mirror",
     "probe_tracking",
+    "rehearse_model",
     "trials_page",
 ]

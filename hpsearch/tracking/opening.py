@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.garbage import collecting_no_garbage
+from hpsearch.importing import import_to_stay
 from hpsearch.tracking.views import TrackingStore
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
 
-__all__ = ["open_mirror", "probe_tracking"]
+__all__ = ["open_mirror", "probe_tracking", "rehearse_model"]
 
 _SETTINGS = {
     # Off unless the user turned it on.
@@ -53,10 +53,19 @@ def open_mirror(
         If MLflow cannot be reached.
     """
     _set_up()
-    with collecting_no_garbage():
-        from hpsearch.tracking.mirror import Mirror
+    import_to_stay("hpsearch.tracking.mirror")
+    from hpsearch.tracking.mirror import Mirror
 
-        return Mirror(store, definition, data, tags)
+    return Mirror(store, definition, data, tags)
+
+
+def rehearse_model() -> None:
+    """Do once, where it can wait, what MLflow does for the first model of a process."""
+    _set_up()
+    import_to_stay("mlflow.pyfunc")
+    from hpsearch.tracking.model import rehearse
+
+    rehearse()
 
 
 def probe_tracking(store: TrackingStore) -> str:

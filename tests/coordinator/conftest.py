@@ -27,7 +27,7 @@ class DarkShowcase:
     def ignore(self, *_: Any, **__: Any) -> None:
         pass
 
-    get_ready = show_running = show_ended = show_study = catch_up = ignore
+    get_ready = show_running = show_ended = draw_ahead = show_study = catch_up = ignore
 
     def close(self, patience_s: float, stall_s: float | None = None) -> bool:
         return True

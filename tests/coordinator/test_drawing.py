@@ -1,10 +1,10 @@
 """Pictures are drawn elsewhere, one after the other, while who asked goes on."""
 
-import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from hpsearch.coordinator import Event, RunOptions, drawing, open_session
+from hpsearch.coordinator import Event, RunOptions, open_session
 from hpsearch.coordinator.drawing import Drawer
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State
@@ -27,19 +27,18 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
         drawer.get_ready()
         of_trials = [drawer.draw_trial(record) for record in records]
         of_none = drawer.draw_trial(replace(records[0], state=State.WAITING))
-        frames, of_net = drawer.draw_frames(net, film), drawer.draw_net(net, film)
-        of_study = drawer.draw_study()
-        assert of_study.result()
-        assert all(drawn.done() for drawn in (*of_trials, of_none, frames, of_net))
+        of_net, plots, page = drawer.draw_net(net, film), drawer.draw_plots(), drawer.draw_page()
+        assert page.result() == [session.folder.report]
+        drawn = (*of_trials, of_none, of_net.frames, of_net.pictures, plots)
+        assert all(one.done() for one in drawn)
         drawer.close()
     for record, drawn in zip(records, of_trials, strict=True):
         folder = session.folder.trial(record.number)
         names = ("learning_curves.png", "weights.png", "iteration_losses.csv")
         assert drawn.result() == [folder / name for name in names]
     assert of_none.result() == []
-    assert list(frames.result()) == film.epochs.tolist()
-    paths = [*of_net.result(), *of_study.result()]
-    assert session.folder.report in paths
+    assert list(of_net.frames.result()) == film.epochs.tolist()
+    paths = [*of_net.pictures.result(), *plots.result(), *page.result()]
     assert all(path.stat().st_size for path in paths)
 
 
@@ -60,6 +59,25 @@ def test_what_is_wrong_with_a_picture_is_told_to_who_waits_for_it(
         drawer.close()
 
 
-def test_what_the_end_needs_can_be_imported() -> None:
-    for name in drawing._NEEDED_AT_THE_END:
-        importlib.import_module(name)
+def _list_modules() -> list[str]:
+    return list(sys.modules)
+
+
+def test_the_end_is_drawn_without_what_takes_longest_to_import(
+    define: Callable[..., StudyDefinition],
+    conduct: Callable[..., list[Event]],
+    workspace: Workspace,
+) -> None:
+    definition = define(trials=4)
+    conduct(definition)
+    with open_session(definition, RunOptions(workspace)) as session:
+        drawer = Drawer(session)
+        drawer.get_ready()
+        before = drawer._draw(_list_modules)
+        plots, page = drawer.draw_plots(), drawer.draw_page()
+        after = drawer._draw(_list_modules)
+        assert {"hpsearch.report", "optuna.importance"} <= set(before.result())
+        assert plots.result()
+        assert page.result()
+        assert "sklearn" not in after.result()
+        drawer.close()

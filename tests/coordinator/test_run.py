@@ -379,6 +379,20 @@ def test_a_dead_tracking_server_does_not_stop_a_study(
     assert _of(events, TestScored)
 
 
+def test_a_study_is_drawn_while_its_best_net_is_judged(
+    define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(
+        DarkShowcase, "draw_ahead", lambda _, net: happened.append(net.facts["trial"])
+    )
+    events = conduct(
+        define(trials=3), stop_at=lambda event: bool(happened.append(type(event).__name__))
+    )
+    best = next(event.net.facts["trial"] for event in events if isinstance(event, NetChosen))
+    assert happened.index(best) == happened.index("WinnerJudged") - 1
+
+
 def test_a_second_coordinator_is_refused_and_told_who_the_first_is(
     define: Define, conduct: Conduct, workspace: Workspace
 ) -> None:
@@ -400,10 +414,8 @@ def test_a_second_coordinator_is_refused_and_told_who_the_first_is(
 def test_workers_start_while_the_data_of_a_first_study_are_prepared(
     define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, str]] = []
-    monkeypatch.setattr(
-        "hpsearch.execution.Backend.get_ready", lambda _, *arguments: asked.append(arguments)
-    )
+    asked: list[int] = []
+    monkeypatch.setattr("hpsearch.execution.Backend.start", lambda _, n: asked.append(n))
     conduct(define(name="first", trials=1), n_jobs=3)
     conduct(define(name="second", trials=1), n_jobs=3)
-    assert asked == [(3, "hpsearch.training.sgd")]
+    assert asked == [3]

@@ -1,6 +1,5 @@
 """The record shown in a real MLflow store, however the showing went wrong before."""
 
-import importlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +10,6 @@ import pytest
 from mlflow import MlflowClient
 
 from hpsearch.coordinator import Event, RunOptions, Showcase, open_session, tracking_store
-from hpsearch.coordinator import showcase as showcase_room
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State, TrialRecord
 from hpsearch.results import describe_verdict, measure_verdict, read_verdict
@@ -155,7 +153,3 @@ def test_a_running_trial_is_not_shown_before_it_is_some_seconds_old(
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     assert {run.data.tags.get("hpsearch.trial") for run in runs} == {None, "1"}
-
-
-def test_what_the_end_needs_can_be_imported() -> None:
-    importlib.import_module(showcase_room._NEEDED_AT_THE_END)

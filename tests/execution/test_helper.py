@@ -41,10 +41,12 @@ def test_a_task_whose_process_dies_is_done_again(helper: HelperProcess, tmp_path
     assert helper.run(_die_once, tmp_path / "died") == "done"
 
 
-def test_what_it_got_ready_is_imported_there(helper: HelperProcess) -> None:
+def test_what_its_tasks_need_is_imported_there_first(helper: HelperProcess) -> None:
     assert "this" not in helper.run(_list_modules)
-    helper.get_ready("this")
-    assert "this" in helper.run(_list_modules)
+    well_read = HelperProcess("this")
+    assert "this" in well_read.run(_list_modules)
+    well_read.close()
+    assert "this" not in sys.modules
 
 
 def test_a_closed_helper_leaves_no_process_and_may_be_used_again(
