@@ -1,5 +1,6 @@
 """How benchmarks report: a table with its goals, and a plot, printed and kept in results/."""
 
+import os
 import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,15 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from threadpoolctl import threadpool_info
 
 __all__ = ["RESULTS", "Report", "describe_machine", "judge"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
 _PACKAGES = ("numpy", "optuna", "mlflow", "joblib")
 _WIDTH = 120
+# Where it is set, NumPy may be far slower, or quicker, than where its BLAS looks for itself.
+_BLAS_PROCESSOR = "OPENBLAS_CORETYPE"
 
 
 @dataclass
@@ -67,11 +71,24 @@ def judge(value: float, limit: float, unit: str = "", *, at_least: bool = False)
 
 
 def describe_machine(packages: Iterable[str] = _PACKAGES) -> str:
-    """Processor, cores and versions in a line."""
+    """Processor, cores, versions and NumPy's BLAS."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         model = lines[0].split(":", 1)[1].strip() if lines else model
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return f"{cpu_count()} cores of {model}; Python {platform.python_version()}, {versions}"
+    cores = f"{cpu_count()} cores of {model}"
+    return f"{cores}; Python {platform.python_version()}, {versions}; {_describe_blas()}"
+
+
+def _describe_blas() -> str:
+    """Which BLAS this process has, for which processor, and who says so if it is not the BLAS."""
+    libraries = [
+        f"{blas['internal_api']} {blas['version']} for {blas.get('architecture', 'any')}"
+        for blas in threadpool_info()
+        if blas["user_api"] == "blas"
+    ]
+    told = os.environ.get(_BLAS_PROCESSOR)
+    source = f", as {_BLAS_PROCESSOR}={told} says" if told else ""
+    return " and ".join(dict.fromkeys(libraries)) + source
