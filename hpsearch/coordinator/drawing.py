@@ -82,14 +82,10 @@ class Drawer:
             pictures=self._draw(make_net_pictures, net, film, folder),
         )
 
-    def draw_plots(self) -> Future[list[Path]]:
-        """Optuna's plots of the study as it stands."""
-        return self._draw(_draw_plots, self._session.search, self._session.folder)
-
-    def draw_page(self) -> Future[list[Path]]:
-        """The study's page as it stands."""
+    def draw_study(self) -> Future[list[Path]]:
+        """The study as it stands: its page, and Optuna's plots."""
         session = self._session
-        return self._draw(_draw_page, session.search, session.folder, session.data)
+        return self._draw(_draw_study, session.search, session.folder, session.data)
 
     def close(self) -> None:
         """Begin nothing more; what is being drawn is not waited for."""
@@ -119,13 +115,9 @@ def _get_ready() -> None:
     import_to_stay(*_NEEDED_AT_THE_END)
 
 
-def _draw_plots(search: SearchStudy, folder: StudyFolder) -> list[Path]:
-    _get_ready()
-    return make_study_pictures(search, folder.pictures)
-
-
-def _draw_page(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:
+def _draw_study(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:
     _get_ready()
     from hpsearch.report import write_report
 
-    return [write_report(search, folder, data, folder.report)]
+    page = write_report(search, folder, data, folder.report)
+    return [page, *make_study_pictures(search, folder.pictures)]

@@ -72,7 +72,7 @@ class Showcase:
         self._retry_at = 0.0
         self._got_on_at = time.monotonic()
         self._drawer = Drawer(session)
-        self._drawn_ahead: tuple[NetDrawings, Future[list[Path]]] | None = None
+        self._net_drawings: NetDrawings | None = None
         self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
         self._thread = threading.Thread(target=self._work, name="showcase", daemon=True)
@@ -103,9 +103,8 @@ class Showcase:
         self._tasks.put(lambda: self._show_ended(record, drawn))
 
     def draw_ahead(self, net: Net) -> None:
-        """Begin to draw a study that has ended, while its best net is judged."""
-        film = find_film(self._session.search.record(net.facts["trial"]), self._session.folder)
-        self._drawn_ahead = self._drawer.draw_net(net, film), self._drawer.draw_plots()
+        """Begin to draw the best net, while it is judged."""
+        self._net_drawings = self._draw_net(net)
 
     def show_study(self, status: str, net: Net | None = None) -> None:
         """Show the study as it stands, and register its best net if that is known."""
@@ -211,25 +210,25 @@ class Showcase:
         session, drawer = self._session, self._drawer
         files, drawings = [], []
         if net:
-            if self._drawn_ahead is None:
-                self.draw_ahead(net)
-            assert self._drawn_ahead is not None
-            drawn_net, plots = self._drawn_ahead
-            drawings += [drawn_net.pictures, plots, drawer.draw_page()]
-        elif status != "RUNNING":
-            drawings += [drawer.draw_plots(), drawer.draw_page()]
+            net_drawings = self._net_drawings or self._draw_net(net)
+            drawings.append(net_drawings.pictures)
         if status != "RUNNING":
             files.append(session.folder.root / "trials.csv")
             write_table(records, files[-1])
+            drawings.append(drawer.draw_study())
         try:
             if net:
-                view = view_net(session, net, drawn_net.frames.result(), verdict)
+                view = view_net(session, net, net_drawings.frames.result(), verdict)
                 self._use(lambda mirror: mirror.show_net(view))
                 self._got_on_at = time.monotonic()
         finally:
             files += [path for drawn in drawings for path in drawn.result()]
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
+
+    def _draw_net(self, net: Net) -> NetDrawings:
+        record = self._session.search.record(net.facts["trial"])
+        return self._drawer.draw_net(net, find_film(record, self._session.folder))
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.

@@ -6,6 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
+from threadpoolctl import threadpool_limits
 
 from hpsearch.execution.belonging import belong_to
 from hpsearch.execution.credentials import blank_credentials
@@ -83,3 +84,5 @@ class HelperProcess:
 def _begin(coordinator: int, *modules: str) -> None:
     belong_to(coordinator)
     import_to_stay(*modules)
+    # A second thread of BLAS would wait awake, on a core that is training.
+    threadpool_limits(1)

@@ -30,19 +30,19 @@ _MARGINS = {"l": 52, "r": 12, "t": 12, "b": 44}
 
 def make_figure(height: int, **layout: Any) -> Figure:
     """An empty figure; text and grid get their colours in the page, which knows light and dark."""
-    figure = Figure()
-    # The default template's colours, 7 kB in each figure, are the page's to choose.
-    figure.update_layout(
-        template="none",
-        height=height,
-        margin=_MARGINS,
-        showlegend=False,
-        hovermode="closest",
-        # A finger that scrolls the page is not to draw a rectangle.
-        dragmode=False,
+    return Figure(
+        layout={
+            # The default template's colours, 7 kB in each figure, are the page's to choose.
+            "template": "none",
+            "height": height,
+            "margin": _MARGINS,
+            "showlegend": False,
+            "hovermode": "closest",
+            # A finger that scrolls the page is not to draw a rectangle.
+            "dragmode": False,
+            **layout,
+        }
     )
-    figure.update_layout(**layout)
-    return figure
 
 
 def with_traces(figure: Figure, traces: Sequence[dict[str, Any]]) -> dict[str, Any]:

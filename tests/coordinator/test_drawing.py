@@ -27,9 +27,9 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
         drawer.get_ready()
         of_trials = [drawer.draw_trial(record) for record in records]
         of_none = drawer.draw_trial(replace(records[0], state=State.WAITING))
-        of_net, plots, page = drawer.draw_net(net, film), drawer.draw_plots(), drawer.draw_page()
-        assert page.result() == [session.folder.report]
-        drawn = (*of_trials, of_none, of_net.frames, of_net.pictures, plots)
+        of_net, of_study = drawer.draw_net(net, film), drawer.draw_study()
+        assert of_study.result()
+        drawn = (*of_trials, of_none, of_net.frames, of_net.pictures)
         assert all(one.done() for one in drawn)
         drawer.close()
     for record, drawn in zip(records, of_trials, strict=True):
@@ -38,7 +38,8 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
         assert drawn.result() == [folder / name for name in names]
     assert of_none.result() == []
     assert list(of_net.frames.result()) == film.epochs.tolist()
-    paths = [*of_net.pictures.result(), *plots.result(), *page.result()]
+    paths = [*of_net.pictures.result(), *of_study.result()]
+    assert session.folder.report in paths
     assert all(path.stat().st_size for path in paths)
 
 
@@ -74,10 +75,9 @@ def test_the_end_is_drawn_without_what_takes_longest_to_import(
         drawer = Drawer(session)
         drawer.get_ready()
         before = drawer._draw(_list_modules)
-        plots, page = drawer.draw_plots(), drawer.draw_page()
+        of_study = drawer.draw_study()
         after = drawer._draw(_list_modules)
         assert {"hpsearch.report", "optuna.importance"} <= set(before.result())
-        assert plots.result()
-        assert page.result()
+        assert of_study.result()
         assert "sklearn" not in after.result()
         drawer.close()

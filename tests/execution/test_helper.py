@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from hpsearch.execution import HelperProcess
 
@@ -47,6 +48,16 @@ def test_what_its_tasks_need_is_imported_there_first(helper: HelperProcess) -> N
     assert "this" in well_read.run(_list_modules)
     well_read.close()
     assert "this" not in sys.modules
+
+
+def _count_threads() -> list[int]:
+    return [library["num_threads"] for library in threadpool_info()]
+
+
+def test_it_takes_no_core_but_its_own() -> None:
+    helper = HelperProcess("numpy")
+    assert set(helper.run(_count_threads)) == {1}
+    helper.close()
 
 
 def test_a_closed_helper_leaves_no_process_and_may_be_used_again(
