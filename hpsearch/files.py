@@ -5,32 +5,44 @@ import os
 import sqlite3
 import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["append_line", "check_sqlite", "check_writable", "write_atomically"]
+__all__ = ["append_line", "check_sqlite", "check_writable", "replacing", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace `path` by `content`: afterwards it holds all of it, or what it held before.
+    """Replace `path` by `content`; see `replacing`."""
+    with replacing(path, durable=durable) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Write a file: afterwards `path` holds all that was written, or what it held before.
 
     Parameters
     ----------
     path : Path
         The file; its folder must exist.
-    content : bytes
-        What it shall hold.
     durable : bool
         Whether that shall hold even if the machine fails, which takes waiting for the disk.
+
+    Yields
+    ------
+    binary file
+        To be written to; whatever is raised meanwhile, the old file is untouched.
 
     Raises
     ------
     OSError
-        If the disk is full or read-only; the old file is untouched.
+        If the disk is full or read-only.
     """
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with beside.open("xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())

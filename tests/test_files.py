@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.files import append_line, write_atomically
+from hpsearch.files import append_line, replacing, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_left_beside(tmp_path: Path) -> None:
@@ -25,6 +25,15 @@ def test_a_failed_write_leaves_the_old_file(
     monkeypatch.setattr("os.fsync", refuse)
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_raised_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_atomically(path, b"old")
+    with pytest.raises(TypeError), replacing(path) as file:
+        file.writelines([b"ne", None])  # type: ignore[list-item]
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

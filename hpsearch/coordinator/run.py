@@ -48,8 +48,9 @@ __all__ = ["run_study"]
 _PATIENCE_S = 120.0
 # How long of that without anything getting done, if MLflow is a server: it may be hanging.
 _STALL_S = 30.0
-# What workers import before their first trial. numba asks for SciPy, a third of it, for linear
-# algebra in compiled loops, in which there is none.
+# What workers import before their first trial. numba asks for SciPy, a quarter of all, for linear
+# algebra in compiled loops; there is none in ours. Nothing of this module itself: a worker would
+# import the coordinator to find it.
 _get_worker_ready = partial(
     import_to_stay, "hpsearch.objective.run", "hpsearch.training.sgd", without=("scipy",)
 )

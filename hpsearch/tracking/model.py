@@ -53,9 +53,9 @@ def rehearse() -> None:
     """
     one = np.ones((1, 1), np.float32)
     net = {"W1": one, "b1": one[0], "W2": one, "b2": one[0], "mean_image": one[0]}
-    with tempfile.TemporaryDirectory() as folder:
-        save_file(net, Path(folder, "net.safetensors"))
-        model = _describe_model(Path(folder), np.zeros((1, 1, 1, 1), np.uint8))
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as net_folder:
+        save_file(net, Path(net_folder, "net.safetensors"))
+        model = _describe_model(Path(net_folder), np.zeros((1, 1, 1, 1), np.uint8))
         mlflow.pyfunc.save_model(str(Path(folder, "model")), **model)
 
 

@@ -1,6 +1,5 @@
 """Saving the state of a training after an epoch, and taking it up again."""
 
-import io
 import json
 import zipfile
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.errors import DamagedDataError
-from hpsearch.files import write_atomically
+from hpsearch.files import replacing
 from hpsearch.net import Parameters
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.film import Film
@@ -89,10 +88,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "n_iterations": np.array([len(one) for one in losses], np.int64),
         "iteration_losses": np.array([loss for one in losses for loss in one], np.float64),
     }
-    buffer = io.BytesIO()
-    # Counted, as a flipped bit can hide members from their list, which has no checksum.
-    np.savez(buffer, allow_pickle=False, **arrays, n_arrays=np.array(len(arrays)))
-    write_atomically(path, buffer.getvalue())
+    with replacing(path) as file:
+        # Counted, as a flipped bit can hide members from their list, which has no checksum.
+        np.savez(file, allow_pickle=False, **arrays, n_arrays=np.array(len(arrays)))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
