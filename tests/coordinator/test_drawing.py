@@ -1,6 +1,5 @@
 """Pictures are drawn elsewhere, one after the other, while who asked goes on."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.records import State
 from hpsearch.results import find_best_net, find_film
 from hpsearch.workspace import Workspace
+from tests.processes import list_modules
 
 
 def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
@@ -60,10 +60,6 @@ def test_what_is_wrong_with_a_picture_is_told_to_who_waits_for_it(
         drawer.close()
 
 
-def _list_modules() -> list[str]:
-    return list(sys.modules)
-
-
 def test_the_end_is_drawn_without_what_takes_longest_to_import(
     define: Callable[..., StudyDefinition],
     conduct: Callable[..., list[Event]],
@@ -74,9 +70,9 @@ def test_the_end_is_drawn_without_what_takes_longest_to_import(
     with open_session(definition, RunOptions(workspace)) as session:
         drawer = Drawer(session)
         drawer.get_ready()
-        before = drawer._draw(_list_modules)
+        before = drawer._draw(list_modules)
         of_study = drawer.draw_study()
-        after = drawer._draw(_list_modules)
+        after = drawer._draw(list_modules)
         assert {"hpsearch.report", "optuna.importance"} <= set(before.result())
         assert of_study.result()
         assert "sklearn" not in after.result()

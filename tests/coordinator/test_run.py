@@ -21,9 +21,10 @@ from hpsearch.coordinator import (
     TrialReleased,
     TrialStarted,
 )
+from hpsearch.coordinator.run import _get_worker_ready
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, RefusedError, StoreError, UsageError
-from hpsearch.execution import FileLease
+from hpsearch.execution import FileLease, open_backend
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
@@ -33,6 +34,7 @@ from hpsearch.vault import read_looks
 from hpsearch.workspace import Workspace
 from tests.coordinator.conftest import DarkShowcase
 from tests.postgres import Postgres
+from tests.processes import list_modules
 
 Conduct = Callable[..., list[Event]]
 Define = Callable[..., StudyDefinition]
@@ -409,6 +411,13 @@ def test_a_second_coordinator_is_refused_and_told_who_the_first_is(
     holder = FileLease.read(workspace.study("small").lease)
     assert holder is not None
     assert f"process {holder.pid} on {holder.host}" in refusals[0]
+
+
+def test_workers_import_training_first_and_nothing_for_nothing() -> None:
+    with open_backend("loky", _get_worker_ready) as backend:
+        (modules,) = backend.call(2, list_modules, [0])
+    assert {"hpsearch.objective.run", "hpsearch.training.sgd", "numba"} <= set(modules)
+    assert not {"scipy", "hpsearch.coordinator", "mlflow"} & set(modules)
 
 
 def test_workers_start_while_the_data_of_a_first_study_are_prepared(

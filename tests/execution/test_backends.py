@@ -1,5 +1,3 @@
-import os
-import signal
 import sys
 import threading
 from functools import partial
@@ -10,6 +8,7 @@ import pytest
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.execution import Backend, open_backend
 from hpsearch.importing import import_to_stay
+from tests.processes import die_once, list_modules
 
 
 @pytest.mark.parametrize("name", ["loky", "threading", "sequential"])
@@ -33,41 +32,32 @@ def test_slots_share_out_the_cores(n_cores: int, threads: int, n_slots: int) -> 
     assert Backend("any", n_cores, dict).count_slots(threads) == n_slots
 
 
-def _has(module: str) -> bool:
-    return module in sys.modules
-
-
-def _die_once(marker: Path) -> None:
-    if not marker.exists():
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
 @pytest.mark.parametrize(("name", "gets_ready"), [("loky", True), ("threading", False)])
 def test_worker_processes_get_ready_while_the_caller_goes_on(name: str, gets_ready: bool) -> None:
     module = "this"  # a poem, which no one else imports
     with open_backend(name, partial(import_to_stay, module)) as backend:
         backend.start(2)
-        assert any(list(backend.call(2, _has, [module] * 2))) == gets_ready
+        found = backend.call(2, list_modules, range(2))
+        assert any(module in modules for modules in list(found)) == gets_ready
     assert module not in sys.modules
 
 
 def test_what_a_worker_cannot_import_is_left_to_its_work_to_tell() -> None:
     """Raised, it would end all workers."""
     with open_backend("loky", partial(import_to_stay, "nothing.of.this.name")) as backend:
-        assert list(backend.call(2, _has, ["os"])) == [True]
+        assert len(list(backend.call(2, list_modules, [0]))) == 1
 
 
 @pytest.mark.filterwarnings("error")
 def test_workers_that_die_while_they_get_ready_are_replaced(tmp_path: Path) -> None:
     marker = tmp_path / "died"
-    with open_backend("loky", partial(_die_once, marker)) as backend:
+    with open_backend("loky", partial(die_once, marker)) as backend:
         backend.start(2)
         for thread in threading.enumerate():
             if thread.name == "starting workers":
                 thread.join()
         assert marker.exists()
-        assert list(backend.call(2, _has, ["os"])) == [True]
+        assert len(list(backend.call(2, list_modules, [0]))) == 1
 
 
 def test_a_cluster_needs_an_address() -> None:

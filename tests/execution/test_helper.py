@@ -1,5 +1,4 @@
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from hpsearch.execution import HelperProcess
+from tests.processes import die_once, list_modules
 
 
 @pytest.fixture
@@ -15,17 +15,6 @@ def helper() -> Iterator[HelperProcess]:
     one = HelperProcess()
     yield one
     one.close()
-
-
-def _die_once(marker: Path) -> str:
-    if not marker.exists():
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return "done"
-
-
-def _list_modules() -> list[str]:
-    return list(sys.modules)
 
 
 def test_one_other_process_does_all_tasks(helper: HelperProcess) -> None:
@@ -39,13 +28,13 @@ def test_what_a_task_raises_is_raised_here(helper: HelperProcess) -> None:
 
 
 def test_a_task_whose_process_dies_is_done_again(helper: HelperProcess, tmp_path: Path) -> None:
-    assert helper.run(_die_once, tmp_path / "died") == "done"
+    assert helper.run(die_once, tmp_path / "died") == "done"
 
 
 def test_what_its_tasks_need_is_imported_there_first(helper: HelperProcess) -> None:
-    assert "this" not in helper.run(_list_modules)
+    assert "this" not in helper.run(list_modules)
     well_read = HelperProcess("this")
-    assert "this" in well_read.run(_list_modules)
+    assert "this" in well_read.run(list_modules)
     well_read.close()
     assert "this" not in sys.modules
 
