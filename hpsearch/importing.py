@@ -1,4 +1,4 @@
-"""Importing large libraries in less time, in processes that are this program's own."""
+"""Importing large libraries in less time."""
 
 import gc
 import sys
@@ -14,7 +14,8 @@ __all__ = ["import_to_stay"]
 def import_to_stay(*modules: str, without: Collection[str] = ()) -> None:
     """Import modules that this process will need until it ends.
 
-    What they are made of is not searched for garbage, now or later.
+    What they are made of is not searched for garbage, now or later; nor is anything else that is
+    there when they have been imported.
 
     Parameters
     ----------
@@ -22,7 +23,8 @@ def import_to_stay(*modules: str, without: Collection[str] = ()) -> None:
         Their names.
     without : collection of str
         Packages that modules import for what is not needed of them, and do without if they are
-        not installed: meanwhile they are not, for any thread. One that has been imported stays.
+        not installed: meanwhile they are not, for any thread, so this is for processes of the
+        program's own. One that has been imported stays.
     """
     if all(module in sys.modules for module in modules):
         return

@@ -1,13 +1,12 @@
 """The classes that a net gave the validation images, kept so that nets can be compared later."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.errors import DamagedDataError
-from hpsearch.files import write_atomically
+from hpsearch.files import replacing
 
 __all__ = ["PREDICTIONS_FILE", "load_predictions", "save_predictions"]
 
@@ -31,9 +30,8 @@ def save_predictions(path: Path, labels: NDArray[np.int64], n_classes: int) -> N
     OSError
         If the disk is full or read-only.
     """
-    buffer = io.BytesIO()
-    np.save(buffer, labels.astype(np.min_scalar_type(n_classes - 1)), allow_pickle=False)
-    write_atomically(path, buffer.getvalue())
+    with replacing(path) as file:
+        np.save(file, labels.astype(np.min_scalar_type(n_classes - 1)), allow_pickle=False)
 
 
 def load_predictions(path: Path) -> NDArray[np.int64]:
