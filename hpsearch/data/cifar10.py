@@ -5,7 +5,7 @@ https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -113,8 +113,12 @@ class Cifar10:
         """
         is_pickled = (self.folder / _BATCHES[0]).is_file()
         read = self._read_pickled if is_pickled else self._read_binary
-        *train, test = [read(name) for name in _BATCHES]
-        splits = (*_join(train), *_join([test]))
+        *train, test = _BATCHES
+        n_images = self.edition.batch_size
+        splits = (
+            *_join(map(read, train), len(train) * n_images),
+            *_join([read(test)], n_images),
+        )
         # The MD5s have already vouched for pickled batches.
         if not is_pickled and (found := hash_splits(*splits)) != self.checksum:
             raise DamagedDataError(
@@ -130,7 +134,7 @@ class Cifar10:
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if found != expected:
             raise DamagedDataError(f"{path}: has the MD5 {found}, expected {expected}")
-        return load_batch(content, where=str(path))
+        return load_batch(content, where=str(path), is_vouched_for=True)
 
     def _read_binary(self, name: str) -> _Batch:
         path = self.folder / (name + _BINARY_SUFFIX)
@@ -224,11 +228,19 @@ def find_cifar10(
     return Cifar10(fetched, edition)
 
 
-def _join(batches: Sequence[_Batch]) -> _Batch:
-    """One split of batches: images by height, width and colour, and labels."""
-    pixels, labels = zip(*batches, strict=True)
-    colour_first = np.concatenate(pixels).reshape(-1, 3, 32, 32)
-    return np.ascontiguousarray(colour_first.transpose(0, 2, 3, 1)), np.concatenate(labels)
+def _join(batches: Iterable[_Batch], n_images: int) -> _Batch:
+    """One split of batches, taken one after the other: images, and their labels."""
+    images = np.empty((n_images, 32, 32, 3), np.uint8)
+    labels = np.empty(n_images, np.int64)
+    start = 0
+    for pixels, batch_labels in batches:
+        some = slice(start, start + len(batch_labels))
+        by_colour = pixels.reshape(-1, 3, 32, 32)
+        for colour in range(3):  # three times as quick as all at once
+            images[some, :, :, colour] = by_colour[:, colour]
+        labels[some] = batch_labels
+        start = some.stop
+    return images, labels
 
 
 def _say_missing(folders: Sequence[Path], download_folder: Path, reason: str) -> str:

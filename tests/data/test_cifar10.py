@@ -1,6 +1,7 @@
 """CIFAR-10 is found in both formats, verified before it is opened, and the same from either."""
 
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hpsearch.data import cifar10
 from hpsearch.data.cifar10 import Cifar10, find_cifar10, locate_cifar10
 from hpsearch.data.dataset import hash_splits
+from hpsearch.data.pickles import load_batch
 from hpsearch.errors import DamagedDataError, MissingDataError
 
 
@@ -35,6 +37,23 @@ def test_batch_with_a_wrong_checksum_is_refused_before_unpickling(
     monkeypatch.setattr(cifar10, "load_batch", lambda *_, **__: pytest.fail("was unpickled"))
     with pytest.raises(DamagedDataError, match=r"data_batch_1: has the MD5 \w{32}, expected"):
         Cifar10(folder, fake_cifar10.edition).load()
+
+
+def test_batches_are_let_go_of_one_after_the_other(fake_cifar10, tmp_path, monkeypatch):
+    read, most = [], 0
+
+    def load_and_count(content: bytes, **options: object) -> tuple[object, object]:
+        nonlocal most
+        most = max(most, sum(pixels() is not None for pixels in read))
+        pixels, labels = load_batch(content, **options)
+        pixels = pixels.copy()
+        read.append(weakref.ref(pixels))
+        return pixels, labels
+
+    monkeypatch.setattr(cifar10, "load_batch", load_and_count)
+    Cifar10(fake_cifar10.write_pickled(tmp_path / "py"), fake_cifar10.edition).load()
+    assert len(read) == 6
+    assert most == 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,6 +3,7 @@
 import builtins
 import os
 import pickle
+import pickletools
 import struct
 import warnings
 from pathlib import Path
@@ -130,6 +131,13 @@ def test_huge_memo_index_is_refused_before_memory_is_taken_for_it():
     for put in (b"r" + struct.pack("<I", 1 << 31), b"p2147483648\n"):
         with pytest.raises(DamagedDataError, match="memo index 2147483648"):
             load_batch(b"\x80\x02}" + put + b".")
+
+
+def test_what_a_checksum_vouches_for_is_not_looked_through(content, monkeypatch):
+    expected, _ = load_batch(content)
+    monkeypatch.setattr(pickletools, "genops", lambda _: pytest.fail("was looked through"))
+    pixels, _ = load_batch(content, is_vouched_for=True)
+    np.testing.assert_array_equal(pixels, expected)
 
 
 @pytest.mark.parametrize(
