@@ -26,12 +26,12 @@ def multiply_in_order(
     return total
 
 
-def print_without_avx512(program: str, cache: Path) -> str:
-    """What `program` prints where loops are compiled for a processor that has only AVX2."""
+def print_without_avx512(program: str, cache: Path, *features: str) -> str:
+    """What `program` prints where loops are compiled for one that has AVX2 and `features`."""
     environment = {
         **os.environ,
         "NUMBA_CPU_NAME": "haswell",
-        "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma",
+        "NUMBA_CPU_FEATURES": ",".join(f"+{one}" for one in ("avx", "avx2", "fma", *features)),
         "NUMBA_CACHE_DIR": str(cache),
     }
     command = [sys.executable, "-c", program]

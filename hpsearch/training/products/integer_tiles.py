@@ -1,11 +1,12 @@
 """A corner of a product of bytes and whole numbers of 24 bits: exact sums, kept in registers.
 
 One instruction of AVX-512 VNNI multiplies four bytes by four others in each lane and adds all to
-a sum of 32 bits: 64 multiplications, where one in float32 does 16. A number of 24 bits takes three
-of them, one for each of its bytes.
+a sum of 32 bits: 64 multiplications, where one in float32 does 16. AVX-VNNI has it half as long,
+as AVX2 has float32's. A number of 24 bits takes three of them, one for each of its bytes.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
@@ -16,6 +17,7 @@ from numba.extending import intrinsic
 from hpsearch.training.products.vectors import (
     FEATURES,
     FLOAT,
+    LANES,
     WORD,
     fill,
     fma,
@@ -35,10 +37,13 @@ __all__ = [
     "make_integer_tile",
 ]
 
-CAN_MULTIPLY_BYTES = "+avx512vnni" in FEATURES
+# Lanes of the instruction: all, or half of them (AVX-VNNI); 0 where there is none.
+_AT_ONCE = LANES if "+avx512vnni" in FEATURES else LANES // 2 if "+avxvnni" in FEATURES else 0
+CAN_MULTIPLY_BYTES = _AT_ONCE > 0
 BYTES = 4  # of a word, multiplied at once
 PLANES = 3  # bytes of a number, each in words of its own, the lowest first
-TALL = 8  # rows of a tile: with PLANES sums each, as many as leave registers for what is added
+# Rows of a tile: with PLANES sums each, as many as leave registers for what is added.
+TALL = 8 if _AT_ONCE == LANES else 2
 MOST_BYTES = 2**31 // (255 * 128)  # whose products a sum can hold
 
 _WORDS, _FLOATS = vector_of(WORD), vector_of(FLOAT)
@@ -54,6 +59,8 @@ def make_integer_tile(n_rows: int) -> Callable[..., None]:
     is of MOST_BYTES at most.
     """
     places = [(row, plane) for row in range(n_rows) for plane in range(PLANES)]
+    # Of rows and planes the fewer stay in registers while the others pass by.
+    passing_by = sorted(places, key=lambda place: place if n_rows > PLANES else place[::-1])
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         left, right, scales, factors, offsets, out = read_arrays(
@@ -63,12 +70,13 @@ def make_integer_tile(n_rows: int) -> Callable[..., None]:
         for place in places:
             builder.store(fill(WORD, 0), sums[place])
         with cgutils.for_range(builder, left.shape[1]) as loop:
-            planes = [right.load(_WORDS, plane, loop.index) for plane in range(PLANES)]
-            for row in range(n_rows):
-                four = spread(builder, left.load(WORD, row, loop.index))
-                for plane, others in enumerate(planes):
-                    place = sums[row, plane]
-                    builder.store(add_products(builder, builder.load(place), four, others), place)
+            load_four = cache(lambda row: spread(builder, left.load(WORD, row, loop.index)))
+            load_plane = cache(lambda plane: right.load(_WORDS, plane, loop.index))
+            for row, plane in passing_by:
+                place = sums[row, plane]
+                total = builder.load(place)
+                total = add_products(builder, total, load_four(row), load_plane(plane))
+                builder.store(total, place)
         scale, offset = scales.load(_FLOATS, 0), offsets.load(_FLOATS, 0)
         for row in range(n_rows):
             total = join_planes(builder, [sums[row, plane] for plane in range(PLANES)])
@@ -97,13 +105,26 @@ def join_planes(builder: Any, sums: list[Any]) -> Any:
 def add_products(builder: Any, sums: Any, four: Any, others: Any) -> Any:
     """To each lane of `sums` the products of its bytes of `four` and of `others`."""
     if CAN_MULTIPLY_BYTES:
-        kind = ir.FunctionType(_WORDS, [_WORDS] * 3)
-        name = "llvm.x86.avx512.vpdpbusd.512"
+        some = ir.VectorType(WORD, _AT_ONCE)
+        kind = ir.FunctionType(some, [some] * 3)
+        name = f"llvm.x86.avx512.vpdpbusd.{32 * _AT_ONCE}"  # so called for AVX-VNNI too
         function = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.call(function, [sums, four, others])
+        if _AT_ONCE == LANES:
+            return builder.call(function, [sums, four, others])
+        halves = [
+            builder.call(function, [_take(builder, one, first) for one in (sums, four, others)])
+            for first in (0, _AT_ONCE)
+        ]
+        return builder.shuffle_vector(*halves, ir.Constant(_WORDS, list(range(LANES))))
     for byte in range(BYTES):  # slow, but the same
         unsigned = builder.and_(builder.lshr(four, fill(WORD, 8 * byte)), fill(WORD, 255))
         raised = builder.shl(others, fill(WORD, 8 * (BYTES - 1 - byte)))
         signed = builder.ashr(raised, fill(WORD, 8 * (BYTES - 1)))
         sums = builder.add(sums, builder.mul(unsigned, signed))
     return sums
+
+
+def _take(builder: Any, vector: Any, first: int) -> Any:
+    """Lanes of a vector from `first` on, as many as are multiplied at once."""
+    lanes = ir.Constant(ir.VectorType(WORD, _AT_ONCE), list(range(first, first + _AT_ONCE)))
+    return builder.shuffle_vector(vector, vector, lanes)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llvmlite.binding import get_host_cpu_features
 from numpy.typing import NDArray
 
 from hpsearch.hashing import hash_arrays
@@ -165,8 +166,9 @@ def test_a_gradient_that_does_not_fit_is_refused(axis: int) -> None:
 
 
 _HASH = """
+from hpsearch.training.products import CAN_MULTIPLY_BYTES
 from tests.training.products.test_pixels import hash_products
-print(hash_products())
+print(CAN_MULTIPLY_BYTES, hash_products())
 """
 
 
@@ -179,4 +181,13 @@ def hash_products() -> str:
 
 @pytest.mark.slow
 def test_a_processor_without_the_instruction_finds_the_same_bits(tmp_path) -> None:
-    assert print_without_avx512(_HASH, tmp_path) == hash_products()
+    assert print_without_avx512(_HASH, tmp_path) == f"False {hash_products()}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not get_host_cpu_features().get("avxvnni"), reason="this processor has no AVX-VNNI"
+)
+def test_a_processor_with_half_as_long_an_instruction_finds_the_same_bits(tmp_path) -> None:
+    found = print_without_avx512(_HASH, tmp_path, "avxvnni")
+    assert found == f"True {hash_products()}"
