@@ -30,6 +30,7 @@ bench: $(VENV)/.test ## measure; prints tables with goals, keeps them and plots 
 	$(BIN)/python -m benchmarks.basis
 	$(BIN)/python -m benchmarks.time_to_accuracy
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.search --pixels
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.scale

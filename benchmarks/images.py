@@ -6,16 +6,20 @@ from pathlib import Path
 from benchmarks.reporting import RESULTS
 from hpsearch.data import Basis, Cut, PreparedData, prepare
 from hpsearch.data.cifar10 import Cifar10, find_cifar10
+from hpsearch.errors import DataError
 
 __all__ = ["find_images", "prepare_cifar10"]
 
 
 def find_images() -> Cifar10:
-    """CIFAR-10 as published, from HPSEARCH_DATA_DIR or downloaded."""
+    """CIFAR-10 as published, from HPSEARCH_DATA_DIR or downloaded; else the program ends."""
     given = os.environ.get("HPSEARCH_DATA_DIR")
-    return find_cifar10(
-        [Path(given)] if given else [], RESULTS / "data" / "downloads", show_progress=True
-    )
+    try:
+        return find_cifar10(
+            [Path(given)] if given else [], RESULTS / "data" / "downloads", show_progress=True
+        )
+    except DataError as error:
+        raise SystemExit(str(error)) from None
 
 
 def prepare_cifar10(basis: Basis | None = None, *, is_augmentable: bool = False) -> PreparedData:

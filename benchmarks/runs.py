@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import shutil
+import re
 import subprocess
 import sys
 import time
@@ -91,7 +91,13 @@ class Run:
 
 
 def run_command(
-    study: str, name: str, workspace: Path, n_workers: int, n_trials: int | None = None
+    study: str,
+    name: str,
+    workspace: Path,
+    n_workers: int,
+    n_trials: int | None = None,
+    *,
+    on_pixels: bool = False,
 ) -> Run:
     """Run a study by ``scripts/run_study.py`` in a new process, under another name.
 
@@ -107,6 +113,8 @@ def run_command(
         Of one BLAS thread each, unless the study says otherwise.
     n_trials : int, optional
         In all; what the study says if left out.
+    on_pixels : bool
+        Whether to leave out the study's basis.
 
     Raises
     ------
@@ -115,8 +123,10 @@ def run_command(
     """
     workspace.mkdir(parents=True, exist_ok=True)
     path = workspace / f"{name}.toml"
-    shutil.copyfile(find_study_file(study), path)
+    text = find_study_file(study).read_text()
+    path.write_text(re.sub("^basis = .*$", "", text, flags=re.MULTILINE) if on_pixels else text)
     definition = load_definition(path)
+    assert not on_pixels or definition.data.basis == "pixels", "a basis of more than a line"
     total = n_trials or definition.trials
     command = [sys.executable, str(_RUN_STUDY), str(path), "--workspace", str(workspace)]
     command += ["--jobs", str(n_workers), "--trials", str(total), "--quiet"]

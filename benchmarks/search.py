@@ -5,7 +5,7 @@ workers when nothing is prepared (cold), again with two when the data are (warm)
 must have one fingerprint. A core is used while it is inside of an epoch; where it is besides is
 told apart, so that what a study costs once is not taken for what each trial costs.
 
-    python -m benchmarks.search [--study cifar10] [--trials 24] [--rounds 1]
+    python -m benchmarks.search [--study cifar10] [--pixels] [--trials 24] [--rounds 1]
 """
 
 import argparse
@@ -27,11 +27,18 @@ COLD, WARM, ONE = "two workers, cold", "two workers, warm", "one worker, warm"
 Round: TypeAlias = Mapping[str, Run]
 
 
-def measure(study: str, n_trials: int, workspace: Path) -> Round:
+def measure(study: str, n_trials: int, workspace: Path, *, on_pixels: bool = False) -> Round:
     """One round, in a workspace that is not there yet."""
     return {
-        name: run_command(study, name.replace(", ", "-").replace(" ", "-"), workspace, n, n_trials)
-        for name, n in {COLD: 2, WARM: 2, ONE: 1}.items()
+        name: run_command(
+            study,
+            name.replace(", ", "-").replace(" ", "-"),
+            workspace,
+            n_workers,
+            n_trials,
+            on_pixels=on_pixels,
+        )
+        for name, n_workers in {COLD: 2, WARM: 2, ONE: 1}.items()
     }
 
 
@@ -99,14 +106,15 @@ _TIMES: Mapping[str, Callable[[Run], float]] = {
 _SPEED_UP = 1.9
 
 
-def report(rounds: Sequence[Round], folder: Path) -> Report:
+def report(rounds: Sequence[Round], folder: Path, *, on_pixels: bool = False) -> Report:
     """Print the figures, medians of the rounds; draw where the core-seconds went."""
     fingerprints = {run.fingerprint for one in rounds for run in one.values()}
     if len(fingerprints) > 1:
         raise SystemExit(f"benchmarks.search: runs differ, fingerprints {sorted(fingerprints)}")
     table = Report(
-        "search",
-        f"A study of {len(rounds[0][WARM].trials)} trials by its command; "
+        "search_pixels" if on_pixels else "search",
+        f"A study of {len(rounds[0][WARM].trials)} trials{' on pixels' if on_pixels else ''} "
+        "by its command; "
         f"medians of rounds: {len(rounds)}\none fingerprint: {fingerprints.pop()}",
         ["figure", COLD, WARM, ONE, "goal, warm"],
         folder,
@@ -151,6 +159,7 @@ def draw(rounds: Sequence[Round]) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--study", default="cifar10", help="a file without a name, or a stem")
+    parser.add_argument("--pixels", action="store_true", help="leave out the study's basis")
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=RESULTS)
@@ -158,8 +167,11 @@ def main() -> None:
     rounds = []
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="search-") as scratch:
-            rounds.append(measure(options.study, options.trials, Path(scratch, "workspace")))
-    report(rounds, options.folder)
+            workspace = Path(scratch, "workspace")
+            rounds.append(
+                measure(options.study, options.trials, workspace, on_pixels=options.pixels)
+            )
+    report(rounds, options.folder, on_pixels=options.pixels)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import search
 from benchmarks.runs import Run, TrainedTrial
+from hpsearch.data.prepared import TRAIN_COORDINATES_FILE
 from hpsearch.training import Epoch
 
 STUDY = """
@@ -16,6 +17,7 @@ source = "digits"
 train = 600
 validation = 150
 test = 100
+basis = { components = 20 }
 [training]
 batch_size = 50
 initial_std = 0.01
@@ -74,11 +76,15 @@ def test_figures_stand_beside_their_goals(
 
 
 @pytest.mark.slow
-def test_a_study_is_measured(tmp_path: Path) -> None:
-    study = tmp_path / "small.toml"
+@pytest.mark.parametrize(("on_pixels", "name"), [(False, "search"), (True, "search_pixels")])
+def test_a_study_is_measured(on_pixels: bool, name: str, tmp_path: Path) -> None:
+    study, workspace = tmp_path / "small.toml", tmp_path / "workspace"
     study.write_text(STUDY)
-    one_round = search.measure(str(study), 3, tmp_path / "workspace")
-    search.report([one_round], tmp_path)
+    one_round = search.measure(str(study), 3, workspace, on_pixels=on_pixels)
+    search.report([one_round], tmp_path, on_pixels=on_pixels)
+    assert (tmp_path / f"{name}.png").exists()
+    (prepared,) = (workspace / "data").glob("digits-*")
+    assert (prepared / TRAIN_COORDINATES_FILE).exists() != on_pixels
     assert {len(run.trials) for run in one_round.values()} == {3}
     for run in one_round.values():
         assert 0 < run.began_s < run.first_epoch_s <= run.ended_s < run.wall_s
