@@ -20,9 +20,10 @@ from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, Epoch, load_history
 from hpsearch.workspace import StudyFolder, Workspace
 
-__all__ = ["Run", "TrainedTrial", "run_command"]
+__all__ = ["Run", "TrainedTrial", "count_private_bytes", "run_command"]
 
 _RUN_STUDY = Path(__file__).parents[1] / "scripts" / "run_study.py"
+_MAPPED = (TRAIN_IMAGES_FILE, TRAIN_COORDINATES_FILE)
 # Between two looks at the workers' memory; a look takes a core for some milliseconds.
 _LOOK_S = 2.0
 
@@ -53,8 +54,8 @@ class Run:
     fingerprint : str
         As ``hpsearch status`` tells it.
     worker_bytes : int
-        Private memory of a worker that trains, at most; 0 if none was seen. Pages of the
-        mapped images count as long as only one worker has them.
+        Private memory of a worker that trains, at most; 0 if none was seen. The mapped images
+        are apart: they are there once for all workers, however many have read which of them.
     """
 
     n_workers: int
@@ -149,7 +150,7 @@ def _run_and_watch(command: list[str]) -> int:
             for child in psutil.Process(process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error, OSError):
                     if _is_training(child):
-                        largest = max(largest, child.memory_full_info().uss)
+                        largest = max(largest, count_private_bytes(child))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_S)
     if process.returncode:
@@ -160,7 +161,16 @@ def _run_and_watch(command: list[str]) -> int:
 def _is_training(process: psutil.Process) -> bool:
     """Whether the training images are mapped: not so in the process that draws pictures."""
     maps = Path(f"/proc/{process.pid}/maps").read_text()  # psutil would measure each of them
-    return TRAIN_IMAGES_FILE in maps or TRAIN_COORDINATES_FILE in maps
+    return any(name in maps for name in _MAPPED)
+
+
+def count_private_bytes(process: psutil.Process) -> int:
+    """Memory of a process that no other has, but for mapped training images."""
+    return sum(
+        one.private_clean + one.private_dirty
+        for one in process.memory_maps(grouped=True)
+        if Path(one.path).name not in _MAPPED
+    )
 
 
 def _read_trial(folder: Path, commanded_at: float) -> TrainedTrial:
