@@ -228,10 +228,10 @@ def find_cifar10(
     return Cifar10(fetched, edition)
 
 
-def _join(batches: Iterable[_Batch], n_images: int) -> _Batch:
-    """One split of batches, taken one after the other: images, and their labels."""
-    images = np.empty((n_images, 32, 32, 3), np.uint8)
-    labels = np.empty(n_images, np.int64)
+def _join(batches: Iterable[_Batch], n_most: int) -> _Batch:
+    """One split of batches, taken one after the other: images, `n_most` at most, and labels."""
+    images = np.empty((n_most, 32, 32, 3), np.uint8)
+    labels = np.empty(n_most, np.int64)
     start = 0
     for pixels, batch_labels in batches:
         some = slice(start, start + len(batch_labels))
@@ -240,7 +240,7 @@ def _join(batches: Iterable[_Batch], n_images: int) -> _Batch:
             images[some, :, :, colour] = by_colour[:, colour]
         labels[some] = batch_labels
         start = some.stop
-    return images, labels
+    return images[:start], labels[:start]
 
 
 def _say_missing(folders: Sequence[Path], download_folder: Path, reason: str) -> str:
