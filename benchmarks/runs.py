@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import re
+import shutil
 import subprocess
 import sys
 import time
@@ -20,12 +20,29 @@ from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, Epoch, load_history
 from hpsearch.workspace import StudyFolder, Workspace
 
-__all__ = ["Run", "TrainedTrial", "count_private_bytes", "run_command"]
+__all__ = ["Run", "TrainedTrial", "WorkerMemory", "look_at_memory", "run_command"]
 
 _RUN_STUDY = Path(__file__).parents[1] / "scripts" / "run_study.py"
-_MAPPED = (TRAIN_IMAGES_FILE, TRAIN_COORDINATES_FILE)
+_IMAGES = (TRAIN_IMAGES_FILE, TRAIN_COORDINATES_FILE)
 # Between two looks at the workers' memory; a look takes a core for some milliseconds.
 _LOOK_S = 2.0
+
+
+@dataclass(frozen=True, order=True)
+class WorkerMemory:
+    """Bytes that no other process has.
+
+    Parameters
+    ----------
+    private : int
+        All of them.
+    images : int
+        Of those, pages of the mapped images. They are there once for all workers, but count as
+        long as only one worker has read them.
+    """
+
+    private: int = 0
+    images: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,9 +70,8 @@ class Run:
         All of them.
     fingerprint : str
         As ``hpsearch status`` tells it.
-    worker_bytes : int
-        Private memory of a worker that trains, at most; 0 if none was seen. The mapped images
-        are apart: they are there once for all workers, however many have read which of them.
+    worker_memory : WorkerMemory
+        Of a worker that trains, at most; 0 if none was seen.
     """
 
     n_workers: int
@@ -63,7 +79,7 @@ class Run:
     first_epoch_s: float
     trials: tuple[TrainedTrial, ...]
     fingerprint: str
-    worker_bytes: int
+    worker_memory: WorkerMemory
 
     @property
     def began_s(self) -> float:
@@ -92,13 +108,7 @@ class Run:
 
 
 def run_command(
-    study: str,
-    name: str,
-    workspace: Path,
-    n_workers: int,
-    n_trials: int | None = None,
-    *,
-    on_pixels: bool = False,
+    study: str, name: str, workspace: Path, n_workers: int, n_trials: int | None = None
 ) -> Run:
     """Run a study by ``scripts/run_study.py`` in a new process, under another name.
 
@@ -114,8 +124,6 @@ def run_command(
         Of one BLAS thread each, unless the study says otherwise.
     n_trials : int, optional
         In all; what the study says if left out.
-    on_pixels : bool
-        Whether to leave out the study's basis.
 
     Raises
     ------
@@ -124,33 +132,31 @@ def run_command(
     """
     workspace.mkdir(parents=True, exist_ok=True)
     path = workspace / f"{name}.toml"
-    text = find_study_file(study).read_text()
-    path.write_text(re.sub("^basis = .*$", "", text, flags=re.MULTILINE) if on_pixels else text)
+    shutil.copyfile(find_study_file(study), path)
     definition = load_definition(path)
-    assert not on_pixels or definition.data.basis == "pixels", "a basis of more than a line"
     total = n_trials or definition.trials
     command = [sys.executable, str(_RUN_STUDY), str(path), "--workspace", str(workspace)]
     command += ["--jobs", str(n_workers), "--trials", str(total), "--quiet"]
     if definition.data.source == "cifar10":
         command += ["--data-dir", str(find_images().folder)]
     commanded_at = time.time()
-    worker_bytes = _run_and_watch(command)
+    worker_memory = _run_and_watch(command)
     wall_s = time.time() - commanded_at
     folder = Workspace(workspace.absolute()).study(name)
     trials = tuple(_read_trial(folder.trial(k), commanded_at) for k in range(total))
     first_epoch_s = min(trial.epochs[0].ended_at for trial in trials) - commanded_at
-    return Run(n_workers, wall_s, first_epoch_s, trials, _read_fingerprint(folder), worker_bytes)
+    return Run(n_workers, wall_s, first_epoch_s, trials, _read_fingerprint(folder), worker_memory)
 
 
-def _run_and_watch(command: list[str]) -> int:
-    """Run `command`; the largest private memory of a worker of it meanwhile, in bytes."""
-    largest = 0
+def _run_and_watch(command: list[str]) -> WorkerMemory:
+    """Run `command`; the largest private memory of a worker of it meanwhile."""
+    largest = WorkerMemory()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             for child in psutil.Process(process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error, OSError):
                     if _is_training(child):
-                        largest = max(largest, count_private_bytes(child))
+                        largest = max(largest, look_at_memory(child))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_S)
     if process.returncode:
@@ -161,16 +167,17 @@ def _run_and_watch(command: list[str]) -> int:
 def _is_training(process: psutil.Process) -> bool:
     """Whether the training images are mapped: not so in the process that draws pictures."""
     maps = Path(f"/proc/{process.pid}/maps").read_text()  # psutil would measure each of them
-    return any(name in maps for name in _MAPPED)
+    return any(name in maps for name in _IMAGES)
 
 
-def count_private_bytes(process: psutil.Process) -> int:
-    """Memory of a process that no other has, but for mapped training images."""
-    return sum(
-        one.private_clean + one.private_dirty
+def look_at_memory(process: psutil.Process) -> WorkerMemory:
+    """What of a process's memory is its own now."""
+    private = {
+        Path(one.path).name: one.private_clean + one.private_dirty
         for one in process.memory_maps(grouped=True)
-        if Path(one.path).name not in _MAPPED
-    )
+    }
+    images = sum(private.get(name, 0) for name in _IMAGES)
+    return WorkerMemory(process.memory_full_info().uss, images)
 
 
 def _read_trial(folder: Path, commanded_at: float) -> TrainedTrial:

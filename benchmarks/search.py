@@ -9,6 +9,7 @@ told apart, so that what a study costs once is not taken for what each trial cos
 """
 
 import argparse
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,24 +22,26 @@ from matplotlib.figure import Figure
 
 from benchmarks.reporting import RESULTS, Report, judge
 from benchmarks.runs import Run, run_command
+from hpsearch.definition import find_study_file, load_definition
 
 COLD, WARM, ONE = "two workers, cold", "two workers, warm", "one worker, warm"
 
 Round: TypeAlias = Mapping[str, Run]
 
 
-def measure(study: str, n_trials: int, workspace: Path, *, on_pixels: bool = False) -> Round:
+def write_without_basis(study: str, folder: Path) -> Path:
+    """A copy of a study file, for the same study on pixels."""
+    path = folder / "on_pixels.toml"
+    path.write_text(re.sub("(?m)^basis = .*$", "", find_study_file(study).read_text()))
+    assert load_definition(path).data.basis == "pixels", "a basis of more than a line"
+    return path
+
+
+def measure(study: str, n_trials: int, workspace: Path) -> Round:
     """One round, in a workspace that is not there yet."""
     return {
-        name: run_command(
-            study,
-            name.replace(", ", "-").replace(" ", "-"),
-            workspace,
-            n_workers,
-            n_trials,
-            on_pixels=on_pixels,
-        )
-        for name, n_workers in {COLD: 2, WARM: 2, ONE: 1}.items()
+        name: run_command(study, name.replace(", ", "-").replace(" ", "-"), workspace, n, n_trials)
+        for name, n in {COLD: 2, WARM: 2, ONE: 1}.items()
     }
 
 
@@ -94,9 +97,15 @@ _FIGURES = (
     ),
     _Figure(
         "worker's private memory",
-        lambda run: run.worker_bytes / 1e6,
+        lambda run: run.worker_memory.private / 1e6,
         "{:.0f} MB",
         partial(judge, limit=200, unit=" MB"),
+    ),
+    _Figure(
+        "of it, the images that all workers map",
+        lambda run: run.worker_memory.images / 1e6,
+        "{:.0f} MB",
+        lambda _: "",
     ),
 )
 _TIMES: Mapping[str, Callable[[Run], float]] = {
@@ -167,10 +176,10 @@ def main() -> None:
     rounds = []
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="search-") as scratch:
-            workspace = Path(scratch, "workspace")
-            rounds.append(
-                measure(options.study, options.trials, workspace, on_pixels=options.pixels)
-            )
+            study = options.study
+            if options.pixels:
+                study = str(write_without_basis(study, Path(scratch)))
+            rounds.append(measure(study, options.trials, Path(scratch, "workspace")))
     report(rounds, options.folder, on_pixels=options.pixels)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import search
-from benchmarks.runs import Run, TrainedTrial
+from benchmarks.runs import Run, TrainedTrial, WorkerMemory
 from hpsearch.data.prepared import TRAIN_COORDINATES_FILE
 from hpsearch.training import Epoch
 
@@ -37,7 +37,8 @@ def make_run(n_workers: int, wall_s: float, *spans: tuple[float, float], hashed:
         )
         for began, ended in spans
     )
-    return Run(n_workers, wall_s, 4.0, tuple(trials), hashed * 64, 50_000_000)
+    memory = WorkerMemory(50_000_000, 10_000_000)
+    return Run(n_workers, wall_s, 4.0, tuple(trials), hashed * 64, memory)
 
 
 def test_every_core_second_is_accounted_for() -> None:
@@ -80,7 +81,9 @@ def test_figures_stand_beside_their_goals(
 def test_a_study_is_measured(on_pixels: bool, name: str, tmp_path: Path) -> None:
     study, workspace = tmp_path / "small.toml", tmp_path / "workspace"
     study.write_text(STUDY)
-    one_round = search.measure(str(study), 3, workspace, on_pixels=on_pixels)
+    if on_pixels:
+        study = search.write_without_basis(str(study), tmp_path)
+    one_round = search.measure(str(study), 3, workspace)
     search.report([one_round], tmp_path, on_pixels=on_pixels)
     assert (tmp_path / f"{name}.png").exists()
     (prepared,) = (workspace / "data").glob("digits-*")
