@@ -10,6 +10,7 @@
     │       └── OutdatedDataError            was prepared by an older version
     ├── StoreError                   a store cannot be reached or written     4
     ├── RefusedError                 the request breaks a promise             5
+    ├── MachineError                 the installation or the machine failed   6
     └── InterruptedStudyError        stopped on request; can be resumed     130
 
 Messages are one line: what was given, what was expected, where.
@@ -22,6 +23,7 @@ __all__ = [
     "DataError",
     "HpsearchError",
     "InterruptedStudyError",
+    "MachineError",
     "MissingDataError",
     "OutdatedDataError",
     "RefusedError",
@@ -70,6 +72,12 @@ class RefusedError(HpsearchError):
     """The request would break a promise: a second look, a changed definition."""
 
     exit_code = 5
+
+
+class MachineError(HpsearchError):
+    """The installation or the machine failed, not the training: a broken package, no memory."""
+
+    exit_code = 6
 
 
 class InterruptedStudyError(HpsearchError):
