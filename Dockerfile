@@ -5,7 +5,7 @@ WORKDIR /app
 
 # All dependencies in one layer, which changes only with the pins.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN mkdir hpsearch && touch hpsearch/__init__.py \
+RUN mkdir hpsearch studies && touch hpsearch/__init__.py \
     && pip install --constraint constraints.txt '.[cluster,s3]' \
     && pip uninstall --yes hpsearch
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_public_names_are_these_and_resolve() -> None:
     assert all(callable(getattr(hpsearch, name)) for name in hpsearch.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = hpsearch.nothing
+
+
+def test_dir_lists_the_public_names_and_no_others() -> None:
+    assert dir(hpsearch) == sorted(hpsearch.__all__)
+
+
+def test_the_package_has_the_version_of_its_metadata() -> None:
+    assert hpsearch.__version__ == version("hpsearch")
 
 
 def test_the_notebooks_names_are_there() -> None:
@@ -70,6 +79,7 @@ def test_exit_codes_are_these() -> None:
         "OutdatedDataError": 3,
         "StoreError": 4,
         "RefusedError": 5,
+        "MachineError": 6,
         "InterruptedStudyError": 130,
     }
 

@@ -5,6 +5,8 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -18,10 +20,11 @@ def make_app() -> typer.Typer:
     """The program with all its commands."""
     app = typer.Typer(
         name="hpsearch",
-        help="Search the hyperparameters of a two-layer net, reproducibly.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_program)
     app.command("run", short_help="Run a study, or continue it.")(run.run)
     app.command("list", short_help="List studies, run and to run.")(listing.list_studies)
     app.command("new", short_help="Write a study file to begin from.")(starting.new)
@@ -37,6 +40,23 @@ def make_app() -> typer.Typer:
     app.command("copy", short_help="Copy a study's record into another storage.")(upkeep.copy)
     app.command("clean", short_help="Remove what no study of a workspace needs.")(upkeep.clean)
     return app
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"hpsearch {version('hpsearch')}")
+        raise typer.Exit
+
+
+def _program(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Search the hyperparameters of a two-layer net, reproducibly."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

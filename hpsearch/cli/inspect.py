@@ -69,7 +69,7 @@ def ui(
     if not tracking_uri and not options.workspace.mlflow_db.exists():
         raise UsageError(
             f"{options.workspace.root}: expected a workspace in which a study has run; "
-            "python scripts/run_study.py runs one"
+            "hpsearch run starts one"
         )
     print(f"MLflow at http://127.0.0.1:{port}  (Ctrl-C ends it)")
     for name in options.workspace.recorded_names():

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -27,8 +28,12 @@ __all__ = [
     "WorkspaceOption",
     "make_options",
     "open_recorded_study",
+    "parse_duration",
     "repeat_options",
 ]
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
+_UNITS_S = (86_400, 3_600, 60, 1)
 
 
 def complete_study_file(incomplete: str) -> list[str]:
@@ -108,6 +113,24 @@ BackendOption: TypeAlias = Annotated[
         help="joblib's backend: loky, threading or dask.",
     ),
 ]
+
+
+def parse_duration(text: str) -> float:
+    """Convert a duration such as ``90``, ``90s``, ``10m`` or ``1h30m`` to seconds.
+
+    Raises
+    ------
+    typer.BadParameter
+        If `text` is no duration.
+    """
+    found = _DURATION.fullmatch(text)
+    if not text or found is None:
+        raise typer.BadParameter(f"expected a duration such as 90s, 10m or 1h30m, got {text!r}")
+    return sum(
+        float(number) * unit
+        for number, unit in zip(found.groups(), _UNITS_S, strict=True)
+        if number
+    )
 
 
 def make_options(

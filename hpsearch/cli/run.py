@@ -22,6 +22,7 @@ from hpsearch.cli.options import (
     TrackingOption,
     WorkspaceOption,
     make_options,
+    parse_duration,
 )
 from hpsearch.coordinator import StudyEnded, run_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
@@ -33,7 +34,10 @@ __all__ = ["run", "stopping_on_signals"]
 def run(
     study: StudyFileArgument = "quickstart",
     jobs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
+        int | None,
+        typer.Option(
+            "--jobs", "-j", min=1, metavar="N", help="Trials at a time.  [default: cores]"
+        ),
     ] = None,
     backend: BackendOption = "loky",
     trials: Annotated[
@@ -42,7 +46,11 @@ def run(
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="Stop after so long; run again to continue."),
+        typer.Option(
+            parser=parse_duration,
+            metavar="DURATION",
+            help="Stop after 90s, 10m or 1h30m; run again to continue.",
+        ),
     ] = None,
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,

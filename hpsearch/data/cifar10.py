@@ -248,5 +248,5 @@ def _say_missing(folders: Sequence[Path], download_folder: Path, reason: str) ->
     return (
         f"cifar10: not in {', '.join(places)}; {reason}; put {_PICKLED_FOLDER}/ into {places[0]},"
         " or set HPSEARCH_DATA_DIR to the folder that holds it, or begin with the quickstart"
-        " study, which needs no download: python scripts/run_study.py quickstart"
+        " study, which needs no download: hpsearch run quickstart"
     )

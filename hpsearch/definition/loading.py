@@ -25,9 +25,11 @@ def list_study_files() -> dict[str, Path]:
     dict
         Stem to path.
     """
-    shipped = Path(__file__).resolve().parents[2] / "studies"
+    package = Path(__file__).resolve().parents[1]
+    # A wheel holds the shipped studies inside the package; a checkout holds them beside it.
+    shipped = (package / "studies", package.with_name("studies"))
     files: dict[str, Path] = {}
-    for folder in (Path("studies"), shipped):
+    for folder in (Path("studies"), *shipped):
         for path in sorted(folder.glob("*.toml")):
             files.setdefault(path.stem, path)
     return files

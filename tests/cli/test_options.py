@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import typer
 
 from hpsearch.cli.app import make_app
+from hpsearch.cli.options import parse_duration
 from hpsearch.workspace import Workspace
 
 Program = Callable[..., tuple[int, str, str]]
@@ -35,6 +37,43 @@ def test_the_list_of_commands_cuts_nothing_off(capsys: pytest.CaptureFixture[str
 
     assert main(["--help"]) == 0
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("words", [["-h"], ["run", "-h"], ["--version"]])
+def test_short_help_and_the_version_exit_with_0(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hpsearch.cli import main
+
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert version("hpsearch") in printed if words == ["--version"] else "Usage:" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("90", 90),
+        ("1.5", 1.5),
+        ("90s", 90),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("2d", 172800),
+    ],
+)
+def test_durations_are_numbers_with_units(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "ten", "-5", "10 m", "30m1h", "1e3", "nan", "٣m"])
+def test_anything_else_is_no_duration(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from hpsearch.cli import main
+
+    assert main(["run", "--timeout", text]) == 2
+    error = capsys.readouterr().err
+    assert repr(text) in error
+    assert "such as 90s, 10m or 1h30m" in error
 
 
 def test_no_command_at_all_is_answered_with_the_commands(

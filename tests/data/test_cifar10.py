@@ -135,7 +135,7 @@ def test_missing_data_says_in_one_line_what_to_do(tmp_path):
         find_cifar10([tmp_path / "mine"], tmp_path / "download", allow_download=False)
     message = str(caught.value)
     assert "\n" not in message
-    for part in ("mine", "download", "HPSEARCH_DATA_DIR", "run_study.py quickstart"):
+    for part in ("mine", "download", "HPSEARCH_DATA_DIR", "hpsearch run quickstart"):
         assert part in message
 
 

@@ -137,7 +137,7 @@ def test_server_that_is_not_there_is_missing_data(tmp_path, monkeypatch):
     message = str(caught.value)
     assert "\n" not in message
     assert str(tmp_path) in message
-    assert "run_study.py quickstart" in message
+    assert "hpsearch run quickstart" in message
 
 
 def test_network_is_left_alone_if_downloads_are_not_allowed(server, tmp_path):
