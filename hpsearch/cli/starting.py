@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.data import SOURCE_NAMES
-from hpsearch.definition import SCHEMA_FILE, make_schema, parse_definition, write_template
+from hpsearch.data import SOURCE_NAMES, FolderContents, FolderSettings, find_image_folder
+from hpsearch.definition import (
+    OWN_SIZE,
+    SCHEMA_FILE,
+    make_schema,
+    parse_definition,
+    write_template,
+)
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.files import write_atomically
 from hpsearch.wording import suggest
@@ -43,7 +49,10 @@ def new(
         raise UsageError(f"{name}: expected the name of a study, not a path")
     if path.exists():
         raise UsageError(f"{path}: is there already; expected the name of a new study")
-    content = write_template(source, images)
+    if (source == "folder") != (images is not None):
+        raise UsageError("--source folder and --images DIR: expected both or neither")
+    own = _examine(images) if images else None
+    content = write_template(source, own)
     definition = parse_definition(content, path)
     _write(path, content)
     _write(path.with_name(SCHEMA_FILE), _format_schema())
@@ -51,6 +60,15 @@ def new(
         f"{path}: {definition.trials} trials on {definition.data.train} images of {source}\n"
         f"next:  hpsearch run {shlex.quote(name)}   as it is, or edit it first"
     )
+
+
+def _examine(images: Path) -> FolderContents:
+    """Look at all images, and print what there is."""
+    settings = FolderSettings(images, (OWN_SIZE, OWN_SIZE))
+    contents = find_image_folder(settings, ()).contents
+    for remark in contents.remarks():
+        print(f"{remark.text}; {remark.advice}" if remark.advice else remark.text)
+    return contents
 
 
 def schema() -> None:

@@ -183,7 +183,7 @@ def _has_own_images(data: PreparedData, definition: StudyDefinition) -> bool:
     if own is None:
         return True
     place = own.folder.expanduser().resolve()
-    return data.image_shape[:2] == own.image_size and Path(data.source) == place
+    return data.source_settings == own.describe() and Path(data.source) == place
 
 
 @contextlib.contextmanager

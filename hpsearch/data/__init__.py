@@ -11,14 +11,17 @@ from hpsearch.data.basis import Basis, Frequencies, PrincipalComponents
 from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.elsewhere import find_on_this_machine
+from hpsearch.data.folder_contents import FolderContents, Remark
 from hpsearch.data.frequencies import WaveProjection
 from hpsearch.data.image_folder import FolderSettings, ImageFolder, find_image_folder
 from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
 from hpsearch.data.preprocessing import Contrast, InputSettings, Preprocessing
+from hpsearch.data.selection import select
 from hpsearch.data.sources import SOURCE_NAMES, find_source
 from hpsearch.data.split import Split, open_split
+from hpsearch.data.splitting import suggest_sizes
 
 __all__ = [
     "SOURCE_NAMES",
@@ -27,6 +30,7 @@ __all__ = [
     "Contrast",
     "Cut",
     "Dataset",
+    "FolderContents",
     "FolderSettings",
     "Frequencies",
     "ImageFolder",
@@ -34,6 +38,7 @@ __all__ = [
     "PreparedData",
     "Preprocessing",
     "PrincipalComponents",
+    "Remark",
     "Source",
     "Split",
     "WaveProjection",
@@ -46,4 +51,6 @@ __all__ = [
     "open_split",
     "prepare",
     "read_manifest",
+    "select",
+    "suggest_sizes",
 ]

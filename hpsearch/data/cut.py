@@ -16,7 +16,7 @@ class Cut:
     Parameters
     ----------
     n_train, n_validation : int
-        The first images of a source's training split, and the ones after them.
+        How many images of a source's training split are trained on and validated on.
     n_test : int or None
         The first images of its test split; None for all.
     basis : Basis, optional
@@ -25,6 +25,8 @@ class Cut:
         Whether they are there as pixels all the same, and what normalising their contrast takes.
     shuffle_seed : int, optional
         Shuffles the source's training split before it is cut; the source's own order if left out.
+    stratify : bool
+        Whether training and validation split hold the classes in equal shares.
     """
 
     n_train: int
@@ -33,11 +35,13 @@ class Cut:
     basis: Basis | None = None
     is_augmentable: bool = False
     shuffle_seed: int | None = None
+    stratify: bool = False
 
     def describe(self) -> dict[str, Any]:
-        """As JSON values; without a seed as before there were any, so old folders are found."""
+        """As JSON values; without a seed and strata as before there were any."""
         described = asdict(self)
-        return {k: v for k, v in described.items() if k != "shuffle_seed" or v is not None}
+        unset = {"shuffle_seed": None, "stratify": False}
+        return {k: v for k, v in described.items() if k not in unset or v != unset[k]}
 
 
 def load_cut(described: Mapping[str, Any]) -> Cut:
@@ -48,5 +52,5 @@ def load_cut(described: Mapping[str, Any]) -> Cut:
     KeyError, TypeError
         If it is none.
     """
-    known: dict[str, Any] = {field.name: described.get(field.name) for field in fields(Cut)}
+    known = {field.name: described[field.name] for field in fields(Cut) if field.name in described}
     return Cut(**known | {"basis": load_basis(described["basis"])})

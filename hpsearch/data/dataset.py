@@ -1,7 +1,8 @@
-"""What every source of images gives: two splits, as they were published."""
+"""What every source of images gives: the test split, and the images to train and validate on."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,15 @@ class Dataset:
         Identity of the source: equal for equal images and labels, whatever the file format.
     source : str
         Where it came from, for people: a path or a package.
+    units : tuple of str, optional
+        For each training image what must stay in one split with it; images of equal units do.
+        Left out if the training images are in a published order, each on its own.
+    is_validation : bool array, shape (N,), optional
+        Which training images the source itself has set apart for validation.
+    settings : mapping
+        What the source was told to make of its files, as JSON values.
+    notices : tuple of str
+        What people should know of it, a line each.
     """
 
     name: str
@@ -39,6 +49,10 @@ class Dataset:
     class_names: tuple[str, ...]
     checksum: str
     source: str
+    units: tuple[str, ...] | None = None
+    is_validation: NDArray[np.bool_] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 class Source(Protocol):

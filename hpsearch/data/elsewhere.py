@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from hpsearch.data.image_folder import FolderSettings
+from hpsearch.data.image_folder import FolderSettings, ImageFolder
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
 from hpsearch.data.sources import find_source
@@ -65,12 +65,18 @@ def _check_same(found: PreparedData, wanted: PreparedData) -> PreparedData:
     return dataclasses.replace(wanted, folder=found.folder)
 
 
+def _own_images(data: PreparedData) -> FolderSettings | None:
+    if data.name != ImageFolder.name:
+        return None
+    return FolderSettings.load(Path(data.source), data.source_settings)
+
+
 def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
     source = find_source(
         data.name,
         folders=folders,
         download_folder=here,
-        own=FolderSettings(Path(data.source), data.image_shape[:2], data.cut.n_test or 0),
+        own=_own_images(data),
         allow_download=False,
     )
     if source.checksum != data.source_checksum:

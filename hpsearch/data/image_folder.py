@@ -1,22 +1,28 @@
 """Own images: a folder with a sub-folder of pictures for each class, read with Pillow."""
 
+import dataclasses
 import hashlib
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.data.dataset import Dataset
+from hpsearch.data.folder_contents import FolderContents, ReadPicture, Unreadable
+from hpsearch.data.listing import FoundFile, Listing, list_files
+from hpsearch.data.pictures import UnreadablePictureError, decode_picture
 from hpsearch.data.reading import hash_file, one_line, read_bytes
-from hpsearch.errors import DamagedDataError, MissingDataError, UsageError
-from hpsearch.hashing import hash_json
+from hpsearch.errors import DamagedDataError, DataError, MissingDataError
+from hpsearch.hashing import hash_arrays, hash_json
 
 __all__ = ["FolderSettings", "ImageFolder", "find_image_folder"]
+
+# Of the rules by which pictures are read and split: data by other rules are other data.
+_RULES_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -29,29 +35,33 @@ class FolderSettings:
         The folder of class sub-folders.
     image_size : tuple of int
         Height and width that each image is brought to.
-    n_test : int
-        How many images are kept for the test split.
+    group : str, optional
+        "folder": images in one sub-folder of a class's folder are not divided between splits,
+        nor are sub-folders of the same name.
     """
 
     folder: Path
     image_size: tuple[int, int]
-    n_test: int
+    group: Literal["folder"] | None = None
 
+    def describe(self) -> dict[str, Any]:
+        """What is made of the images, as JSON values; without the folder."""
+        return {"image_size": list(self.image_size), "group": self.group}
 
-@dataclass(frozen=True)
-class _Picture:
-    path: Path
-    label: int
-    sha256: str
+    @classmethod
+    def load(cls, folder: Path, described: dict[str, Any]) -> "FolderSettings":
+        """What `describe` told of the settings, for the images in `folder`."""
+        height, width = described["image_size"]
+        return cls(folder, (height, width), described["group"])
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Images in a folder of class sub-folders, dealt by what is in the files.
+    """Images in a folder of class sub-folders, or of splits that hold such folders.
 
-    Any stretch of the order that they are dealt in holds the classes in about the shares that
-    they have in the whole. Within a class the files' hashes give the order: as good as random,
-    the same on every machine whatever the files are called, and little disturbed by new ones.
+    Where an image goes is decided by its pixels, or by the name of its group
+    (`hpsearch.data.splitting`): the same on every machine whatever the files are called, and
+    whatever other images there are.
 
     Parameters
     ----------
@@ -63,37 +73,32 @@ class ImageFolder:
     name: ClassVar[str] = "folder"
 
     @cached_property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the sub-folders, sorted."""
-        folders = (path for path in self.settings.folder.iterdir() if path.is_dir())
-        names = sorted(path.name for path in folders if not path.name.startswith("."))
-        if len(names) < 2:
-            raise DamagedDataError(
-                f"{self.settings.folder}: expected a sub-folder of images for each of at least two"
-                f" classes, found {', '.join(names) or 'none'}"
-            )
-        return tuple(names)
+    def listing(self) -> Listing:
+        """The files; they are not opened."""
+        return list_files(self.settings.folder)
 
-    @cached_property
-    def pictures(self) -> list[_Picture]:
-        """All files, in the order in which they are dealt."""
-        places = []
-        for label, name in enumerate(self.class_names):
-            files = _list_files(self.settings.folder / name)
-            pictures = sorted(
-                (_Picture(path, label, _hash(path)) for path in files),
-                key=lambda picture: picture.sha256,
-            )
-            places += [((i + 0.5) / len(pictures), p) for i, p in enumerate(pictures)]
-        places.sort(key=lambda place: (place[0], place[1].label))
-        return [picture for _, picture in places]
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the class sub-folders, sorted."""
+        return self.listing.class_names
 
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over the files, their classes and what is made of them; decodes nothing."""
-        dealt = [[picture.label, picture.sha256] for picture in self.pictures]
-        settings = [self.settings.image_size, self.settings.n_test]
-        return hash_json([self.class_names, dealt, settings])
+        return self._identify((found, _hash(found.path)) for found in self.listing.files)
+
+    @cached_property
+    def contents(self) -> FolderContents:
+        """All images, decoded; a file that cannot be read is in there too, and why."""
+        read = [self._read(found) for found in self.listing.files]
+        return FolderContents(
+            folder=self.settings.folder,
+            class_names=self.class_names,
+            read=tuple(one for one in read if isinstance(one, ReadPicture)),
+            unreadable=tuple(one for one in read if isinstance(one, Unreadable)),
+            left_out=self.listing.left_out,
+            is_grouped=self.settings.group is not None,
+        )
 
     def load(self) -> Dataset:
         """Decode all images.
@@ -101,27 +106,62 @@ class ImageFolder:
         Returns
         -------
         Dataset
-            Images of shape (N, height, width, 3); the last in the order are the test split.
+            Images of shape (N, height, width, 3).
 
         Raises
         ------
         DamagedDataError
-            If a file is no image, or has changed since it was hashed.
-        UsageError
-            If there are too few images.
+            If files are no images; names all of them.
         """
-        n, n_test = len(self.pictures), self.settings.n_test
-        if n <= n_test:
-            raise UsageError(
-                f"data.test = {n_test} leaves none of the {n} images in {self.settings.folder}"
-                " to train on"
-            )
-        images = np.stack([_read(picture, self.settings.image_size) for picture in self.pictures])
-        labels = np.array([picture.label for picture in self.pictures], np.int64)
-        cut = n - n_test
-        splits = (images[:cut], labels[:cut], images[cut:], labels[cut:])
-        source = str(self.settings.folder)
-        return Dataset(self.name, *splits, self.class_names, self.checksum, source)
+        contents = self.contents
+        if contents.unreadable:
+            raise DamagedDataError(contents.describe_unreadable())
+        sides, labels = contents.sides, contents.labels
+        fitted = [picture.fitted for picture in contents.pictures]
+        nothing = np.empty((0, *self.settings.image_size, 3), np.uint8)
+        images = np.stack(fitted) if fitted else nothing
+        return Dataset(
+            self.name,
+            images[sides.search],
+            labels[sides.search],
+            images[sides.test],
+            labels[sides.test],
+            self.class_names,
+            self._identify((picture.file, picture.sha256) for picture in contents.read),
+            str(self.settings.folder),
+            units=sides.units,
+            is_validation=sides.is_validation,
+            settings=self.settings.describe(),
+            notices=contents.notices(),
+        )
+
+    def _identify(self, files: Iterable[tuple[FoundFile, str]]) -> str:
+        by_group = self.settings.group is not None
+        listed = sorted(
+            [found.class_name, found.role or "", found.group or "" if by_group else "", sha256]
+            for found, sha256 in files
+        )
+        return hash_json([_RULES_VERSION, self.class_names, listed, self.settings.describe()])
+
+    def _read(self, found: FoundFile) -> ReadPicture | Unreadable:
+        try:
+            content = read_bytes(found.path)
+            picture = decode_picture(content)
+        except (DataError, UnreadablePictureError) as error:
+            reason = str(error).removeprefix(f"{found.path}: ")
+            return Unreadable(found.path, f"expected an image, {reason}")
+        pixels = picture.pixels
+        return ReadPicture(
+            file=found,
+            label=self.class_names.index(found.class_name),
+            sha256=hashlib.sha256(content).hexdigest(),
+            pixels_sha256=hash_arrays({"pixels": pixels}),
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            is_flat=bool((pixels == pixels[0, 0]).all()),
+            has_more_frames=picture.has_more_frames,
+            fitted=_fit(pixels, self.settings.image_size),
+        )
 
 
 def find_image_folder(settings: FolderSettings, folders: Sequence[Path]) -> ImageFolder:
@@ -136,20 +176,11 @@ def find_image_folder(settings: FolderSettings, folders: Sequence[Path]) -> Imag
     candidates = [place, *(folder / place.name for folder in folders)]
     for candidate in candidates:
         if candidate.is_dir():
-            found = FolderSettings(candidate.resolve(), settings.image_size, settings.n_test)
-            return ImageFolder(found)
+            return ImageFolder(dataclasses.replace(settings, folder=candidate.resolve()))
     raise MissingDataError(
         f"data.folder: expected a folder of class sub-folders, found none at"
         f" {' or '.join(map(str, candidates))}"
     )
-
-
-def _list_files(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    files = [path for path in found if not path.name.startswith(".")]
-    if not files:
-        raise DamagedDataError(f"{folder}: expected images of this class, found none")
-    return files
 
 
 def _hash(path: Path) -> str:
@@ -159,21 +190,10 @@ def _hash(path: Path) -> str:
         raise DamagedDataError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
-def _read(picture: _Picture, image_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture upright, cut to the wanted shape around its centre, resized, in RGB."""
-    # Workers that share the prepared data never read a picture.
+def _fit(pixels: NDArray[np.uint8], image_size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture, cut to the wanted shape around its centre and resized."""
     from PIL import Image, ImageOps
 
-    content = read_bytes(picture.path)
-    if hashlib.sha256(content).hexdigest() != picture.sha256:
-        raise DamagedDataError(f"{picture.path}: changed while it was being read")
     height, width = image_size
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-        fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
-    except Exception as error:  # each of Pillow's formats raises its own
-        raise DamagedDataError(
-            f"{picture.path}: expected an image, Pillow cannot read it: {one_line(error)}"
-        ) from error
-    return np.asarray(fitted)
+    image = Image.fromarray(pixels)
+    return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))

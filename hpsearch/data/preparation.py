@@ -3,6 +3,8 @@
 The assignment's cut: training is the first images, validation the next, test the first of the
 test images; the mean image is that of the training split. The images of the first two can be
 shuffled before; those of the test split never are.
+
+`hpsearch.data.selection` says which images those are where a source has no published order.
 """
 
 import json
@@ -17,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from hpsearch.data.basis import Frequencies
 from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.fitting import fit_training_images
@@ -40,7 +41,8 @@ from hpsearch.data.prepared import (
 )
 from hpsearch.data.preprocessing import Preprocessing
 from hpsearch.data.reading import hash_file, one_line
-from hpsearch.errors import DamagedDataError, DataError, StoreError, UsageError
+from hpsearch.data.selection import Selection, check_positive, select
+from hpsearch.errors import DamagedDataError, DataError, StoreError
 from hpsearch.hashing import hash_json
 
 __all__ = ["prepare"]
@@ -74,7 +76,7 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     StoreError
         If the disk is full or read-only.
     """
-    _check_positive(cut)
+    check_positive(cut)
     checksum = source.checksum
     key = hash_json({"format": FORMAT_VERSION, "source_checksum": checksum, **cut.describe()})
     target = folder.absolute() / f"{source.name}-{key[:12]}"
@@ -83,44 +85,16 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     dataset = source.load()
     if dataset.checksum != checksum:
         raise DamagedDataError(f"{dataset.source}: changed while it was being read")
-    _check_sizes(dataset, cut)
+    selection = select(dataset, cut)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
             staged = Path(beside, "new")
-            _write(staged, dataset, cut)
+            _write(staged, dataset, cut, selection)
             _install(staged, target)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {one_line(error)}") from error
     return load_prepared(target)
-
-
-def _check_positive(cut: Cut) -> None:
-    sizes = {"train": cut.n_train, "validation": cut.n_validation, "test": cut.n_test}
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise UsageError(f"data.{name} must be at least 1, got {size}")
-
-
-def _check_sizes(dataset: Dataset, cut: Cut) -> None:
-    available, n_pixels = len(dataset.train_images), dataset.train_images[0].size
-    asked = cut.n_train + cut.n_validation
-    if asked > available:
-        raise UsageError(
-            f"data.train = {cut.n_train} and data.validation = {cut.n_validation} ask for"
-            f" {asked} images, {dataset.name} has {available} for the two"
-        )
-    if cut.n_test is not None and cut.n_test > len(dataset.test_images):
-        raise UsageError(
-            f"data.test = {cut.n_test} asks for more test images than"
-            f" the {len(dataset.test_images)} of {dataset.name}"
-        )
-    if cut.basis and cut.basis.count and cut.basis.count > n_pixels:
-        key = "frequencies" if isinstance(cut.basis, Frequencies) else "components"
-        raise UsageError(
-            f"data.basis.{key} must be at most {n_pixels}, the pixels of an image of"
-            f" {dataset.name}, got {cut.basis.count}"
-        )
 
 
 def _is_whole(folder: Path) -> bool:
@@ -145,19 +119,18 @@ def _install(staged: Path, target: Path) -> None:
                 target.rename(Path(tempfile.mkdtemp(dir=staged.parent), "damaged"))
 
 
-def _write(folder: Path, dataset: Dataset, cut: Cut) -> None:
-    dealt = _deal(len(dataset.train_labels), cut)
-    images, labels = _flatten(dataset.train_images)[dealt], dataset.train_labels[dealt]
-    train, validation = images[: cut.n_train], images[cut.n_train :]
+def _write(folder: Path, dataset: Dataset, cut: Cut, selection: Selection) -> None:
+    images, labels = _flatten(dataset.train_images), dataset.train_labels
+    train, validation = images[selection.train], images[selection.validation]
     shape = dataset.train_images.shape[1:]
     # An integer sum has no rounding, so the mean is exact whatever the order of summing.
     mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
     mean_square = np.einsum("ij,ij->", train, train, dtype=np.int64) / train.size
     arrays: dict[str, NDArray[Any]] = {
         **fit_training_images(train, mean_image, shape, cut.basis, cut.is_augmentable),
-        TRAIN_LABELS_FILE: labels[: cut.n_train],
+        TRAIN_LABELS_FILE: labels[selection.train],
         VALIDATION_IMAGES_FILE: validation,
-        VALIDATION_LABELS_FILE: labels[cut.n_train :],
+        VALIDATION_LABELS_FILE: labels[selection.validation],
         MEAN_IMAGE_FILE: mean_image,
     }
     if TRAIN_COORDINATES_FILE in arrays:
@@ -182,14 +155,6 @@ def _write(folder: Path, dataset: Dataset, cut: Cut) -> None:
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 
 
-def _deal(n_images: int, cut: Cut) -> slice | NDArray[np.int64]:
-    """Which images the training and the validation split are made of, in their order."""
-    first = slice(cut.n_train + cut.n_validation)
-    if cut.shuffle_seed is None:
-        return first
-    return np.random.default_rng(cut.shuffle_seed).permutation(n_images)[first]
-
-
 def _describe(
     folder: Path, dataset: Dataset, sizes: dict[str, Any], files: dict[str, str]
 ) -> dict[str, Any]:
@@ -202,6 +167,8 @@ def _describe(
         "class_names": dataset.class_names,
         **sizes,
         "source": dataset.source,
+        "source_settings": dict(dataset.settings),
+        "notices": dataset.notices,
         "source_checksum": dataset.checksum,
         "files": files,
         "sizes": {name: (folder / name).stat().st_size for name in files},

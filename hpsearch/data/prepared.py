@@ -6,7 +6,7 @@ test split lies in it too, in `TEST_FILE`, but nothing here opens that file: the
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ ROUNDED_FILES = frozenset(
         FREQUENCIES_FILE,
     }
 )
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 ADVICE = "delete the folder and it will be prepared again"
 
 _SEAL = "manifest_sha256"
@@ -78,6 +78,10 @@ class PreparedData:
         Where the data came from, for people.
     source_checksum : str
         `Dataset.checksum` of what it was prepared from.
+    source_settings : dict
+        `Dataset.settings`: what was made of the source's files.
+    notices : tuple of str
+        `Dataset.notices`: what people should know of the data.
     """
 
     folder: Path
@@ -90,6 +94,8 @@ class PreparedData:
     checksum: str
     source: str
     source_checksum: str
+    source_settings: dict[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     def verify(self) -> None:
         """Hash the files of the training and validation splits again. Leaves the test file be.
@@ -147,6 +153,8 @@ def load_prepared(folder: Path) -> PreparedData:
             checksum=manifest["checksum"],
             source=manifest["source"],
             source_checksum=manifest["source_checksum"],
+            source_settings=manifest["source_settings"],
+            notices=tuple(manifest["notices"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _broken(folder, one_line(error)) from error

@@ -19,10 +19,11 @@ from hpsearch.definition.study import (
     DataSettings,
     StudyDefinition,
 )
-from hpsearch.definition.template import SCHEMA_FILE, write_template
+from hpsearch.definition.template import OWN_SIZE, SCHEMA_FILE, write_template
 from hpsearch.definition.writing import format_definition
 
 __all__ = [
+    "OWN_SIZE",
     "SCHEMA_FILE",
     "BasisSettings",
     "Choices",

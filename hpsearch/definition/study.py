@@ -48,25 +48,33 @@ PixelCount: TypeAlias = Annotated[int, Field(ge=4, le=512)]
 
 
 class DataSettings(Table):
-    """Which images, and how they are dealt.
+    """Which images, and how they are split.
 
     Parameters
     ----------
     source : str
         ``digits`` (embedded), ``cifar10``, ``fashion_mnist``, or ``folder``: own images.
     folder : str, optional
-        Of the source ``folder``: a folder with a sub-folder of images for each class; looked for
-        there, then by its name where data sets lie.
+        Of the source ``folder``: a folder with a sub-folder of images for each class, or with
+        folders train, validation and test that hold such sub-folders; looked for there, then by
+        its name where data sets lie.
     image_size : list of int, optional
         Of the source ``folder``: height and width that images are cut and resized to.
+    group : str, optional
+        Of the source ``folder``: ``folder`` keeps the images of one sub-folder of a class's folder
+        in one split, and those of sub-folders of the same name under other classes with them.
     train, validation : int
-        The first so many images are the training split, the next so many the validation split.
+        Number of images in the training split and in the validation split. Of a published data
+        set the first are trained on and the next validated on.
     test : int, optional
-        The first so many test images; all of them if left out. The source ``folder`` needs it:
-        so many images are kept for the test.
+        Number of test images; all of them if left out. Own images are test images for good, or
+        never: a fifth of them by their pixels, or the folder test.
     shuffle_seed : int, optional
-        Deals the images that are not for the test in an order of its own, so that another
-        training and another validation split come of them; as they are published if left out.
+        Draws another training and another validation split from the images that are not for the
+        test.
+    stratify : bool, optional
+        Whether training and validation split hold the classes in the shares that they have in
+        the whole; if left out so for the source ``folder``, not so for published data sets.
     basis : str or table
         What a net is fed: ``pixels``, or fewer numbers that hold nearly all of an image.
     """
@@ -74,10 +82,12 @@ class DataSettings(Table):
     source: Literal["digits", "cifar10", "fashion_mnist", "folder"]
     folder: Annotated[str, Field(min_length=1)] | None = None
     image_size: Annotated[tuple[PixelCount, PixelCount], Field(strict=False)] | None = None
+    group: Literal["folder"] | None = None
     train: Annotated[int, Field(ge=1)]
     validation: Annotated[int, Field(ge=1)]
     test: Annotated[int, Field(ge=1)] | None = None
     shuffle_seed: Annotated[int, Field(ge=0)] | None = None
+    stratify: bool | None = None
     basis: Annotated[
         Annotated[Literal["pixels"], Tag("named")] | Annotated[BasisSettings, Tag("table")],
         Discriminator(lambda given: "named" if isinstance(given, str) else "table"),
@@ -87,7 +97,7 @@ class DataSettings(Table):
     def _check_own_images(self) -> "DataSettings":
         given = {"folder": self.folder, "image_size": self.image_size}
         is_own = self.source == "folder"
-        for key, value in (given | {"test": self.test} if is_own else given).items():
+        for key, value in (given if is_own else given | {"group": self.group}).items():
             if is_own and value is None:
                 raise ValueError(f'{key} is missing, which source = "folder" needs')
             if not is_own and value is not None:
@@ -96,9 +106,9 @@ class DataSettings(Table):
 
     def own_images(self) -> FolderSettings | None:
         """The settings of the source ``folder`` as `hpsearch.data` has them; None for others."""
-        if self.folder is None or self.image_size is None or self.test is None:
+        if self.folder is None or self.image_size is None:
             return None
-        return FolderSettings(Path(self.folder), self.image_size, self.test)
+        return FolderSettings(Path(self.folder), self.image_size, self.group)
 
     def image_basis(self) -> Basis | None:
         """The basis as `hpsearch.data` has it; None for pixels."""
@@ -258,6 +268,7 @@ class StudyDefinition(Table):
             basis=data.image_basis(),
             is_augmentable=self.search.space.changes_images,
             shuffle_seed=data.shuffle_seed,
+            stratify=data.source == "folder" if data.stratify is None else data.stratify,
         )
 
     def n_grid_cells(self) -> int:

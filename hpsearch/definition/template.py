@@ -1,16 +1,15 @@
 """A study file to begin from: whole, commented, and it runs as it is."""
 
 import json
-from collections import Counter
-from pathlib import Path
 
-from hpsearch.data import FolderSettings, find_image_folder
+from hpsearch.data import FolderContents, suggest_sizes
 from hpsearch.errors import UsageError
 
-__all__ = ["SCHEMA_FILE", "write_template"]
+__all__ = ["OWN_SIZE", "SCHEMA_FILE", "write_template"]
 
 SCHEMA_FILE = "study.schema.json"
-_OWN_SIZE = 32
+# Height and width that own images are brought to, before it is known what they need.
+OWN_SIZE = 32
 
 _TEMPLATE = """\
 #:schema ./{schema}
@@ -53,27 +52,23 @@ _PUBLISHED = {
 }
 
 
-def write_template(source: str, images: Path | None) -> str:
+def write_template(source: str, own: FolderContents | None) -> str:
     """The text of a study file on `source`.
 
     Parameters
     ----------
     source : str
         As in a study file.
-    images : Path or None
-        The folder of own images, of the source ``folder``.
+    own : FolderContents or None
+        The own images, of the source ``folder``.
 
     Raises
     ------
     UsageError
-        If `source` and `images` do not go together, or there are too few images.
-    DataError
-        If `images` is no folder of class sub-folders.
+        If there are too few images.
     """
-    if (source == "folder") != (images is not None):
-        raise UsageError("--source folder and --images DIR: expected both or neither")
-    if images is not None:
-        data, n_train, description = _describe_own(images)
+    if own is not None:
+        data, n_train, description = _describe_own(own)
     else:
         n_train, n_validation = _PUBLISHED[source]
         description = f"A first search on {source}."
@@ -97,23 +92,29 @@ def write_template(source: str, images: Path | None) -> str:
     )
 
 
-def _describe_own(images: Path) -> tuple[str, int, str]:
-    """The data table for own images, dealt 70 : 15 : 15."""
-    own = find_image_folder(FolderSettings(images, (_OWN_SIZE, _OWN_SIZE), 1), ())
-    n, place = len(own.pictures), own.settings.folder
-    n_validation = n_test = n * 15 // 100
-    if n_test < 1:
-        raise UsageError(f"{place}: expected 7 images or more, found {n}")
-    counts = Counter(own.class_names[picture.label] for picture in own.pictures)
-    told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    n_train = n - n_validation - n_test
+def _describe_own(own: FolderContents) -> tuple[str, int, str]:
+    """The data table for own images: all that are for the test, of the others 80 : 20."""
+    n_train, n_validation = suggest_sizes(own.sides, own.labels)
+    n_test = len(own.sides.test)
+    if not (n_train and n_validation and n_test):
+        raise UsageError(
+            f"{own.folder}: expected more images, found {len(own.pictures)}, of which {n_train} to"
+            f" train, {n_validation} to validate and {n_test} to test on"
+        )
+    try:
+        place = json.dumps(str(own.folder), ensure_ascii=False)
+        place.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{own.folder}: expected the path of a folder in UTF-8; rename it"
+        ) from None
     data = (
         'source = "folder"\n'
-        f"folder = {json.dumps(str(place), ensure_ascii=False)}   # a sub-folder for each class\n"
-        f"image_size = [{_OWN_SIZE}, {_OWN_SIZE}]   # height, width of what the net is shown\n"
-        f"# There are {' '.join(told.split())}.\n"
+        f"folder = {place}   # a sub-folder for each class\n"
+        f"image_size = [{OWN_SIZE}, {OWN_SIZE}]   # height, width of what the net is shown\n"
+        '# group = "folder"   # images of one sub-folder of a class stay in one split\n'
         f"train = {n_train}\n"
         f"validation = {n_validation}   # settings are judged by these\n"
-        f"test = {n_test}   # kept apart, looked at once, at the end\n"
+        f"test = {n_test}   # evaluated once, at the end; if fewer, the others are left unused\n"
     )
     return data, n_train, "A first search on own images."

@@ -42,7 +42,7 @@ def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Findin
     except HpsearchError as error:
         yield Finding("workers", str(error), "see docs/operations.md", error.exit_code)
     yield check_disk(definition, options.workspace.root, n_at_a_time=n_at_a_time)
-    yield from _guarded("data", lambda: [check_data(definition, options)])
+    yield from _guarded("data", lambda: check_data(definition, options))
     yield from _guarded("storage", lambda: [check_storage(definition, options)])
     yield from _guarded("mlflow", lambda: [check_tracking(options)])
 

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from hpsearch.coordinator import RunOptions, find_prepared, tracking_store
-from hpsearch.data import Source, find_source
+from hpsearch.data import ImageFolder, Remark, Source, find_source, select
 from hpsearch.definition import StudyDefinition
 from hpsearch.doctor.finding import Finding
-from hpsearch.errors import MissingDataError, StoreError
+from hpsearch.errors import DamagedDataError, MissingDataError, StoreError
 from hpsearch.execution import Backend, FileLease
 from hpsearch.objective.survey import report_health, work_out
 from hpsearch.search import probe_storage
@@ -21,24 +21,47 @@ from hpsearch.tracking import probe_tracking
 __all__ = ["check_data", "check_storage", "check_tracking", "check_workers"]
 
 
-def check_data(definition: StudyDefinition, options: RunOptions) -> Finding:
-    """Whether the data is here, and is what it should be: all of it is read."""
-    prepared = find_prepared(definition, options.workspace.data)
+def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Finding]:
+    """Whether the data is here, and is what it should be: all of it is read.
+
+    A folder of own images is looked at even if it has been prepared, as it may have changed.
+    """
+    prepared, source = find_prepared(definition, options.workspace.data), None
+    try:
+        if prepared is None or definition.data.own_images():
+            source = _find_source(definition, options)
+    except MissingDataError as error:
+        if prepared is None:
+            yield _describe_missing(definition, error)
+            return
+    if isinstance(source, ImageFolder):
+        yield from (_convert(remark) for remark in source.contents.remarks())
+        if source.contents.unreadable:
+            return
+        if prepared and prepared.source_checksum != source.checksum:
+            prepared = None
     if prepared:
         prepared.verify()
-        return Finding("data", f"{prepared.name}, prepared and verified, in {prepared.folder}")
-    try:
-        source = _find_source(definition, options)
-    except MissingDataError as error:
-        where = "say where it lies with --data-dir"
-        if definition.data.own_images() is not None:
-            text = f"{definition.data.source} is not on this machine ({error})"
-            return Finding("data", text, where, error.exit_code)
-        text = f"{definition.data.source} is not on this machine"
-        advice = f"`hpsearch run` would download it first; or {where} or HPSEARCH_DATA_DIR"
-        return Finding("data", text, advice, error.exit_code)
-    loaded = source.load()
-    return Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
+        yield Finding("data", f"{prepared.name}, prepared and verified, in {prepared.folder}")
+    elif source:
+        loaded = source.load()
+        select(loaded, definition.cut())
+        yield Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
+
+
+def _convert(remark: Remark) -> Finding:
+    code = DamagedDataError.exit_code if remark.is_fatal else 0
+    return Finding("images", remark.text, remark.advice, code)
+
+
+def _describe_missing(definition: StudyDefinition, error: MissingDataError) -> Finding:
+    where = "say where it lies with --data-dir"
+    if definition.data.own_images() is not None:
+        text = f"{definition.data.source} is not on this machine ({error})"
+        return Finding("data", text, where, error.exit_code)
+    text = f"{definition.data.source} is not on this machine"
+    advice = f"`hpsearch run` would download it first; or {where} or HPSEARCH_DATA_DIR"
+    return Finding("data", text, advice, error.exit_code)
 
 
 def check_storage(definition: StudyDefinition, options: RunOptions) -> Finding:

@@ -50,7 +50,8 @@ def test_own_images_go_from_a_folder_to_a_scored_net(
     code, _, error = program("run", "mine", "--trials", "1", "--backend", "threading")
     assert code == 0, error
     status = json.loads(program("status", "mine", "--json")[1])
-    assert status["test"]["looks"][0]["n"] == 12
+    n_test = load_definition(here / "studies" / "mine.toml").data.test
+    assert status["test"]["looks"][0]["n"] == n_test
     # What was prepared for one folder is not taken for another that is not there.
     file = here / "studies" / "mine.toml"
     (here / "other.toml").write_text(file.read_text().replace("/own", "/nowhere/own"))

@@ -14,6 +14,7 @@ def test_public_names_are_these():
         "Contrast",
         "Cut",
         "Dataset",
+        "FolderContents",
         "FolderSettings",
         "Frequencies",
         "ImageFolder",
@@ -21,6 +22,7 @@ def test_public_names_are_these():
         "PreparedData",
         "Preprocessing",
         "PrincipalComponents",
+        "Remark",
         "Source",
         "Split",
         "WaveProjection",
@@ -33,6 +35,8 @@ def test_public_names_are_these():
         "open_split",
         "prepare",
         "read_manifest",
+        "select",
+        "suggest_sizes",
     ]
     assert all(hasattr(hpsearch.data, name) for name in hpsearch.data.__all__)
 

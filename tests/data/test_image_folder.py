@@ -1,15 +1,24 @@
-"""Own images: found, dealt the same everywhere, and every bad file told in one line."""
+"""Own images: found, split the same everywhere, and every bad file reported by its path."""
 
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hpsearch.data import Cut, FolderSettings, ImageFolder, find_image_folder, find_on_this_machine
-from hpsearch.data.preparation import prepare
+from hpsearch.data import (
+    TEST_FILE,
+    Cut,
+    FolderSettings,
+    ImageFolder,
+    find_image_folder,
+    find_on_this_machine,
+    open_split,
+    prepare,
+)
 from hpsearch.errors import DamagedDataError, DataError, MissingDataError, UsageError
 
 
@@ -26,25 +35,32 @@ def pets(tmp_path: Path) -> Path:
     return tmp_path / "pets"
 
 
-def _open(folder: Path, *folders: Path, n_test: int = 12) -> ImageFolder:
-    return find_image_folder(FolderSettings(folder, (6, 6), n_test), folders)
+def _open(folder: Path, *folders: Path, group: Literal["folder"] | None = None) -> ImageFolder:
+    return find_image_folder(FolderSettings(folder, (6, 6), group), folders)
+
+
+def _rows(images: np.ndarray) -> set[bytes]:
+    return {image.tobytes() for image in images}
 
 
 def test_images_come_out_in_the_size_asked_for_in_rgb_with_their_classes(pets: Path) -> None:
     loaded = _open(pets).load()
     assert loaded.class_names == ("cat", "dog")
-    assert loaded.train_images.shape == (48, 6, 6, 3)
-    assert loaded.test_images.shape == (12, 6, 6, 3)
+    assert loaded.train_images.shape[1:] == loaded.test_images.shape[1:] == (6, 6, 3)
+    assert len(loaded.train_images) + len(loaded.test_images) == 60
     assert set(loaded.train_images[loaded.train_labels == 1][..., 1].flat) == {200}
     assert loaded.checksum == _open(pets).checksum
 
 
-def test_every_stretch_holds_the_classes_in_their_shares(pets: Path) -> None:
-    labels = [picture.label for picture in _open(pets).pictures]
-    assert all(2 <= sum(labels[i : i + 10]) <= 5 for i in range(0, 60, 10))
+def test_every_split_holds_the_classes_in_their_shares(pets: Path, tmp_path: Path) -> None:
+    for seed in (None, 1):
+        cut = Cut(n_train=30, n_validation=12, shuffle_seed=seed, stratify=True)
+        split = open_split(prepare(_open(pets), cut, tmp_path / "data"))
+        assert abs(np.sum(split.validation_labels) - 12 / 3) <= 1
+        assert abs(np.sum(split.train_labels) - 30 / 3) <= 2
 
 
-def test_the_deal_knows_neither_names_nor_places_of_files(pets: Path, tmp_path: Path) -> None:
+def test_splits_know_neither_names_nor_places_of_files(pets: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     for index, path in enumerate(sorted(pets.rglob("*.png"), reverse=True)):
         (other / path.parent.name).mkdir(parents=True, exist_ok=True)
@@ -57,8 +73,61 @@ def test_the_deal_knows_neither_names_nor_places_of_files(pets: Path, tmp_path: 
 
 def test_no_image_is_in_two_splits(pets: Path) -> None:
     loaded = _open(pets).load()
-    train = {image.tobytes() for image in loaded.train_images}
-    assert not train & {image.tobytes() for image in loaded.test_images}
+    assert not _rows(loaded.train_images) & _rows(loaded.test_images)
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_copies_of_an_image_stay_in_one_split_in_whatever_format(
+    pets: Path, tmp_path: Path, seed: int | None
+) -> None:
+    for path in pets.rglob("*.png"):
+        with Image.open(path) as image:
+            image.save(path.with_suffix(".bmp"))
+            image.convert("RGBA").save(path.with_suffix(".tiff"))
+    source = _open(pets)
+    splits = [source.load().test_images]
+    cut = Cut(n_train=80, n_validation=30, shuffle_seed=seed, stratify=True)
+    split = open_split(prepare(source, cut, tmp_path / "data"))
+    splits += [split.train_rows, split.validation_images]
+    assert [len(rows) for rows in splits[1:]] == [80, 30]
+    rows = [_rows(split) for split in splits]
+    assert not rows[0] & rows[1] | rows[0] & rows[2] | rows[1] & rows[2]
+
+
+def test_a_test_image_stays_one_when_images_are_added_or_fewer_are_tested_on(
+    pets: Path, tmp_path: Path
+) -> None:
+    before = _open(pets).load()
+    for i in range(40):
+        Image.new("RGB", (10, 8), (4 * i, 100, 7)).save(pets / "cat" / f"new{i}.png")
+    source = _open(pets)
+    after = source.load()
+    assert _rows(before.test_images) < _rows(after.test_images)
+    assert _rows(before.train_images) < _rows(after.train_images)
+    cut = Cut(n_train=60, n_validation=10, n_test=3, stratify=True)
+    prepared = prepare(source, cut, tmp_path / "data")
+    split = open_split(prepared)
+    searched = _rows(split.train_rows) | _rows(split.validation_images)
+    assert not searched & (_rows(before.test_images) | _rows(after.test_images))
+    with np.load(prepared.folder / TEST_FILE) as test:
+        assert len(test["images"]) == 3
+        assert _rows(test["images"]) <= _rows(after.test_images)
+
+
+def test_images_of_one_group_stay_in_one_split(tmp_path: Path) -> None:
+    """The same person under two classes is one group."""
+    for i in range(300):
+        folder = tmp_path / "moles" / ("benign" if i % 3 else "malignant") / f"patient {i // 10}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 6), (i % 200, i // 200, i // 10)).save(folder / f"{i}.png")
+    source = _open(tmp_path / "moles", group="folder")
+    cut = Cut(n_train=150, n_validation=40, stratify=True)
+    split = open_split(prepare(source, cut, tmp_path / "data"))
+    rows = (split.train_rows, split.validation_images, source.load().test_images.reshape(-1, 108))
+    patients = [set(images[:, 2].tolist()) for images in rows]
+    assert not patients[0] & patients[1] | patients[0] & patients[2] | patients[1] & patients[2]
+    assert min(map(len, patients)) > 2
+    assert source.checksum != _open(tmp_path / "moles").checksum
 
 
 def test_a_changed_image_changes_the_checksum(pets: Path) -> None:
@@ -67,23 +136,19 @@ def test_a_changed_image_changes_the_checksum(pets: Path) -> None:
     assert _open(pets).checksum != before
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
-def test_pictures_of_any_kind_are_read(pets: Path, mode: str) -> None:
-    Image.new(mode, (30, 20)).save(pets / "cat" / "odd.tiff")
-    assert len(_open(pets).load().train_images) == 49
-
-
-def test_hidden_files_are_passed_over(pets: Path) -> None:
-    (pets / "cat" / ".DS_Store").write_bytes(b"x")
-    (pets / ".thumbnails").mkdir()
-    assert len(_open(pets).pictures) == 60
-
-
 def test_a_file_that_is_no_image_is_named(pets: Path) -> None:
     (pets / "dog" / "notes.txt").write_text("woof")
     with pytest.raises(DamagedDataError, match=r"notes\.txt: expected an image") as caught:
         _open(pets).load()
     assert "\n" not in str(caught.value)
+    assert " at 0x" not in str(caught.value)
+
+
+def test_all_unreadable_files_are_named_at_once(pets: Path) -> None:
+    (pets / "dog" / "notes.txt").write_text("woof")
+    (pets / "cat" / "empty.png").touch()
+    with pytest.raises(DamagedDataError, match=r"cat/empty\.png.*dog/notes\.txt"):
+        _open(pets).load()
 
 
 def test_half_an_image_is_named(pets: Path) -> None:
@@ -107,14 +172,14 @@ def test_one_class_is_too_few(pets: Path) -> None:
 
 @pytest.mark.parametrize(
     ("n_train", "n_test", "words"),
-    [(40, 60, "data.test = 60 leaves none"), (45, 12, "ask for 50 images, folder has 48")],
+    [(30, 30, "data.test = 30 asks for more"), (50, 2, "folder has 5[0-9] for the two, besides")],
 )
 def test_too_few_images_are_said_to_be_so(
     pets: Path, tmp_path: Path, n_train: int, n_test: int, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
         prepare(
-            _open(pets, n_test=n_test),
+            _open(pets),
             Cut(n_train=n_train, n_validation=5, n_test=n_test),
             tmp_path / "data",
         )
@@ -131,7 +196,9 @@ def test_a_worker_without_the_prepared_data_makes_the_same_of_its_own_images(
     pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    data = prepare(_open(pets), Cut(n_train=30, n_validation=10, n_test=12), tmp_path / "data")
+    data = prepare(
+        _open(pets), Cut(n_train=30, n_validation=10, n_test=5, stratify=True), tmp_path / "data"
+    )
     shutil.rmtree(data.folder)
     (tmp_path / "worker").mkdir()
     pets.rename(tmp_path / "worker" / "pets")

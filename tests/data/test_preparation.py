@@ -142,6 +142,16 @@ def test_shuffled_images_keep_their_labels_and_are_dealt_once_each(source, tmp_p
     assert sorted(found) == sorted(expected)
 
 
+def test_a_published_data_set_can_be_stratified(source, tmp_path):
+    labels = source.dataset.train_labels
+    prepared = prepare(source, Cut(n_train=6, n_validation=4, stratify=True), tmp_path)
+    split = open_split(prepared)
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        assert abs(np.sum(split.validation_labels == label) - count * 4 / 12) <= 1
+    assert prepared.cut.stratify
+    assert load_prepared(prepared.folder) == prepared
+
+
 @pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3), Frequencies(3)])
 def test_data_to_be_changed_as_images_has_a_folder_of_its_own(source, tmp_path, basis):
     plain, augmentable = (
@@ -310,7 +320,9 @@ def test_folder_that_cannot_be_made_is_a_store_error(source, tmp_path):
         prepare(source, Cut(**SIZES), tmp_path / "file" / "data")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
+)
 @given(n_train=st.integers(1, 11), n_validation=st.integers(1, 11), n_test=st.integers(1, 5))
 def test_any_sizes_that_fit_cut_the_images_without_overlap(
     source, tmp_path_factory, n_train, n_validation, n_test

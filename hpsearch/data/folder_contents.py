@@ -1,0 +1,251 @@
+"""What a folder of own images holds, found by decoding all of them, for people and for splits."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.data.listing import FoundFile, LeftOut
+from hpsearch.data.splitting import Sides, choose_sides
+
+__all__ = ["FolderContents", "ReadPicture", "Remark", "Unreadable"]
+
+# So many names are given in a line where there may be thousands.
+_N_NAMED = 5
+
+
+@dataclass(frozen=True)
+class ReadPicture:
+    """A picture that was decoded.
+
+    Parameters
+    ----------
+    file : FoundFile
+        Where it is.
+    label : int
+        Index of its class.
+    sha256 : str
+        Of the file.
+    pixels_sha256 : str
+        Of its pixels as they are shown, in full size: whatever the format of the file.
+    width, height : int
+        In pixels.
+    is_flat : bool
+        Whether all pixels are of one colour.
+    has_more_frames : bool
+        Whether the file holds further pictures, which are not shown.
+    fitted : uint8 array, shape (H, W, 3)
+        The picture in the size asked for.
+    """
+
+    file: FoundFile
+    label: int
+    sha256: str
+    pixels_sha256: str
+    width: int
+    height: int
+    is_flat: bool
+    has_more_frames: bool
+    fitted: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that should be a picture, and why it cannot be read."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A line about the folder.
+
+    Parameters
+    ----------
+    text : str
+        What there is.
+    advice : str, optional
+        What to do, where it may not be what is wanted.
+    is_fatal : bool
+        Whether no study can use the folder before that is done.
+    """
+
+    text: str
+    advice: str | None = None
+    is_fatal: bool = False
+
+
+@dataclass(frozen=True)
+class FolderContents:
+    """The pictures of a folder, sorted out.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are.
+    class_names : tuple of str
+        Of the classes that labels stand for.
+    read : tuple of ReadPicture
+        All that could be decoded.
+    unreadable : tuple of Unreadable
+        All that could not.
+    left_out : tuple of LeftOut
+        Files that are no pictures of a class.
+    is_grouped : bool
+        Whether pictures of one group stay in one split.
+    """
+
+    folder: Path
+    class_names: tuple[str, ...]
+    read: tuple[ReadPicture, ...]
+    unreadable: tuple[Unreadable, ...]
+    left_out: tuple[LeftOut, ...]
+    is_grouped: bool = False
+
+    @cached_property
+    def conflicts(self) -> list[list[ReadPicture]]:
+        """Pictures of equal pixels under several classes; no split gets them."""
+        return [one for one in self._copies if len({picture.label for picture in one}) > 1]
+
+    @cached_property
+    def pictures(self) -> list[ReadPicture]:
+        """The pictures that splits are made of, in an order that names of files do not change."""
+        conflicting = {one[0].pixels_sha256 for one in self.conflicts}
+        kept = [picture for picture in self.read if picture.pixels_sha256 not in conflicting]
+        return sorted(kept, key=lambda p: (p.pixels_sha256, p.file.group or "", p.file.role or ""))
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each of `pictures`."""
+        return np.array([picture.label for picture in self.pictures], np.int64)
+
+    @cached_property
+    def sides(self) -> Sides:
+        """Which of `pictures` are for the test, and which for all else."""
+        keys = [
+            (f"group {picture.file.group}", f"pixels {picture.pixels_sha256}")
+            if self.is_grouped and picture.file.group is not None
+            else (f"pixels {picture.pixels_sha256}",)
+            for picture in self.pictures
+        ]
+        return choose_sides(keys, self.labels, [picture.file.role for picture in self.pictures])
+
+    @cached_property
+    def _copies(self) -> list[list[ReadPicture]]:
+        """Pictures of equal pixels, where there are several."""
+        found = defaultdict(list)
+        for picture in self.read:
+            found[picture.pixels_sha256].append(picture)
+        return [found[sha256] for sha256 in sorted(found) if len(found[sha256]) > 1]
+
+    def describe_unreadable(self) -> str:
+        """One line that names every file that cannot be read."""
+        return "; ".join(f"{one.path}: {one.reason}" for one in self.unreadable)
+
+    def notices(self) -> tuple[str, ...]:
+        """What is left out of the splits although it could be read, a line each."""
+        remarks = self._remark_on_left_out_pictures(_N_NAMED)
+        return tuple(f"{self.folder}: {remark.text}" for remark in remarks)
+
+    def remarks(self) -> Iterator[Remark]:
+        """All that there is to know before the folder is used."""
+        yield from self._remark_on_classes()
+        yield from self._remark_on_files()
+        yield from self._remark_on_pictures()
+        yield from self._remark_on_left_out_pictures(len(self.read))
+        for one in self.unreadable:
+            yield Remark(
+                f"{self._shorten(one.path)}: {one.reason}", "remove or replace it", is_fatal=True
+            )
+
+    def _remark_on_classes(self) -> Iterator[Remark]:
+        searched = Counter(self.labels[self.sides.search].tolist())
+        tested = Counter(self.labels[self.sides.test].tolist())
+        counts = [
+            f"{searched[label] + tested[label]} {name} ({tested[label]} for the test)"
+            for label, name in enumerate(self.class_names)
+        ]
+        n = len(self.sides.search) + len(self.sides.test)
+        yield Remark(f"{self.folder}: {n} images of {len(counts)} classes: {', '.join(counts)}")
+        roles = Counter(str(picture.file.role) for picture in self.pictures if picture.file.role)
+        if roles:
+            told = ", ".join(f"{count} images in {role}" for role, count in sorted(roles.items()))
+            rest = "" if "test" in roles else "; a fifth of train is for the test"
+            yield Remark(f"split already, and used so: {told}{rest}")
+        for there, what in ((searched, "training and validation"), (tested, "the test")):
+            missing = [name for label, name in enumerate(self.class_names) if not there[label]]
+            if missing and self.pictures:
+                yield Remark(f"no image for {what}: {_name(missing)}", "add images of it")
+
+    def _remark_on_files(self) -> Iterator[Remark]:
+        by_reason = defaultdict(list)
+        for one in self.left_out:
+            by_reason[one.reason].append(self._shorten(one.path))
+        for reason, paths in sorted(by_reason.items()):
+            advice = "restore or remove them" if reason == "broken links" else None
+            yield Remark(f"left out, {reason}: {len(paths)} ({_name(paths)})", advice)
+
+    def _remark_on_pictures(self) -> Iterator[Remark]:
+        areas = sorted(self.read, key=lambda picture: picture.width * picture.height)
+        if areas:
+            smallest, median, largest = (
+                f"{one.width} x {one.height}"
+                for one in (areas[0], areas[len(areas) // 2], areas[-1])
+            )
+            sizes = f"{smallest} to {largest}, median {median}" if smallest != largest else largest
+            yield Remark(f"sizes in pixels, width x height: {sizes}")
+        same = [one for one in self._copies if one not in self.conflicts]
+        if same:
+            n = sum(map(len, same))
+            named = _name(self._name_files(one) for one in same)
+            yield Remark(
+                f"{n} files show {len(same)} images, as copies with identical pixels; copies stay"
+                f" in one split: {named}"
+            )
+        flat = [self._shorten(one.file.path) for one in self.read if one.is_flat]
+        if flat:
+            yield Remark(
+                f"of one colour all over: {len(flat)} ({_name(flat)})",
+                "transparent images are laid on white, and 16-bit values scaled by 65,535",
+            )
+        more = [self._shorten(one.file.path) for one in self.read if one.has_more_frames]
+        if more:
+            yield Remark(f"of animations and pages the first is used: {len(more)} ({_name(more)})")
+
+    def _remark_on_left_out_pictures(self, n_named: int) -> Iterator[Remark]:
+        if self.conflicts:
+            n, advice = sum(map(len, self.conflicts)), "keep each under its right class"
+            named = _name((self._name_files(one) for one in self.conflicts), n_named)
+            yield Remark(
+                f"conflicting labels: {n} files are left out, as they show identical pixels under"
+                f" several classes: {named}",
+                advice,
+            )
+        crossing = [self.pictures[i].file.path for i in self.sides.crossing]
+        if crossing:
+            named = _name(map(self._shorten, crossing), n_named)
+            yield Remark(
+                f"{len(crossing)} files of train or validation are left out, as they show images of"
+                f" the test or validation split, or belong to a group of it: {named}",
+                "remove them from one of the splits",
+            )
+
+    def _name_files(self, pictures: Sequence[ReadPicture]) -> str:
+        return " = ".join(sorted(self._shorten(picture.file.path) for picture in pictures))
+
+    def _shorten(self, path: Path) -> str:
+        """The path below the folder, of letters that can be printed."""
+        text = str(path.relative_to(self.folder)).encode("utf-8", "backslashreplace").decode()
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _name(names: Iterable[str], n: int = _N_NAMED) -> str:
+    """The first `n` names, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - n} more" if len(listed) > n else ""
+    return ", ".join(listed[:n]) + more

@@ -1,0 +1,226 @@
+"""Which items go to the training, validation and test split, whatever the items are.
+
+An item (an image, a row of a table) has *keys*: the name of its group, if it has one, and the
+hash of its content. Items that share a key form a *unit*, which is never divided between splits.
+Whether an item is tested on is decided by its first key alone, so that nothing else can change
+it: neither other items nor the sizes that a study asks for.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "TEST_SHARE",
+    "Role",
+    "Sides",
+    "choose_sides",
+    "is_test_key",
+    "order_items",
+    "suggest_sizes",
+    "take",
+]
+
+# A constant and no setting: with a smaller share, what was test data would be trained on.
+TEST_SHARE = 0.2
+
+Role: TypeAlias = Literal["train", "validation", "test"]
+# The strongest wins where items of one unit were given different roles.
+_STRENGTHS: dict[Role, int] = {"train": 0, "validation": 1, "test": 2}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The items that a search may use, and those for the test alone; as indices of the items.
+
+    Parameters
+    ----------
+    search : int array, shape (N,)
+        Items to train and validate on.
+    test : int array, shape (M,)
+        Items to test on; the first n of them hold the classes in about their shares.
+    crossing : int array, shape (K,)
+        Items on neither side: they belong to a unit that was given a stronger role.
+    units : tuple of str
+        The unit of each item of `search`.
+    is_validation : bool array, shape (N,), or None
+        Which items of `search` were given for validation; None if none were.
+    """
+
+    search: NDArray[np.int64]
+    test: NDArray[np.int64]
+    crossing: NDArray[np.int64]
+    units: tuple[str, ...]
+    is_validation: NDArray[np.bool_] | None
+
+
+def is_test_key(key: str) -> bool:
+    """Whether items of `key` are test items: so for `TEST_SHARE` of all keys, and for good."""
+    return _draw("test", key) < TEST_SHARE
+
+
+def choose_sides(
+    keys: Sequence[tuple[str, ...]],
+    labels: NDArray[np.int64] | None,
+    given: Sequence[Role | None] | None = None,
+) -> Sides:
+    """Separate what is tested on from what may be trained and validated on.
+
+    A unit is tested on if `is_test_key` holds for the first key of any of its items. So an item
+    stays on its side when items are added, unless one of them links its unit to one that is
+    tested on; in no case does a test item become a training item.
+
+    Parameters
+    ----------
+    keys : sequence of tuple of str
+        The keys of each item: one or more. Within a unit the items keep their order.
+    labels : int array, shape (N,), or None
+        The class of each item; None if there are none.
+    given : sequence of str or None, optional
+        The role of each item, where the data come split already. If any is "test", only those
+        are tested on. Where the items of a unit were given different roles, test goes before
+        validation and validation before training, and the others are left out.
+    """
+    units = _link(keys)
+    roles = list(given) if given is not None else [None] * len(keys)
+    strengths = np.array([_STRENGTHS[role or "train"] for role in roles], np.int64)
+    index = _number(units)
+    if "test" not in roles:
+        drawn = np.array([is_test_key(own[0]) for own in keys], bool)
+        is_tested = _max_by_unit(index, drawn.astype(np.int64)) > 0
+        strengths[is_tested & (strengths == 0)] = _STRENGTHS["test"]
+    is_crossing = strengths < _max_by_unit(index, strengths)
+    search = np.flatnonzero(~is_crossing & (strengths < 2))
+    test = np.flatnonzero(~is_crossing & (strengths == 2))
+    order = order_items([units[i] for i in test], None if labels is None else labels[test])
+    return Sides(
+        search=search,
+        test=test[order],
+        crossing=np.flatnonzero(is_crossing),
+        units=tuple(units[i] for i in search),
+        is_validation=strengths[search] == 1 if "validation" in roles else None,
+    )
+
+
+def order_items(
+    units: Sequence[str], labels: NDArray[np.int64] | None, seed: int | None = None
+) -> NDArray[np.int64]:
+    """The order in which splits take items: unit by unit, as if drawn at random.
+
+    Parameters
+    ----------
+    units : sequence of str
+        The unit of each item.
+    labels : int array, shape (N,), or None
+        With labels every stretch of the order holds the classes in about the shares that they
+        have in the whole; a unit counts for the most frequent of its labels.
+    seed : int, optional
+        Draws another order.
+
+    Returns
+    -------
+    int array, shape (N,)
+        Indices of the items. Depends on the names of the units, not on their order.
+    """
+    if not len(units):
+        return np.empty(0, np.int64)
+    index = _number(units)
+    sizes = np.bincount(index)
+    names = np.empty(len(sizes), object)
+    names[index] = units
+    draws = np.array([_draw(f"order {seed}", name) for name in names])
+    strata = np.zeros(len(sizes), np.int64) if labels is None else _main_labels(index, labels)
+    drawn = np.lexsort((draws, strata))
+    totals = np.bincount(strata, weights=sizes)
+    first = np.searchsorted(strata[drawn], strata[drawn])
+    ends = np.cumsum(sizes[drawn])
+    before = ends - sizes[drawn]
+    middles = (before - before[first] + sizes[drawn] / 2) / totals[strata[drawn]]
+    ranks = np.empty(len(sizes), np.int64)
+    ranks[drawn[np.lexsort((strata[drawn], middles))]] = np.arange(len(sizes))
+    return np.argsort(ranks[index], kind="stable")
+
+
+def take(
+    units: Sequence[str], order: NDArray[np.int64], sizes: Sequence[int]
+) -> list[NDArray[np.int64]]:
+    """Cut `order` into splits of `sizes` items, one after another.
+
+    Where a split ends within a unit, the rest of that unit is left out. The last split is
+    shorter than asked for if the items do not suffice.
+    """
+    index = _number(units)[order]
+    starts = np.append(np.flatnonzero(np.diff(index, prepend=-1)), len(order))
+    splits, begin = [], 0
+    for size in sizes:
+        splits.append(order[begin : begin + size])
+        begin = int(starts[np.searchsorted(starts, min(begin + size, len(order)))])
+    return splits
+
+
+def suggest_sizes(sides: Sides, labels: NDArray[np.int64]) -> tuple[int, int]:
+    """How many items to train and to validate on: all, at about four to one.
+
+    Parameters
+    ----------
+    sides : Sides
+        Of items of classes `labels`.
+    labels : int array, shape (N,)
+        The class of each item, on whichever side.
+    """
+    if sides.is_validation is not None:
+        n_validation = int(sides.is_validation.sum())
+        return len(sides.search) - n_validation, n_validation
+    order = order_items(sides.units, labels[sides.search])
+    n_validation = len(order) // 5
+    _, train = take(sides.units, order, (n_validation, len(order)))
+    return len(train), n_validation
+
+
+def _draw(purpose: str, key: str) -> float:
+    """A number in [0, 1) that looks random, and is always the same for this purpose and key."""
+    digest = hashlib.sha256(f"{purpose}\0{key}".encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8]) / 2**64
+
+
+def _link(keys: Sequence[tuple[str, ...]]) -> list[str]:
+    """The unit of each item, named after the least key in it: items that share a key share it."""
+    parents: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        parents.setdefault(key, key)
+        while (parent := parents[key]) != key:
+            parents[key] = key = parents[parent]
+        return key
+
+    for own in keys:
+        for other in own[1:]:
+            low, high = sorted((find(own[0]), find(other)))
+            parents[high] = low
+    return [find(own[0]) for own in keys]
+
+
+def _number(units: Sequence[str]) -> NDArray[np.int64]:
+    """The units as numbers, in the order in which they first come."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(unit, len(numbers)) for unit in units], np.int64)
+
+
+def _max_by_unit(index: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each item the largest of `values` among the items of its unit."""
+    largest = np.zeros(len(index), np.int64)
+    np.maximum.at(largest, index, values)
+    return largest[index]
+
+
+def _main_labels(index: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The most frequent label of each unit; the least of those that are equally frequent."""
+    pairs, counts = np.unique(np.stack([index, labels]), axis=1, return_counts=True)
+    best = np.lexsort((-pairs[1], counts))  # the last one written wins
+    main = np.empty(index.max() + 1, np.int64)
+    main[pairs[0][best]] = pairs[1][best]
+    return main
