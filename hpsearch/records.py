@@ -70,6 +70,8 @@ class TrialRecord:
         NumPy, BLAS and processor that it was trained with.
     started_at, ended_at : datetime or None
         Of its last attempt.
+    ended_by_machine : bool
+        Whether it failed because its worker died again and again, not because it raised.
     """
 
     number: int
@@ -84,6 +86,7 @@ class TrialRecord:
     versions: dict[str, str]
     started_at: datetime | None
     ended_at: datetime | None
+    ended_by_machine: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,9 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
     -------
     dict
         ``study``, ``state``, ``complete``, ``changed_at``, ``trials``, ``best``,
-        ``selection``, ``confirm``, ``fingerprint``, ``test``, ``mlflow``,
-        ``cost``, ``disk``; made of what JSON knows.
+        ``selection``, ``confirm``, ``fingerprint``, ``disturbances`` (what makes the fingerprint
+        another than that of an undisturbed run: failed trials whose workers died), ``test``,
+        ``mlflow``, ``cost``, ``disk``; made of what JSON knows.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
@@ -66,6 +67,9 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
             ],
         },
         "fingerprint": fingerprint(records),
+        "disturbances": {
+            "ended_by_machine": [record.number for record in records if record.ended_by_machine],
+        },
         "test": {
             "looks": [
                 {"net_sha256": look.net_sha256, "n": look.n, "accuracy": look.accuracy}

@@ -24,6 +24,8 @@ from hpsearch.workspace import StudyFolder
 __all__ = ["Study", "load_study", "run_study"]
 
 _N_SHOWN = 5
+# Columns of the table of trials that a notebook leaves out.
+_NOT_SHOWN = ["started_at", "ended_at", "reason", "ended_by_machine"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +63,7 @@ class Study:
         DataFrame
             ``state``, ``val_accuracy``, a column for each hyperparameter (while there are no
             trials, for each that is searched), ``epochs_run``, ``duration_s``, ``started_at``,
-            ``ended_at``.
+            ``ended_at``, ``reason`` (why it failed), ``ended_by_machine``.
         """
         rows = [
             {
@@ -73,6 +75,8 @@ class Study:
                 "duration_s": record.duration_s,
                 "started_at": record.started_at,
                 "ended_at": record.ended_at,
+                "reason": record.reason,
+                "ended_by_machine": record.ended_by_machine,
             }
             for record in self.search.records()
         ]
@@ -80,8 +84,8 @@ class Study:
 
     def _columns(self) -> list[str]:
         names = self.definition.search.space.searched()
-        times = ["epochs_run", "duration_s", "started_at", "ended_at"]
-        return ["trial", "state", "val_accuracy", *names, *times]
+        end = ["epochs_run", "duration_s", *_NOT_SHOWN]
+        return ["trial", "state", "val_accuracy", *names, *end]
 
     def curves(self) -> pd.DataFrame:
         """Validation accuracy after each epoch: a row for each epoch, a column for each trial."""
@@ -115,7 +119,7 @@ class Study:
         trials = self.trials()
         complete = trials[trials["state"] == State.COMPLETE]
         best = complete.sort_values("val_accuracy", ascending=False).head(_N_SHOWN)
-        table: str = best.drop(columns=["started_at", "ended_at"], errors="ignore").to_html()
+        table: str = best.drop(columns=_NOT_SHOWN, errors="ignore").to_html()
         return (
             f"<b>{html.escape(status['study'])}</b> ({status['state']}): {counts}<br>"
             + "".join(f"{html.escape(line)}<br>" for line in lines)

@@ -1,11 +1,35 @@
 """Numbers as people read them, and names as they may have meant them."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["shorten_age", "shorten_bytes", "shorten_duration", "shorten_number", "suggest"]
+__all__ = [
+    "list_trials",
+    "shorten_age",
+    "shorten_bytes",
+    "shorten_duration",
+    "shorten_number",
+    "suggest",
+]
+
+
+def list_trials(numbers: Sequence[int]) -> str:
+    """Trials by their numbers, ascending: ``trial 3``, ``trials 3, 5 to 9 and 12``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [
+        part
+        for run in runs
+        for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))
+    ]
+    listed = ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + parts[-1]
+    return f"trial{'s' if len(numbers) > 1 else ''} {listed}"
 
 
 def shorten_number(value: Any) -> str:

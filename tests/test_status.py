@@ -65,7 +65,7 @@ def test_status_is_plain_json_with_the_documented_keys(
     status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
     assert list(status) == [
         *("study", "state", "complete", "changed_at", "trials", "best", "selection"),
-        *("confirm", "fingerprint"),
+        *("confirm", "fingerprint", "disturbances"),
         *("test", "mlflow", "cost", "disk"),
     ]
     assert status["study"] == "small"
@@ -77,6 +77,7 @@ def test_status_is_plain_json_with_the_documented_keys(
         "net_sha256": "net 1",
     }
     assert status["fingerprint"] == fingerprint(study.records())
+    assert status["disturbances"] == {"ended_by_machine": []}
     assert status["test"] == {"looks": []}
     assert status["mlflow"] is None
     assert status["selection"] is None

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hpsearch.wording import shorten_age, shorten_duration, shorten_number, suggest
+from hpsearch.wording import list_trials, shorten_age, shorten_duration, shorten_number, suggest
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,16 @@ def test_ages_are_said_as_people_say_them(seconds: int, said: str) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest_or_all() -> None:
     assert suggest("stauts", ["run", "status"]) == "; did you mean 'status'?"
     assert suggest("xyz", ["run", "status"]) == "; known are run, status"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([3], "trial 3"),
+        ([3, 4], "trials 3 and 4"),
+        ([1, 5, 6, 7, 12], "trials 1, 5 to 7 and 12"),
+        ([0, 1, 2], "trials 0 to 2"),
+    ],
+)
+def test_trials_are_listed_by_ranges(numbers: list[int], said: str) -> None:
+    assert list_trials(numbers) == said

@@ -81,9 +81,12 @@ def print_outcome(
 def _print_failures(console: Console, records: Sequence[TrialRecord]) -> None:
     failed = [record for record in records if record.state == State.FAILED]
     if failed:
+        n_by_machine = sum(record.ended_by_machine for record in failed)
+        by_machine = f", {n_by_machine} of them ended by their machine" if n_by_machine else ""
         console.print(
-            f"{len(failed)} trial{'s' if len(failed) != 1 else ''} failed; "
-            f"trial {failed[0].number}: {failed[0].reason}",
+            f"{len(failed)} trial{'s' if len(failed) != 1 else ''} failed{by_machine}; "
+            f"trial {failed[0].number}: {failed[0].reason}; "
+            "`hpsearch run` with --retry-failed runs them again",
             style="red",
             highlight=False,
             markup=False,
@@ -114,6 +117,7 @@ def describe_record(record: TrialRecord) -> str:
     value = f"{record.value:.4f}" if record.value is not None else "-"
     setting = " ".join(f"{k}={shorten_number(v)}" for k, v in record.hyperparameters.items())
     note = " diverged" if record.diverged else f" {record.reason}" if record.reason else ""
+    note = f" by its machine:{note}" if record.ended_by_machine else note
     return (
         f"trial {record.number:>4}  {record.state.lower():<8}{note} val_accuracy {value}  "
         f"{shorten_duration(record.duration_s):>6}  {setting}"

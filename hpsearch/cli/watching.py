@@ -16,7 +16,7 @@ from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, load_history
-from hpsearch.wording import shorten_bytes, shorten_duration, shorten_number
+from hpsearch.wording import list_trials, shorten_bytes, shorten_duration, shorten_number
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["tabulate_status", "watch_study"]
@@ -108,4 +108,10 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
         f" in {disk['n_checkpoints']} checkpoints",
     )
     table.add_row("fingerprint", value["fingerprint"])
+    if numbers := value["disturbances"]["ended_by_machine"]:
+        table.add_row(
+            "",
+            f"not that of an undisturbed run: the workers of {list_trials(numbers)} died again and"
+            " again; `hpsearch run` with --retry-failed runs failed trials again",
+        )
     return table

@@ -77,14 +77,17 @@ def conduct(
 
     Raises
     ------
-    StoreError, DamagedDataError
-        If a worker could not go on for a reason that is not the trial's: a full disk, data
-        or a cluster that is gone; all trials in flight are given back first.
+    MachineError, StoreError, DamagedDataError
+        If a worker could not go on for a reason that is not the trial's: a broken installation,
+        memory that ran out, a full disk, data or a cluster that is gone; all trials in flight
+        are given back first.
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
         trials, confirmations = Trials(session), Confirmations(session)
         clock, n_cores = Clock(session, n_jobs), _count_cores(session, backend, n_jobs)
-        conductor = _Conductor(session, pool, clock, stop, trials, confirmations, n_cores)
+        conductor = _Conductor(
+            session, pool, clock, stop, trials, confirmations, n_cores, backend.is_cluster
+        )
         while True:
             yield from conductor.dispatch()
             if stop.is_set() and pool.retries:
@@ -111,12 +114,14 @@ class _Conductor:
     trials: Trials
     confirmations: Confirmations
     n_cores: int
+    is_cluster: bool
     halted: HpsearchError | None = None
     _jobs: dict[Path, TrialJob] = field(default_factory=dict)
     _written_at: dict[Path, int] = field(default_factory=dict)
     _look_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
     _n_self_stops: Counter[Path] = field(default_factory=Counter)
     _n_lent_each: int = 0
+    _deadly: TrialJob | None = None
 
     def dispatch(self) -> Iterator[Event]:
         """Start the trials, or after them the confirmations, that may start now."""
@@ -171,33 +176,49 @@ class _Conductor:
                         yield kind(job, epochs)
 
     def _take(self, job: TrialJob, result: TrialResult | WorkerLostError) -> Event:
-        name = self.session.definition.name
         agenda = self.confirmations if job.replicate else self.trials
         del self._jobs[job.folder]
         self._written_at.pop(job.folder, None)
-        if isinstance(result, NoWorkersError):
-            self.halted = StoreError(f"{name}: {result}")
         if isinstance(result, WorkerLostError):
-            if self.halted or not self.pool.retries:
-                return agenda.give_back(job)
-            result = TrialResult(job.number, Outcome.FAILED, (), reason=str(result))
-        if result.outcome in (Outcome.INTERRUPTED, Outcome.HALTED, Outcome.NO_DATA):
-            if result.outcome == Outcome.INTERRUPTED and self.pool.retries:
-                self._n_self_stops[job.folder] += 1
-            if self._n_self_stops[job.folder] >= _MAX_SELF_STOPS:
-                # Given back once more it would be started and stopped for ever.
-                self.halted = StoreError(
-                    f"{name}: {result.host} has stopped trial {job.number}: "
-                    f"it sees another coordinator's {self.session.lease.path.name}"
-                )
-            elif result.outcome != Outcome.INTERRUPTED:
-                failure = DamagedDataError if result.outcome == Outcome.NO_DATA else StoreError
-                self.halted = failure(f"{name}: {result.reason}")
+            result = self._judge_loss(job, result)
+        if failure := result.failure(self.session.definition.name) or self._count_stop(job, result):
+            self.halted = self.halted or failure
+        if failure or result.outcome == Outcome.INTERRUPTED:
             return agenda.give_back(job)
         _keep_files(job, result)
         event = agenda.record(job, result)
+        self._deadly = job if result.ended_by_machine else None
         self.clock.note()
         return event
+
+    def _judge_loss(self, job: TrialJob, loss: WorkerLostError) -> TrialResult:
+        """What becomes of a job whose workers died: its end, or the study's if it is not alone."""
+        outcome = Outcome.FAILED
+        if isinstance(loss, NoWorkersError):
+            outcome = Outcome.HALTED if self.is_cluster else Outcome.BROKEN
+        elif self.halted or not self.pool.retries:
+            outcome = Outcome.INTERRUPTED
+        elif self._deadly:
+            # Each trial to come would be ended the same way.
+            loss = WorkerLostError(
+                f"workers of trials {self._deadly.number} and {job.number} died one after the "
+                f"other, of each {loss}"
+            )
+            outcome = Outcome.BROKEN
+        is_failed = outcome == Outcome.FAILED
+        return TrialResult(job.number, outcome, (), reason=str(loss), ended_by_machine=is_failed)
+
+    def _count_stop(self, job: TrialJob, result: TrialResult) -> HpsearchError | None:
+        """Count a job that stopped unasked; the error to stop with if it does so for ever."""
+        if result.outcome != Outcome.INTERRUPTED or not self.pool.retries:
+            return None
+        self._n_self_stops[job.folder] += 1
+        if self._n_self_stops[job.folder] < _MAX_SELF_STOPS:
+            return None
+        return StoreError(
+            f"{self.session.definition.name}: {result.host} has stopped trial {job.number}: "
+            f"it sees another coordinator's {self.session.lease.path.name}"
+        )
 
 
 def _count_cores(session: Session, backend: Backend, n_jobs: int) -> int:

@@ -89,6 +89,8 @@ def replay_trial(
             pruning=_StopAfter(len(record.val_accuracies)),
         )
         result = run_job(job)
+        if failure := result.failure(f"trial {number} could not be trained again"):
+            raise failure
         if result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
             raise HpsearchError(f"trial {number} could not be trained again: {result.reason}")
         replay = Replay(

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from hpsearch.coordinator import RunOptions
 from hpsearch.definition import StudyDefinition
 from hpsearch.doctor.finding import Finding
-from hpsearch.doctor.machine import check_blas, check_cores, check_disk, check_versions
+from hpsearch.doctor.machine import (
+    check_blas,
+    check_cores,
+    check_disk,
+    check_training,
+    check_versions,
+)
 from hpsearch.doctor.surroundings import check_data, check_storage, check_tracking, check_workers
 from hpsearch.errors import HpsearchError
 from hpsearch.execution import open_backend
@@ -31,6 +37,7 @@ def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Findin
     """
     yield check_versions()
     yield check_blas(definition)
+    yield check_training()
     yield from _guarded("sampler", lambda: _check_sampler(definition))
     n_at_a_time = options.n_jobs or 1
     try:

@@ -3,17 +3,27 @@
 import math
 import os
 import shutil
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.doctor.finding import Finding
-from hpsearch.execution import Backend
+from hpsearch.errors import MachineError
+from hpsearch.execution import Backend, HelperProcess
+from hpsearch.objective.failures import check_installation
 from hpsearch.versions import code_version, machine_versions, package_versions
 from hpsearch.wording import shorten_bytes
 
-__all__ = ["check_blas", "check_cores", "check_disk", "check_versions", "estimate_bytes"]
+__all__ = [
+    "check_blas",
+    "check_cores",
+    "check_disk",
+    "check_training",
+    "check_versions",
+    "estimate_bytes",
+]
 
 # On the safe side: pictures, history and tables of a trial, 0.56 MB for each of 40 on CIFAR-10,
 # once in its folder and once in MLflow.
@@ -36,6 +46,25 @@ def check_versions() -> Finding:
     """What is installed."""
     versions = {"hpsearch": code_version(), **package_versions()}
     return Finding("versions", ", ".join(f"{name} {value}" for name, value in versions.items()))
+
+
+def check_training() -> Finding:
+    """Whether a step of training can be compiled and run, in a process like a worker."""
+    advice = "install the package anew (constraints.txt), or look at ulimit -v and free memory"
+    helper = HelperProcess()
+    try:
+        helper.run(check_installation)
+    except MachineError as error:
+        text, advice = str(error), ""
+    except BrokenProcessPool:
+        text = "the process that was to train for one step died, twice"
+    except Exception as error:  # whatever an installation is broken by
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    else:
+        return Finding("training", "compiled, and one step moves the weights as NumPy would")
+    finally:
+        helper.close()
+    return Finding("training", text, advice, MachineError.exit_code)
 
 
 def check_blas(definition: StudyDefinition) -> Finding:

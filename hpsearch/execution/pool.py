@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from hpsearch.execution.backends import Backend
+from hpsearch.machine import is_machine_failure
 
 __all__ = ["Attempts", "NoWorkersError", "WorkerLostError", "WorkerPool"]
 
@@ -148,6 +149,9 @@ class WorkerPool(Generic[Job, Result]):
     def _count_death(self, flight: _Flight[Job], error: BaseException) -> WorkerLostError | None:
         """Hold a death against the job if it had begun; the error to give it up with, if so."""
         self.n_lost += 1
+        reason = f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0]}"
+        if is_machine_failure(error):  # not a worker's death: the call could not be made
+            return NoWorkersError(f"no worker can be called ({reason})")
         attempts = self.attempts(flight.job)
         # More than one if a cluster's scheduler has made the call again by itself.
         n_begun = attempts.n_begun - flight.n_begun_before
@@ -160,10 +164,9 @@ class WorkerPool(Generic[Job, Result]):
             flight.n_deaths = max(1, min(n_begun, attempts.n_begun_there))
         else:
             flight.n_deaths += n_begun
-        reason = f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0]}"
         if flight.n_deaths >= MAX_DEATHS:
             return WorkerLostError(
-                f"its worker died {flight.n_deaths} times at one point ({reason})"
+                f"its worker died {flight.n_deaths} times at the same epoch ({reason})"
             )
         if flight.n_false_starts == MAX_FALSE_STARTS:
             return NoWorkersError(f"workers die before they begin ({reason})")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hpsearch.data import PreparedData
+from hpsearch.errors import DamagedDataError, HpsearchError, MachineError, StoreError
 from hpsearch.hashing import hash_json
 from hpsearch.training import Epoch, Hyperparameters
 
@@ -120,9 +121,19 @@ class Outcome(StrEnum):
     INTERRUPTED = "INTERRUPTED"
     """Asked to stop: the trial can go on from its checkpoint."""
     HALTED = "HALTED"
-    """Not the trial's fault: the disk is full. The study stops."""
+    """Not the trial's fault: the trial's folder cannot be written. The study stops."""
     NO_DATA = "NO_DATA"
     """Not the trial's fault: the data is missing or damaged. The study stops."""
+    BROKEN = "BROKEN"
+    """Not the trial's fault: the installation or the machine failed. The study stops."""
+
+
+# What the study stops with where an outcome is not the trial's fault.
+_FAILURES: dict[Outcome, type[HpsearchError]] = {
+    Outcome.HALTED: StoreError,
+    Outcome.NO_DATA: DamagedDataError,
+    Outcome.BROKEN: MachineError,
+}
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,9 @@ class TrialResult:
     rungs : dict
         What successive halving noted.
     reason : str, optional
-        Why it failed or halted.
+        Why it failed, or why the study must stop.
+    ended_by_machine : bool
+        Whether it failed because its worker died again and again, not because it raised.
     host : str
         The machine it ran on.
     versions : dict
@@ -158,6 +171,7 @@ class TrialResult:
     net_sha256: str | None = None
     rungs: dict[str, float] | None = None
     reason: str | None = None
+    ended_by_machine: bool = False
     host: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     checkpoint: bytes | None = None
@@ -172,3 +186,14 @@ class TrialResult:
     def duration_s(self) -> float:
         """Seconds of training, over all attempts that left an epoch behind."""
         return sum(epoch.duration_s for epoch in self.epochs)
+
+    def failure(self, where: str) -> HpsearchError | None:
+        """The error that the study stops with; None if the outcome is the trial's.
+
+        Parameters
+        ----------
+        where : str
+            What to begin the message with.
+        """
+        kind = _FAILURES.get(self.outcome)
+        return kind(f"{where}: {self.reason}") if kind else None

@@ -54,7 +54,10 @@ class Objective:
         optuna.TrialPruned
             If Optuna's pruner says so, or training diverged.
         RuntimeError
-            If the trial failed; Optuna records it.
+            If the training failed; Optuna records it.
+        MachineError, StoreError, DamagedDataError
+            If the trial could not be run, for a reason that is not its own. Optuna records it as
+            failed nevertheless, and stops unless it is told to catch that.
         """
         folder = self.trials / f"{trial.number:04d}"
         job = prepare_job(trial, self.definition, self.data, folder, pruning=_OptunaPruning(trial))
@@ -62,6 +65,8 @@ class Objective:
         record_result(trial, result)
         if result.outcome == Outcome.PRUNED:
             raise optuna.TrialPruned("diverged" if result.diverged else "")
+        if failure := result.failure(f"trial {trial.number}"):
+            raise failure
         if result.outcome != Outcome.COMPLETE:
             raise RuntimeError(result.reason)
         return result.epochs[-1].val_accuracy

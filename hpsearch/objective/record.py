@@ -29,6 +29,7 @@ def record_result(trial: Trial, result: TrialResult) -> None:
         "host": result.host,
         "versions": result.versions,
         "reason": result.reason,
+        "ended_by_machine": result.ended_by_machine or None,
         RUNGS: result.rungs,
     }
     for key, value in notes.items():

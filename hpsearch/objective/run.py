@@ -10,11 +10,17 @@ from threadpoolctl import threadpool_limits
 
 from hpsearch import training
 from hpsearch.data import Split, open_split
-from hpsearch.errors import DamagedDataError, DataError
+from hpsearch.errors import DamagedDataError
 from hpsearch.execution.task import is_wanted
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
 from hpsearch.objective.attempts import note_attempt
+from hpsearch.objective.failures import (
+    blaming_training,
+    check_installation,
+    describe_failure,
+    from_training,
+)
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 from hpsearch.objective.workplace import attach_files, working_here
 from hpsearch.training import (
@@ -44,7 +50,9 @@ def run_job(job: TrialJob) -> TrialResult:
     """Train the job's net, from its checkpoint if there is one, until it ends or must stop.
 
     Never raises for what may go wrong in a trial: joblib would take the other trials down too.
-    BLAS keeps the job's number of threads in this process afterwards.
+    Only an exception of the training itself makes the trial a failed one; any other is returned
+    as a reason for the study to stop. BLAS keeps the job's number of threads in this process
+    afterwards.
 
     Parameters
     ----------
@@ -59,14 +67,11 @@ def run_job(job: TrialJob) -> TrialResult:
     # Never set back: another trial may be running in another thread of this process.
     threadpool_limits(job.threads)
     try:
+        check_installation()
         with working_here(job) as here:
             result = attach_files(_run(here), here, job)
-    except DataError as error:
-        result = TrialResult(job.number, Outcome.NO_DATA, (), reason=_one_line(error))
-    except OSError as error:
-        result = TrialResult(job.number, Outcome.HALTED, (), reason=_one_line(error))
     except Exception as error:
-        result = TrialResult(job.number, Outcome.FAILED, (), reason=_one_line(error))
+        result = describe_failure(job, error)
     return dataclasses.replace(result, host=platform.node(), versions=machine_versions())
 
 
@@ -76,7 +81,7 @@ def _run(job: TrialJob) -> TrialResult:
     history = HistoryWriter(job.folder / HISTORY_FILE)
     state, epochs = _start_or_resume(job, split, history)
     note_attempt(job.folder, len(epochs))
-    for epoch in _replay_then_train(job, split, state, epochs):
+    for epoch in from_training(_replay_then_train(job, split, state, epochs)):
         if epoch.number > len(epochs):
             if (job.lease and not job.lease.is_valid()) or not is_wanted():
                 return TrialResult(job.number, Outcome.INTERRUPTED, epochs)
@@ -119,7 +124,9 @@ def _start_or_resume(
         # A crash between the two files may have left the history an epoch behind.
         history.save(checkpoint.epochs)
         return _State(checkpoint.net, checkpoint.memory, rng, checkpoint.film), checkpoint.epochs
-    return _State(training.make_net(split, job.hyperparameters, rng), {}, rng, Film()), ()
+    with blaming_training():
+        net = training.make_net(split, job.hyperparameters, rng)
+    return _State(net, {}, rng, Film()), ()
 
 
 def _replay_then_train(
@@ -171,7 +178,3 @@ def _finish(
     history.save(epochs)
     rungs = job.pruning.rungs() if job.pruning else None
     return TrialResult(job.number, outcome, epochs, rungs=rungs)
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

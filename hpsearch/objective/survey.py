@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.data import FolderSettings, PreparedData, find_source, load_prepared
-from hpsearch.errors import DamagedDataError, DataError, HpsearchError, StoreError
+from hpsearch.errors import (
+    DamagedDataError,
+    DataError,
+    HpsearchError,
+    MachineError,
+    StoreError,
+)
+from hpsearch.objective.failures import check_installation
 from hpsearch.objective.job import Lease
 from hpsearch.objective.workplace import data_folders, find_data
 from hpsearch.versions import code_version, machine_versions
@@ -73,7 +80,10 @@ def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
     ------
     DataError
         If this machine has not got the data.
+    MachineError
+        If training cannot run there.
     """
+    check_installation()
     find_data(data)
     return WorkerReport(platform.node(), lease.is_seen(), what_counts())
 
@@ -102,7 +112,10 @@ def report_health(
     ------
     DataError
         If this machine has neither the data nor the same source.
+    MachineError
+        If training cannot run there.
     """
+    check_installation()
     with contextlib.suppress(DataError):
         if prepared and load_prepared(prepared.folder).checksum == prepared.checksum:
             return WorkerReport(platform.node(), lease.is_seen(), what_counts())
@@ -151,4 +164,6 @@ def work_out(answers: Mapping[str, Any]) -> WorkerSurvey:
 
 def _explain(address: str, error: Exception) -> HpsearchError:
     reason = f"{address}: {' '.join(str(error).split()) or type(error).__name__}"
-    return type(error)(reason) if isinstance(error, DataError) else StoreError(reason)
+    return (
+        type(error)(reason) if isinstance(error, DataError | MachineError) else StoreError(reason)
+    )

@@ -31,4 +31,5 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         versions=attrs.get("versions", {}),
         started_at=trial.datetime_start,
         ended_at=trial.datetime_complete,
+        ended_by_machine=attrs.get("ended_by_machine", False),
     )

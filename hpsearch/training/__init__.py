@@ -23,6 +23,7 @@ from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, sav
 from hpsearch.training.views import Views, predict_over_views
 
 if TYPE_CHECKING:
+    from hpsearch.training.selfcheck import check_training
     from hpsearch.training.sgd import train
     from hpsearch.training.start import make_net
 
@@ -40,6 +41,7 @@ __all__ = [
     "Schedule",
     "Views",
     "averaged",
+    "check_training",
     "classify",
     "film_epochs",
     "film_next",
@@ -63,6 +65,10 @@ def __getattr__(name: str) -> Any:
         from hpsearch.training.sgd import train
 
         return train
+    if name == "check_training":
+        from hpsearch.training.selfcheck import check_training
+
+        return check_training
     if name == "make_net":
         from hpsearch.training.start import make_net
 

@@ -41,7 +41,10 @@ def test_tags_that_do_not_apply_are_left_out(make_view: Make) -> None:
 def test_all_tags_of_a_trial_are_known_by_name(make_view: Make) -> None:
     """By them alone a run that nobody wrote to is told from others."""
     given = [
-        trial_tags(make_view(0, state, diverged=True, reason="broken").record) for state in State
+        trial_tags(
+            make_view(0, state, diverged=True, reason="broken", ended_by_machine=True).record
+        )
+        for state in State
     ]
     assert {name for tags in given for name in tags} == TRIAL_TAGS
 

@@ -1,0 +1,44 @@
+"""Which errors come from the installation or the machine, and not from what was being done."""
+
+import errno
+import pickle
+
+from hpsearch.errors import HpsearchError, MachineError
+
+__all__ = ["is_machine_failure"]
+
+# Raised by a broken or incomplete installation, a damaged cache, or memory that ran out.
+_MACHINE_FAILURES = (
+    ImportError,
+    SyntaxError,
+    MemoryError,
+    EOFError,
+    pickle.UnpicklingError,
+    NotImplementedError,
+    SystemError,
+)
+# What compiles; its errors are named by the package, as it may not be importable at all.
+_COMPILERS = ("numba", "llvmlite")
+_OUT_OF_RESOURCES = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
+# RuntimeErrors in Python's, NumPy's and PyTorch's words.
+_OUT_OF_RESOURCES_WORDS = ("can't start new thread", "out of memory", "allocate memory")
+
+
+def is_machine_failure(error: BaseException) -> bool:
+    """Whether `error` says that the installation or the machine failed, not what it was doing.
+
+    An error that was raised from such an error is one too, unless it is another of this package's
+    errors. Other errors of files (`OSError`) are not: whether they are depends on the file.
+    """
+    if isinstance(error, HpsearchError):
+        return isinstance(error, MachineError)
+    if isinstance(error, _MACHINE_FAILURES):
+        return True
+    if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
+        return True
+    if type(error).__module__.partition(".")[0] in _COMPILERS:
+        return True
+    words = str(error).lower() if isinstance(error, RuntimeError) else ""
+    if any(one in words for one in _OUT_OF_RESOURCES_WORDS):
+        return True
+    return error.__cause__ is not None and is_machine_failure(error.__cause__)

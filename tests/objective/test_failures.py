@@ -1,0 +1,169 @@
+"""Only what training raises is the trial's; all else stops the study."""
+
+import errno
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpsearch.data import PreparedData
+from hpsearch.errors import DamagedDataError, MachineError, StoreError
+from hpsearch.objective import Outcome, TrialJob, run_job
+from hpsearch.objective import failures as module
+from hpsearch.training import Hyperparameters
+
+
+@pytest.fixture
+def job(digits: PreparedData, tmp_path: Path) -> TrialJob:
+    setting = Hyperparameters(
+        learning_rate=0.02,
+        learning_rate_decay=0.9,
+        reg=1e-3,
+        hidden_size=12,
+        epochs=2,
+        batch_size=50,
+        initial_std=0.01,
+    )
+    return TrialJob(3, 0, setting, digits, tmp_path / "trial", 1)
+
+
+def _raise(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def _raise_after_an_epoch(error: BaseException) -> Callable[..., Iterator[Any]]:
+    from hpsearch.training.sgd import train as real
+
+    def train(*arguments: Any, **keywords: Any) -> Iterator[Any]:
+        yield next(real(*arguments, **keywords))
+        raise error
+
+    return train
+
+
+def _from(cause: BaseException) -> RuntimeError:
+    error = RuntimeError("training broke down")
+    error.__cause__ = cause
+    return error
+
+
+class NumbaError(Exception):
+    """As numba raises, by its module's name."""
+
+    __module__ = "numba.core.errors"
+
+
+MACHINE = [
+    ImportError("libopenblas.so: cannot open shared object file"),
+    EOFError("Ran out of input"),
+    pickle.UnpicklingError("pickle data was truncated"),
+    NotImplementedError("intrinsic"),
+    OSError(errno.EIO, "Input/output error"),
+    SystemError("error return without exception set"),
+    NumbaError("failed in nopython mode"),
+    RuntimeError("can't start new thread"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    _from(MemoryError("Unable to allocate 2 TiB")),
+    MemoryError("Unable to allocate 2 TiB"),
+]
+
+
+@pytest.mark.parametrize("error", MACHINE, ids=lambda error: str(error)[:20])
+@pytest.mark.parametrize("raising", [_raise, _raise_after_an_epoch])
+def test_a_machine_that_fails_while_it_trains_fails_no_trial(
+    raising: Callable[..., Any],
+    error: Exception,
+    job: TrialJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hpsearch.training.sgd.train", raising(error))
+    result = run_job(job)
+    assert result.outcome == Outcome.BROKEN
+    assert isinstance(result.failure("study"), MachineError)
+    assert str(error) in str(result.reason)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad"), FloatingPointError("bad"), RuntimeError("bad"), KeyError("bad")]
+)
+@pytest.mark.parametrize("place", ["sgd.train", "start.make_net"])
+def test_what_training_raises_of_itself_fails_its_trial(
+    place: str, error: Exception, job: TrialJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module.check_installation()
+    monkeypatch.setattr(f"hpsearch.training.{place}", _raise(error))
+    result = run_job(job)
+    assert result.outcome == Outcome.FAILED
+    assert result.failure("study") is None
+    assert not result.ended_by_machine
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["open_split", "load_checkpoint", "note_attempt", "save_checkpoint", "save_predictions"],
+)
+def test_what_is_raised_beside_the_training_fails_no_trial(
+    place: str, job: TrialJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"hpsearch.objective.run.{place}", _raise(ValueError("a defect")))
+    result = run_job(job)
+    assert (result.outcome, result.reason) == (Outcome.BROKEN, "ValueError: a defect")
+
+
+def test_a_pruner_that_raises_fails_no_trial(
+    job: TrialJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dataclasses
+
+    result = run_job(dataclasses.replace(job, pruning=_raise(ValueError("no such rung"))))
+    assert result.outcome == Outcome.BROKEN
+
+
+def test_memory_that_a_trial_asks_for_in_vain_is_told_with_its_setting(
+    job: TrialJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "hpsearch.training.sgd.train", _raise(MemoryError("Unable to allocate 2 TiB"))
+    )
+    reason = str(run_job(job).reason)
+    assert "trial 3 (learning_rate = 0.02" in reason
+    assert "hidden_size = 12" in reason
+    assert "Unable to allocate 2 TiB" in reason
+    assert "\n" not in reason
+
+
+@pytest.mark.parametrize("error", [AttributeError("no numpy.float"), ValueError("bad magic")])
+def test_an_installation_that_cannot_train_fails_no_trial(
+    error: Exception, job: TrialJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is broken by: an attribute that is not there is no trial's fault either."""
+    module.check_installation.cache_clear()
+    monkeypatch.setattr("hpsearch.training.selfcheck.check_training", _raise(error))
+    result = run_job(job)
+    assert result.outcome == Outcome.BROKEN
+    assert str(error) in str(result.reason)
+    assert not job.folder.exists()
+    module.check_installation.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        (Outcome.BROKEN, MachineError),
+        (Outcome.HALTED, StoreError),
+        (Outcome.NO_DATA, DamagedDataError),
+    ],
+)
+def test_each_outcome_that_is_nobodys_fault_has_its_error(
+    outcome: Outcome, kind: type[Exception], job: TrialJob
+) -> None:
+    from hpsearch.objective import TrialResult
+
+    failure = TrialResult(3, outcome, (), reason="why").failure("study")
+    assert type(failure) is kind
+    assert str(failure) == "study: why"
