@@ -76,7 +76,9 @@ class _Quiet:
 
     def show(self, event: Event) -> None:
         match event:
-            case StudyOpened(definition, records, _):
+            case StudyOpened(definition, records, _, notices):
+                for notice in notices:
+                    self.console.print(notice, soft_wrap=True, markup=False, highlight=False)
                 self.definition = definition
                 self.records = {r.number: r for r in records if r.state.is_finished}
             case TrialEnded(record):
@@ -90,7 +92,7 @@ class _Lines(_Quiet):
 
     def show(self, event: Event) -> None:
         match event:
-            case StudyOpened(definition, _, n_jobs):
+            case StudyOpened(definition, _, n_jobs, _):
                 done = sum(record.state.is_finished for record in event.records)
                 self.console.print(
                     f"{definition.name}: {definition.trials} trials, "

@@ -60,6 +60,9 @@ def new(
         f"{path}: {definition.trials} trials on {definition.data.train} images of {source}\n"
         f"next:  hpsearch run {shlex.quote(name)}   as it is, or edit it first"
     )
+    if own and own.unreadable:
+        n = len(own.unreadable)
+        print(f"       but a run refuses the folder until {n} unreadable files are gone: see above")
 
 
 def _examine(images: Path) -> FolderContents:

@@ -34,11 +34,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StudyOpened:
-    """The study is open; `records` are those of earlier runs."""
+    """The study is open; `records` are those of earlier runs, `notices` lines about its data."""
 
     definition: StudyDefinition
     records: Sequence[TrialRecord]
     n_jobs: int
+    notices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def run_study(
     ):
         search = session.search
         n_jobs = _count_jobs(definition, options, backend)
-        yield StudyOpened(definition, search.records(), n_jobs)
+        yield StudyOpened(definition, search.records(), n_jobs, session.data.notices)
         store = tracking_store(options)
         showcase = Showcase(session, store)
         try:

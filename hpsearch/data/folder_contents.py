@@ -201,12 +201,9 @@ class FolderContents:
             yield Remark(f"sizes in pixels, width x height: {sizes}")
         same = [one for one in self._copies if one not in self.conflicts]
         if same:
-            n = sum(map(len, same))
+            n = sum(map(len, same)) - len(same)
             named = _name(self._name_files(one) for one in same)
-            yield Remark(
-                f"{n} files show {len(same)} images, as copies with identical pixels; copies stay"
-                f" in one split: {named}"
-            )
+            yield Remark(f"copies with identical pixels, which stay in one split: {n} ({named})")
         flat = [self._shorten(one.file.path) for one in self.read if one.is_flat]
         if flat:
             yield Remark(

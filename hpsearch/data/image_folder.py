@@ -158,7 +158,7 @@ class ImageFolder:
             pixels_sha256=hash_arrays({"pixels": pixels}),
             width=pixels.shape[1],
             height=pixels.shape[0],
-            is_flat=bool((pixels == pixels[0, 0]).all()),
+            is_flat=bool((pixels.min((0, 1)) == pixels.max((0, 1))).all()),
             has_more_frames=picture.has_more_frames,
             fitted=_fit(pixels, self.settings.image_size),
         )

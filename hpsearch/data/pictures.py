@@ -118,23 +118,27 @@ def _show(image: "Image.Image") -> NDArray[np.uint8]:
     from PIL import Image
 
     if image.mode in _NUMBER_MODES:
-        values = np.asarray(image)
+        # Pillow reads PGM files of 16 bits as 32, scaled from the range that the file declares.
+        values = np.asarray(image, np.uint16 if image.format == "PPM" else None)
         grey = _scale(values)
         if isinstance(transparent := image.info.get("transparency"), int):
             grey[values == transparent] = 255
         return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
     if image.has_transparency_data:
-        shown = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
-    return np.asarray(image.convert("RGB"))
+        shown = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.new("RGB", shown.size, "white")
+        image.paste(shown, mask=shown)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _scale(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    numbers = values.astype(np.float64)
-    low, high = float(numbers.min()), float(numbers.max())
+    low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise UnreadablePictureError("it has values that are no finite numbers")
     tops = _USUAL_TOPS[values.dtype.kind]
     low, high = next(((0.0, top) for top in tops if low >= 0 and high <= top), (low, high))
-    scaled = (numbers - low) * (255 / (high - low)) if high > low else np.zeros_like(numbers)
-    return np.rint(scaled).astype(np.uint8)
+    factor = 255 / (high - low) if high > low else 0.0
+    scaled = np.empty(values.shape, np.uint8)
+    for row, out in zip(values, scaled, strict=True):  # by rows: float64 takes 8 times the memory
+        out[:] = np.rint((row.astype(np.float64) - low) * factor)
+    return scaled

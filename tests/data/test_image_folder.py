@@ -1,6 +1,7 @@
 """Own images: found, split the same everywhere, and every bad file reported by its path."""
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,9 @@ from hpsearch.data import (
     open_split,
     prepare,
 )
+from hpsearch.data.splitting import is_test_key
 from hpsearch.errors import DamagedDataError, DataError, MissingDataError, UsageError
+from hpsearch.hashing import hash_arrays
 
 
 @pytest.fixture
@@ -210,3 +213,83 @@ def test_a_worker_without_the_prepared_data_makes_the_same_of_its_own_images(
     Image.new("RGB", (10, 8), (1, 2, 3)).save(tmp_path / "worker" / "pets" / "cat" / "0.png")
     with pytest.raises(DataError, match="the coordinator's is"):
         find_on_this_machine(blind, [tmp_path / "worker"])
+
+
+def test_images_under_two_classes_are_left_out_and_reported(pets: Path, tmp_path: Path) -> None:
+    with Image.open(pets / "cat" / "3.png") as image:
+        image.save(pets / "dog" / "oops.bmp")
+        shown = np.asarray(image)[0, 0]
+    source = _open(pets)
+    loaded = source.load()
+    assert len(loaded.train_images) + len(loaded.test_images) == 59
+    for images in (loaded.train_images, loaded.test_images):
+        assert not (images == shown).all(axis=(1, 2, 3)).any()
+    prepared = prepare(source, Cut(n_train=30, n_validation=10, stratify=True), tmp_path / "data")
+    for notices in (loaded.notices, prepared.notices):
+        assert len(notices) == 1
+        assert "2 files are left out" in notices[0]
+        assert "cat/3.png = dog/oops.bmp" in notices[0]
+
+
+def test_a_folder_that_is_split_is_used_so_and_an_image_of_its_test_is_not_trained_on(
+    pets: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole"
+    for folder in ("test", "val"):
+        for name in ("cat", "dog"):
+            (whole / folder / name).mkdir(parents=True)
+            for i in range(5):
+                (pets / name / f"{i if folder == 'test' else i + 10}.png").rename(
+                    whole / folder / name / f"{i}.png"
+                )
+    pets.rename(whole / "train")
+    shutil.copy(whole / "test" / "cat" / "0.png", whole / "train" / "cat" / "again.png")
+    shutil.copy(whole / "val" / "cat" / "0.png", whole / "train" / "cat" / "again2.png")
+    source = _open(whole)
+    loaded = source.load()
+    assert len(loaded.test_images) == 10
+    assert _rows(loaded.test_images).isdisjoint(_rows(loaded.train_images))
+    assert "2 files of train or validation are left out" in loaded.notices[0]
+    split = open_split(prepare(source, Cut(40, 10, stratify=True), tmp_path / "data"))
+    assert set(split.validation_images[:, 0].tolist()) == {4 * i for i in range(10, 15)}
+    with pytest.raises(UsageError, match=r"data\.validation = 11"):
+        prepare(source, Cut(30, 11, stratify=True), tmp_path / "data")
+
+
+def test_what_there_is_to_know_of_a_folder_is_told(pets: Path) -> None:
+    shutil.copy(pets / "cat" / "1.png", pets / "cat" / "copy.png")
+    Image.new("RGBA", (400, 300)).save(pets / "dog" / "clear.png")
+    frames = [Image.new("L", (3, 3), shade) for shade in (30, 60)]
+    frames[0].save(pets / "cat" / "moving.gif", save_all=True, append_images=frames[1:])
+    (pets / "cat" / "Thumbs.db").touch()
+    (pets / "dog" / "gone.png").symlink_to("nowhere")
+    (pets / "dog" / "caf\udce9.png").write_bytes(b"x")
+    remarks = list(_open(pets).contents.remarks())
+    told = "\n".join(remark.text for remark in remarks)
+    n_tested = len(_open(pets).contents.sides.test)
+    assert "63 images of 2 classes: 42 cat (" in told
+    assert sum(map(int, re.findall(r"\((\d+) for the test\)", told))) == n_tested
+    for words in (
+        "sizes in pixels, width x height: 3 x 3 to 400 x 300, median 10 x 8",
+        "left out, system files or folders: 1 (cat/Thumbs.db)",
+        "left out, broken links: 1 (dog/gone.png)",
+        "copies with identical pixels, which stay in one split: 1 (cat/1.png = cat/copy.png)",
+        "of animations and pages the first is used: 1 (cat/moving.gif)",
+        "dog/caf\\udce9.png: expected an image, Pillow knows no such format",
+    ):
+        assert words in told
+    assert [remark.is_fatal for remark in remarks].count(True) == 1
+    assert all(remark.text.isprintable() for remark in remarks)
+
+
+def test_a_class_without_test_images_is_told(tmp_path: Path) -> None:
+    contents = {True: "tested", False: "searched"}
+    for i in range(40):
+        image = Image.new("RGB", (4, 4), (i, 0, 0))
+        is_tested = is_test_key(f"pixels {hash_arrays({'pixels': np.asarray(image)})}")
+        folder = tmp_path / contents[is_tested]
+        folder.mkdir(exist_ok=True)
+        image.save(folder / f"{i}.png")
+    told = [remark.text for remark in _open(tmp_path).contents.remarks()]
+    assert "no image for training and validation: tested" in told
+    assert "no image for the test: searched" in told

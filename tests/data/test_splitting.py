@@ -68,6 +68,38 @@ def test_growing_train_keeps_validation_and_never_takes_test_items(
     assert not validated & trained
 
 
+SIZES = st.tuples(st.integers(1, 60), st.integers(1, 20), st.integers(1, 20))
+
+
+@given(ITEMS, ITEMS, SIZES, SIZES, st.integers(0, 3), st.booleans(), st.booleans())
+def test_what_one_study_tests_on_no_other_trains_or_validates_on(
+    items: list[tuple[int, int]],
+    added: list[tuple[int, int]],
+    sizes: tuple[int, int, int],
+    other_sizes: tuple[int, int, int],
+    seed: int,
+    stratify: bool,
+    is_later: bool,
+) -> None:
+    """Whatever sizes and seeds the two have, and whether there were more items before or after."""
+    before, after = (items, [*added, *items]) if is_later else ([*added, *items], items)
+    _, _, tested = _draw_splits(before, sizes, seed=None, stratify=True)
+    trained, validated, _ = _draw_splits(after, other_sizes, seed=seed, stratify=stratify)
+    assert not tested & (trained | validated)
+
+
+def _draw_splits(
+    items: list[tuple[int, int]], sizes: tuple[int, int, int], seed: int | None, stratify: bool
+) -> tuple[set[int], set[int], set[int]]:
+    n_train, n_validation, n_test = sizes
+    labels = _labels(items)
+    sides = choose_sides([(str(content),) for content, _ in items], labels)
+    order = order_items(sides.units, labels[sides.search] if stratify else None, seed)
+    validation, train = take(sides.units, order, (n_validation, n_train))
+    parts = (sides.search[train], sides.search[validation], sides.test[:n_test])
+    return tuple({items[i][0] for i in part} for part in parts)  # type: ignore[return-value]
+
+
 @given(ITEMS, st.integers(0, 30), st.integers(0, 30))
 def test_splits_have_the_sizes_asked_for_as_long_as_there_are_items(
     items: list[tuple[int, int]], first: int, second: int
