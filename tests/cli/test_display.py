@@ -93,6 +93,15 @@ def test_the_live_display_shows_progress_best_and_trials_in_flight(
     assert "writing MLflow ..." in _text(display).splitlines()[-1]
 
 
+@pytest.mark.parametrize("kind", [_LiveDisplay, _Lines, _Quiet])
+def test_what_people_should_know_of_the_data_is_always_shown(
+    kind: type, make: Callable[..., Any], define: Callable[..., StudyDefinition]
+) -> None:
+    display = make(kind)
+    display.show(StudyOpened(define(), [], 2, ("pets: 2 files are left out [bold]",)))
+    assert "pets: 2 files are left out [bold]\n" in display.console.file.getvalue()
+
+
 def test_confirmations_stand_beside_their_trial_and_leave_its_count_alone(
     make: Callable[..., Any], define: Callable[..., StudyDefinition], job: TrialJob
 ) -> None:
