@@ -2,16 +2,16 @@
 
 import html
 import os
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from hpsearch.cli.display import make_display
+from hpsearch.cli.display import open_display
+from hpsearch.cli.interruption import Interruption
 from hpsearch.cli.options import make_options, open_recorded_study
-from hpsearch.cli.run import stopping_on_signals
+from hpsearch.cli.run import follow
 from hpsearch.coordinator import RunOptions, prepare_data
 from hpsearch.coordinator import run_study as conduct_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
@@ -158,12 +158,12 @@ def run_study(
     else:
         definition = load_definition(find_study_file(str(study)))
     options = options or _read_environment()
-    stop = threading.Event()
     with (
-        stopping_on_signals(stop, threading.Event()),
-        make_display(options, quiet=quiet) as display,
+        Interruption(owns_process=False) as interruption,
+        open_display(definition.name, options, quiet=quiet) as display,
     ):
-        for event in conduct_study(definition, options, stop):
+        for event in conduct_study(definition, options, interruption.stop):
+            follow(event, interruption)
             display.show(event)
     return load_study(definition.name, options)
 

@@ -60,6 +60,11 @@ class StudyFolder:
         """The study's page."""
         return self.root / "report.html"
 
+    @property
+    def log(self) -> Path:
+        """What its runs have printed, line by line with the time."""
+        return self.root / "study.log"
+
     def trial(self, number: int) -> Path:
         """The folder of trial `number`: checkpoint, history, pictures."""
         return self.trials / f"{number:04d}"

@@ -93,9 +93,17 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "set()", done.stdout + done.stderr
 
 
+def test_the_command_line_answers_signals_before_it_imports_anything_that_takes_time() -> None:
+    slow = {"numpy", "optuna", "typer", "rich", "pathlib", "logging"}
+    program = "import sys; before = {*sys.modules}; import hpsearch.cli\n"
+    program += f"print({slow} & ({{*sys.modules}} - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stdout + done.stderr
+
+
 def test_the_command_line_imports_no_pictures_no_mlflow_and_no_database() -> None:
     """Pictures and MLflow would each double the time in which a command answers."""
     heavy = {"matplotlib", "plotly", "mlflow", "scipy", "sqlalchemy", "numba"}
-    program = f"import hpsearch.cli, sys; print({heavy} & {{*sys.modules}})"
+    program = f"import hpsearch.cli.app, sys; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stdout + done.stderr

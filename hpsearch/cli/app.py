@@ -1,17 +1,19 @@
 """All commands under one name, and one way for all of them to fail."""
 
 import atexit
+import contextlib
 import gc
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from hpsearch.cli import doctor, inspect, keep, listing, report, run, starting, upkeep
-from hpsearch.errors import HpsearchError
+from hpsearch.cli.interruption import INTERRUPTED, Interruption
+from hpsearch.cli.streams import take_failure
+from hpsearch.errors import HpsearchError, StoreError
 
 __all__ = ["main"]
 
@@ -59,13 +61,15 @@ def _program(
     """Search the hyperparameters of a two-layer net, reproducibly."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program.
+def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
+    """Run a command.
 
     Parameters
     ----------
-    arguments : sequence of str, optional
-        Without the program's name; those of the process if left out.
+    arguments : sequence of str or None
+        Without the program's name; None for those of the process.
+    interruption : Interruption
+        Answers signals.
 
     Returns
     -------
@@ -76,7 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Python ends by looking at all objects of all libraries once more, for half a second.
     atexit.register(gc.freeze)
     try:
-        code = make_app()(args=given or ["--help"], standalone_mode=False)
+        app = make_app()
+        interruption.begin_command()
+        with _recognizing(interruption):
+            code = app(args=given or ["--help"], standalone_mode=False, obj=interruption)
+            if code == INTERRUPTED:  # what Typer makes of a KeyboardInterrupt
+                raise KeyboardInterrupt
         sys.stdout.flush()
     except HpsearchError as error:
         _complain(str(error))
@@ -86,12 +95,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted; the same command continues")
-        return 130
-    except BrokenPipeError:
-        # The reader has gone; whatever Python still wants to flush has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code if isinstance(code, int) else 0
+        return INTERRUPTED
+    code = code if isinstance(code, int) else 0
+    lost = take_failure(sys.stdout)
+    if lost and not lost.is_unread:
+        _complain(f"standard output: cannot be written ({lost.reason})")
+        return code or StoreError.exit_code
+    return code
+
+
+@contextlib.contextmanager
+def _recognizing(interruption: Interruption) -> Iterator[None]:
+    """Raise `KeyboardInterrupt` for whatever a library made of one."""
+    try:
+        yield
+    except (HpsearchError, typer.TyperException):
+        raise
+    except Exception as error:
+        if interruption.is_asked:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _complain(message: str) -> None:

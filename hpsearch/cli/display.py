@@ -1,11 +1,13 @@
 """What a running study looks like at the terminal: a live table, or plain lines."""
 
+import contextlib
 import dataclasses
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Protocol, Self
+from typing import IO, Protocol, Self, TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,8 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from hpsearch.cli.log import StudyLog
 from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
 from hpsearch.cli.running import RunningTrial, tabulate_running
+from hpsearch.cli.streams import guard, take_failure
 from hpsearch.coordinator import (
     ConfirmationAdvanced,
     ConfirmationEnded,
@@ -34,7 +38,10 @@ from hpsearch.records import TrialRecord, best_of
 from hpsearch.training import Epoch
 from hpsearch.wording import shorten_duration
 
-__all__ = ["Display", "make_display"]
+__all__ = ["Display", "open_display"]
+
+# Tables in the log are not wrapped to a terminal that may not exist.
+_LOG_WIDTH = 200
 
 
 class Display(Protocol):
@@ -45,12 +52,92 @@ class Display(Protocol):
         ...
 
 
-def make_display(options: RunOptions, *, quiet: bool) -> AbstractContextManager[Display]:
-    """A live display on a terminal, lines elsewhere; only the outcome if `quiet`."""
-    console = Console()
+class RunDisplay(Display, Protocol):
+    """A display that also takes words."""
+
+    def say(self, line: str) -> None:
+        """Print a line, after all events."""
+        ...
+
+
+@contextlib.contextmanager
+def open_display(name: str, options: RunOptions, *, quiet: bool) -> Iterator[RunDisplay]:
+    """A live display on a terminal, lines elsewhere; only the outcome if `quiet`.
+
+    The lines, and an exception that ends the run, are appended to the study's log as well.
+
+    Parameters
+    ----------
+    name : str
+        The study.
+    options : RunOptions
+        Where and with what it runs.
+    quiet : bool
+        Print only the outcome.
+    """
+    output = guard(sys.stdout)
+    console = Console(file=output)
+    log = StudyLog(options.workspace.study(name).log)
+    try:
+        with _choose_display(console, options, quiet=quiet) as display:
+            yield _LoggedDisplay(name, display, output, log, options)
+    except (Exception, KeyboardInterrupt) as error:
+        log.write(str(error) or type(error).__name__)
+        raise
+    finally:
+        take_failure(output)  # of the display's last strokes: all that matters is in the log
+
+
+def _choose_display(
+    console: Console, options: RunOptions, *, quiet: bool
+) -> AbstractContextManager[Display]:
     if quiet:
         return _Quiet(console, options)
     return (_LiveDisplay if console.is_terminal else _Lines)(console, options)
+
+
+class _LoggedDisplay:
+    """Shows events and logs them; whatever becomes of either, the study goes on."""
+
+    def __init__(
+        self, name: str, display: Display, output: TextIO, log: StudyLog, options: RunOptions
+    ) -> None:
+        self._name = name
+        self._display: Display | None = display
+        self._output = output
+        self._log = log
+        console = Console(
+            file=cast(IO[str], log),
+            width=_LOG_WIDTH,
+            color_system=None,
+            force_terminal=False,
+            force_jupyter=False,
+        )
+        self._lines = _Lines(console, options)
+        self._has_complained = False
+
+    def show(self, event: Event) -> None:
+        self._lines.show(event)
+        if self._display:
+            try:
+                self._display.show(event)
+            except Exception as error:
+                self._display = None
+                self._complain(f"the display has failed ({type(error).__name__}: {error})")
+        if lost := take_failure(self._output):
+            self._complain(f"standard output: {lost.reason}")
+
+    def say(self, line: str) -> None:
+        self._log.write(line)
+        print(line, file=self._output)
+
+    def _complain(self, what: str) -> None:
+        """Say once, where it can still be read, that the rest is in the log."""
+        if not self._has_complained:
+            self._has_complained = True
+            where = f"the study goes on; {self._log.path} has all that it prints"
+            line = " ".join(f"hpsearch: {self._name}: {what}; {where}".split())
+            print(line, file=guard(sys.stderr))
 
 
 class _Quiet:

@@ -1,19 +1,15 @@
 """``hpsearch run``: the main job."""
 
 import dataclasses
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from hpsearch.cli.display import make_display
+from hpsearch.cli.display import open_display
+from hpsearch.cli.interruption import Interruption
 from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
@@ -24,14 +20,24 @@ from hpsearch.cli.options import (
     make_options,
     parse_duration,
 )
-from hpsearch.coordinator import StudyEnded, run_study
+from hpsearch.coordinator import (
+    ConfirmationAdvanced,
+    Event,
+    NetChosen,
+    StudyEnded,
+    StudyOpened,
+    TrialStarted,
+    WinnerJudged,
+    run_study,
+)
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
 from hpsearch.errors import InterruptedStudyError, UsageError
 
-__all__ = ["run", "stopping_on_signals"]
+__all__ = ["follow", "run"]
 
 
 def run(
+    context: typer.Context,
     study: StudyFileArgument = "quickstart",
     jobs: Annotated[
         int | None,
@@ -70,21 +76,31 @@ def run(
         timeout_s=timeout,
         show_progress=not quiet and sys.stderr.isatty(),
     )
-    stop, asked = threading.Event(), threading.Event()
-    is_complete = False
-    with stopping_on_signals(stop, asked), make_display(options, quiet=quiet) as display:
-        for event in run_study(definition, options, stop):
+    interruption: Interruption = context.obj
+    with open_display(definition.name, options, quiet=quiet) as display:
+        is_complete = False
+        for event in run_study(definition, options, interruption.stop):
+            follow(event, interruption)
             display.show(event)
             if isinstance(event, StudyEnded):
                 is_complete = event.is_complete
-    if is_complete:
-        return
-    if not asked.is_set():
-        print("the time is up; the same command continues")
-    else:
-        raise InterruptedStudyError(
-            f"{definition.name}: stopped; all epochs are saved, and the same command continues"
-        )
+        if interruption.is_asked:
+            raise InterruptedStudyError(
+                f"{definition.name}: stopped; all epochs are saved, and the same command continues"
+            )
+        if not is_complete:
+            display.say("the time is up; the same command continues")
+
+
+def follow(event: Event, interruption: Interruption) -> None:
+    """Tell `interruption` what the study has come to, so that a signal is answered as fits."""
+    match event:
+        case StudyOpened() | TrialStarted() | ConfirmationAdvanced():
+            interruption.begin_study("the trials in flight to end their epoch")
+        case WinnerJudged() | NetChosen():
+            interruption.begin_study("the best net's evaluation on the test set")
+        case StudyEnded():
+            interruption.begin_study("MLflow to be written")
 
 
 def _with_trials(definition: StudyDefinition, trials: int | None) -> StudyDefinition:
@@ -95,27 +111,3 @@ def _with_trials(definition: StudyDefinition, trials: int | None) -> StudyDefini
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UsageError(f"--trials {trials}: {reason}") from error
-
-
-@contextmanager
-def stopping_on_signals(stop: threading.Event, asked: threading.Event) -> Iterator[None]:
-    """Stop in order at the first Ctrl-C or SIGTERM; at once at the second.
-
-    Only the main thread may listen for signals; in another, its program decides.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def answer(_number: int, _frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        stop.set()
-
-    before = {number: signal.signal(number, answer) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -103,13 +103,15 @@ def run_study(
             for event in conduct(session, backend, n_jobs, stop, shares_folder=shares_folder):
                 _show(showcase, session, event)
                 yield event
-            has_ended = is_complete(search)
+            # Stopped from here on, the study's end is left to the next run as a whole.
+            has_ended = is_complete(search) and not stop.is_set()
             net = None
             if has_ended and (net := _choose_net(session)):
                 showcase.draw_ahead(net)
                 yield _judge(session)
                 yield NetChosen(net)
-                yield _score(session, net)
+                if has_ended := not stop.is_set():
+                    yield _score(session, net)
         except BaseException:
             showcase.catch_up()
             showcase.show_study("KILLED")
@@ -118,7 +120,7 @@ def run_study(
         showcase.catch_up()
         showcase.show_study("FINISHED" if has_ended else "KILLED", net)
         yield StudyEnded(search.records(), has_ended)
-        if not showcase.close(_PATIENCE_S, _STALL_S if store.is_server else None):
+        if not showcase.close(_PATIENCE_S, _STALL_S if store.is_server else None, stop):
             yield MirrorBehind(str(showcase.failure))
         if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
             search.note(MLFLOW_ADDRESS, showcase.address)

@@ -37,6 +37,8 @@ __all__ = ["Showcase", "tracking_store"]
 _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
+# How long a run that is stopped still waits for MLflow.
+_STOP_PATIENCE_S = 30.0
 _TICK_S = 0.1
 
 
@@ -116,7 +118,12 @@ class Showcase:
         records = self._session.search.records()
         self._tasks.put(lambda: self._catch_up(records, everything))
 
-    def close(self, patience_s: float, stall_s: float | None = None) -> bool:
+    def close(
+        self,
+        patience_s: float,
+        stall_s: float | None = None,
+        stop: threading.Event | None = None,
+    ) -> bool:
         """Wait until all is shown; whether it is.
 
         Parameters
@@ -126,18 +133,23 @@ class Showcase:
         stall_s : float, optional
             Nor longer than this for the next thing to be shown: a server may take a request
             and never answer.
+        stop : threading.Event, optional
+            Once it is set, nor longer than 30 s more.
         """
         self._tasks.put(None)
         try:
-            return self._wait(patience_s, stall_s) and self.failure is None
+            return self._wait(patience_s, stall_s, stop) and self.failure is None
         finally:
             self._drawer.close()
 
-    def _wait(self, patience_s: float, stall_s: float | None) -> bool:
+    def _wait(self, patience_s: float, stall_s: float | None, stop: threading.Event | None) -> bool:
         """Whether the thread ended in time."""
-        began = time.monotonic()
+        began, is_stopped = time.monotonic(), False
         while self._thread.is_alive():
             now = time.monotonic()
+            if stop and stop.is_set() and not is_stopped:
+                is_stopped = True
+                patience_s = min(patience_s, now - began + _STOP_PATIENCE_S)
             stalled = stall_s is not None and now - max(began, self._got_on_at) > stall_s
             if stalled or now - began > patience_s:
                 waited = stall_s if stalled else patience_s

@@ -12,7 +12,7 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib._parallel_backends import LokyBackend
 
 from hpsearch.errors import UsageError
-from hpsearch.execution.belonging import belong_to
+from hpsearch.execution.belonging import belong_to, starting_processes
 from hpsearch.execution.credentials import blank_credentials
 
 __all__ = ["Answers", "Backend", "open_backend"]
@@ -83,7 +83,8 @@ class Backend:
         All must be taken: joblib ends all workers if it cannot hand out a result.
         """
         # joblib sets up its executor without a lock of its own.
-        with self._starting:
+        processes = starting_processes() if self.starts_processes else contextlib.nullcontext()
+        with self._starting, processes:
             results: Iterator[Any] = Parallel(
                 # One worker would run the job in the coordinator's own process.
                 n_jobs=max(2, n_workers),

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from joblib.externals.loky import ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
-from hpsearch.execution.belonging import belong_to
+from hpsearch.execution.belonging import belong_to, starting_processes
 from hpsearch.execution.credentials import blank_credentials
 from hpsearch.importing import import_to_stay
 
@@ -77,7 +77,9 @@ class HelperProcess:
                 initargs=(os.getpid(), *self._modules),
                 env=blank_credentials(),
             )
-        answer: Answer = self._executor.submit(function, *arguments, **keywords).result()
+        with starting_processes():
+            future = self._executor.submit(function, *arguments, **keywords)
+        answer: Answer = future.result()
         return answer
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +56,36 @@ def slow_study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def start(workspace: Workspace) -> Callable[..., subprocess.Popen[str]]:
-    """Start ``run_study.py`` in a session of its own."""
+@pytest.fixture(scope="session")
+def short_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of the same name whose trials take next to no time."""
+    path = tmp_path_factory.mktemp("studies") / "slow.toml"
+    path.write_text(STUDY.format(trials=3, low=3, high=6))
+    return path
 
-    def make(*arguments: str | Path) -> subprocess.Popen[str]:
+
+@pytest.fixture
+def start(workspace: Workspace) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``run_study.py`` in a session of its own."""
+    begun = []
+
+    def make(*arguments: str | Path, root: Path = workspace.root) -> subprocess.Popen[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
-        return subprocess.Popen(
-            [sys.executable, SCRIPT, *arguments, "--workspace", workspace.root],
+        process = subprocess.Popen(
+            [sys.executable, SCRIPT, *arguments, "--workspace", root],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
             start_new_session=True,
         )
+        begun.append(process)
+        return process
 
-    return make
+    yield make
+    for process in begun:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

@@ -7,3 +7,12 @@ def assert_one_line(error: str, *words: str) -> None:
     assert error.startswith("hpsearch: ")
     for word in words:
         assert word in error
+
+
+def assert_stopped(error: str) -> None:
+    """One line that the same command continues, after at most one that says what is waited for."""
+    *reasons, last = error.splitlines()
+    assert last.startswith("hpsearch: "), error
+    assert last.endswith("the same command continues"), error
+    assert len(reasons) <= 1, error
+    assert all(line.startswith("hpsearch: stopping: waiting for ") for line in reasons), error

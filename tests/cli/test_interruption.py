@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from hpsearch.cli import main
 from hpsearch.workspace import StudyFolder, Workspace
+from tests.cli.lines import assert_stopped
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -56,8 +58,7 @@ def test_ctrl_c_stops_in_order_and_the_same_command_continues(
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
     _, error = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert error.splitlines()[-1].endswith("the same command continues")
-    assert "Traceback" not in error
+    assert_stopped(error)
     stopped = _status(workspace.root)
     assert not stopped["complete"]
     assert stopped["trials"]["running"] == 0
@@ -66,6 +67,74 @@ def test_ctrl_c_stops_in_order_and_the_same_command_continues(
     continued = _status(workspace.root)
     assert continued["complete"]
     assert continued["fingerprint"] == calm["fingerprint"]
+
+
+# By what a run shows that it has come to a stage. Each run continues the one before.
+STAGES = {
+    "waiting for the data": ("studies/slow/lock", signal.SIGINT),
+    "preparing the data": ("data/.*", signal.SIGHUP),
+    "opening the study": ("studies/slow/optuna.journal", signal.SIGINT),
+    "starting workers": ("studies/slow/trials/0000", signal.SIGTERM),
+    "training": ("studies/slow/trials/*/checkpoint.npz", signal.SIGINT),
+    "judging the best net": ("studies/slow/best_net", signal.SIGINT),
+    "writing MLflow": ("studies/slow/test_ledger.jsonl", signal.SIGINT),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_five_signals_at_any_stage_stop_a_study_which_the_same_command_continues(
+    start: Start, short_study: Path, tmp_path: Path
+) -> None:
+    """In a fresh workspace, so that MLflow's database is being made meanwhile."""
+    root = tmp_path / "fresh"
+    for path, number in STAGES.values():
+        process = start(short_study, "--jobs", "2", root=root)
+        children = _wait_for(process, root, path)
+        for _ in range(5):
+            os.killpg(process.pid, number)  # as a terminal does: to the workers too
+            time.sleep(0.02)
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 130, (path, error)
+        assert_stopped(error)
+        _wait_until_gone(children)
+
+    assert start(short_study, "--jobs", "2", root=root).wait(240) == 0
+    status = _status(root)
+    assert status["complete"]
+    assert status["trials"]["running"] == 0
+    assert len(status["test"]["looks"]) == 1
+
+
+@pytest.mark.slow
+def test_a_database_whose_making_is_interrupted_is_made_by_the_next_run(
+    start: Start, short_study: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "fresh"
+    process = start(short_study, "--jobs", "2", root=root)
+    children = _wait_for(process, root, "*mlflow.db*")
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(1.5)
+    os.killpg(process.pid, signal.SIGINT)  # without waiting
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130, error
+    assert_stopped(error)
+    _wait_until_gone(children)
+    assert start(short_study, "--jobs", "2", root=root).wait(240) == 0
+    assert main(["reconcile", "slow", "--workspace", str(root)]) == 0
+
+
+def _wait_for(process: subprocess.Popen[str], root: Path, pattern: str) -> list[psutil.Process]:
+    """Wait until a path exists; the processes that the program has started by then."""
+    while not any(root.glob(pattern)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def _wait_until_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert not alive
 
 
 @pytest.mark.slow

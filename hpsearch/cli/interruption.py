@@ -1,0 +1,216 @@
+"""Ctrl-C, SIGTERM and SIGHUP: what they ask of the program at each of its stages.
+
+Python runs a signal handler between two bytecodes of the main thread, which may hold any lock at
+that moment; a handler that takes a lock can meet itself holding it. So the handler here only
+reads and sets attributes, or raises `KeyboardInterrupt`. All else is done by a thread of its own,
+which Python's C code notifies through a pipe, even while the main thread is in a long library
+call.
+
+This module is imported before anything that takes time, so it imports next to nothing.
+"""
+
+import atexit
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Any, Literal, Self, TypeAlias
+
+__all__ = ["INTERRUPTED", "Interruption"]
+
+INTERRUPTED = 130
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Later signals of the same burst are part of the first: a key held down, or a wrapper script
+# that forwards what the terminal has already sent to the whole process group.
+_BURST_S = 1.0
+# How long the program may take to stop before it reports what it waits for.
+_SILENCE_S = 1.0
+# How long clean-up may take before the process ends without it.
+_GRACE_S = 1.5
+_END = 0
+
+_Stage: TypeAlias = Literal["starting", "command", "study", "done"]
+
+
+class Interruption:
+    """Answers signals while it is entered, if that is in the main thread, as Python requires.
+
+    At the start of the program a signal ends it at once, as nothing has begun. While a command
+    works, `KeyboardInterrupt` is raised once in the main thread; clean-up that takes longer than
+    1.5 s is skipped, as if the process had been killed. While a study runs, `stop` is set, and
+    what the program still waits for is reported after a second; a signal that comes later than
+    that ends the program without waiting.
+
+    Parameters
+    ----------
+    owns_process : bool
+        Whether the process may be ended, and signals are answered until it has ended. If not,
+        as in a notebook, `KeyboardInterrupt` is raised instead.
+    """
+
+    def __init__(self, *, owns_process: bool) -> None:
+        self.stop = threading.Event()
+        self.waits_for = ""
+        self._owns_process = owns_process
+        self._stage: _Stage = "starting" if owns_process else "command"
+        self._asked_at: float | None = None
+        self._is_abandoned = False
+        self._has_raised = False
+        self._exit_code = INTERRUPTED
+        self._before: dict[int, Any] = {}
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a signal has come."""
+        return self._has_raised or self._asked_at is not None
+
+    def begin_command(self) -> None:
+        """From now on, a signal raises `KeyboardInterrupt`."""
+        self._stage = "command"
+
+    def begin_study(self, waits_for: str) -> None:
+        """From now on, a signal sets `stop`, which may have to wait for what is said here."""
+        self.waits_for = waits_for
+        self._stage = "study"
+
+    def end(self, exit_code: int) -> None:
+        """From now on, a signal ends the process silently; after one, so does a slow end."""
+        self._exit_code = exit_code
+        self._stage = "done"
+        if self._owns_process and self.is_asked:
+            for number in self._before:
+                # Python restores the default at its very end, by which a late signal would kill.
+                signal.signal(number, signal.SIG_IGN)
+            _end_children()
+            # A thread may start another until Python ends the threads.
+            atexit.register(_end_children)
+        if self._before:
+            os.write(self._write_end, bytes([_END]))
+
+    def __enter__(self) -> Self:
+        """Answer signals from now on."""
+        if threading.current_thread() is not threading.main_thread():
+            return self  # the program that has the main thread decides
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
+        self._thread.start()
+        for number in _NUMBERS:
+            # `nohup` ignores SIGHUP for the programs it starts.
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Restore the handlers, unless the process ends with the program."""
+        if self._owns_process or not self._before:
+            return
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        self.end(INTERRUPTED)
+        self._thread.join()
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        may_raise = self._stage == "command" or self._is_abandoned
+        if may_raise and not self._has_raised:
+            self._has_raised = True
+            raise KeyboardInterrupt
+
+    def _watch(self) -> None:
+        """Answer what comes through the pipe, and what does not come in time."""
+        deadline: float | None = None
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._read_end], [], [], left)[0]:
+                deadline = None
+                self._lose_patience()
+                continue
+            numbers = os.read(self._read_end, 64)
+            if any(number in numbers for number in _NUMBERS):
+                deadline = self._answer() or deadline
+            if _END in numbers:
+                if not self._owns_process:
+                    return
+                deadline = time.monotonic() + _GRACE_S if self.is_asked else None
+
+    def _answer(self) -> float | None:
+        """Do what a signal asks for at this stage; when to lose patience, if that is new."""
+        now = time.monotonic()
+        is_first = self._asked_at is None
+        if self._asked_at is None:
+            self._asked_at = now
+        match self._stage:
+            case "starting":
+                self._leave("interrupted; the same command continues")
+            case "done" if self._owns_process:
+                self._leave()
+            case "command" if is_first:
+                self._silence_hooks()
+                return now + _GRACE_S
+            case "study" if is_first:
+                self._silence_hooks()
+                self.stop.set()
+                return now + _SILENCE_S
+            case "study" if now - self._asked_at > _BURST_S and not self._is_abandoned:
+                if self._owns_process:
+                    self._leave("stopped without waiting; the same command continues")
+                self._is_abandoned = True
+                # The signal that has come may have been handled before this was known.
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return None
+
+    def _lose_patience(self) -> None:
+        if self._stage == "study":
+            print(
+                f"hpsearch: stopping: waiting for {self.waits_for} (Ctrl-C again: without waiting)",
+                file=sys.stderr,
+                flush=True,
+            )
+        elif self._owns_process:
+            is_done = self._stage == "done"
+            self._leave(None if is_done else "interrupted; the same command continues")
+
+    def _silence_hooks(self) -> None:
+        """Print no traceback of what an interrupted thread or destructor raises."""
+        if self._owns_process:
+            sys.unraisablehook = _be_silent
+            threading.excepthook = _be_silent
+
+    def _leave(self, message: str | None = None) -> None:
+        """End the process and its children now; what they had begun is left as it is."""
+        if self._stage != "starting" and os.isatty(1):
+            os.write(1, b"\x1b[?25h\n")  # the live display hides the cursor
+        # A reader that has stopped reading must not keep the process alive.
+        if message and select.select([], [2], [], 0)[1]:
+            with contextlib.suppress(OSError):
+                os.write(2, f"hpsearch: {message}\n".encode())
+        _end_children()
+        os._exit(self._exit_code)
+
+
+def _be_silent(_what: object) -> None:
+    pass
+
+
+def _end_children() -> None:
+    """SIGKILL the workers; the resource tracker of joblib ends by itself, and cleans up."""
+    # Imported by whatever starts processes. An import here could wait for the main thread.
+    if psutil := sys.modules.get("psutil"):
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if not any("resource_tracker" in part for part in child.cmdline()):
+                        child.kill()
