@@ -7,15 +7,18 @@ from enum import StrEnum
 from typing import Any
 
 from hpsearch.hashing import hash_json
+from hpsearch.wording import list_trials
 
 __all__ = [
     "MLFLOW_ADDRESS",
     "SELECTION",
     "SESSIONS",
     "Confirmation",
+    "Retry",
     "State",
     "TrialRecord",
     "best_of",
+    "describe_retry",
     "fingerprint",
     "rank",
 ]
@@ -40,6 +43,25 @@ class State(StrEnum):
     def is_finished(self) -> bool:
         """Whether nothing more will happen to the trial."""
         return self in (State.COMPLETE, State.PRUNED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A failed trial that was run again under its number.
+
+    Parameters
+    ----------
+    reason : str or None
+        Why it had failed.
+    ended_by_machine : bool
+        Whether its worker had died, again and again.
+    known_to : tuple of int
+        Later trials that had been proposed knowing that it had failed.
+    """
+
+    reason: str | None
+    ended_by_machine: bool
+    known_to: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +94,8 @@ class TrialRecord:
         Of its last attempt.
     ended_by_machine : bool
         Whether it failed because its worker died again and again, not because it raised.
+    retries : tuple of Retry
+        Failures after which it was run again, oldest first.
     """
 
     number: int
@@ -87,6 +111,7 @@ class TrialRecord:
     started_at: datetime | None
     ended_at: datetime | None
     ended_by_machine: bool = False
+    retries: tuple[Retry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +141,17 @@ class Confirmation:
     net_sha256: str | None
     duration_s: float
     reason: str | None
+
+
+def describe_retry(number: int, retry: Retry) -> str:
+    """One line: what trial `number` had failed of, and which trials had known it."""
+    if retry.known_to:
+        known_to = (
+            f"{list_trials(retry.known_to)} had been proposed knowing it, and stay as they are"
+        )
+    else:
+        known_to = "no other trial had known it"
+    return f"trial {number} had failed ({retry.reason}); {known_to}"
 
 
 def rank(records: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -42,7 +42,8 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
     dict
         ``study``, ``state``, ``complete``, ``changed_at``, ``trials``, ``best``,
         ``selection``, ``confirm``, ``fingerprint``, ``disturbances`` (what makes the fingerprint
-        another than that of an undisturbed run: failed trials whose workers died), ``test``,
+        another than that of an undisturbed run: failed trials whose workers died, and failed
+        trials that were run again after others had known of the failure), ``test``,
         ``mlflow``, ``cost``, ``disk``; made of what JSON knows.
     """
     records = search.records()
@@ -69,6 +70,11 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
         "fingerprint": fingerprint(records),
         "disturbances": {
             "ended_by_machine": [record.number for record in records if record.ended_by_machine],
+            "retries": [
+                {"number": record.number, **asdict(retry)}
+                for record in records
+                for retry in record.retries
+            ],
         },
         "test": {
             "looks": [

@@ -77,7 +77,7 @@ def test_status_is_plain_json_with_the_documented_keys(
         "net_sha256": "net 1",
     }
     assert status["fingerprint"] == fingerprint(study.records())
-    assert status["disturbances"] == {"ended_by_machine": []}
+    assert status["disturbances"] == {"ended_by_machine": [], "retries": []}
     assert status["test"] == {"looks": []}
     assert status["mlflow"] is None
     assert status["selection"] is None

@@ -14,12 +14,13 @@ from hpsearch.coordinator import (
     RunOptions,
     StudyEnded,
     TestScored,
+    TrialReopened,
     WinnerJudged,
     WorkersSurveyed,
 )
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective.survey import WorkerSurvey
-from hpsearch.records import Confirmation, State, TrialRecord, rank
+from hpsearch.records import Confirmation, State, TrialRecord, describe_retry, rank
 from hpsearch.results import describe_verdict
 from hpsearch.wording import shorten_duration, shorten_number
 
@@ -36,6 +37,13 @@ def print_outcome(
     match event:
         case WorkersSurveyed(survey):
             _print_survey(console, survey, options)
+        case TrialReopened(record):
+            console.print(
+                f"running again: {describe_retry(record.number, record.retries[-1])}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
         case WinnerJudged(verdict):
             for line in describe_verdict(verdict):
                 console.print(line, highlight=False, soft_wrap=True)

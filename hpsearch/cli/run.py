@@ -58,6 +58,10 @@ def run(
             help="Stop after 90s, 10m or 1h30m; run again to continue.",
         ),
     ] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Run failed trials again, under their numbers."),
+    ] = False,
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
@@ -74,6 +78,7 @@ def run(
         n_jobs=jobs,
         backend=backend,
         timeout_s=timeout,
+        retry_failed=retry_failed,
         show_progress=not quiet and sys.stderr.isatty(),
     )
     interruption: Interruption = context.obj

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.execution import FileLease
-from hpsearch.records import State
+from hpsearch.records import Retry, State, describe_retry
 from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
@@ -108,6 +108,10 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
         f" in {disk['n_checkpoints']} checkpoints",
     )
     table.add_row("fingerprint", value["fingerprint"])
+    for retry in value["disturbances"]["retries"]:
+        number = retry["number"]
+        known = Retry(**{key: item for key, item in retry.items() if key != "number"})
+        table.add_row("", f"ran again: {describe_retry(number, known)}")
     if numbers := value["disturbances"]["ended_by_machine"]:
         table.add_row(
             "",

@@ -26,6 +26,7 @@ __all__ = [
     "TrialAdvanced",
     "TrialEnded",
     "TrialReleased",
+    "TrialReopened",
     "TrialStarted",
     "WinnerJudged",
     "WorkersSurveyed",
@@ -76,6 +77,13 @@ class TrialReleased:
     """A trial was stopped and waits to be continued."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class TrialReopened:
+    """A failed trial waits to be run again; the last of its `retries` says what it failed of."""
+
+    record: TrialRecord
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,7 @@ Event: TypeAlias = (
     | TrialAdvanced
     | TrialEnded
     | TrialReleased
+    | TrialReopened
     | ConfirmationAdvanced
     | ConfirmationEnded
     | ConfirmationReleased

@@ -30,6 +30,8 @@ class RunOptions:
         MLflow's; None for the workspace's store.
     show_progress : bool
         Whether a download may draw a bar.
+    retry_failed : bool
+        Whether trials that have failed are run again first.
     """
 
     workspace: Workspace
@@ -40,3 +42,4 @@ class RunOptions:
     storage_url: str | None = None
     tracking_uri: str | None = None
     show_progress: bool = False
+    retry_failed: bool = False

@@ -22,6 +22,7 @@ from hpsearch.coordinator.events import (
     WorkersSurveyed,
 )
 from hpsearch.coordinator.options import RunOptions
+from hpsearch.coordinator.retrying import retry_failed
 from hpsearch.coordinator.session import Session, open_session
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 from hpsearch.data import open_split
@@ -91,7 +92,9 @@ def run_study(
     ):
         search = session.search
         n_jobs = _count_jobs(definition, options, backend)
+        reopened = list(retry_failed(session)) if options.retry_failed else []
         yield StudyOpened(definition, search.records(), n_jobs, session.data.notices)
+        yield from reopened
         store = tracking_store(options)
         showcase = Showcase(session, store)
         try:

@@ -3,6 +3,7 @@
 from optuna.trial import Trial
 
 from hpsearch.search.confirmations import (
+    forget_failed,
     is_complete,
     list_due,
     note_confirmation,
@@ -26,6 +27,7 @@ __all__ = [
     "check_sampler",
     "copy_study",
     "create_or_continue_study",
+    "forget_failed",
     "import_importances",
     "is_complete",
     "list_due",

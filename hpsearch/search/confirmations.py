@@ -8,7 +8,7 @@ from dataclasses import asdict
 from hpsearch.records import Confirmation, State, rank
 from hpsearch.search.study import SearchStudy
 
-__all__ = ["is_complete", "list_due", "note_confirmation", "read_confirmations"]
+__all__ = ["forget_failed", "is_complete", "list_due", "note_confirmation", "read_confirmations"]
 
 _CONFIRMATIONS = "confirmations"
 
@@ -24,6 +24,15 @@ def note_confirmation(search: SearchStudy, confirmation: Confirmation) -> None:
     by_key = {(one.number, one.replicate): one for one in read_confirmations(search)}
     by_key[confirmation.number, confirmation.replicate] = confirmation
     search.note(_CONFIRMATIONS, [asdict(one) for _, one in sorted(by_key.items())])
+
+
+def forget_failed(search: SearchStudy) -> list[tuple[int, int]]:
+    """Let failed confirmations be due again; trial and replicate of each."""
+    noted = read_confirmations(search)
+    failed = [one for one in noted if one.state == State.FAILED]
+    if failed:
+        search.note(_CONFIRMATIONS, [asdict(one) for one in noted if one not in failed])
+    return [(one.number, one.replicate) for one in failed]
 
 
 def list_due(search: SearchStudy) -> list[tuple[int, int]]:

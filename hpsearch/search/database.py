@@ -6,12 +6,15 @@ command starts, and a journal needs none of it.
 
 import contextlib
 import functools
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages._rdb import models
+from optuna.trial import TrialState
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -19,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.files import check_sqlite
 from hpsearch.search.patience import Patience
+from hpsearch.search.reopening import RETRIES, Retries, keep_attributes
 from hpsearch.search.sole_writer import SoleWriterStorage
 
 __all__ = ["open_database", "probe_database"]
@@ -50,6 +54,7 @@ def open_database(url: str, patience_s: float | None) -> BaseStorage:
         get_storage(database),
         functools.partial(_in_one_transaction, database),
         Patience(patience_s if is_server else 0.0),
+        functools.partial(_reopen_trials, database),
     )
 
 
@@ -72,6 +77,26 @@ def _in_one_transaction(database: RDBStorage) -> Iterator[None]:
         finally:
             sessions.remove()
             sessions.configure(bind=database.engine, join_transaction_mode="conditional_savepoint")
+
+
+def _reopen_trials(database: RDBStorage, retries: Retries) -> BaseStorage:
+    """Change the rows of failed trials to those of trials that wait; once more does no harm."""
+    with _in_one_transaction(database):
+        session = database.scoped_session()
+        for trial_id, noted in retries.items():
+            trial = session.get_one(models.TrialModel, trial_id)
+            attributes = {one.key: json.loads(one.value_json) for one in trial.user_attributes}
+            for rows in (trial.values, trial.intermediate_values, trial.user_attributes):
+                rows.clear()
+            trial.state = TrialState.WAITING
+            trial.datetime_start = trial.datetime_complete = None
+            session.flush()
+            trial.user_attributes = [
+                models.TrialUserAttributeModel(key=name, value_json=json.dumps(value))
+                for name, value in {**keep_attributes(attributes), RETRIES: noted}.items()
+            ]
+        session.commit()
+    return get_storage(database)
 
 
 def probe_database(url: str) -> str:

@@ -13,6 +13,7 @@ from optuna.storages.journal import BaseJournalBackend
 
 from hpsearch.garbage import collecting_no_garbage
 from hpsearch.search.folding import fold
+from hpsearch.search.reopening import Retries, forget_failures, make_logs
 
 __all__ = ["StudyJournal"]
 
@@ -39,6 +40,12 @@ class StudyJournal(JournalStorage):
     def together(self) -> contextlib.AbstractContextManager[None]:
         """Write to disk, wholly or not at all, what is recorded inside."""
         return self._file.together()
+
+    def reopen_trials(self, retries: Retries) -> None:
+        """Let failed trials wait to be run again; readers that have the journal open miss it."""
+        self._file.append_logs(make_logs(retries))
+        with collecting_no_garbage():
+            super().__init__(self._file)  # reads it from its beginning
 
 
 class JournalFile(BaseJournalBackend):
@@ -89,7 +96,7 @@ class JournalFile(BaseJournalBackend):
             # One call of the parser for all: a study of 5,000 trials has 200,000 lines.
             logs = json.loads(b"[" + b",".join(self._read_lines()) + b"]")
             if log_number_from == 0:
-                logs = fold(logs)
+                logs = fold(forget_failures(logs))
             skipped = max(0, log_number_from - self._n_read)
             self._n_read += len(logs)
         yield from logs[skipped:]

@@ -2,7 +2,8 @@
 
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.records import State, TrialRecord
+from hpsearch.records import Retry, State, TrialRecord
+from hpsearch.search.reopening import RETRIES
 
 __all__ = ["read_trial"]
 
@@ -32,4 +33,8 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         started_at=trial.datetime_start,
         ended_at=trial.datetime_complete,
         ended_by_machine=attrs.get("ended_by_machine", False),
+        retries=tuple(
+            Retry(**retry | {"known_to": tuple(retry["known_to"])})
+            for retry in attrs.get(RETRIES, ())
+        ),
     )

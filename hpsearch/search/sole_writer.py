@@ -13,6 +13,8 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.search.reopening import Retries
+
 if TYPE_CHECKING:
     from hpsearch.search.patience import Patience
 
@@ -73,6 +75,8 @@ class SoleWriterStorage(BaseStorage):
         Makes a context inside which `database` writes all or nothing.
     patience : Patience
         With the server.
+    reopen : callable, optional
+        Changes the rows of trials to reopen; returns a storage that has read none of them yet.
     """
 
     def __init__(
@@ -80,10 +84,12 @@ class SoleWriterStorage(BaseStorage):
         database: BaseStorage,
         in_one_transaction: Callable[[], contextlib.AbstractContextManager[None]],
         patience: "Patience",
+        reopen: Callable[[Retries], BaseStorage] | None = None,
     ) -> None:
         self._database = database
         self._in_one_transaction = in_one_transaction
         self._patience = patience
+        self._reopen = reopen
         self._studies: dict[int, dict[int, FrozenTrial]] = {}
         self._study_of: dict[int, int] = {}
         self._held: list[_Write] = []
@@ -99,6 +105,15 @@ class SoleWriterStorage(BaseStorage):
         finally:
             self._is_holding = False
             self._write_held()
+
+    @_locked
+    def reopen_trials(self, retries: Retries) -> None:
+        """Let failed trials wait to be run again; all trials are read anew."""
+        assert self._reopen is not None
+        reopen = self._reopen
+        self._database = self._patience.persist(lambda _: reopen(retries))
+        self._studies.clear()
+        self._study_of.clear()
 
     @_locked
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.records import State, TrialRecord
+from hpsearch.records import Retry, State, TrialRecord
 from hpsearch.search.journal import StudyJournal
 from hpsearch.search.pruning import PruningRule, PruningRules
 from hpsearch.search.records import read_trial
@@ -141,6 +142,26 @@ class SearchStudy:
         """Give a running trial back: it waits to be started again under its number."""
         trial_id = self._trials()[number]._trial_id
         self.optuna_study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+
+    def reopen_failed(self) -> list[int]:
+        """Let all failed trials wait to be run again, under their numbers, which are returned.
+
+        Which later trials had been proposed knowing of the failure is noted with each.
+        """
+        failed = [record for record in self.records() if record.state == State.FAILED]
+        trials = self._trials()
+        retries = {}
+        for record in failed:
+            known_to = range(record.number + self.definition.lag, len(trials))
+            retry = Retry(record.reason, record.ended_by_machine, tuple(known_to))
+            retries[trials[record.number]._trial_id] = [
+                asdict(one) for one in (*record.retries, retry)
+            ]
+        storage = self.optuna_study._storage
+        if retries:
+            assert isinstance(storage, StudyJournal | SoleWriterStorage)
+            storage.reopen_trials(retries)
+        return [record.number for record in failed]
 
     def release_orphans(self) -> list[int]:
         """Give back all trials that a dead coordinator left running; their numbers."""

@@ -52,10 +52,13 @@ class _Shown:
     run_id: str
     status: str
     state: str | None
+    n_retries: int
 
     @classmethod
     def of(cls, run: Run) -> "_Shown":
-        return cls(run.info.run_id, run.info.status, run.data.tags.get(_SHOWN_TAG))
+        tags = run.data.tags
+        n_retries = int(tags.get("retries", 0))
+        return cls(run.info.run_id, run.info.status, tags.get(_SHOWN_TAG), n_retries)
 
 
 class Mirror:
@@ -101,9 +104,10 @@ class Mirror:
     def is_level(self, record: TrialRecord) -> bool:
         """Whether the trial's run, as last seen, shows all of `record`."""
         shown = self._shown.get(record.number)
-        return shown is not None and (shown.status, shown.state) == (
+        return shown is not None and (shown.status, shown.state, shown.n_retries) == (
             STATUS[record.state],
             record.state,
+            len(record.retries),
         )
 
     def show_trial(self, view: TrialView) -> None:
@@ -111,6 +115,11 @@ class Mirror:
         record = view.record
         with telling_failures(self._store):
             shown = self._shown.get(record.number)
+            if shown and shown.n_retries != len(record.retries):
+                # Its curves are those of the attempt that failed.
+                self._client.delete_run(shown.run_id)
+                self._n_epochs_shown.pop(record.number, None)
+                shown = None
             if is_new := shown is None:
                 shown = self._create_trial_run(record)
             run_id, status = shown.run_id, STATUS[record.state]
@@ -128,7 +137,7 @@ class Mirror:
             if shown.state != record.state:
                 self._client.set_tag(run_id, _SHOWN_TAG, str(record.state))
             self._n_epochs_shown[record.number] = len(view.epochs)
-            self._shown[record.number] = _Shown(run_id, status, record.state)
+            self._shown[record.number] = _Shown(run_id, status, record.state, len(record.retries))
 
     def show_study(self, view: StudyView) -> None:
         """Make the parent run level with `view`."""

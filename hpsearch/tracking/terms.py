@@ -25,7 +25,9 @@ STATUS = {
     State.FAILED: "FAILED",
 }
 # All that `trial_tags` may give.
-TRIAL_TAGS = frozenset({"state", "pruned", "diverged", "error", "ended_by_machine", "net_sha256"})
+TRIAL_TAGS = frozenset(
+    {"state", "pruned", "diverged", "error", "ended_by_machine", "retries", "net_sha256"}
+)
 _EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
 
 
@@ -57,6 +59,8 @@ def trial_tags(record: TrialRecord) -> dict[str, str]:
         tags["error"] = record.reason
     if record.ended_by_machine:
         tags["ended_by_machine"] = "true"
+    if record.retries:
+        tags["retries"] = str(len(record.retries))
     if record.net_sha256:
         tags["net_sha256"] = record.net_sha256
     return tags

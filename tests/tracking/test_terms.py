@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.records import State
+from hpsearch.records import Retry, State
 from hpsearch.tracking.terms import STATUS, TRIAL_TAGS, best_so_far, study_params, trial_tags
 
 Make = Callable[..., Any]
@@ -42,7 +42,14 @@ def test_all_tags_of_a_trial_are_known_by_name(make_view: Make) -> None:
     """By them alone a run that nobody wrote to is told from others."""
     given = [
         trial_tags(
-            make_view(0, state, diverged=True, reason="broken", ended_by_machine=True).record
+            make_view(
+                0,
+                state,
+                diverged=True,
+                reason="broken",
+                ended_by_machine=True,
+                retries=(Retry("broken", False, ()),),
+            ).record
         )
         for state in State
     ]

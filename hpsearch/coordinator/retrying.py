@@ -1,0 +1,53 @@
+"""Running failed trials again, as ``hpsearch run --retry-failed`` asks for."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpsearch.coordinator.events import Event, TrialReopened
+from hpsearch.coordinator.session import Session
+from hpsearch.errors import StoreError
+from hpsearch.records import State
+from hpsearch.search import forget_failed
+
+__all__ = ["retry_failed"]
+
+
+def retry_failed(session: Session) -> Iterator[Event]:
+    """Let failed trials and confirmations start anew: same numbers, hyperparameters and seeds.
+
+    Their checkpoints and attempts go first, so that a crash in between leaves trials that are
+    still failed. Evaluations of the test split stay as they are.
+
+    Parameters
+    ----------
+    session : Session
+        The study, held by this process.
+
+    Yields
+    ------
+    Event
+        A `TrialReopened` for each trial, with the later trials that had known of its failure.
+
+    Raises
+    ------
+    StoreError
+        If a folder cannot be removed.
+    """
+    search, folder = session.search, session.folder
+    for record in search.records():
+        if record.state == State.FAILED:
+            _remove(folder.trial(record.number))
+    for number in search.reopen_failed():
+        yield TrialReopened(search.record(number))
+    for number, replicate in forget_failed(search):
+        _remove(folder.confirmation(number, replicate))
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be removed ({error.strerror})") from error

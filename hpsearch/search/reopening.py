@@ -1,0 +1,93 @@
+"""What stays of a failed trial that is run again under its number.
+
+Optuna lets nothing change a finished trial. So a journal gets a line about the trial that
+`forget_failures` heeds and Optuna passes over; in a database the trial's rows are changed.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from optuna.storages.journal._storage import JournalOperation as Code
+from optuna.trial import TrialState
+
+__all__ = ["RETRIES", "Retries", "forget_failures", "keep_attributes", "make_logs"]
+
+# Trial attribute that lists the failures after which the trial was run again.
+RETRIES = "retries"
+
+# By Optuna's id of each trial to reopen, what that attribute shall be.
+Retries: TypeAlias = Mapping[int, list[dict[str, Any]]]
+Log: TypeAlias = dict[str, Any]
+
+# What is noted of a trial before it is trained; all else is noted anew at its end.
+_KEPT = ("hyperparameters",)
+_WRITER = "reopening"  # no worker of Optuna's, which would have to own the trial
+
+
+def keep_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a failed trial's `attributes` that stay when it is run again."""
+    return {name: attributes[name] for name in _KEPT if name in attributes}
+
+
+def make_logs(retries: Retries) -> list[Log]:
+    """A journal's lines by which `forget_failures` knows the trials to reopen."""
+    return [
+        {
+            "op_code": Code.SET_TRIAL_USER_ATTR.value,
+            "worker_id": _WRITER,
+            "trial_id": trial_id,
+            "user_attr": {RETRIES: noted},
+        }
+        for trial_id, noted in retries.items()
+    ]
+
+
+def forget_failures(logs: list[Log]) -> list[Log]:
+    """`logs`, a journal from its first line on, without how reopened trials had failed before."""
+    reopened_at = {
+        log["trial_id"]: index
+        for index, log in enumerate(logs)
+        if log.get("worker_id") == _WRITER and RETRIES in log.get("user_attr", {})
+    }
+    if not reopened_at:
+        return logs
+    kept: list[Log] = []
+    n_trials = 0
+    for index, log in enumerate(logs):
+        trial_id = log.get("trial_id")
+        if log["op_code"] == Code.CREATE_TRIAL:
+            trial_id, n_trials = n_trials, n_trials + 1
+        end = reopened_at.get(trial_id, -1) if trial_id is not None else -1
+        if index < end:
+            if (rest := _keep(log)) is not None:
+                kept.append(rest)
+            continue
+        kept.append(log)
+        if index == end:
+            kept.append(_wait(log))
+    return kept
+
+
+def _keep(log: Log) -> Log | None:
+    """What stays of a line about a trial from before it was reopened."""
+    code = log["op_code"]
+    if code in (Code.SET_TRIAL_STATE_VALUES, Code.SET_TRIAL_INTERMEDIATE_VALUE):
+        return None
+    if code == Code.SET_TRIAL_USER_ATTR:
+        attributes = keep_attributes(log["user_attr"])
+        return log | {"user_attr": attributes} if attributes else None
+    if code == Code.CREATE_TRIAL and "state" in log:  # copied from another storage
+        how_it_ended = ("state", "value", "values", "intermediate_values", "datetime_complete")
+        rest = {name: value for name, value in log.items() if name not in how_it_ended}
+        return rest | {"user_attrs": keep_attributes(log.get("user_attrs", {}))}
+    return log
+
+
+def _wait(log: Log) -> Log:
+    return {
+        "op_code": Code.SET_TRIAL_STATE_VALUES.value,
+        "worker_id": _WRITER,
+        "trial_id": log["trial_id"],
+        "state": TrialState.WAITING.value,
+        "values": None,
+    }
