@@ -18,7 +18,7 @@ __all__ = ["FolderContents", "ReadPicture", "Remark", "Unreadable"]
 _N_NAMED = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReadPicture:
     """A picture that was decoded.
 
@@ -150,7 +150,7 @@ class FolderContents:
     def notices(self) -> tuple[str, ...]:
         """What is left out of the splits although it could be read, a line each."""
         remarks = self._remark_on_left_out_pictures(_N_NAMED)
-        return tuple(f"{self.folder}: {remark.text}" for remark in remarks)
+        return tuple(f"{_make_printable(self.folder)}: {remark.text}" for remark in remarks)
 
     def remarks(self) -> Iterator[Remark]:
         """All that there is to know before the folder is used."""
@@ -171,7 +171,8 @@ class FolderContents:
             for label, name in enumerate(self.class_names)
         ]
         n = len(self.sides.search) + len(self.sides.test)
-        yield Remark(f"{self.folder}: {n} images of {len(counts)} classes: {', '.join(counts)}")
+        place = _make_printable(self.folder)
+        yield Remark(f"{place}: {n} images of {len(counts)} classes: {', '.join(counts)}")
         roles = Counter(str(picture.file.role) for picture in self.pictures if picture.file.role)
         if roles:
             told = ", ".join(f"{count} images in {role}" for role, count in sorted(roles.items()))
@@ -199,7 +200,7 @@ class FolderContents:
             )
             sizes = f"{smallest} to {largest}, median {median}" if smallest != largest else largest
             yield Remark(f"sizes in pixels, width x height: {sizes}")
-        same = [one for one in self._copies if one not in self.conflicts]
+        same = [one for one in self._copies if len({picture.label for picture in one}) == 1]
         if same:
             n = sum(map(len, same)) - len(same)
             named = _name(self._name_files(one) for one in same)
@@ -236,9 +237,13 @@ class FolderContents:
         return " = ".join(sorted(self._shorten(picture.file.path) for picture in pictures))
 
     def _shorten(self, path: Path) -> str:
-        """The path below the folder, of letters that can be printed."""
-        text = str(path.relative_to(self.folder)).encode("utf-8", "backslashreplace").decode()
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+        return _make_printable(path.relative_to(self.folder))
+
+
+def _make_printable(path: Path) -> str:
+    """The path with escapes for bytes that are not UTF-8, and for what is no letter or sign."""
+    text = str(path).encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _name(names: Iterable[str], n: int = _N_NAMED) -> str:

@@ -15,8 +15,8 @@ from hpsearch.data.dataset import Dataset
 from hpsearch.data.folder_contents import FolderContents, ReadPicture, Unreadable
 from hpsearch.data.listing import FoundFile, Listing, list_files
 from hpsearch.data.pictures import UnreadablePictureError, decode_picture
-from hpsearch.data.reading import hash_file, one_line, read_bytes
-from hpsearch.errors import DamagedDataError, DataError, MissingDataError
+from hpsearch.data.reading import hash_file, one_line
+from hpsearch.errors import DamagedDataError, MissingDataError
 from hpsearch.hashing import hash_arrays, hash_json
 
 __all__ = ["FolderSettings", "ImageFolder", "find_image_folder"]
@@ -117,14 +117,11 @@ class ImageFolder:
         if contents.unreadable:
             raise DamagedDataError(contents.describe_unreadable())
         sides, labels = contents.sides, contents.labels
-        fitted = [picture.fitted for picture in contents.pictures]
-        nothing = np.empty((0, *self.settings.image_size, 3), np.uint8)
-        images = np.stack(fitted) if fitted else nothing
         return Dataset(
             self.name,
-            images[sides.search],
+            self._stack(contents.pictures[i] for i in sides.search),
             labels[sides.search],
-            images[sides.test],
+            self._stack(contents.pictures[i] for i in sides.test),
             labels[sides.test],
             self.class_names,
             self._identify((picture.file, picture.sha256) for picture in contents.read),
@@ -143,18 +140,24 @@ class ImageFolder:
         )
         return hash_json([_RULES_VERSION, self.class_names, listed, self.settings.describe()])
 
+    def _stack(self, pictures: Iterable[ReadPicture]) -> NDArray[np.uint8]:
+        fitted = [picture.fitted for picture in pictures]
+        return np.stack(fitted) if fitted else np.empty((0, *self.settings.image_size, 3), np.uint8)
+
     def _read(self, found: FoundFile) -> ReadPicture | Unreadable:
         try:
-            content = read_bytes(found.path)
-            picture = decode_picture(content)
-        except (DataError, UnreadablePictureError) as error:
-            reason = str(error).removeprefix(f"{found.path}: ")
+            with found.path.open("rb") as file:
+                picture = decode_picture(file)
+                file.seek(0)
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except (OSError, UnreadablePictureError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             return Unreadable(found.path, f"expected an image, {reason}")
         pixels = picture.pixels
         return ReadPicture(
             file=found,
             label=self.class_names.index(found.class_name),
-            sha256=hashlib.sha256(content).hexdigest(),
+            sha256=sha256,
             pixels_sha256=hash_arrays({"pixels": pixels}),
             width=pixels.shape[1],
             height=pixels.shape[0],
@@ -170,13 +173,16 @@ def find_image_folder(settings: FolderSettings, folders: Sequence[Path]) -> Imag
     Raises
     ------
     MissingDataError
-        If it is in none of these places.
+        If it is in none of these places, or they may not be entered.
     """
     place = settings.folder.expanduser()
     candidates = [place, *(folder / place.name for folder in folders)]
-    for candidate in candidates:
-        if candidate.is_dir():
-            return ImageFolder(dataclasses.replace(settings, folder=candidate.resolve()))
+    try:
+        for candidate in candidates:
+            if candidate.is_dir():
+                return ImageFolder(dataclasses.replace(settings, folder=candidate.resolve()))
+    except OSError as error:
+        raise MissingDataError(f"data.folder: {one_line(error)}") from error
     raise MissingDataError(
         f"data.folder: expected a folder of class sub-folders, found none at"
         f" {' or '.join(map(str, candidates))}"

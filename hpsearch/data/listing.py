@@ -95,6 +95,14 @@ def list_files(root: Path) -> Listing:
     DamagedDataError
         If `root` has neither form, a folder cannot be listed, or a class has no file.
     """
+    try:
+        return _list(root)
+    except OSError as error:
+        place = error.filename or root
+        raise DamagedDataError(f"{place}: cannot be listed: {one_line(error)}") from error
+
+
+def _list(root: Path) -> Listing:
     left_out: list[LeftOut] = []
     top = _list_folders(root, left_out, root)
     roles = _find_roles(root, top)
@@ -201,20 +209,17 @@ def _walk(
 def _scan(folder: Path, left_out: list[LeftOut]) -> list[os.DirEntry[str]]:
     """What is in `folder` but hidden files, system files and broken links; links last."""
     kept = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    left_out.append(LeftOut(Path(entry), "hidden files or folders"))
-                elif entry.name.casefold() in _SYSTEM_NAMES:
-                    left_out.append(LeftOut(Path(entry), "system files or folders"))
-                elif entry.is_symlink() and not Path(entry).exists():
-                    left_out.append(LeftOut(Path(entry), "broken links"))
-                else:
-                    kept.append(entry)
-        return sorted(kept, key=lambda entry: (entry.is_symlink(), entry.name))
-    except OSError as error:
-        raise DamagedDataError(f"{folder}: cannot be listed: {one_line(error)}") from error
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                left_out.append(LeftOut(Path(entry), "hidden files or folders"))
+            elif entry.name.casefold() in _SYSTEM_NAMES:
+                left_out.append(LeftOut(Path(entry), "system files or folders"))
+            elif entry.is_symlink() and not Path(entry).exists():
+                left_out.append(LeftOut(Path(entry), "broken links"))
+            else:
+                kept.append(entry)
+    return sorted(kept, key=lambda entry: (entry.is_symlink(), entry.name))
 
 
 def _leads_back(root: Path, folder: Path) -> bool:

@@ -19,11 +19,10 @@ So files of one kind are comparable, unless their values lie outside the usual r
 picture is taken. Anything else is refused.
 """
 
-import io
 import re
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +68,8 @@ class Picture:
     has_more_frames: bool = False
 
 
-def decode_picture(content: bytes) -> Picture:
-    """Decode `content`, the bytes of a picture file.
+def decode_picture(file: IO[bytes]) -> Picture:
+    """Decode `file`, a picture file that is open; of any other only the beginning is read.
 
     Raises
     ------
@@ -83,14 +82,14 @@ def decode_picture(content: bytes) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(file) as image:
                 _check(image)
                 has_more_frames = (
                     image.format in _FORMATS_WITH_FRAMES and getattr(image, "n_frames", 1) > 1
                 )
                 ImageOps.exif_transpose(image, in_place=True)
                 return Picture(_show(image), has_more_frames)
-    except UnreadablePictureError:
+    except (UnreadablePictureError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise UnreadablePictureError("Pillow knows no such format") from error

@@ -1,6 +1,8 @@
 """A folder of own images is shown before it is used: by `new`, by `doctor`, and by `run`."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +120,14 @@ def test_a_folder_that_is_split_already_is_used_so(
     )
     data = load_definition(Path("studies/mine.toml")).data
     assert (data.train, data.validation, data.test) == (53, 13, 14)
+
+
+def test_a_folder_whose_path_is_not_utf_8_is_refused_in_one_line(images: Path) -> None:
+    """A process of its own: standard output refuses what is not UTF-8."""
+    images.rename("caf\udce9")
+    code = "import sys; from hpsearch.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "new", "mine", "--images", "caf\udce9"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert_one_line(done.stderr, "expected the path of a folder in UTF-8")
+    assert not Path("studies").exists()

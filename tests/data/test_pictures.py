@@ -24,7 +24,7 @@ def _encode(image: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def _decode(image: Image.Image, format: str = "PNG", **options: Any) -> np.ndarray:
-    return decode_picture(_encode(image, format, **options)).pixels
+    return decode_picture(io.BytesIO(_encode(image, format, **options))).pixels
 
 
 def _grey(values: Any) -> np.ndarray:
@@ -121,7 +121,7 @@ def test_the_other_byte_order_is_the_same_picture() -> None:
 
 def test_colours_of_sixteen_bits_keep_their_upper_eight() -> None:
     rows = b"".join(b"\0" + (row.astype(">u2") * 257).tobytes() for row in RGB)
-    np.testing.assert_array_equal(decode_picture(_png(5, 4, 16, 2, rows)).pixels, RGB)
+    np.testing.assert_array_equal(decode_picture(io.BytesIO(_png(5, 4, 16, 2, rows))).pixels, RGB)
 
 
 @pytest.mark.parametrize(
@@ -197,10 +197,10 @@ def test_pictures_are_upright(format: str) -> None:
 def test_of_several_frames_the_first_is_taken_and_that_is_known(format: str) -> None:
     frames = [Image.fromarray(np.full((4, 4), shade, np.uint8)) for shade in (0, 120, 255)]
     content = _encode(frames[0], format, save_all=True, append_images=frames[1:])
-    picture = decode_picture(content)
+    picture = decode_picture(io.BytesIO(content))
     assert picture.has_more_frames
     assert not picture.pixels.any()
-    assert not decode_picture(_encode(frames[0], format)).has_more_frames
+    assert not decode_picture(io.BytesIO(_encode(frames[0], format))).has_more_frames
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_of_several_frames_the_first_is_taken_and_that_is_known(format: str) -> 
 )
 def test_what_is_no_picture_is_refused_without_addresses_in_memory(content: bytes) -> None:
     with pytest.raises(UnreadablePictureError) as caught:
-        decode_picture(content)
+        decode_picture(io.BytesIO(content))
     assert "0x" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -228,14 +228,14 @@ def test_a_mode_that_cannot_be_shown_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 # Small files whose pixels would take up to 1 GB.
 HUGE = """
-import resource, sys
+import io, resource, sys
 from hpsearch.data.pictures import UnreadablePictureError, decode_picture
 from PIL import Image
 Image.init()
 content = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    decode_picture(content)
+    decode_picture(io.BytesIO(content))
 except UnreadablePictureError as error:
     print(error)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
