@@ -59,17 +59,24 @@ class Tally:
     doubled: int = 0
     mismatches: int = 0
     forbidden_looks: int = 0
+    improper: int = 0
     is_equal: bool = True
 
     @property
     def n_may_be_redone(self) -> int:
-        """One epoch for each kill and trial in flight; a dead MLflow server costs none."""
-        return self.n_jobs * (self.kills["coordinator"] + self.kills["worker"])
+        """One epoch for each kill and trial in flight; a dead MLflow server costs none.
+
+        A stop costs none either, but the witness sees that a trial is begun once more.
+        """
+        return self.n_jobs * sum(
+            self.kills[kind] for kind in ("coordinator", "worker", "Ctrl-C", "hangup")
+        )
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing was lost, doubled, left running, changed, or redone beyond bounds."""
         bad = self.running + self.lost + self.doubled + self.mismatches + self.forbidden_looks
+        bad += self.improper
         redone_in_bounds = self.redone <= self.n_may_be_redone and not self.saved_twice
         return self.is_equal and not bad and redone_in_bounds
 
@@ -82,6 +89,7 @@ class Tally:
             f"{self.saved_twice} trained twice to their end; trials {self.running} RUNNING, "
             f"{self.lost} lost, {self.doubled} doubled; {self.mismatches} MLflow mismatches, "
             f"{self.forbidden_looks} forbidden looks at the test split, "
+            f"{self.improper} improper stops, "
             f"fingerprint {'equal' if self.is_equal else 'DIFFERENT'}"
         )
 

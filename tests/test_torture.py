@@ -1,12 +1,14 @@
 """The torturer finds what was planted, and a short run of it finds nothing."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torture import Coordinator
 from torture_verdict import Tally, plant_witness
 
 from hpsearch.training import HISTORY_FILE, Epoch, save_history
@@ -115,7 +117,14 @@ def test_a_second_look_is_told(folder: StudyFolder) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [{"running": 1}, {"lost": 1}, {"doubled": 1}, {"mismatches": 1}, {"is_equal": False}],
+    [
+        {"running": 1},
+        {"lost": 1},
+        {"doubled": 1},
+        {"mismatches": 1},
+        {"improper": 1},
+        {"is_equal": False},
+    ],
 )
 def test_no_fault_is_clean(fault: dict[str, Any]) -> None:
     assert Tally(2).is_clean
@@ -150,3 +159,32 @@ def test_the_witness_sees_every_way_to_the_test_file(how: str, tmp_path: Path) -
     opened = [line for line in witness.read_text().splitlines() if line.startswith("opened")]
     assert opened
     assert not any("vault.py" in line for line in opened)
+
+
+PROPER = "sys.exit(130)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_proper"),
+    [
+        (PROPER, True),
+        ("sys.exit(1)", False),
+        ("print('Traceback (most recent call last)', file=sys.stderr); sys.exit(130)", False),
+        ("signal.signal(signal.SIGINT, signal.SIG_DFL); os.kill(os.getpid(), 2)", False),
+    ],
+)
+def test_a_stop_that_is_not_proper_is_told(answer: str, is_proper: bool, tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys, time\n"
+        f"def answer(*_):\n    {answer}\n"
+        "signal.signal(signal.SIGINT, answer); signal.signal(signal.SIGTERM, answer)\n"
+        "time.sleep(600)"
+    )
+    log = tmp_path / "log"
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], stderr=file, start_new_session=True
+        )
+    reader = subprocess.Popen(["true"])
+    assert Coordinator(process, reader, log).stop(signal.SIGINT, 1) == is_proper
+    reader.wait()
