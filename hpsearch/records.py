@@ -1,7 +1,7 @@
 """What happened, in plain values: the trials of a study as recorded."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -89,7 +89,7 @@ class TrialRecord:
     reason : str or None
         Why it failed.
     versions : dict
-        NumPy, BLAS and processor that it was trained with.
+        What its last bits depend on, as the worker that trained it saw it.
     started_at, ended_at : datetime or None
         Of its last attempt.
     ended_by_machine : bool
@@ -132,6 +132,8 @@ class Confirmation:
         Seconds of training.
     reason : str or None
         Why it failed.
+    versions : dict
+        As a trial's.
     """
 
     number: int
@@ -141,6 +143,7 @@ class Confirmation:
     net_sha256: str | None
     duration_s: float
     reason: str | None
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def describe_retry(number: int, retry: Retry) -> str:
@@ -168,12 +171,18 @@ def best_of(records: Iterable[TrialRecord]) -> TrialRecord | None:
 def fingerprint(records: Sequence[TrialRecord]) -> str:
     """SHA-256 over what law 1 promises: equal for equal studies, to the last bit.
 
-    Covers every finished trial's number, state, hyperparameters and validation accuracy after
-    each epoch; floats exactly; no times.
+    Covers every finished trial's number, state, hyperparameters, validation accuracy after each
+    epoch and, if it is complete, its model's SHA-256; floats exactly; no times, no versions.
     """
     return hash_json(
         [
-            [record.number, record.state, record.hyperparameters, record.val_accuracies]
+            [
+                record.number,
+                record.state,
+                record.hyperparameters,
+                record.val_accuracies,
+                record.net_sha256,
+            ]
             for record in records
             if record.state.is_finished
         ]

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hpsearch.differences import compare_versions
 from hpsearch.execution import FileLease
 from hpsearch.records import (
     MLFLOW_ADDRESS,
@@ -43,8 +44,9 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
         ``study``, ``state``, ``complete``, ``changed_at``, ``trials``, ``best``,
         ``selection``, ``confirm``, ``fingerprint``, ``disturbances`` (what makes the fingerprint
         another than that of an undisturbed run: failed trials whose workers died, and failed
-        trials that were run again after others had known of the failure), ``test``,
-        ``mlflow``, ``cost``, ``disk``; made of what JSON knows.
+        trials that were run again after others had known of the failure), ``differences``
+        (between the versions of trials, a line each), ``test``, ``mlflow``, ``cost``, ``disk``;
+        made of what JSON knows.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
@@ -76,6 +78,9 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
                 for retry in record.retries
             ],
         },
+        "differences": compare_versions(
+            {one.number: one.versions for one in records if one.state.is_finished}
+        ),
         "test": {
             "looks": [
                 {"net_sha256": look.net_sha256, "n": look.n, "accuracy": look.accuracy}

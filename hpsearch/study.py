@@ -12,7 +12,7 @@ from hpsearch.cli.display import open_display
 from hpsearch.cli.interruption import Interruption
 from hpsearch.cli.options import make_options, open_recorded_study
 from hpsearch.cli.run import follow
-from hpsearch.coordinator import RunOptions, prepare_data
+from hpsearch.coordinator import RunOptions, prepare_recorded_data
 from hpsearch.coordinator import run_study as conduct_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
 from hpsearch.records import State
@@ -102,7 +102,7 @@ class Study:
         UsageError
             If no trial is complete yet.
         """
-        data = prepare_data(self.definition, self.options)
+        data = prepare_recorded_data(self.search, self.options)
         return find_best_net(self.definition, self.search.records(), self.folder, data)
 
     def __repr__(self) -> str:

@@ -11,7 +11,9 @@ from threadpoolctl import threadpool_info
 
 __all__ = ["code_version", "machine_versions", "package_versions"]
 
-_PACKAGES = ("numpy", "numba", "optuna", "joblib")
+_PACKAGES = ("numpy", "numba", "llvmlite", "optuna", "joblib")
+# Those of them that a trial's result depends on; joblib only carries it.
+_DECIDING = ("numpy", "numba", "llvmlite", "optuna")
 
 
 def code_version() -> str:
@@ -35,7 +37,33 @@ def code_version() -> str:
 
 
 def machine_versions() -> dict[str, str]:
-    """What the last bit of a training depends on: NumPy, its BLAS, and the processor."""
+    """What the last bit of a result depends on, as far as it is known without numba.
+
+    Packages, NumPy's BLAS with the kernel that it chose for this processor, the extensions that
+    NumPy's own loops use, the C library with its exp and log, and the processor.
+    `hpsearch.training.describe_target` has what compiled loops are made for.
+    """
+    return {**_fixed_versions(), "blas": _blas()}
+
+
+@functools.cache
+def _fixed_versions() -> dict[str, str]:
+    import numpy as np
+
+    found = np.show_config(mode="dicts") or {}
+    simd = found.get("SIMD Extensions", {})
+    return {
+        "hpsearch": version("hpsearch"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in _DECIDING},
+        "numpy_simd": " ".join(sorted({*simd.get("baseline", ()), *simd.get("found", ())})),
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "processor": _processor(),
+    }
+
+
+def _blas() -> str:
+    """Name, version and kernel of NumPy's BLAS."""
     loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
     # SciPy brings a BLAS of its own, where it has been imported; trials compute with NumPy's.
     numpys = [library for library in loaded if "numpy" in library["filepath"]]
@@ -43,14 +71,9 @@ def machine_versions() -> dict[str, str]:
         f"{library['internal_api']} {library['version']} {library.get('architecture', '')}".strip()
         for library in numpys or loaded
     ]
-    return {
-        "numpy": version("numpy"),
-        "blas": ", ".join(sorted(set(blas))),
-        "processor": _processor(),
-    }
+    return ", ".join(sorted(set(blas)))
 
 
-@functools.cache
 def _processor() -> str:
     """Architecture, name, family and model, as far as the system tells them."""
     told = dict.fromkeys(("model name", "cpu family", "model"), "")

@@ -42,6 +42,11 @@ def test_the_fingerprint_is_over_results_not_over_times() -> None:
     assert fingerprint([_record(0, hyperparameters={"learning_rate": 0.2})]) != base
 
 
+def test_the_fingerprint_covers_the_models() -> None:
+    """Accuracies of a few hundred images are often equal where last bits are not."""
+    assert fingerprint([_record(0, net_sha256="b")]) != fingerprint([_record(0)])
+
+
 def test_unfinished_trials_are_not_in_the_fingerprint() -> None:
     running = _record(1, state=State.RUNNING)
     assert fingerprint([_record(0), running]) == fingerprint([_record(0)])

@@ -41,6 +41,7 @@ def study(define: Callable[..., StudyDefinition], folder: StudyFolder) -> Search
         trial.set_user_attr("hyperparameters", {"reg": 0.1 * trial.number})
         trial.set_user_attr("duration_s", duration_s)
         trial.set_user_attr("net_sha256", f"net {trial.number}")
+        trial.set_user_attr("versions", {"numba": "0.62.0" if trial.number < 2 else "0.63.1"})
         trial.report(0.5, 1)
     search.finish(trials[0], State.COMPLETE, 0.5)
     search.finish(trials[1], State.COMPLETE, 0.75)
@@ -65,7 +66,7 @@ def test_status_is_plain_json_with_the_documented_keys(
     status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
     assert list(status) == [
         *("study", "state", "complete", "changed_at", "trials", "best", "selection"),
-        *("confirm", "fingerprint", "disturbances"),
+        *("confirm", "fingerprint", "disturbances", "differences"),
         *("test", "mlflow", "cost", "disk"),
     ]
     assert status["study"] == "small"
@@ -82,6 +83,14 @@ def test_status_is_plain_json_with_the_documented_keys(
     assert status["mlflow"] is None
     assert status["selection"] is None
     assert status["confirm"] == {"due": 0, "trials": []}
+
+
+def test_differences_between_the_versions_of_finished_trials_are_listed(
+    study: SearchStudy, folder: StudyFolder
+) -> None:
+    assert read_status(study, folder)["differences"] == [
+        "trials 0-1 ran with numba 0.62.0, trials 2-3 with 0.63.1; results may differ in last bits"
+    ]
 
 
 def test_trials_are_counted_by_state_and_add_up(study: SearchStudy, folder: StudyFolder) -> None:

@@ -18,6 +18,5 @@ def test_the_processor_is_told_by_more_than_its_architecture() -> None:
 
 def test_numpy_and_blas_are_told_with_their_versions() -> None:
     versions = machine_versions()
-    assert versions.keys() == {"numpy", "blas", "processor"}
-    assert any(letter.isdigit() for letter in versions["numpy"])
-    assert any(letter.isdigit() for letter in versions["blas"])
+    for name in ("numpy", "numba", "llvmlite", "optuna", "blas", "libc"):
+        assert any(letter.isdigit() for letter in versions[name]), name

@@ -31,6 +31,7 @@ from hpsearch.coordinator import (
     TrialEnded,
     TrialReleased,
     TrialStarted,
+    VersionsCompared,
 )
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
@@ -117,6 +118,9 @@ class _LoggedDisplay:
         self._has_complained = False
 
     def show(self, event: Event) -> None:
+        if isinstance(event, VersionsCompared):
+            for difference in event.differences:
+                self._warn(difference)
         self._lines.show(event)
         if self._display:
             try:
@@ -130,6 +134,12 @@ class _LoggedDisplay:
     def say(self, line: str) -> None:
         self._log.write(line)
         print(line, file=self._output)
+
+    def _warn(self, what: str) -> None:
+        """Say what the user must know, whether quiet or not."""
+        line = f"hpsearch: {self._name}: warning: {what}"
+        self._log.write(line)
+        print(line, file=guard(sys.stderr), flush=True)
 
     def _complain(self, what: str) -> None:
         """Say once, where it can still be read, that the rest is in the log."""

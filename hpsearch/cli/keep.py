@@ -22,7 +22,7 @@ from hpsearch.coordinator import (
     Session,
     Showcase,
     open_session,
-    prepare_data,
+    prepare_recorded_data,
     replay_trial,
     tracking_store,
 )
@@ -31,7 +31,6 @@ from hpsearch.records import best_of
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.search import is_complete
 from hpsearch.vault import score_once
-from hpsearch.versions import machine_versions
 
 __all__ = ["best", "reconcile", "replay", "score"]
 
@@ -52,7 +51,7 @@ def best(
     """
     options = make_options(workspace, data_dir=data_dir, storage=storage)
     search, folder = open_recorded_study(study, options)
-    data = prepare_data(search.definition, options)
+    data = prepare_recorded_data(search, options)
     net = find_best_net(search.definition, search.records(), folder, data)
     export_net(net, out)
     if as_json:
@@ -117,23 +116,23 @@ def replay(
     if trial is None and best is None:
         raise UsageError(f"{search.definition.name}: no trial is complete yet")
     number = best.number if trial is None and best else int(trial or 0)
+    data = prepare_recorded_data(search, options)
     print(f"training trial {number} of {search.definition.name} again ...", flush=True)
-    outcome = replay_trial(search, number, folder, prepare_data(search.definition, options))
-    record = outcome.record
+    outcome = replay_trial(search, number, folder, data)
+    record, differences = outcome.record, outcome.list_differences()
     if outcome.is_equal:
         what = f"net {record.net_sha256}" if record.net_sha256 else "accuracies of all epochs"
         print(f"equal: {what}")
-        if outcome.restored:
-            print(f"its checkpoint is back in {folder.trial(number)}")
-        return
-    difference = outcome.val_accuracies[-1] - record.val_accuracies[-1]
-    there, here = record.versions, machine_versions()
-    changed = [f"{k}: {there[k]} -> {here.get(k)}" for k in there if there[k] != here.get(k)]
-    print(
-        f"different: val_accuracy {difference:+.4f}; "
-        + (f"the machine differs in {', '.join(changed)}" if changed else "on an equal machine")
-    )
-    raise typer.Exit(1)
+    else:
+        change = outcome.val_accuracies[-1] - record.val_accuracies[-1]
+        why = "these versions differ" if differences else "all recorded versions are equal"
+        print(f"different: val_accuracy {change:+.4f}; {why}")
+    for difference in differences:
+        print(difference)
+    if outcome.restored:
+        print(f"its checkpoint is back in {folder.trial(number)}")
+    if not outcome.is_equal:
+        raise typer.Exit(1)
 
 
 def reconcile(

@@ -118,4 +118,6 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
             f"not that of an undisturbed run: the workers of {list_trials(numbers)} died again and"
             " again; `hpsearch run` with --retry-failed runs failed trials again",
         )
+    for index, line in enumerate(value["differences"]):
+        table.add_row("" if index else "versions", line)
     return table

@@ -16,6 +16,7 @@ from hpsearch.coordinator.events import (
     TrialReleased,
     TrialReopened,
     TrialStarted,
+    VersionsCompared,
     WinnerJudged,
     WorkersSurveyed,
 )
@@ -23,7 +24,13 @@ from hpsearch.coordinator.housekeeping import Leftover, find_leftovers, remove
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.replay import Replay, replay_trial
 from hpsearch.coordinator.run import run_study
-from hpsearch.coordinator.session import Session, find_prepared, open_session, prepare_data
+from hpsearch.coordinator.session import (
+    Session,
+    find_prepared,
+    open_session,
+    prepare_data,
+    prepare_recorded_data,
+)
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 
 __all__ = [
@@ -47,12 +54,14 @@ __all__ = [
     "TrialReleased",
     "TrialReopened",
     "TrialStarted",
+    "VersionsCompared",
     "WinnerJudged",
     "WorkersSurveyed",
     "find_leftovers",
     "find_prepared",
     "open_session",
     "prepare_data",
+    "prepare_recorded_data",
     "remove",
     "replay_trial",
     "run_study",

@@ -106,6 +106,7 @@ class Confirmations:
             net_sha256=result.net_sha256,
             duration_s=result.duration_s,
             reason=result.reason,
+            versions=result.versions,
         )
         note_confirmation(self.session.search, confirmation)
         self._running.remove((job.number, job.replicate))

@@ -28,6 +28,7 @@ __all__ = [
     "TrialReleased",
     "TrialReopened",
     "TrialStarted",
+    "VersionsCompared",
     "WinnerJudged",
     "WorkersSurveyed",
 ]
@@ -48,6 +49,13 @@ class WorkersSurveyed:
     """The workers of a cluster have said what they have."""
 
     survey: WorkerSurvey
+
+
+@dataclass(frozen=True)
+class VersionsCompared:
+    """The versions of this run, or of a trial that has ended, are not those of earlier trials."""
+
+    differences: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -157,6 +165,7 @@ class StudyEnded:
 Event: TypeAlias = (
     StudyOpened
     | WorkersSurveyed
+    | VersionsCompared
     | TrialStarted
     | TrialAdvanced
     | TrialEnded

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.data import PreparedData
+from hpsearch.differences import compare_versions
 from hpsearch.errors import HpsearchError, UsageError
 from hpsearch.objective import Outcome, TrialJob, run_job
 from hpsearch.records import State, TrialRecord
@@ -31,12 +32,15 @@ class Replay:
         After each epoch, now.
     restored : bool
         Whether the trial's checkpoint was gone and is back.
+    versions : dict
+        Those that it was trained with now.
     """
 
     record: TrialRecord
     net_sha256: str | None
     val_accuracies: tuple[float, ...]
     restored: bool
+    versions: dict[str, str]
 
     @property
     def is_equal(self) -> bool:
@@ -45,6 +49,10 @@ class Replay:
             self.net_sha256 == self.record.net_sha256
             and self.val_accuracies == self.record.val_accuracies
         )
+
+    def list_differences(self) -> list[str]:
+        """A line for each version that is not what the trial was trained with."""
+        return compare_versions({self.record.number: self.record.versions}, self.versions)
 
 
 def replay_trial(
@@ -98,6 +106,7 @@ def replay_trial(
             result.net_sha256,
             tuple(epoch.val_accuracy for epoch in result.epochs),
             restored=False,
+            versions=result.versions,
         )
         if replay.is_equal:
             there = folder.trial(number)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 
+from hpsearch.coordinator.comparison import VersionWatch
 from hpsearch.coordinator.conduct import conduct
 from hpsearch.coordinator.events import (
     Event,
@@ -18,6 +19,7 @@ from hpsearch.coordinator.events import (
     TrialEnded,
     TrialReleased,
     TrialStarted,
+    VersionsCompared,
     WinnerJudged,
     WorkersSurveyed,
 )
@@ -41,6 +43,7 @@ from hpsearch.results import (
     read_verdict,
 )
 from hpsearch.search import is_complete, telling_storage_failures
+from hpsearch.training import read_versions
 from hpsearch.vault import read_looks, score_once
 
 __all__ = ["run_study"]
@@ -102,10 +105,15 @@ def run_study(
             survey = _survey(session, backend)
             if survey.n_workers:
                 yield WorkersSurveyed(survey)
+            watch = VersionWatch(search.records())
+            if differences := _compare_versions(session, watch):
+                yield VersionsCompared(differences)
             shares_folder = not survey.blind_hosts
             for event in conduct(session, backend, n_jobs, stop, shares_folder=shares_folder):
                 _show(showcase, session, event)
                 yield event
+                if isinstance(event, TrialEnded) and (differences := watch.add(event.record)):
+                    yield VersionsCompared(differences)
             # Stopped from here on, the study's end is left to the next run as a whole.
             has_ended = is_complete(search) and not stop.is_set()
             net = None
@@ -150,6 +158,14 @@ def _survey(session: Session, backend: Backend) -> WorkerSurvey:
             f"cannot work: {first}"
         )
     return survey
+
+
+def _compare_versions(session: Session, watch: VersionWatch) -> list[str]:
+    """What differs here from the versions of earlier trials, unless nothing is left to run."""
+    records = session.search.records()
+    if is_complete(session.search) or not any(record.versions for record in records):
+        return []
+    return watch.compare(read_versions())
 
 
 def _show(showcase: Showcase, session: Session, event: Event) -> None:

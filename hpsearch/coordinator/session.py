@@ -19,13 +19,22 @@ from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreErro
 from hpsearch.execution import FileLease, FileSpareCores
 from hpsearch.search import (
     SearchStudy,
+    check_training_data,
     create_or_continue_study,
     mend_journal,
+    note_training_data,
     open_storage,
 )
 from hpsearch.workspace import StudyFolder
 
-__all__ = ["Session", "find_prepared", "locked", "open_session", "prepare_data"]
+__all__ = [
+    "Session",
+    "find_prepared",
+    "locked",
+    "open_session",
+    "prepare_data",
+    "prepare_recorded_data",
+]
 
 # A database server takes seconds to restart, a minute to be replaced by its twin.
 _STORAGE_PATIENCE_S = 120.0
@@ -83,7 +92,8 @@ def open_session(
     Raises
     ------
     RefusedError
-        If another process holds the study, or the study exists with another definition.
+        If another process holds the study, or the study exists with another definition, or its
+        trials were trained on other prepared data.
     DataError
         If the data is missing or damaged.
     StoreError
@@ -99,6 +109,7 @@ def open_session(
         mend_journal(folder.journal)
         storage = open_storage(options.storage_url, folder.journal, patience_s=_STORAGE_PATIENCE_S)
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
+        note_training_data(search, data)
         search.release_orphans()
         spare_cores = FileSpareCores(folder.spare_cores)
         spare_cores.lend(0)
@@ -161,6 +172,22 @@ def prepare_data(
     if not find_prepared(definition, folder):
         meanwhile()
     return prepare(source, definition.cut(), folder)
+
+
+def prepare_recorded_data(search: SearchStudy, options: RunOptions) -> PreparedData:
+    """The data of a recorded study, verified: those that its trials were trained on.
+
+    Raises
+    ------
+    DataError
+        If the data is missing or damaged.
+    RefusedError
+        If it is not what the trials were trained on.
+    """
+    data = prepare_data(search.definition, options)
+    data.verify()
+    check_training_data(search, data)
+    return data
 
 
 def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hpsearch.definition import StudyDefinition
+from hpsearch.differences import compare_versions
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.results import Net, Verdict, describe_verdict
 from hpsearch.vault import Look
@@ -30,6 +31,8 @@ def summarise_study(
         lines.append(f"- best: trial {best.number}, val_accuracy {best.value:.4f}")
         lines += [f"    - {name} = {shorten_number(v)}" for name, v in best.hyperparameters.items()]
     lines += [f"- {line}" for line in describe_verdict(verdict)]
+    versions = {one.number: one.versions for one in records if one.state.is_finished}
+    lines += [f"- {line}" for line in compare_versions(versions)]
     lines += [_describe(look) for look in looks]
     return "\n".join(lines)
 

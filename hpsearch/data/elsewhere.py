@@ -13,6 +13,7 @@ from hpsearch.data.image_folder import FolderSettings, ImageFolder
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
 from hpsearch.data.sources import find_source
+from hpsearch.differences import list_changes
 from hpsearch.errors import DamagedDataError, DataError, MissingDataError
 
 __all__ = ["find_on_this_machine"]
@@ -36,31 +37,38 @@ def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> Prepare
     MissingDataError
         If neither the data nor its source is here.
     DamagedDataError
-        If what is here is not the same data.
+        If what is here is not the same data, to the last bit of what training reads.
     OSError
         If the cache cannot be written.
     """
     with contextlib.suppress(MissingDataError):
-        return _check_same(load_prepared(data.folder), data)
+        return _check_same(load_prepared(data.folder), data, data.folder)
     import pooch  # workers that share a folder need not import it
 
     cache = Path(pooch.os_cache("hpsearch"))
     here = cache / f"{data.name}-{data.checksum[:12]}"
     with contextlib.suppress(DataError):
-        return _check_same(load_prepared(here), data)
+        return _check_same(load_prepared(here), data, here)
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f".{here.name}.lock"):
         with contextlib.suppress(DataError):  # another process was first
-            return _check_same(load_prepared(here), data)
+            return _check_same(load_prepared(here), data, here)
         _prepare(data, folders, here)
-        return _check_same(load_prepared(here), data)
+        return _check_same(load_prepared(here), data, here)
 
 
-def _check_same(found: PreparedData, wanted: PreparedData) -> PreparedData:
+def _check_same(found: PreparedData, wanted: PreparedData, place: Path) -> PreparedData:
+    """`wanted` where it was `found`, if that is the same; `place` is where it belongs here."""
     if found.checksum != wanted.checksum:
         raise DamagedDataError(
-            f"{found.folder}: holds other data, of checksum {found.checksum[:12]}, "
+            f"{place}: holds other data, of checksum {found.checksum[:12]}, "
             f"expected {wanted.checksum[:12]}"
+        )
+    if different := found.list_differences(wanted.contents):
+        changes = list_changes(wanted.versions, found.versions) or ["with equal versions"]
+        raise DamagedDataError(
+            f"{place}: prepared on this machine, {', '.join(different)} differ from the "
+            f"coordinator's ({', '.join(changes)}); copy its {wanted.folder} to this path"
         )
     return dataclasses.replace(wanted, folder=found.folder)
 
@@ -86,7 +94,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
         )
     with tempfile.TemporaryDirectory(dir=here.parent, prefix=f".{here.name}.") as beside:
         made = prepare(source, data.cut, Path(beside))
-        _check_same(made, data)
+        _check_same(made, data, here)
         made.verify()
         (made.folder / TEST_FILE).unlink()
         shutil.rmtree(here, ignore_errors=True)

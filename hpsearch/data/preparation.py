@@ -44,6 +44,7 @@ from hpsearch.data.reading import hash_file, one_line
 from hpsearch.data.selection import Selection, check_positive, select
 from hpsearch.errors import DamagedDataError, DataError, StoreError
 from hpsearch.hashing import hash_json
+from hpsearch.versions import machine_versions
 
 __all__ = ["prepare"]
 
@@ -173,6 +174,7 @@ def _describe(
         "files": files,
         "sizes": {name: (folder / name).stat().st_size for name in files},
         "checksum": hash_json([exact, dataset.checksum, *wanted]),
+        "versions": machine_versions(),
     }
 
 

@@ -45,7 +45,7 @@ ROUNDED_FILES = frozenset(
         FREQUENCIES_FILE,
     }
 )
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 ADVICE = "delete the folder and it will be prepared again"
 
 _SEAL = "manifest_sha256"
@@ -82,6 +82,11 @@ class PreparedData:
         `Dataset.settings`: what was made of the source's files.
     notices : tuple of str
         `Dataset.notices`: what people should know of the data.
+    contents : dict
+        All that training reads, by name: ``pixel_std``, and the SHA-256 of each file, of those
+        too in which equal data may differ by a machine's own rounding.
+    versions : dict
+        `machine_versions` of the process that prepared it.
     """
 
     folder: Path
@@ -94,8 +99,15 @@ class PreparedData:
     checksum: str
     source: str
     source_checksum: str
+    contents: dict[str, str]
+    versions: dict[str, str]
     source_settings: dict[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+
+    def list_differences(self, contents: Mapping[str, str]) -> list[str]:
+        """Names of what training reads that is not as in `contents`, or in only one of the two."""
+        names = sorted(self.contents.keys() | contents.keys())
+        return [name for name in names if self.contents.get(name) != contents.get(name)]
 
     def verify(self) -> None:
         """Hash the files of the training and validation splits again. Leaves the test file be.
@@ -155,6 +167,8 @@ def load_prepared(folder: Path) -> PreparedData:
             source_checksum=manifest["source_checksum"],
             source_settings=manifest["source_settings"],
             notices=tuple(manifest["notices"]),
+            contents=_list_contents(manifest),
+            versions=dict(manifest["versions"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _broken(folder, one_line(error)) from error
@@ -194,6 +208,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """`manifest` and its own SHA-256, without which a flipped digit would go unnoticed."""
     return {**manifest, _SEAL: hash_json(manifest)}
+
+
+def _list_contents(manifest: Mapping[str, Any]) -> dict[str, str]:
+    files = {name: str(found) for name, found in manifest["files"].items() if name != TEST_FILE}
+    return {**files, "pixel_std": repr(manifest["pixel_std"])}
 
 
 def _broken(

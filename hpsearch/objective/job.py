@@ -96,6 +96,7 @@ class TrialJob:
                 self.number,
                 self.hyperparameters.describe(),
                 self.data.checksum,
+                self.data.contents,
                 self.threads,
                 *([self.replicate] if self.replicate else []),
             ]
@@ -159,7 +160,8 @@ class TrialResult:
     host : str
         The machine it ran on.
     versions : dict
-        Of what its arithmetic depends on.
+        What its last bits depend on, as the worker that trained it saw it; of all workers, if it
+        was continued with other versions (`hpsearch.differences`).
     checkpoint, predictions : bytes, optional
         Content of the final checkpoint, and of the predictions of a complete trial, if the
         worker could not write the trial's folder.

@@ -1,5 +1,6 @@
 """Running a job: what happens in the worker. A pure function but for the trial's folder."""
 
+import contextlib
 import dataclasses
 import platform
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from hpsearch import training
 from hpsearch.data import Split, open_split
-from hpsearch.errors import DamagedDataError
+from hpsearch.differences import merge_versions
+from hpsearch.errors import DamagedDataError, MachineError
 from hpsearch.execution.task import is_wanted
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
@@ -41,7 +43,6 @@ from hpsearch.training import (
     save_predictions,
     start_film,
 )
-from hpsearch.versions import machine_versions
 
 __all__ = ["run_job"]
 
@@ -72,7 +73,11 @@ def run_job(job: TrialJob) -> TrialResult:
             result = attach_files(_run(here), here, job)
     except Exception as error:
         result = describe_failure(job, error)
-    return dataclasses.replace(result, host=platform.node(), versions=machine_versions())
+    versions = result.versions
+    if not versions:
+        with contextlib.suppress(MachineError):
+            versions = training.read_versions()
+    return dataclasses.replace(result, host=platform.node(), versions=versions)
 
 
 def _run(job: TrialJob) -> TrialResult:
@@ -81,6 +86,13 @@ def _run(job: TrialJob) -> TrialResult:
     history = HistoryWriter(job.folder / HISTORY_FILE)
     state, epochs = _start_or_resume(job, split, history)
     note_attempt(job.folder, len(epochs))
+    result = _train(job, split, history, state, epochs)
+    return dataclasses.replace(result, versions=state.versions)
+
+
+def _train(
+    job: TrialJob, split: Split, history: HistoryWriter, state: "_State", epochs: tuple[Epoch, ...]
+) -> TrialResult:
     for epoch in from_training(_replay_then_train(job, split, state, epochs)):
         if epoch.number > len(epochs):
             if (job.lease and not job.lease.is_valid()) or not is_wanted():
@@ -109,12 +121,13 @@ class _State:
     memory: Memory
     rng: np.random.Generator
     film: Film
+    versions: dict[str, str]
 
 
 def _start_or_resume(
     job: TrialJob, split: Split, history: HistoryWriter
 ) -> tuple[_State, tuple[Epoch, ...]]:
-    rng = np.random.default_rng(job.seed())
+    rng, versions = np.random.default_rng(job.seed()), training.read_versions()
     try:
         checkpoint = load_checkpoint(job.folder / CHECKPOINT_FILE)
     except (FileNotFoundError, DamagedDataError):
@@ -123,10 +136,12 @@ def _start_or_resume(
         rng.bit_generator.state = checkpoint.generator_state
         # A crash between the two files may have left the history an epoch behind.
         history.save(checkpoint.epochs)
-        return _State(checkpoint.net, checkpoint.memory, rng, checkpoint.film), checkpoint.epochs
+        versions = merge_versions(checkpoint.versions, versions)
+        net, memory, film = checkpoint.net, checkpoint.memory, checkpoint.film
+        return _State(net, memory, rng, film, versions), checkpoint.epochs
     with blaming_training():
         net = training.make_net(split, job.hyperparameters, rng)
-    return _State(net, {}, rng, Film()), ()
+    return _State(net, {}, rng, Film(), versions), ()
 
 
 def _replay_then_train(
@@ -155,7 +170,9 @@ def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...])
     if len(epochs) in film_epochs(job.hyperparameters.epochs) and not epochs[-1].diverged:
         state.film = _film(job, split, state.film, len(epochs), net)
     generator_state = dict(state.rng.bit_generator.state)
-    checkpoint = Checkpoint(job.identity(), net, generator_state, epochs, memory, state.film)
+    checkpoint = Checkpoint(
+        job.identity(), net, generator_state, epochs, memory, state.film, state.versions
+    )
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.data import FolderSettings, PreparedData, find_source, load_prepared
+from hpsearch.differences import list_changes
 from hpsearch.errors import (
     DamagedDataError,
     DataError,
@@ -18,7 +19,7 @@ from hpsearch.errors import (
 from hpsearch.objective.failures import check_installation
 from hpsearch.objective.job import Lease
 from hpsearch.objective.workplace import data_folders, find_data
-from hpsearch.versions import code_version, machine_versions
+from hpsearch.training import read_versions
 
 __all__ = ["WorkerReport", "WorkerSurvey", "report_from_here", "report_health", "work_out"]
 
@@ -34,7 +35,7 @@ class WorkerReport:
     sees_folder : bool
         Whether it shares the study's folder with the coordinator.
     versions : dict
-        What its last bit of a result depends on, and of this program.
+        What the last bits of its results depend on.
     """
 
     host: str
@@ -64,15 +65,6 @@ class WorkerSurvey:
     failures: tuple[HpsearchError, ...] = ()
 
 
-def what_counts() -> dict[str, str]:
-    """Versions that must be equal on equal machines."""
-    return {
-        "python": platform.python_version(),
-        "hpsearch": code_version().partition("+")[0],
-        **machine_versions(),
-    }
-
-
 def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
     """Answer for this worker; prepares the data if this machine has only its source.
 
@@ -85,7 +77,7 @@ def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
     """
     check_installation()
     find_data(data)
-    return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+    return WorkerReport(platform.node(), lease.is_seen(), read_versions())
 
 
 def report_health(
@@ -118,7 +110,7 @@ def report_health(
     check_installation()
     with contextlib.suppress(DataError):
         if prepared and load_prepared(prepared.folder).checksum == prepared.checksum:
-            return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+            return WorkerReport(platform.node(), lease.is_seen(), read_versions())
     source = find_source(
         name,
         folders=data_folders(),
@@ -130,23 +122,17 @@ def report_health(
         raise DamagedDataError(
             f"its {name} has the checksum {source.checksum[:12]}, here {checksum[:12]}"
         )
-    return WorkerReport(platform.node(), lease.is_seen(), what_counts())
+    return WorkerReport(platform.node(), lease.is_seen(), read_versions())
 
 
 def work_out(answers: Mapping[str, Any]) -> WorkerSurvey:
     """Sum up what workers answered."""
     reports = [answer for answer in answers.values() if isinstance(answer, WorkerReport)]
-    ours = what_counts()
+    ours = read_versions() if reports else {}
     differences = {
         f"{one.host} ({', '.join(changed)})"
         for one in reports
-        if (
-            changed := [
-                f"{name} {value}, here {ours[name]}"
-                for name, value in one.versions.items()
-                if value != ours[name]
-            ]
-        )
+        if (changed := list_changes(one.versions, ours, ", here "))
     }
     failures = [
         _explain(address, answer)

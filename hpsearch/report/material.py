@@ -6,10 +6,10 @@ from typing import Any
 
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DamagedDataError
+from hpsearch.errors import DamagedDataError, RefusedError
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.results import Net, Verdict, find_film, load_trial_net, read_verdict
-from hpsearch.search import SearchStudy
+from hpsearch.search import SearchStudy, check_training_data
 from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, Epoch, Film, Hyperparameters, load_history
 from hpsearch.workspace import StudyFolder
@@ -72,12 +72,16 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
     best = best_of(records)
     epochs: Sequence[Epoch] = ()
     net, lack = None, "no trial is complete yet"
-    if data and data.checksum != search.data_checksum:
-        data = None
+    no_data = "the prepared images are not in the workspace"
+    if data:
+        try:
+            check_training_data(search, data)
+        except RefusedError as error:
+            data, no_data = None, str(error)
     if best:
         try:
             epochs = load_history(folder.trial(best.number) / HISTORY_FILE)
-            lack = "the prepared images are not in the workspace"
+            lack = no_data
             if data:
                 net, lack = load_trial_net(search.definition, best, folder, data), ""
         except DamagedDataError as error:

@@ -236,9 +236,11 @@ def _list_origin(material: Material) -> dict[str, str]:
     """What else the result depends on, by name."""
     search, best, data = material.search, material.best, material.data
     machine = best.versions if best else {}
+    different = material.status["differences"]
     return {
         "seed": str(search.definition.seed),
         "fingerprint": material.status["fingerprint"],
+        **({"differences": "; ".join(different)} if different else {}),
         "data": f"{data.name}: {data.source}" if data else search.definition.data.source,
         "data checksum": search.data_checksum or "",
         **({"net": best.net_sha256 or ""} if best else {}),

@@ -18,6 +18,7 @@ from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.search.storage import mend_journal, open_storage, telling_storage_failures
 from hpsearch.search.study import SearchStudy
+from hpsearch.search.training_data import check_training_data, note_training_data
 
 __all__ = [
     "RUNGS",
@@ -25,6 +26,7 @@ __all__ = [
     "SearchStudy",
     "Trial",
     "check_sampler",
+    "check_training_data",
     "copy_study",
     "create_or_continue_study",
     "forget_failed",
@@ -36,6 +38,7 @@ __all__ = [
     "measure_importances",
     "mend_journal",
     "note_confirmation",
+    "note_training_data",
     "open_storage",
     "probe_storage",
     "read_confirmations",

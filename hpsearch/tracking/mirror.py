@@ -28,6 +28,7 @@ from hpsearch.tracking.runs import (
 from hpsearch.tracking.terms import (
     STATUS,
     TRIAL_TAGS,
+    VERSION_TAG,
     best_so_far,
     end_ms,
     epoch_points,
@@ -188,7 +189,9 @@ class Mirror:
         found: dict[str | None, list[Run]] = {}
         for run in find_runs(self._client, self.experiment_id, self._name):
             found.setdefault(run.data.tags.get(TRIAL_TAG), []).append(run)
-        created_with = {*self._tags, TRIAL_TAG, *TRIAL_TAGS}
+        tags = {tag for runs in found.values() for run in runs for tag in run.data.tags}
+        versions = {tag for tag in tags if tag.startswith(VERSION_TAG)}
+        created_with = {*self._tags, TRIAL_TAG, *TRIAL_TAGS, *versions}
         kept = {
             number: keep_one(self._client, runs, created_with) for number, runs in found.items()
         }

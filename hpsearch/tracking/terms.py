@@ -10,7 +10,7 @@ from hpsearch.tracking.views import TrialView
 from hpsearch.training import Epoch
 
 __all__ = [
-    *("STATUS", "TRIAL_TAGS"),
+    *("STATUS", "TRIAL_TAGS", "VERSION_TAG"),
     *("best_so_far", "end_ms", "epoch_points", "study_params", "trial_tags"),
 ]
 
@@ -24,10 +24,11 @@ STATUS = {
     State.PRUNED: "FINISHED",
     State.FAILED: "FAILED",
 }
-# All that `trial_tags` may give.
+# All that `trial_tags` may give, and what its other tags begin with.
 TRIAL_TAGS = frozenset(
     {"state", "pruned", "diverged", "error", "ended_by_machine", "retries", "net_sha256"}
 )
+VERSION_TAG = "version."
 _EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
 
 
@@ -49,8 +50,9 @@ def study_params(definition: StudyDefinition) -> dict[str, Any]:
 
 
 def trial_tags(record: TrialRecord) -> dict[str, str]:
-    """How the trial stands and why; what does not apply is left out."""
-    tags = {"state": str(record.state)}
+    """How the trial stands, why, and with what versions; what does not apply is left out."""
+    versions = {VERSION_TAG + name: value for name, value in record.versions.items() if value}
+    tags = {"state": str(record.state), **versions}
     if record.state == State.PRUNED:
         tags["pruned"] = f"epoch {len(record.val_accuracies)}"
     if record.diverged:

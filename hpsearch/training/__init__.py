@@ -20,6 +20,7 @@ from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedu
 from hpsearch.training.memory import Memory
 from hpsearch.training.prediction import classify, predict_labels, score
 from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
+from hpsearch.training.versions import read_versions
 from hpsearch.training.views import Views, predict_over_views
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = [
     "make_net",
     "predict_labels",
     "predict_over_views",
+    "read_versions",
     "save_checkpoint",
     "save_history",
     "save_predictions",

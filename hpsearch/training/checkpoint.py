@@ -20,8 +20,8 @@ __all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"
 
 CHECKPOINT_FILE = "checkpoint.npz"
 
-# 2: what optimizers remember lies in blocks and panels.
-_FORMAT = 2
+# 2: what optimizers remember lies in blocks and panels. 3: with versions.
+_FORMAT = 3
 _NET = ("W1", "b1", "W2", "b2")
 _MEMORY = "memory."
 _FILM = "film."
@@ -53,6 +53,8 @@ class Checkpoint:
         What training remembers besides; nothing once it has ended.
     film : Film
         Frames so far. In the same file, so that they stop, go on, travel and go with the net.
+    versions : dict
+        Those that the epochs so far were trained with.
     """
 
     identity: str
@@ -61,6 +63,7 @@ class Checkpoint:
     epochs: tuple[Epoch, ...]
     memory: Memory = field(default_factory=dict)
     film: Film = field(default_factory=Film)
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -83,6 +86,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "format": np.array(_FORMAT),
         "identity": _as_bytes(checkpoint.identity),
         "generator_state": _as_bytes(json.dumps(checkpoint.generator_state)),
+        "versions": _as_bytes(json.dumps(checkpoint.versions)),
         "columns": np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
         "diverged": np.array([epoch.diverged for epoch in epochs], np.bool_),
         "n_iterations": np.array([len(one) for one in losses], np.int64),
@@ -117,6 +121,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             epochs=_unpack_epochs(arrays),
             memory=_pick(arrays, _MEMORY),
             film=Film(**_pick(arrays, _FILM)),
+            versions=json.loads(_as_text(arrays["versions"])),
         )
     except FileNotFoundError:
         raise

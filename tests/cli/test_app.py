@@ -16,7 +16,7 @@ from filelock import FileLock
 import hpsearch
 from hpsearch.cli import main
 from hpsearch.search import load_study, open_storage
-from hpsearch.versions import machine_versions
+from hpsearch.training import read_versions
 from hpsearch.workspace import Workspace
 from tests.cli.lines import assert_one_line
 
@@ -184,7 +184,7 @@ def test_a_replay_that_differs_says_by_how_much_and_what_the_machine_has_to_do_w
 ) -> None:
     status = json.loads(program("status", has_run, "--json")[1])
     number, n_epochs = status["best"]["number"], status["best"]["params"]["epochs"]
-    there = machine_versions() | {"processor": "riscv64 Sunway", "blas": "openblas 0.1"}
+    there = read_versions() | {"processor": "riscv64 Sunway", "blas": "openblas 0.1"}
     changes: dict[str, Any] = {"versions": there}
 
     def rewrite(line: str) -> str:
@@ -203,13 +203,14 @@ def test_a_replay_that_differs_says_by_how_much_and_what_the_machine_has_to_do_w
     code, output, error = program("replay", has_run, number)
     assert code == 1
     assert error == ""
-    assert "different: val_accuracy +0.1000; the machine differs in" in output
-    assert f"processor: riscv64 Sunway -> {machine_versions()['processor']}" in output
-    assert "blas: openblas 0.1 -> " in output
+    assert "different: val_accuracy +0.1000; these versions differ\n" in output
+    here = read_versions()["processor"]
+    assert f"processor: riscv64 Sunway in trial {number}, {here} here; results may" in output
+    assert f"BLAS: openblas 0.1 in trial {number}, " in output
     assert "numpy" not in output
-    changes["versions"] = machine_versions()
+    changes["versions"] = read_versions()
     journal.write_text("".join(map(rewrite, journal.read_text().splitlines())))
-    assert "on an equal machine" in program("replay", has_run, number)[1]
+    assert "; all recorded versions are equal\n" in program("replay", has_run, number)[1]
 
 
 def test_a_second_look_must_be_asked_for(program: Program, has_run: Path) -> None:

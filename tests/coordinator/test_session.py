@@ -1,15 +1,21 @@
 """Holding a study: what is found is put in order, and only one process holds it."""
 
+import hashlib
+import json
 import multiprocessing
+import shutil
 from collections.abc import Callable
 from multiprocessing.synchronize import Event as Signal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hpsearch.coordinator import RunOptions, open_session, prepare_data
+from hpsearch.data import load_prepared
+from hpsearch.data.prepared import seal
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import MissingDataError, RefusedError, UsageError
+from hpsearch.errors import DamagedDataError, MissingDataError, RefusedError, UsageError
 from hpsearch.execution import FileLease
 from hpsearch.records import State
 from hpsearch.workspace import Workspace
@@ -139,4 +145,35 @@ def test_what_the_data_cannot_give_is_refused(
 ) -> None:
     definition = define(data=DATA | {"basis": {"components": 20}}, space=technique)
     with pytest.raises(UsageError, match=complaint), open_session(definition, options):
+        pass
+
+
+def test_data_prepared_again_with_other_last_bits_are_refused(
+    define: Define, options: RunOptions
+) -> None:
+    """Though the images are the same, and the files those of their manifest."""
+    definition = define(data=DATA | {"basis": {"components": 20}})
+    with open_session(definition, options) as session:
+        folder = session.data.folder
+        session.search.finish(session.search.ask(), State.COMPLETE, 0.5)
+    as_it_was = folder.rename(folder.with_name("as-it-was"))
+    with open_session(definition, options) as session:  # the same machine prepares the same bits
+        assert session.data.contents == load_prepared(as_it_was).contents
+    path = folder / "components.npy"
+    components = np.load(path)
+    components[0, 0] = np.nextafter(components[0, 0], np.float32(1))
+    np.save(path, components)
+    with pytest.raises(DamagedDataError, match=r"components\.npy: has the SHA-256"):
+        open_session(definition, options).__enter__()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["manifest_sha256"]
+    manifest["files"]["components.npy"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest["versions"]["blas"] = "openblas 0.1"
+    (folder / "manifest.json").write_text(json.dumps(seal(manifest)))
+    reason = r"components\.npy changed \(prepared with BLAS .* -> openblas 0\.1\); put the folder b"
+    with pytest.raises(RefusedError, match=reason):
+        open_session(definition, options).__enter__()
+    shutil.rmtree(folder)
+    as_it_was.rename(folder)
+    with open_session(definition, options):
         pass

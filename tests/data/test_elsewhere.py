@@ -1,6 +1,7 @@
 """Data prepared again on a machine that does not see the coordinator's folder."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from hpsearch.data import (
     find_source,
     prepare,
 )
+from hpsearch.data.prepared import seal
+from hpsearch.errors import DamagedDataError
 
 
 @pytest.mark.parametrize(
@@ -39,3 +42,32 @@ def test_whatever_was_asked_for_is_prepared_there_too(
     here = find_on_this_machine(dataclasses.replace(data, folder=tmp_path / "gone"), [])
     here.verify()
     assert dataclasses.replace(here, folder=data.folder) == data
+
+
+def test_what_has_other_last_bits_there_is_refused_until_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its nets would not be those of the coordinator's, which could not rebuild them either."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = find_source("digits", folders=[], download_folder=tmp_path)
+    cut = Cut(n_train=600, n_validation=150, n_test=100, basis=PrincipalComponents(count=9))
+    data = prepare(source, cut, tmp_path / "data")
+    contents = data.contents | {"components.npy": "other"}
+    versions = data.versions | {"blas": "openblas 0.1"}
+    wanted = dataclasses.replace(
+        data, contents=contents, versions=versions, folder=tmp_path / "gone"
+    )
+    refusal = (
+        r"digits-.*: prepared on this machine, components.npy differ.* \(BLAS openblas 0.1 -> "
+    )
+    for _ in range(2):
+        with pytest.raises(DamagedDataError, match=refusal):
+            find_on_this_machine(wanted, [])
+    # As the message says: the coordinator's folder, here one with a manifest of those contents.
+    here = tmp_path / "cache" / "hpsearch" / f"digits-{data.checksum[:12]}"
+    shutil.copytree(data.folder, here, dirs_exist_ok=True)
+    manifest = json.loads((here / "manifest.json").read_text())
+    del manifest["manifest_sha256"]
+    manifest["files"]["components.npy"] = "other"
+    (here / "manifest.json").write_text(json.dumps(seal(manifest)))
+    assert find_on_this_machine(wanted, []).folder == here

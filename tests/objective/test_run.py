@@ -24,6 +24,7 @@ from hpsearch.training import (
     load_history,
     load_predictions,
     make_net,
+    read_versions,
     save_history,
     step,
 )
@@ -143,9 +144,44 @@ def test_a_replicate_is_another_training_of_the_same_setting(job: Callable[..., 
 
 def test_a_trials_own_seed_and_identity_are_what_they_were(job: Callable[..., TrialJob]) -> None:
     """Checkpoints of studies that are under way stay valid."""
-    one = job(data=dataclasses.replace(job().data, checksum="data"))
+    one = job(data=dataclasses.replace(job().data, checksum="data", contents={"a": "b"}))
     assert one.seed() == [0, 3, 0]
-    assert one.identity() == ("993bae149dc0f25bbaaedc61418b7d86dea195837e0ebf40b572096ac924bee4")
+    assert one.identity() == ("f67c69ecb69fdf82b8c4d67e589e35ff12db726a9ea0436a9e64040de8cb3fed")
+
+
+def test_a_checkpoint_of_data_with_other_last_bits_is_not_taken_up(
+    job: Callable[..., TrialJob],
+) -> None:
+    one = job(lease=EpochsLeft(2))
+    run_job(one)
+    contents = one.data.contents | {"mean_image.npy": "of another machine"}
+    other = dataclasses.replace(one, data=dataclasses.replace(one.data, contents=contents))
+    assert other.identity() != one.identity()
+    run_job(dataclasses.replace(other, lease=EpochsLeft(1)))
+    assert len(load_checkpoint(one.folder / CHECKPOINT_FILE).epochs) == 1
+
+
+def test_a_trial_continued_with_other_versions_has_both(
+    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = job()
+    for numba, lease in (("0.62.0", EpochsLeft(2)), ("0.63.1", EpochsLeft(1)), ("0.63.1", None)):
+        here = read_versions() | {"numba": numba}
+        monkeypatch.setattr("hpsearch.training.read_versions", lambda here=here: here)
+        result = run_job(dataclasses.replace(one, lease=lease))
+        monkeypatch.undo()
+    assert result.outcome == Outcome.COMPLETE
+    assert result.versions == read_versions() | {"numba": "0.62.0 -> 0.63.1"}
+
+
+def test_an_attempt_without_an_epoch_leaves_no_versions_behind(
+    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = job()
+    monkeypatch.setattr("hpsearch.training.read_versions", lambda: {"numba": "0.62.0"})
+    run_job(dataclasses.replace(one, lease=EpochsLeft(0)))
+    monkeypatch.undo()
+    assert run_job(one).versions == read_versions()
 
 
 @pytest.mark.parametrize("stops", [[1], [3], [1, 1, 1], [0, 2]])

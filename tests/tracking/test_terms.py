@@ -56,6 +56,12 @@ def test_all_tags_of_a_trial_are_known_by_name(make_view: Make) -> None:
     assert {name for tags in given for name in tags} == TRIAL_TAGS
 
 
+def test_a_trials_versions_are_those_of_its_worker(make_view: Make) -> None:
+    """They replace the coordinator's, which all runs get."""
+    record = make_view(0, State.RUNNING, versions={"numba": "0.63.1", "blas": ""}).record
+    assert trial_tags(record) == {"state": "RUNNING", "version.numba": "0.63.1"}
+
+
 def test_the_best_so_far_ends_at_the_first_trial_that_has_not_ended(make_view: Make) -> None:
     states = [State.COMPLETE, State.FAILED, State.RUNNING, State.COMPLETE]
     points = best_so_far([make_view(number, state).record for number, state in enumerate(states)])

@@ -15,7 +15,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hpsearch.training.products.vectors import (
-    FEATURES,
     FLOAT,
     LANES,
     WORD,
@@ -25,6 +24,7 @@ from hpsearch.training.products.vectors import (
     spread,
     vector_of,
 )
+from hpsearch.training.target import VNNI
 
 __all__ = [
     "BYTES",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # Lanes of the instruction: all, or half of them (AVX-VNNI); 0 where there is none.
-_AT_ONCE = LANES if "+avx512vnni" in FEATURES else LANES // 2 if "+avxvnni" in FEATURES else 0
+_AT_ONCE = {"AVX-512 VNNI": LANES, "AVX-VNNI": LANES // 2, None: 0}[VNNI]
 CAN_MULTIPLY_BYTES = _AT_ONCE > 0
 BYTES = 4  # of a word, multiplied at once
 PLANES = 3  # bytes of a number, each in words of its own, the lowest first

@@ -11,12 +11,13 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from hpsearch.training.products.vectors import FEATURES, FLOAT, fma, read_arrays, spread, vector_of
+from hpsearch.training.products.vectors import FLOAT, fma, read_arrays, spread, vector_of
+from hpsearch.training.target import HAS_AVX512
 
 __all__ = ["TALL", "WIDE", "make_tile"]
 
 # Rows and panels of a tile: as many sums as leave registers for what is added to them.
-TALL, WIDE = (12, 2) if "+avx512f" in FEATURES else (6, 1)
+TALL, WIDE = (12, 2) if HAS_AVX512 else (6, 1)
 
 _FLOATS = vector_of(FLOAT)
 

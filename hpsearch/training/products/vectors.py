@@ -4,10 +4,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 
 __all__ = [
-    "FEATURES",
     "FLOAT",
     "LANES",
     "WORD",
@@ -22,7 +20,6 @@ __all__ = [
 # Neighbours that are worked on at once: what a register holds with AVX-512, two hold with AVX2
 # and four with NEON.
 LANES = 16
-FEATURES = cpu_target.target_context.codegen().magic_tuple()[2]  # of what numba compiles for
 
 FLOAT, WORD = ir.FloatType(), ir.IntType(32)
 _BYTE = ir.IntType(8)

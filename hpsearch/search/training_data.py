@@ -1,0 +1,59 @@
+"""The prepared data that a study's trials were trained on: noted once, compared ever after.
+
+The study's `data_checksum` identifies images and labels. What is computed from them, such as the
+images in a basis, has the rounding of the machine that prepared it; trained models depend on it to
+the last bit, and best nets are made of it. So all of it stays the same for the whole study.
+"""
+
+from hpsearch.data import PreparedData
+from hpsearch.differences import list_changes
+from hpsearch.errors import RefusedError
+from hpsearch.search.study import SearchStudy
+
+__all__ = ["check_training_data", "note_training_data"]
+
+_NOTE = "training_data"
+
+
+def note_training_data(search: SearchStudy, data: PreparedData) -> None:
+    """Note `data` as that of the study; once a trial has finished, `check_training_data`.
+
+    A checkpoint of an unfinished trial is bound to its data by `TrialJob.identity`.
+    """
+    if _has_trained(search):
+        check_training_data(search, data)
+        return
+    note = {"contents": data.contents, "versions": data.versions}
+    if search.attribute(_NOTE) != note:
+        search.note(_NOTE, note)
+
+
+def check_training_data(search: SearchStudy, data: PreparedData) -> None:
+    """Compare `data` with what the study's trials were trained on.
+
+    Raises
+    ------
+    RefusedError
+        If anything that training reads differs, if only in its last bits; names it, and what the
+        two were prepared with.
+    """
+    name, note = search.definition.name, search.attribute(_NOTE)
+    if note is None:
+        if not _has_trained(search):
+            return
+        raise RefusedError(
+            f"{name}: recorded by an older version of hpsearch, which did not note what prepared "
+            "data its trials were trained on; give the study another name"
+        )
+    if different := data.list_differences(note["contents"]):
+        changes = list_changes(note["versions"], data.versions)
+        how = f"prepared with {', '.join(changes)}" if changes else "prepared with equal versions"
+        raise RefusedError(
+            f"{name}: {data.folder}: not the prepared data that the study's trials were trained "
+            f"on: {', '.join(different)} changed ({how}); put the folder back as it was, or delete "
+            "it and run with the versions of before, or give the study another name"
+        )
+
+
+def _has_trained(search: SearchStudy) -> bool:
+    return any(record.state.is_finished for record in search.records())
