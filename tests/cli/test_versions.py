@@ -41,7 +41,10 @@ def elsewhere(workspace: Workspace) -> Callable[..., subprocess.CompletedProcess
 
 
 def test_another_processor_is_reported_at_the_start_and_by_status(
-    has_run: Path, elsewhere: Callable[..., subprocess.CompletedProcess[str]], program: Program
+    has_run: Path,
+    workspace: Workspace,
+    elsewhere: Callable[..., subprocess.CompletedProcess[str]],
+    program: Program,
 ) -> None:
     """Quiet or not, and loky's workers see what the coordinator sees."""
     run = elsewhere(
@@ -50,8 +53,10 @@ def test_another_processor_is_reported_at_the_start_and_by_status(
     )
     assert run.returncode == 0, run.stderr
     here = read_versions()["cpu_name"]
-    first = f"hpsearch: small: warning: CPU name: {here} in trials 0-5, haswell here; results may differ in last bit"
-    assert run.stderr.startswith(first)
+    lead = "hpsearch: small: warning: "
+    first = f"CPU name: {here} in trials 0-5, haswell here; results may differ in last bits\n"
+    assert run.stderr.startswith(lead + first)
+    assert first in workspace.study("small").log.read_text()
     assert run.stderr.count("CPU name") == 1
     if "avx512f" in read_versions()["cpu_features"]:
         assert "avx512f" in run.stderr.splitlines()[1]
