@@ -10,7 +10,6 @@ from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
     BaseSampler,
-    CmaEsSampler,
     GPSampler,
     GridSampler,
     PartialFixedSampler,
@@ -23,6 +22,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.definition import Choices, StudyDefinition
 from hpsearch.errors import UsageError
+from hpsearch.search.cmaes import RebuiltCmaEsSampler, keep_generation
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.space import list_ablations, make_distributions
 from hpsearch.search.view import known_trials, read_system_attrs, start_view_trial
@@ -31,7 +31,6 @@ __all__ = ["LaggedSampler", "check_sampler", "make_sampler"]
 
 # Third entry of the seed of everything a sampler draws; trainings use another.
 _SAMPLER_STREAM = 1
-_CMAES_STATE = "cma:"
 
 
 def check_sampler(definition: StudyDefinition) -> None:
@@ -70,11 +69,7 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
             case "gp":
                 return GPSampler(seed=trial_seed, n_startup_trials=settings.n_startup_trials)
             case "cmaes":
-                return CmaEsSampler(
-                    seed=trial_seed,
-                    n_startup_trials=settings.n_startup_trials,
-                    warn_independent_sampling=False,
-                )
+                return RebuiltCmaEsSampler(trial_seed, settings.n_startup_trials)
             case "grid":
                 searched = definition.search.space.searched()
                 return GridSampler(
@@ -89,7 +84,7 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
 
 
 class Proposal(NamedTuple):
-    """What a trial is told: its hyperparameters, and what CMA-ES wants noted on it."""
+    """What a trial is told: its hyperparameters, and its generation in CMA-ES."""
 
     params: dict[str, Any]
     notes: dict[str, Any]
@@ -156,12 +151,8 @@ class LaggedSampler(BaseSampler):
         params = view_trial.params | {
             name: type(view_trial.params[name])(value) for name, value in given.items()
         }
-        # CMA-ES goes on from what it noted on earlier trials.
-        notes = {
-            key: value
-            for key, value in read_system_attrs(view_trial).items()
-            if definition.search.sampler.name == "cmaes" and key.startswith(_CMAES_STATE)
-        }
+        is_cmaes = definition.search.sampler.name == "cmaes"
+        notes = keep_generation(read_system_attrs(view_trial)) if is_cmaes else {}
         return Proposal(params, notes)
 
     def sample_independent(
