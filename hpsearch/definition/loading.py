@@ -68,6 +68,8 @@ def load_definition(path: Path) -> StudyDefinition:
     UsageError
         In one line: the file, the key, what was expected and what was found.
     """
+    if not path.is_file():  # a pipe or a device would be read for ever
+        raise UsageError(f"{path}: expected a study file, found no such file")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -53,8 +53,15 @@ class Range(Table, Generic[Number]):
         return self
 
     def contains(self, value: float | str) -> bool:
-        """Whether `value` lies in the range."""
-        return not isinstance(value, str) and self.low <= value <= self.high
+        """Whether `value` lies in the range; of integers, whether it is one."""
+        if isinstance(value, str) or not self.low <= value <= self.high:
+            return False
+        return isinstance(self.low, float) or value == int(value)
+
+    def describe(self) -> str:
+        """What `contains` asks for, in words."""
+        kind = "a number" if isinstance(self.low, float) else "an integer"
+        return f"{kind} from {self.low} to {self.high}"
 
 
 class Choices(Table, Generic[Value]):
@@ -78,6 +85,10 @@ class Choices(Table, Generic[Value]):
     def contains(self, value: float | str) -> bool:
         """Whether `value` is one of the choices."""
         return value in self.choices
+
+    def describe(self) -> str:
+        """What `contains` asks for, in words."""
+        return f"one of {', '.join(map(str, self.choices))}"
 
 
 def _shape_of(given: Any) -> str:

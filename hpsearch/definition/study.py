@@ -178,8 +178,10 @@ class SearchSettings(Table):
                         f"first.{index} sets {name!r}, which is not searched"
                         f"{suggest(name, searched)}"
                     )
-                if not searched[name].contains(value):
-                    raise ValueError(f"first.{index}.{name} must lie in its space, got {value}")
+                if not (space := searched[name]).contains(value):
+                    raise ValueError(
+                        f"first.{index}.{name} must be {space.describe()}, got {value!r}"
+                    )
         return self
 
 

@@ -68,8 +68,25 @@ CASES = [
     (
         "[search.space]",
         "first = [{ learning_rate = 1 }]\n[search.space]",
-        "first.0.learning_rate must lie in its space, got 1",
+        "first.0.learning_rate must be a number from 0.001 to 0.1, got 1.0",
     ),
+    (
+        "[search.space]",
+        "first = [{ epochs = 3 }, { hidden_size = 6.5 }]\n[search.space]",
+        "first.1.hidden_size must be an integer from 4 to 8, got 6.5",
+    ),
+    (
+        "[search.space]",
+        "first = [{ hidden_size = '6' }]\n[search.space]",
+        "first.0.hidden_size must be an integer from 4 to 8, got '6'",
+    ),
+    (
+        "[search.space]",
+        "first = [{ epochs = 4 }]\n[search.space]",
+        "first.0.epochs must be one of 3, 5, got 4.0",
+    ),
+    ("[search.space]", "first = [{ epochs = true }]\n[search.space]", "search.first.0.epochs"),
+    ("[search.space]", "first = [{ learning_rate = nan }]\n[search.space]", "search.first.0."),
     ("trials = 8", "trials = 8\nname = 'a/b'", "name: string should match pattern"),
     ("trials = 8", "trials = 8\nname = '..'", "name: string should match pattern"),
     ("trials = 8", "trials = 8\nconfirm = { top = 0 }", "confirm.top: input should be greater"),
