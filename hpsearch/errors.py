@@ -13,10 +13,12 @@
     ├── MachineError                 the installation or the machine failed   6
     └── InterruptedStudyError        stopped on request; can be resumed     130
 
-Messages are one line: what was given, what was expected, where.
+Messages are one line: what was given, what was expected, where. Passwords are left out of them.
 """
 
 from typing import ClassVar
+
+from hpsearch.redaction import redact
 
 __all__ = [
     "DamagedDataError",
@@ -36,6 +38,10 @@ class HpsearchError(Exception):
     """Base of every error this package raises on purpose."""
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """The message without the passwords of URLs in it, wherever it is shown or stored."""
+        return redact(super().__str__())
 
 
 class UsageError(HpsearchError):

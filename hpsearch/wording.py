@@ -1,12 +1,14 @@
-"""Numbers as people read them, and names as they may have meant them."""
+"""Numbers as people read them, names as they may have meant them, and text safe to print."""
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 __all__ = [
     "list_trials",
+    "printable",
     "shorten_age",
     "shorten_bytes",
     "shorten_duration",
@@ -30,6 +32,39 @@ def list_trials(numbers: Sequence[int]) -> str:
     ]
     listed = ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + parts[-1]
     return f"trial{'s' if len(numbers) > 1 else ''} {listed}"
+
+
+# What a terminal obeys instead of showing it (C0, DEL, C1), what changes the direction or the
+# lines of the text around it, and bytes of names that are not UTF-8 (surrogates).
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""`text` with escapes in place of control characters: names and errors may hold any.
+
+    Parameters
+    ----------
+    text : str
+        Whatever comes from a file, a name or a library.
+    keep : str
+        Control characters that stay, such as a newline.
+
+    Returns
+    -------
+    str
+        Encodable as UTF-8; ``\x1b`` for an escape character, ``\xe9`` for a byte that was not
+        UTF-8.
+    """
+    return _UNPRINTABLE.sub(lambda m: m[0] if m[0] in keep else _escape(m[0]), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is not UTF-8
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def shorten_number(value: Any) -> str:

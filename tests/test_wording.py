@@ -1,8 +1,17 @@
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hpsearch.wording import list_trials, shorten_age, shorten_duration, shorten_number, suggest
+from hpsearch.wording import (
+    list_trials,
+    printable,
+    shorten_age,
+    shorten_duration,
+    shorten_number,
+    suggest,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +60,25 @@ def test_an_unknown_name_is_answered_with_the_nearest_or_all() -> None:
 )
 def test_trials_are_listed_by_ranges(numbers: list[int], said: str) -> None:
     assert list_trials(numbers) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;title\x07\x1b[2J", r"\x1b]0;title\x07\x1b[2J"),
+        ("a\nb\r\tc", r"a\x0ab\x0d\x09c"),
+        ("\x9b31m \x7f", r"\x9b31m \x7f"),
+        ("caf\udce9", r"caf\xe9"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("ü 空 🙂 a\u200d", "ü 空 🙂 a\u200d"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text())
+def test_printable_text_is_printable_and_stays_so(text: str) -> None:
+    shown = printable(text)
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+    assert printable(shown.encode().decode()) == shown

@@ -4,6 +4,9 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from hpsearch.redaction import redact
+from hpsearch.wording import printable
+
 __all__ = ["StudyLog"]
 
 
@@ -24,7 +27,11 @@ class StudyLog:
     def write(self, text: str) -> int:
         """Append each line of `text`, after the time."""
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        lines = [f"{now}  {line.rstrip()}\n" for line in text.splitlines() if line.strip()]
+        lines = [
+            f"{now}  {printable(redact(line.rstrip()))}\n"
+            for line in text.splitlines()
+            if line.strip()
+        ]
         # A symbolic link in its place could lead out of the workspace.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         try:

@@ -15,6 +15,7 @@ from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.views import describe_origin, view_net, view_study
 from hpsearch.errors import StoreError
 from hpsearch.records import TrialRecord
+from hpsearch.redaction import redact
 from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
@@ -170,7 +171,7 @@ class Showcase:
         except StoreError as error:
             self.failure = str(error)
         except Exception as error:
-            self.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            self.failure = redact(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
     def _use(self, show: Callable[["Mirror"], object]) -> None:
         """Have `show` write to MLflow.

@@ -17,15 +17,18 @@ from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.files import check_sqlite
+from hpsearch.redaction import redact
 from hpsearch.search.patience import Patience
 from hpsearch.search.reopening import RETRIES, Retries, keep_attributes
 from hpsearch.search.sole_writer import SoleWriterStorage
 
 __all__ = ["open_database", "probe_database"]
+
+_EXPECTED = "expected an SQLAlchemy URL such as sqlite:///a.db"
 
 
 def open_database(url: str, patience_s: float | None) -> BaseStorage:
@@ -39,15 +42,22 @@ def open_database(url: str, patience_s: float | None) -> BaseStorage:
         See `hpsearch.search.open_storage`, and there for what is raised.
     """
     address = _parse(url)
-    shown = address.render_as_string(hide_password=True)
+    shown = redact(url)
     is_server = address.get_backend_name() != "sqlite"
     try:
         # Whether a connection still lives is asked before each use: servers restart.
         database = RDBStorage(url, engine_kwargs={"pool_pre_ping": is_server})
     except ImportError as error:
         raise _lacking_driver(shown, error) from error
-    except (SQLAlchemyError, StorageInternalError, RuntimeError, OSError) as error:
-        raise StoreError(f"--storage {shown}: cannot be reached: {_reason(error)}") from error
+    except (
+        SQLAlchemyError,
+        StorageInternalError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        OSError,
+    ) as error:
+        raise StoreError(f"--storage {shown}: cannot be reached: {_reason(error, url)}") from error
     if patience_s is None:
         return database
     return SoleWriterStorage(
@@ -113,7 +123,7 @@ def probe_database(url: str) -> str:
         What it is, without passwords. For what is raised: `hpsearch.search.probe_storage`.
     """
     address = _parse(url)
-    shown = address.render_as_string(hide_password=True)
+    shown = redact(url)
     if address.get_backend_name() == "sqlite":
         check_sqlite(Path(address.database or ""))
         return shown
@@ -126,7 +136,7 @@ def probe_database(url: str) -> str:
             is_in_use = inspect(connection).has_table("studies")
             _write_and_take_back(connection)
     except SQLAlchemyError as error:
-        raise StoreError(f"--storage {shown}: {_reason(error)}") from error
+        raise StoreError(f"--storage {shown}: {_reason(error, url)}") from error
     finally:
         engine.dispose()
     if is_in_use:
@@ -135,18 +145,37 @@ def probe_database(url: str) -> str:
 
 
 def _parse(url: str) -> URL:
+    if len(url.split()) != 1:  # not shown: the password may go on after the space
+        raise UsageError(f"--storage: {_EXPECTED}; write %20 for a space in a password")
+    given = f"--storage {url}"
     try:
-        return make_url(url)
+        address = make_url(url)
+        address.get_dialect()
+    except NoSuchModuleError as error:
+        kind = url.partition(":")[0]
+        raise UsageError(f"{given}: SQLAlchemy knows no database {kind!r}") from error
     except ArgumentError as error:
-        raise UsageError("--storage: expected an SQLAlchemy URL such as sqlite:///a.db") from error
+        raise UsageError(f"{given}: {_EXPECTED}") from error
+    except ValueError as error:
+        raise UsageError(f"{given}: expected a number for the port ({error})") from error
+    if "@" in (address.host or ""):
+        # Else a part of the password would be looked for in the network as a host's name.
+        raise UsageError(f"{given}: write %40 for an @ in a password")
+    return address
 
 
 def _lacking_driver(shown: str, error: ImportError) -> UsageError:
-    return UsageError(f"--storage {shown}: its driver is not installed ({error})")
+    lacking = error.__cause__ or error.__context__ or error
+    return UsageError(
+        f"--storage {shown}: its driver is not installed ({lacking}); install it, or name another "
+        "in the URL, such as postgresql+psycopg:// or mysql+pymysql://"
+    )
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", error)).strip().splitlines()[0]
+def _reason(error: Exception, url: str) -> str:
+    """The driver's first line, without the password, which it may quote."""
+    lines = str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__]
+    return redact(lines[0], url)
 
 
 def _write_and_take_back(connection: Connection) -> None:

@@ -18,7 +18,14 @@ def telling_failures(store: TrackingStore) -> Iterator[None]:
     """Turn MLflow's errors inside into a `StoreError` of one line, without passwords."""
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+    except (
+        MlflowException,
+        RequestException,
+        SQLAlchemyError,
+        OSError,
+        ImportError,
+        ValueError,
+    ) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise StoreError(
             f"tracking store {store.shown()}: {store.without_password(reason)[:300]}"

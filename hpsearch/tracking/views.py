@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from hpsearch.records import TrialRecord
+from hpsearch.redaction import redact
 from hpsearch.training import Epoch
 
 __all__ = ["NetView", "StudyView", "TrackingStore", "TrialView"]
@@ -38,8 +38,7 @@ class TrackingStore:
 
     def without_password(self, text: str) -> str:
         """`text` with the URI's password blotted out."""
-        password = urlsplit(self.uri).password
-        return text.replace(password, "***") if password else text
+        return redact(text, self.uri)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from hpsearch.search import open_storage
 
 
 def test_a_url_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--storage: expected an SQLAlchemy URL"):
-        open_storage("no url", tmp_path / "journal")
+    with pytest.raises(UsageError, match="--storage no-url: expected an SQLAlchemy URL"):
+        open_storage("no-url", tmp_path / "journal")
 
 
 def test_an_unreachable_server_is_told_without_the_password(tmp_path: Path) -> None:
