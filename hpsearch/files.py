@@ -1,6 +1,7 @@
-"""Writing files so that a reader, or the next run, never meets half of one."""
+"""Writing files so that a reader, or the next run, never meets half of one; paths as given."""
 
 import contextlib
+import errno
 import os
 import sqlite3
 import tempfile
@@ -9,7 +10,53 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["append_line", "check_sqlite", "check_writable", "replacing", "write_atomically"]
+from hpsearch.errors import UsageError
+
+__all__ = [
+    "append_line",
+    "check_sqlite",
+    "check_writable",
+    "expand",
+    "refusing_links",
+    "replacing",
+    "write_atomically",
+]
+
+
+def expand(path: Path) -> Path:
+    """`path` as a user gives it, with ``~`` and ``~name`` replaced by home folders.
+
+    Raises
+    ------
+    UsageError
+        If there is no such user, or the user has no home folder; or the path is not UTF-8, as
+        which databases and manifests keep it.
+    """
+    try:
+        str(path).encode()
+        return path.expanduser()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{path}: expected a path in UTF-8") from error
+    except RuntimeError as error:
+        user = path.parts[0]
+        raise UsageError(f"{path}: expected a path, found no home folder for {user}") from error
+
+
+def refusing_links(path: str, flags: int) -> int:
+    """Open a file for `open`, as its ``opener``; a symbolic link in its place is not followed.
+
+    Raises
+    ------
+    OSError
+        If `path` is a symbolic link, or cannot be opened.
+    """
+    try:
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        reason = "is a symbolic link, which is not followed"
+        raise OSError(errno.ELOOP, reason, path) from None
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -25,7 +72,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : Path
-        The file; its folder must exist.
+        The file; its folder must exist. A symbolic link in its place is replaced, not followed.
     durable : bool
         Whether that shall hold even if the machine fails, which takes waiting for the disk.
 
@@ -63,8 +110,13 @@ def append_line(path: Path, line: str) -> None:
         The ledger; created if it is not there.
     line : str
         The line, without its newline.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or is a symbolic link.
     """
-    with path.open("ab+") as file:
+    with open(path, "ab+", opener=refusing_links) as file:
         file.seek(0)
         content = file.read()
         file.truncate(content.rfind(b"\n") + 1)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.files import append_line, replacing, write_atomically
+from hpsearch.errors import UsageError
+from hpsearch.files import append_line, expand, refusing_links, replacing, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_left_beside(tmp_path: Path) -> None:
@@ -57,3 +58,37 @@ def test_lines_are_appended_after_a_torn_one_is_cut(tmp_path: Path) -> None:
         file.write(b"tor")
     append_line(path, "two")
     assert path.read_text() == "one\ntwo\n"
+
+
+def test_a_link_in_place_of_a_file_is_replaced_or_refused_never_followed(tmp_path: Path) -> None:
+    target = tmp_path / "of another user"
+    target.write_text("theirs\n")
+    link = tmp_path / "a"
+    link.symlink_to(target)
+    with pytest.raises(OSError, match="is a symbolic link, which is not followed"):
+        append_line(link, "ours")
+    with pytest.raises(OSError, match="symbolic link"), open(link, "ab", opener=refusing_links):
+        pass
+    write_atomically(link, b"ours")
+    assert link.read_bytes() == b"ours"
+    assert not link.is_symlink()
+    assert target.read_text() == "theirs\n"
+
+
+def test_a_link_to_nothing_creates_nothing(tmp_path: Path) -> None:
+    link = tmp_path / "a"
+    link.symlink_to(tmp_path / "b")
+    with pytest.raises(OSError, match="symbolic link"):
+        append_line(link, "ours")
+    assert not (tmp_path / "b").exists()
+
+
+def test_home_folders_are_expanded() -> None:
+    assert expand(Path("~/x")) == Path.home() / "x"
+    assert expand(Path("x/~")) == Path("x/~")
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/x", "caf\udce9"])
+def test_a_path_that_cannot_be_is_a_usage_error(path: str) -> None:
+    with pytest.raises(UsageError, match="expected a path"):
+        expand(Path(path))

@@ -17,6 +17,7 @@ from hpsearch.data import PreparedData, find_source, load_prepared, prepare
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError, UsageError
 from hpsearch.execution import FileLease, FileSpareCores
+from hpsearch.files import expand
 from hpsearch.search import (
     SearchStudy,
     check_training_data,
@@ -209,7 +210,7 @@ def _has_own_images(data: PreparedData, definition: StudyDefinition) -> bool:
     own = definition.data.own_images()
     if own is None:
         return True
-    place = own.folder.expanduser().resolve()
+    place = expand(own.folder).resolve()
     return data.source_settings == own.describe() and Path(data.source) == place
 
 

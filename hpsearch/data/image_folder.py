@@ -17,6 +17,7 @@ from hpsearch.data.listing import FoundFile, Listing, list_files
 from hpsearch.data.pictures import UnreadablePictureError, decode_picture
 from hpsearch.data.reading import hash_file, one_line
 from hpsearch.errors import DamagedDataError, MissingDataError
+from hpsearch.files import expand
 from hpsearch.hashing import hash_arrays, hash_json
 
 __all__ = ["FolderSettings", "ImageFolder", "find_image_folder"]
@@ -175,7 +176,7 @@ def find_image_folder(settings: FolderSettings, folders: Sequence[Path]) -> Imag
     MissingDataError
         If it is in none of these places, or they may not be entered.
     """
-    place = settings.folder.expanduser()
+    place = expand(settings.folder)
     candidates = [place, *(folder / place.name for folder in folders)]
     try:
         for candidate in candidates:

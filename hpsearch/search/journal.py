@@ -11,6 +11,7 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
+from hpsearch.files import refusing_links
 from hpsearch.garbage import collecting_no_garbage
 from hpsearch.search.folding import fold
 from hpsearch.search.reopening import Retries, forget_failures, make_logs
@@ -63,7 +64,8 @@ class JournalFile(BaseJournalBackend):
     """
 
     def __init__(self, path: Path) -> None:
-        path.touch()
+        with open(path, "ab", opener=refusing_links):
+            pass
         self._path = path
         self._n_read = 0
         self._offset = 0
@@ -131,7 +133,7 @@ class JournalFile(BaseJournalBackend):
         return whole.splitlines()
 
     def _write(self, text: bytes) -> None:
-        with self._path.open("ab", buffering=0) as file:
+        with open(self._path, "ab", buffering=0, opener=refusing_links) as file:
             end = file.tell()
             try:
                 view = memoryview(text)

@@ -9,6 +9,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 
 from hpsearch.errors import StoreError
+from hpsearch.files import refusing_links
 from hpsearch.search.journal import StudyJournal
 
 __all__ = ["mend_journal", "open_storage", "telling_damage", "telling_storage_failures"]
@@ -86,7 +87,10 @@ def mend_journal(journal: Path) -> None:
     journal : Path
         The journal file; need not exist.
     """
-    with contextlib.suppress(FileNotFoundError), journal.open("rb+") as file:
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open(journal, "rb+", opener=refusing_links) as file,
+    ):
         end = file.seek(0, os.SEEK_END)
         # Records are far smaller than this; a journal without a newline here is all torn.
         start = max(0, end - 2**24)
