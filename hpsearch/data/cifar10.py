@@ -1,11 +1,13 @@
-"""CIFAR-10 as its author publishes it: pickled or binary batches, or the archive to download.
+"""CIFAR-10 as its author publishes it: pickled or binary batches, or an archive of them.
 
 Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,
 https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
+import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,10 +15,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data.archive import extract
 from hpsearch.data.dataset import Dataset, hash_splits
 from hpsearch.data.pickles import IMAGE_BYTES, N_CLASSES, load_batch
 from hpsearch.data.reading import read_bytes
-from hpsearch.errors import DamagedDataError, MissingDataError
+from hpsearch.errors import DamagedDataError, DataError, MissingDataError
 
 if TYPE_CHECKING:
     from hpsearch.data.download import Archive
@@ -28,6 +31,7 @@ _ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 _PICKLED_FOLDER = "cifar-10-batches-py"
 _BINARY_FOLDER = "cifar-10-batches-bin"
 _BINARY_SUFFIX = ".bin"
+_ARCHIVES = ("cifar-10-python.tar.gz", "cifar-10-binary.tar.gz")
 # The last is the test split.
 _BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 _CLASS_NAMES = (
@@ -76,12 +80,12 @@ OFFICIAL = Edition(
 
 @dataclass(frozen=True)
 class Cifar10:
-    """A folder of CIFAR-10 batches.
+    """The batches of CIFAR-10, in a folder, or in an archive that has not been unpacked.
 
     Parameters
     ----------
     folder : Path
-        The folder of the six files.
+        The folder of the six files, or a tar file that holds them.
     edition : Edition
         What they must be.
     """
@@ -110,7 +114,11 @@ class Cifar10:
             binary one has another size, a label above 9, or other images.
         MissingDataError
             If a batch is not there.
+        StoreError
+            If an archive cannot be unpacked into the user's folder for temporary files.
         """
+        if self.folder.is_file():
+            return self._load_archive()
         is_pickled = (self.folder / _BATCHES[0]).is_file()
         read = self._read_pickled if is_pickled else self._read_binary
         *train, test = _BATCHES
@@ -126,6 +134,18 @@ class Cifar10:
                 f" expected {self.checksum}"
             )
         return Dataset(self.name, *splits, _CLASS_NAMES, self.checksum, str(self.folder))
+
+    def _load_archive(self) -> Dataset:
+        """Load from an archive; what makes its batches genuine is checked as in a folder."""
+        with tempfile.TemporaryDirectory(prefix="hpsearch-cifar10-") as beside:
+            names = {name + suffix for name in _BATCHES for suffix in ("", _BINARY_SUFFIX)}
+            extract(self.folder, names, Path(beside))
+            try:
+                dataset = dataclasses.replace(self, folder=Path(beside)).load()
+            except DataError as error:
+                what = str(error).replace(f"{beside}/", "")
+                raise type(error)(f"{self.folder}: {what}") from error
+        return dataclasses.replace(dataset, source=str(self.folder))
 
     def _read_pickled(self, name: str) -> _Batch:
         path = self.folder / name
@@ -153,23 +173,52 @@ class Cifar10:
 
 
 def locate_cifar10(folder: Path) -> Path | None:
-    """Folder of batches that is in `folder`, or is `folder`; None if there is none.
+    """Where CIFAR-10 is in `folder`; None if it is not.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of batches, or one above it, or two; or an archive, or the folder that it is in.
+
+    Returns
+    -------
+    Path or None
+        A folder of batches; an archive only if there is no such folder.
 
     Raises
     ------
     MissingDataError
         If some of the six batches are there but not all.
     """
-    for candidate in (folder / _PICKLED_FOLDER, folder / _BINARY_FOLDER, folder):
+    incomplete = None
+    for candidate in _list_candidates(folder):
         for suffix in ("", _BINARY_SUFFIX):
             lacking = [n for n in _BATCHES if not (candidate / (n + suffix)).is_file()]
             if not lacking:
                 return candidate
             if len(lacking) < len(_BATCHES):
-                raise MissingDataError(
-                    f"{candidate}: expected six batches of CIFAR-10, has no {lacking[0]}{suffix}"
+                incomplete = incomplete or f"{candidate}: expected six batches of CIFAR-10, " + (
+                    f"has no {lacking[0]}{suffix}"
                 )
+    if folder.is_file() and folder.name in _ARCHIVES:
+        return folder
+    for pattern in ("", "*/"):
+        for name in _ARCHIVES:
+            for archive in sorted(folder.glob(pattern + name)):
+                if archive.is_file():
+                    return archive
+    if incomplete:
+        raise MissingDataError(incomplete)
     return None
+
+
+def _list_candidates(folder: Path) -> Iterator[Path]:
+    """Folders that may hold the batches: programs that unpack archives add a level."""
+    names = (_PICKLED_FOLDER, _BINARY_FOLDER)
+    yield from (folder / name for name in names)
+    yield folder
+    for name in names:
+        yield from sorted(folder.glob(f"*/{name}"))
 
 
 def find_cifar10(
@@ -246,7 +295,8 @@ def _join(batches: Iterable[_Batch], n_most: int) -> _Batch:
 def _say_missing(folders: Sequence[Path], download_folder: Path, reason: str) -> str:
     places = [str(folder) for folder in (*folders, download_folder)]
     return (
-        f"cifar10: not in {', '.join(places)}; {reason}; put {_PICKLED_FOLDER}/ into {places[0]},"
+        f"cifar10: not in {', '.join(places)}; {reason}; put {_PICKLED_FOLDER}/ or"
+        f" {_ARCHIVES[0]} into {places[0]},"
         " or set HPSEARCH_DATA_DIR to the folder that holds it, or begin with the quickstart"
         " study, which needs no download: hpsearch run quickstart"
     )

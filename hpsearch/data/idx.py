@@ -9,7 +9,7 @@ import gzip
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -28,7 +28,16 @@ _CLASS_NAMES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-_FOLDERS = ("fashion-mnist", "FashionMNIST/raw", ".")
+# As its repository, torchvision and the program's own advice name them. Other data sets (MNIST)
+# come in files of the same names, so a folder of another name is not looked into.
+_FOLDERS = ("fashion-mnist", "FashionMNIST/raw", ".", "raw", "data/fashion")
+_FURTHER = (
+    "*[fF]ashion*",
+    "*[fF]ashion*/raw",
+    "*[fF]ashion*/*[fF]ashion*",
+    "*[fF]ashion*/data/fashion",
+    "*/FashionMNIST/raw",
+)
 _FILES = (
     *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -84,7 +93,8 @@ def find_fashion_mnist(folders: Sequence[Path]) -> FashionMnist:
     Parameters
     ----------
     folders : sequence of Path
-        Where to look, in order, for ``fashion-mnist/`` or ``FashionMNIST/raw/`` or the files.
+        Where to look, in order, for ``fashion-mnist/`` or ``FashionMNIST/raw/`` or the files, a
+        level above and below too.
 
     Returns
     -------
@@ -96,17 +106,25 @@ def find_fashion_mnist(folders: Sequence[Path]) -> FashionMnist:
     MissingDataError
         If it is nowhere, or a folder holds only part of it.
     """
-    for candidate in (folder / inner for folder in folders for inner in _FOLDERS):
+    incomplete = None
+    for candidate in (place for folder in folders for place in _list_candidates(folder)):
         lacking = [name for name in _FILES if _present(candidate, name) is None]
         if not lacking:
             return FashionMnist(candidate)
         if len(lacking) < len(_FILES):
-            raise MissingDataError(f"{candidate}: expected {lacking[0]}[.gz] beside the others")
+            incomplete = incomplete or f"{candidate}: expected {lacking[0]}[.gz] beside the others"
     raise MissingDataError(
-        f"fashion_mnist: not in {', '.join(map(str, folders))}; put"
+        incomplete
+        or f"fashion_mnist: not in {', '.join(map(str, folders))}; put"
         f" {', '.join(_FILES)} (plain or .gz) into {folders[0] / _FOLDERS[0]},"
         " or set HPSEARCH_DATA_DIR to the folder that holds fashion-mnist/"
     )
+
+
+def _list_candidates(folder: Path) -> Iterator[Path]:
+    yield from (folder / inner for inner in _FOLDERS)
+    for pattern in _FURTHER:
+        yield from sorted(folder.glob(pattern))
 
 
 def read_idx(path: Path, n_dimensions: int) -> NDArray[np.uint8]:

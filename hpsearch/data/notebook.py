@@ -28,7 +28,7 @@ def load_CIFAR10(  # noqa: N802 - the notebook's name
     Parameters
     ----------
     root : path
-        The folder ``cifar-10-batches-py``, or the one it is in.
+        The folder ``cifar-10-batches-py``, or the one it is in, or its archive.
 
     Returns
     -------

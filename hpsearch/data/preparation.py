@@ -7,6 +7,7 @@ shuffled before; those of the test split never are.
 `hpsearch.data.selection` says which images those are where a source has no published order.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -185,6 +186,11 @@ def _flatten(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _write_synced(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Have `write` fill the file at `path`, and the disk have it before the folder is renamed."""
     with path.open("wb") as file:
-        write(file)
+        try:
+            write(file)
+        except OSError as error:
+            if error.errno is None:  # NumPy says how many bytes the disk took, and no more
+                raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({error})") from error
+            raise
         file.flush()
         os.fsync(file.fileno())

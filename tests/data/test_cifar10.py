@@ -1,6 +1,7 @@
 """CIFAR-10 is found in both formats, verified before it is opened, and the same from either."""
 
 import pickle
+import tarfile
 import weakref
 
 import numpy as np
@@ -103,6 +104,80 @@ def test_batches_are_found_in_a_folder_or_as_the_folder_itself(fake_cifar10, tmp
     assert locate_cifar10(folder) == folder
     if inner != "mine":
         assert locate_cifar10(tmp_path) == folder
+
+
+@pytest.mark.parametrize(
+    "inner", ["cifar-10-python/cifar-10-batches-py", "cifar-10-batches-py/cifar-10-batches-py"]
+)
+def test_batches_are_found_a_folder_deeper(fake_cifar10, tmp_path, inner):
+    """As programs that unpack archives leave them."""
+    folder = fake_cifar10.write_pickled(tmp_path / inner)
+    for given_folder in (tmp_path, folder.parent, folder):
+        assert locate_cifar10(given_folder) == folder
+
+
+def _pack(folder, archive):
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(folder, arcname=folder.name)
+
+
+@pytest.mark.parametrize("kind", ["python", "binary"])
+def test_an_archive_is_read_as_its_folder_would_be(fake_cifar10, tmp_path, kind):
+    write = fake_cifar10.write_pickled if kind == "python" else fake_cifar10.write_binary
+    folder = write(tmp_path / "elsewhere" / "batches")
+    archive = tmp_path / f"cifar-10-{kind}.tar.gz"
+    _pack(folder, archive)
+    before = sorted(tmp_path.rglob("*"))
+    source = find_cifar10(
+        [tmp_path], tmp_path / "download", allow_download=False, edition=fake_cifar10.edition
+    )
+    assert source.folder == archive
+    assert locate_cifar10(archive) == archive
+    dataset = source.load()
+    unpacked = Cifar10(folder, fake_cifar10.edition).load()
+    np.testing.assert_array_equal(dataset.train_images, unpacked.train_images)
+    assert dataset.checksum == unpacked.checksum
+    assert dataset.source == str(archive)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_of_batches_goes_before_an_archive(fake_cifar10, tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
+    folder = fake_cifar10.write_pickled(tmp_path / "cifar-10-python" / "cifar-10-batches-py")
+    assert locate_cifar10(tmp_path) == folder
+
+
+def test_a_damaged_archive_is_named_and_so_is_a_damaged_batch_in_it(fake_cifar10, tmp_path):
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    archive.write_bytes(b"\x1f\x8b half a gzip")
+    with pytest.raises(DamagedDataError, match=r"python.tar.gz: not a readable tar file"):
+        find_cifar10([tmp_path], tmp_path, edition=fake_cifar10.edition).load()
+    folder = fake_cifar10.write_pickled(tmp_path / "elsewhere" / "batches")
+    (folder / "test_batch").write_bytes(b"other")
+    _pack(folder, archive)
+    with pytest.raises(DamagedDataError, match=r"python.tar.gz: test_batch: has the MD5"):
+        find_cifar10([tmp_path], tmp_path, edition=fake_cifar10.edition).load()
+    (folder / "test_batch").unlink()
+    _pack(folder, archive)
+    with pytest.raises(MissingDataError, match=r"python.tar.gz: test_batch: expected a file"):
+        find_cifar10([tmp_path], tmp_path, edition=fake_cifar10.edition).load()
+
+
+def test_names_in_an_archive_lead_nowhere_else(fake_cifar10, tmp_path):
+    folder = fake_cifar10.write_pickled(tmp_path / "elsewhere" / "batches")
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in folder.iterdir():
+            tar.add(path, arcname=f"../../{path.name}")
+        tar.add(folder / "test_batch", arcname="../../escaped")
+    Cifar10(archive, fake_cifar10.edition).load()
+    assert not list(tmp_path.parent.rglob("escaped"))
+
+
+def test_an_incomplete_folder_hides_no_complete_one(fake_cifar10, tmp_path):
+    (fake_cifar10.write_pickled(tmp_path / "cifar-10-batches-py") / "test_batch").unlink()
+    whole = fake_cifar10.write_pickled(tmp_path / "cifar-10-python" / "cifar-10-batches-py")
+    assert locate_cifar10(tmp_path) == whole
 
 
 def test_folder_without_batches_is_passed_over(tmp_path):

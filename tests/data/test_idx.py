@@ -56,11 +56,24 @@ def test_checksum_is_of_the_contents_not_of_the_compression(tmp_path):
     assert plain.checksum != other.checksum
 
 
-@pytest.mark.parametrize("inner", ["fashion-mnist", "FashionMNIST/raw", "."])
+@pytest.mark.parametrize(
+    "inner",
+    [
+        *("fashion-mnist", "FashionMNIST/raw", ".", "raw", "data/fashion"),
+        *("fashion-mnist-master/data/fashion", "fashion-mnist/fashion-mnist", "FashionMNIST"),
+        "torchvision/FashionMNIST/raw",
+    ],
+)
 def test_files_are_found_in_their_folder(tmp_path, inner):
     write(tmp_path / "second" / inner)
     found = find_fashion_mnist([tmp_path / "first", tmp_path / "second"])
     assert found.folder == tmp_path / "second" / inner
+
+
+def test_another_data_set_in_files_of_the_same_names_is_not_taken(tmp_path):
+    write(tmp_path / "MNIST" / "raw")
+    with pytest.raises(MissingDataError):
+        find_fashion_mnist([tmp_path])
 
 
 def test_missing_files_are_named_with_where_to_put_them(tmp_path):
