@@ -117,6 +117,11 @@ class Workspace:
         """Prepared data sets, and downloaded ones."""
         return self.root / "data"
 
+    @property
+    def errors(self) -> Path:
+        """Tracebacks of unexpected errors, a file each; made with the first."""
+        return self.root / "errors"
+
     def study(self, name: str) -> StudyFolder:
         """The folder of the study `name`."""
         return StudyFolder(self.root / "studies" / name)

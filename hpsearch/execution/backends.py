@@ -13,10 +13,11 @@ from joblib._parallel_backends import LokyBackend
 
 from hpsearch.errors import UsageError
 from hpsearch.execution.belonging import belong_to, starting_processes
-from hpsearch.execution.credentials import blank_credentials
+from hpsearch.execution.environment import worker_environment
 
 __all__ = ["Answers", "Backend", "open_backend"]
 
+_MAX_CORES = "LOKY_MAX_CPU_COUNT"
 # What each worker answered, or what went wrong with it, by its address.
 Answers: TypeAlias = Mapping[str, Any]
 
@@ -156,16 +157,25 @@ def open_backend(name: str, get_ready: Callable[[], object] = lambda: None) -> I
         first = {"initializer": _begin, "initargs": (os.getpid(), get_ready)}
         yield Backend(
             name,
-            int(cpu_count()),
+            _count_cores(),
             lambda: {"backend": _IgnorantLoky(), **first},
             starts_processes=True,
         )
         return
-    yield Backend(name, int(cpu_count()), lambda: {"backend": name})
+    yield Backend(name, _count_cores(), lambda: {"backend": name})
+
+
+def _count_cores() -> int:
+    """Cores that this process may use: by affinity, by cgroup, and by joblib's own variable."""
+    try:
+        return int(cpu_count())
+    except ValueError as error:
+        given = os.environ.get(_MAX_CORES)
+        raise UsageError(f"{_MAX_CORES}: expected an integer, got {given!r}") from error
 
 
 class _IgnorantLoky(LokyBackend):  # type: ignore[misc]
-    """Worker processes that do not inherit the stores' addresses and passwords."""
+    """Worker processes that inherit of the environment only what they need."""
 
     def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
-        return {**super()._prepare_worker_env(n_jobs), **blank_credentials()}
+        return {**super()._prepare_worker_env(n_jobs), **worker_environment()}

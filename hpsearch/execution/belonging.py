@@ -13,6 +13,9 @@ from multiprocessing import resource_tracker
 
 from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 
+from hpsearch.execution.environment import drop_unneeded
+from hpsearch.tracebacks import catch_background_errors
+
 __all__ = ["belong_to", "starting_processes"]
 
 # What a terminal sends to all processes of a program; the coordinator alone answers it.
@@ -36,6 +39,8 @@ def belong_to(coordinator: int) -> None:
     coordinator : int
         Its process id; the parent of the process that calls.
     """
+    drop_unneeded()
+    catch_background_errors()
     for number in _FROM_THE_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FROM_THE_TERMINAL)

@@ -1,5 +1,6 @@
 """A process beside the coordinator, for work that would hold up its threads."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -9,7 +10,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
 from hpsearch.execution.belonging import belong_to, starting_processes
-from hpsearch.execution.credentials import blank_credentials
+from hpsearch.execution.environment import worker_environment
 from hpsearch.importing import import_to_stay
 
 __all__ = ["HelperProcess"]
@@ -75,7 +76,8 @@ class HelperProcess:
                 1,
                 initializer=_begin,
                 initargs=(os.getpid(), *self._modules),
-                env=blank_credentials(),
+                # Whatever the user draws with elsewhere: there is no window here.
+                env={**worker_environment(), "MPLBACKEND": "agg"},
             )
         with starting_processes():
             future = self._executor.submit(function, *arguments, **keywords)
@@ -85,6 +87,9 @@ class HelperProcess:
 
 def _begin(coordinator: int, *modules: str) -> None:
     belong_to(coordinator)
-    import_to_stay(*modules)
+    # What keeps it from being imported is told by the task that needs it. Raised here, it would
+    # be printed as a traceback.
+    with contextlib.suppress(Exception):
+        import_to_stay(*modules)
     # A second thread of BLAS would wait awake, on a core that is training.
     threadpool_limits(1)

@@ -242,18 +242,3 @@ def test_the_doctor_sees_a_full_disk(
     code, output, _ = program("doctor", study_file)
     assert code == 4
     assert "100 kB free" in output
-
-
-def test_loky_workers_do_not_inherit_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    from joblib import Parallel, delayed
-
-    from hpsearch.execution import open_backend
-
-    monkeypatch.setenv("PGPASSWORD", "geheim")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "geheim")
-    monkeypatch.setenv("HPSEARCH_STORAGE", "postgresql://geheim")
-    with open_backend("loky") as backend:
-        parallel = Parallel(n_jobs=2, **backend.options())
-        (seen,) = set(parallel([delayed(subprocess.getoutput)("env")] * 1))
-    assert "PGPASSWORD" in seen
-    assert "geheim" not in seen

@@ -1,0 +1,48 @@
+"""What worker processes get of the coordinator's environment: no address and no password."""
+
+import os
+
+__all__ = ["allowed", "drop_unneeded", "worker_environment"]
+
+# Where programs, the user's files and temporary files are; language and time zone.
+_NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "VIRTUAL_ENV", "CONDA_PREFIX", "HPSEARCH_DATA_DIR"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "GLIBC_TUNABLES"),
+        *("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "HOMEDRIVE", "HOMEPATH"),
+        *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS"),
+    }
+)
+# Python, locale, memory; threads and caches of numerical libraries; joblib; accelerators; fonts.
+_PREFIXES = (
+    *("PYTHON", "LC_", "MALLOC_", "PROCESSOR_", "MPL", "FONTCONFIG_"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "NUMEXPR_"),
+    *("NUMBA_", "NPY_", "TBB_", "ENABLE_IPC", "LOKY_", "JOBLIB_"),
+    *("CUDA_", "NVIDIA_", "HIP_", "ROCR_"),
+)
+
+
+def allowed(name: str) -> bool:
+    """Whether workers get the environment variable `name`."""
+    return name in _NAMES or name.startswith(_PREFIXES)
+
+
+def worker_environment() -> dict[str, str]:
+    """What is changed in a worker's environment when it starts: all that is not allowed is blank.
+
+    joblib can change variables there, but not remove any; see `drop_unneeded`. Warnings are for
+    programmers: a worker prints them only if it is told to.
+    """
+    blank = {name: "" for name in os.environ if not allowed(name)}
+    return {"PYTHONWARNINGS": "ignore", **blank} if "PYTHONWARNINGS" not in os.environ else blank
+
+
+def drop_unneeded() -> None:
+    """Remove from this process's environment what `worker_environment` blanks.
+
+    Some libraries take a variable without a value for one that is set.
+    """
+    for name in list(os.environ):
+        if not allowed(name):
+            del os.environ[name]
