@@ -3,6 +3,7 @@
 What takes time to import is imported by `main`, once it answers signals.
 """
 
+import sys
 from collections.abc import Sequence
 
 from hpsearch.cli.interruption import Interruption
@@ -29,8 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if owns_process:
         guard_standard_streams()  # before anything opens a file
     with Interruption(owns_process=owns_process) as interruption:
-        from hpsearch.cli.app import main as run_command
+        try:
+            from hpsearch.cli.app import main as run_command
 
-        code = run_command(arguments, interruption)
+            code = run_command(arguments, interruption)
+        except Exception as error:  # of an import: whatever a command raises is dealt with
+            from hpsearch.cli.unexpected import report_unexpected
+
+            code = report_unexpected(error, sys.argv[1:] if arguments is None else arguments)
         interruption.end(code)
         return code

@@ -13,6 +13,13 @@ import typer
 from hpsearch.cli import doctor, inspect, keep, listing, report, run, starting, upkeep
 from hpsearch.cli.interruption import INTERRUPTED, Interruption
 from hpsearch.cli.streams import take_failure
+from hpsearch.cli.unexpected import (
+    check_encoding,
+    complain,
+    find_errors_folder,
+    keep_libraries_quiet,
+    report_unexpected,
+)
 from hpsearch.errors import HpsearchError, StoreError
 
 __all__ = ["main"]
@@ -79,7 +86,10 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Python ends by looking at all objects of all libraries once more, for half a second.
     atexit.register(gc.freeze)
+    if arguments is None:
+        keep_libraries_quiet(find_errors_folder(given))
     try:
+        check_encoding(given)
         app = make_app()
         interruption.begin_command()
         with _recognizing(interruption):
@@ -88,18 +98,20 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
                 raise KeyboardInterrupt
         sys.stdout.flush()
     except HpsearchError as error:
-        _complain(str(error))
+        complain(str(error))
         return error.exit_code
     except typer.TyperException as error:
-        _complain(f"{error.format_message()} (hpsearch --help shows how)")
+        complain(f"{error.format_message()} (hpsearch --help shows how)")
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted; the same command continues")
+        complain("interrupted; the same command continues")
         return INTERRUPTED
+    except Exception as error:
+        return report_unexpected(error, given)
     code = code if isinstance(code, int) else 0
     lost = take_failure(sys.stdout)
     if lost and not lost.is_unread:
-        _complain(f"standard output: cannot be written ({lost.reason})")
+        complain(f"standard output: cannot be written ({lost.reason})")
         return code or StoreError.exit_code
     return code
 
@@ -115,7 +127,3 @@ def _recognizing(interruption: Interruption) -> Iterator[None]:
         if interruption.is_asked:
             raise KeyboardInterrupt from error
         raise
-
-
-def _complain(message: str) -> None:
-    print(f"hpsearch: {' '.join(message.split())}", file=sys.stderr)

@@ -19,6 +19,7 @@ from hpsearch.cli.log import StudyLog
 from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
 from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.cli.streams import guard, take_failure
+from hpsearch.cli.terminal import make_console
 from hpsearch.coordinator import (
     ConfirmationAdvanced,
     ConfirmationEnded,
@@ -37,7 +38,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.training import Epoch
-from hpsearch.wording import shorten_duration
+from hpsearch.wording import printable, shorten_duration
 
 __all__ = ["Display", "open_display"]
 
@@ -77,7 +78,7 @@ def open_display(name: str, options: RunOptions, *, quiet: bool) -> Iterator[Run
         Print only the outcome.
     """
     output = guard(sys.stdout)
-    console = Console(file=output)
+    console = make_console(file=output)
     log = StudyLog(options.workspace.study(name).log)
     try:
         with _choose_display(console, options, quiet=quiet) as display:
@@ -107,7 +108,7 @@ class _LoggedDisplay:
         self._display: Display | None = display
         self._output = output
         self._log = log
-        console = Console(
+        console = make_console(
             file=cast(IO[str], log),
             width=_LOG_WIDTH,
             color_system=None,
@@ -133,7 +134,7 @@ class _LoggedDisplay:
 
     def say(self, line: str) -> None:
         self._log.write(line)
-        print(line, file=self._output)
+        print(printable(line), file=self._output)
 
     def _warn(self, what: str) -> None:
         """Say what the user must know, whether quiet or not."""
@@ -146,7 +147,7 @@ class _LoggedDisplay:
         if not self._has_complained:
             self._has_complained = True
             where = f"the study goes on; {self._log.path} has all that it prints"
-            line = " ".join(f"hpsearch: {self._name}: {what}; {where}".split())
+            line = printable(" ".join(f"hpsearch: {self._name}: {what}; {where}".split()))
             print(line, file=guard(sys.stderr))
 
 

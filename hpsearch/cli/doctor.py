@@ -20,6 +20,7 @@ from hpsearch.cli.options import (
     make_options,
     repeat_options,
 )
+from hpsearch.cli.terminal import make_console
 from hpsearch.definition import find_study_file, load_definition
 from hpsearch.doctor import Finding, examine
 
@@ -53,7 +54,7 @@ def doctor(
         n_jobs=jobs,
         backend=backend,
     )
-    console, findings = Console(), []
+    console, findings = make_console(), []
     for finding in examine(definition, options):
         findings.append(finding)
         if not as_json:
@@ -80,5 +81,6 @@ def _print(console: Console, finding: Finding) -> None:
         end=" ",
         soft_wrap=True,
         highlight=False,
+        markup=True,
     )
     console.print(f"{finding.text}{advice}", soft_wrap=True, highlight=False, markup=False)

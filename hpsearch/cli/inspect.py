@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from hpsearch.cli.options import (
     JsonOption,
@@ -19,6 +18,7 @@ from hpsearch.cli.options import (
     make_options,
     open_recorded_study,
 )
+from hpsearch.cli.terminal import make_console, say
 from hpsearch.cli.watching import tabulate_status, watch_study
 from hpsearch.coordinator import tracking_store
 from hpsearch.errors import HpsearchError, UsageError
@@ -50,7 +50,7 @@ def status(
     elif watch:
         watch_study(search, folder)
     else:
-        Console().print(tabulate_status(search, folder))
+        make_console().print(tabulate_status(search, folder))
 
 
 def ui(
@@ -64,7 +64,7 @@ def ui(
     """
     options = make_options(workspace, tracking_uri=tracking_uri)
     if tracking_uri and tracking_uri.startswith("http"):
-        print(f"The tracking server is at {tracking_store(options).shown()}")
+        say(f"The tracking server is at {tracking_store(options).shown()}")
         return
     if not tracking_uri and not options.workspace.mlflow_db.exists():
         raise UsageError(

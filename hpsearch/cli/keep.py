@@ -17,6 +17,7 @@ from hpsearch.cli.options import (
     make_options,
     open_recorded_study,
 )
+from hpsearch.cli.terminal import say
 from hpsearch.coordinator import (
     RunOptions,
     Session,
@@ -27,6 +28,7 @@ from hpsearch.coordinator import (
     tracking_store,
 )
 from hpsearch.errors import RefusedError, StoreError, UsageError
+from hpsearch.files import expand
 from hpsearch.records import best_of
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.search import is_complete
@@ -49,6 +51,7 @@ def best(
 
     Example: hpsearch best quickstart --out best_net
     """
+    out = expand(out)
     options = make_options(workspace, data_dir=data_dir, storage=storage)
     search, folder = open_recorded_study(study, options)
     data = prepare_recorded_data(search, options)
@@ -57,7 +60,7 @@ def best(
     if as_json:
         print(json.dumps({"folder": str(out), "net_sha256": net.sha256(), **net.facts}, indent=2))
         return
-    print(
+    say(
         f"trial {net.facts['trial']}, val_accuracy {net.facts['val_accuracy']:.4f}: "
         f"{out}/net.safetensors\n"
         f"next:  python -c \"import hpsearch; net = hpsearch.load_net('{out}')\""
@@ -128,9 +131,9 @@ def replay(
         why = "these versions differ" if differences else "all recorded versions are equal"
         print(f"different: val_accuracy {change:+.4f}; {why}")
     for difference in differences:
-        print(difference)
+        say(difference)
     if outcome.restored:
-        print(f"its checkpoint is back in {folder.trial(number)}")
+        say(f"its checkpoint is back in {folder.trial(number)}")
     if not outcome.is_equal:
         raise typer.Exit(1)
 

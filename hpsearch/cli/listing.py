@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from hpsearch.cli.options import (
     make_options,
     open_recorded_study,
 )
+from hpsearch.cli.terminal import make_console
 from hpsearch.coordinator import RunOptions
 from hpsearch.definition import list_study_files, load_definition
 from hpsearch.errors import HpsearchError
@@ -44,7 +44,7 @@ def list_studies(
     if as_json:
         print(json.dumps({"studies": studies, "files": files}, indent=2))
         return
-    console = Console()
+    console = make_console()
     if studies:
         console.print(_tabulate_studies(studies))
     else:
@@ -89,7 +89,7 @@ def _tabulate_studies(studies: list[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right")
     table.add_column("changed", no_wrap=True)
     for study in studies:
-        state = f"[{_STYLES[study['state']]}]{study['state']}[/]"
+        state = Text(study["state"], _STYLES[study["state"]])
         if "reason" in study:
             table.add_row(study["study"], state)
             continue

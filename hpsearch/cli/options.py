@@ -13,6 +13,8 @@ import typer
 from hpsearch.coordinator import RunOptions
 from hpsearch.definition import find_study_file, list_study_files, load_definition
 from hpsearch.errors import UsageError
+from hpsearch.files import expand
+from hpsearch.redaction import redact
 from hpsearch.search import SearchStudy, list_study_names, load_study, open_storage
 from hpsearch.wording import suggest
 from hpsearch.workspace import StudyFolder, Workspace
@@ -35,6 +37,9 @@ __all__ = [
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 _UNITS_S = (86_400, 3_600, 60, 1)
 
+# Of servers and databases that MLflow can use; its store of plain files is being given up.
+_TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+
 
 def complete_study_file(incomplete: str) -> list[str]:
     """Study files that can be run: stems of those in ``studies/``, and paths."""
@@ -45,7 +50,10 @@ def complete_study_file(incomplete: str) -> list[str]:
 def complete_recorded_study(context: typer.Context, incomplete: str) -> list[str]:
     """Studies that have run in the workspace that the command line names."""
     root = context.params.get("workspace") or os.environ.get("HPSEARCH_WORKSPACE", "workspace")
-    names = Workspace(Path(root).expanduser()).recorded_names()
+    try:
+        names = Workspace(Path(root).expanduser()).recorded_names()
+    except (OSError, RuntimeError):  # nothing to complete, and nowhere to say why
+        return []
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -141,16 +149,49 @@ def make_options(
     tracking_uri: str | None = None,
 ) -> RunOptions:
     """The options that say where things are."""
-    root = workspace.expanduser().resolve()
+    root = _resolve(workspace)
     if "?" in str(root) and tracking_uri is None:
         # MLflow takes what follows for settings, and would put its database elsewhere.
         raise UsageError(f"--workspace {root}: MLflow's store cannot lie in a path with a '?'")
+    if tracking_uri:
+        _check_tracking_uri(tracking_uri)
     return RunOptions(
         workspace=Workspace(root),
-        data_dirs=(data_dir.expanduser().resolve(),) if data_dir else (),
+        data_dirs=(_resolve(data_dir),) if data_dir else (),
         storage_url=storage,
-        tracking_uri=tracking_uri,
+        tracking_uri=tracking_uri or None,
     )
+
+
+def _resolve(path: Path) -> Path:
+    """The absolute path of what a user gives."""
+    try:
+        return expand(expand(path).resolve())
+    except OSError as error:
+        raise UsageError(f"{path}: expected a folder ({error.strerror})") from error
+
+
+def _check_tracking_uri(uri: str) -> None:
+    """Refuse early what MLflow would choke on after the first trials.
+
+    Raises
+    ------
+    UsageError
+        If it is no address of a server or a database.
+    """
+    expected = (
+        "expected http://HOST:PORT of a server, or the URL of a database such as "
+        "sqlite:////path/mlflow.db"
+    )
+    if len(uri.split()) != 1:  # not shown: a password may go on after the space
+        raise UsageError(f"--tracking-uri: {expected}, without spaces")
+    scheme, has_scheme, rest = uri.partition("://")
+    try:
+        is_good = bool(has_scheme and rest) and urlsplit(uri).port != 0
+    except ValueError:
+        is_good = False  # its port is no number
+    if not is_good or scheme.partition("+")[0] not in _TRACKING_SCHEMES:
+        raise UsageError(f"--tracking-uri {uri}: {expected}")
 
 
 def repeat_options(options: RunOptions, *names: str) -> str:
@@ -179,10 +220,10 @@ def repeat_options(options: RunOptions, *names: str) -> str:
         value, variable, otherwise = given[name]
         known = os.environ.get(variable) or otherwise
         if isinstance(value, Path):
-            known = str(Path(known).expanduser().resolve()) if known else ""
+            known = str(_resolve(Path(known))) if known else ""
         if value is None or str(value) == known:
             continue
-        is_secret = bool(urlsplit(str(value)).password) or "password=" in str(value)
+        is_secret = redact(str(value)) != str(value)
         words.append(f" {name} {'URL' if is_secret else shlex.quote(str(value))}")
     return "".join(words)
 

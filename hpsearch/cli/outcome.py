@@ -52,6 +52,7 @@ def print_outcome(
             console.print(
                 f"[bold]test_accuracy {look.accuracy:.4f}[/] on {look.n:,} images ({when})"
                 + (f"; {look.accuracy_first_1000:.4f} on the first 1,000" if look.n > 1000 else ""),
+                markup=True,
                 soft_wrap=True,
             )
         case LookRefused(looks):
@@ -79,7 +80,7 @@ def print_outcome(
                 f"MLflow is behind ({reason}).\n"
                 f"  hpsearch reconcile {name}"
                 + repeat_options(options, "--data-dir", "--storage", "--tracking-uri")
-                + "   brings it level",
+                + "   shows the rest, once that is put right",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,

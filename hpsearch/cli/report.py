@@ -13,8 +13,10 @@ from hpsearch.cli.options import (
     make_options,
     open_recorded_study,
 )
+from hpsearch.cli.terminal import say
 from hpsearch.coordinator import find_prepared
 from hpsearch.errors import UsageError
+from hpsearch.files import expand
 from hpsearch.search import import_importances
 
 __all__ = ["report"]
@@ -37,14 +39,15 @@ def report(
     import_importances()
     from hpsearch.report import write_report  # plotly and matplotlib: a second to import
 
+    out = expand(out) if out else None
     options = make_options(workspace, storage=storage)
     search, folder = open_recorded_study(study, options)
-    path = (out or folder.report).expanduser().resolve()
+    path = (out or folder.report).resolve()
     if out is None:
         folder.create()  # with --storage the study may have run in another workspace
     if not path.parent.is_dir() or path.is_dir():
         raise UsageError(f"--out {out}: expected the name of a file in a folder that exists")
     data = find_prepared(search.definition, options.workspace.data)
-    print(write_report(search, folder, data, path))
+    say(write_report(search, folder, data, path))
     if opens:
         webbrowser.open(path.as_uri())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hpsearch.cli.terminal import say
 from hpsearch.data import SOURCE_NAMES, FolderContents, FolderSettings, find_image_folder
 from hpsearch.definition import (
     OWN_SIZE,
@@ -56,7 +57,7 @@ def new(
     definition = parse_definition(content, path)
     _write(path, content)
     _write(path.with_name(SCHEMA_FILE), _format_schema())
-    print(
+    say(
         f"{path}: {definition.trials} trials on {definition.data.train} images of {source}\n"
         f"next:  hpsearch run {shlex.quote(name)}   as it is, or edit it first"
     )
@@ -70,7 +71,7 @@ def _examine(images: Path) -> FolderContents:
     settings = FolderSettings(images, (OWN_SIZE, OWN_SIZE))
     contents = find_image_folder(settings, ()).contents
     for remark in contents.remarks():
-        print(f"{remark.text}; {remark.advice}" if remark.advice else remark.text)
+        say(f"{remark.text}; {remark.advice}" if remark.advice else remark.text)
     return contents
 
 

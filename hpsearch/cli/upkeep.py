@@ -14,6 +14,7 @@ from hpsearch.cli.options import (
     open_recorded_study,
     repeat_options,
 )
+from hpsearch.cli.terminal import say
 from hpsearch.coordinator import find_leftovers, open_session
 from hpsearch.coordinator import remove as remove_leftover
 from hpsearch.errors import UsageError
@@ -45,7 +46,7 @@ def copy(
         n_trials = copy_study(session.search, open_storage(to_storage, session.folder.journal))
     name = search.definition.name
     stores = "--storage URL --tracking-uri URI" + repeat_options(options, "--data-dir")
-    print(
+    say(
         f"{name}: {n_trials} trials copied\n"
         f"next:  hpsearch reconcile {name} {stores}   show them in MLflow\n"
         f"       hpsearch run {study} {stores}         continue"
@@ -69,11 +70,11 @@ def clean(
         for leftover in leftovers:
             where = leftover.path.relative_to(options.workspace.root)
             if leftover.is_needed:
-                print(f"left alone  {where}: {leftover.reason}")
+                say(f"left alone  {where}: {leftover.reason}")
                 continue
             if not dry_run:
                 remove_leftover(leftover)
             freed += leftover.n_bytes
             done = "would go" if dry_run else "removed"
-            print(f"{done:<10} {shorten_bytes(leftover.n_bytes):>8}  {where}: {leftover.reason}")
+            say(f"{done:<10} {shorten_bytes(leftover.n_bytes):>8}  {where}: {leftover.reason}")
     print(f"{shorten_bytes(freed)} {'would be' if dry_run else ''} freed".replace("  ", " "))

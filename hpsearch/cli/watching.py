@@ -5,11 +5,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
 from hpsearch.cli.running import RunningTrial, tabulate_running
+from hpsearch.cli.terminal import make_console
 from hpsearch.execution import FileLease
 from hpsearch.records import Retry, State, describe_retry
 from hpsearch.results import describe_verdict, read_verdict
@@ -26,7 +27,7 @@ _PAUSE_S = 1.0
 
 def watch_study(search: SearchStudy, folder: StudyFolder) -> None:
     """Redraw how a study stands until nobody runs it any more, or Ctrl-C; then leave it there."""
-    console = Console()
+    console = make_console()
     with (
         contextlib.suppress(KeyboardInterrupt),
         Live(_picture(search, folder, console.width), console=console, auto_refresh=False) as live,

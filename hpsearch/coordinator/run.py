@@ -138,7 +138,12 @@ def run_study(
 
 
 def _count_jobs(definition: StudyDefinition, options: RunOptions, backend: Backend) -> int:
-    return options.n_jobs or backend.count_slots(definition.threads_per_trial)
+    """Trials at a time: no more than may ever be in flight, whatever is asked for."""
+    confirm = definition.confirm
+    most = max(
+        min(definition.lag, definition.trials), confirm.top * confirm.seeds if confirm else 0
+    )
+    return min(most, options.n_jobs or backend.count_slots(definition.threads_per_trial))
 
 
 def _start_workers(definition: StudyDefinition, options: RunOptions, backend: Backend) -> None:

@@ -1,0 +1,88 @@
+"""What nobody has foreseen: unexpected errors, libraries that print, names in other encodings."""
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.errors import HpsearchError, MachineError, StoreError, UsageError
+from hpsearch.machine import is_machine_failure
+from hpsearch.redaction import redact
+from hpsearch.tracebacks import catch_background_errors, describe_unexpected
+from hpsearch.wording import printable
+from hpsearch.workspace import Workspace
+
+__all__ = [
+    "check_encoding",
+    "complain",
+    "find_errors_folder",
+    "keep_libraries_quiet",
+    "report_unexpected",
+]
+
+
+def complain(message: str) -> None:
+    """Print one line to standard error, by the program's name, without passwords."""
+    print(f"hpsearch: {printable(' '.join(redact(message).split()))}", file=sys.stderr)
+
+
+def report_unexpected(error: Exception, arguments: Sequence[str]) -> int:
+    """Complain of an error that nobody has foreseen; the exit code for it.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised.
+    arguments : sequence of str
+        Of the command line.
+    """
+    folder = find_errors_folder(arguments)
+    complain(describe_unexpected(error, folder, ["hpsearch", *arguments]))
+    if is_machine_failure(error):
+        return MachineError.exit_code
+    return StoreError.exit_code if isinstance(error, OSError) else HpsearchError.exit_code
+
+
+def check_encoding(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are not UTF-8, as which databases and manifests keep names.
+
+    Raises
+    ------
+    UsageError
+        If there is one; shows its other bytes as escapes.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{argument}: expected UTF-8; rename the file or folder") from error
+
+
+def find_errors_folder(arguments: Sequence[str]) -> Path | None:
+    """Where tracebacks go: into the workspace that the command line names, if it exists."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--workspace", nargs="?")
+    named = parser.parse_known_args(list(arguments))[0].workspace
+    root = Path(named or os.environ.get("HPSEARCH_WORKSPACE") or "workspace")
+    try:
+        root = root.expanduser().resolve()
+        return Workspace(root).errors if root.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def keep_libraries_quiet(errors: Path | None) -> None:
+    """Leave the terminal to the program, in a process of its own.
+
+    Warnings and log messages of libraries are for programmers; ``PYTHONWARNINGS`` brings warnings
+    back. What a thread raises is told in one line, with its traceback in the folder `errors`.
+    """
+    catch_background_errors(errors)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    # Without any handler, logging would print warnings to standard error.
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.raiseExceptions = False
