@@ -6,7 +6,7 @@ What takes time to import is imported by `main`, once it answers signals.
 import sys
 from collections.abc import Sequence
 
-from hpsearch.cli.interruption import Interruption
+from hpsearch.cli.interruption import INTERRUPTED, Interruption
 from hpsearch.cli.streams import guard_standard_streams
 
 __all__ = ["main"]
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hpsearch.cli.app import main as run_command
 
             code = run_command(arguments, interruption)
+        except KeyboardInterrupt:  # just as the command ended
+            print("hpsearch: interrupted; the same command continues", file=sys.stderr)
+            code = INTERRUPTED
         except Exception as error:  # of an import: whatever a command raises is dealt with
             from hpsearch.cli.unexpected import report_unexpected
 

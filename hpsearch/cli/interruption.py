@@ -32,6 +32,7 @@ _SILENCE_S = 1.0
 # How long clean-up may take before the process ends without it.
 _GRACE_S = 1.5
 _END = 0
+_MESSAGE = "interrupted; the same command continues"
 
 _Stage: TypeAlias = Literal["starting", "command", "study", "done"]
 
@@ -58,6 +59,7 @@ class Interruption:
         self._owns_process = owns_process
         self._stage: _Stage = "starting" if owns_process else "command"
         self._asked_at: float | None = None
+        self._said = ""
         self._is_abandoned = False
         self._has_raised = False
         self._exit_code = INTERRUPTED
@@ -135,8 +137,7 @@ class Interruption:
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not select.select([self._read_end], [], [], left)[0]:
-                deadline = None
-                self._lose_patience()
+                deadline = self._lose_patience()
                 continue
             numbers = os.read(self._read_end, 64)
             if any(number in numbers for number in _NUMBERS):
@@ -154,7 +155,7 @@ class Interruption:
             self._asked_at = now
         match self._stage:
             case "starting":
-                self._leave("interrupted; the same command continues")
+                self._leave(_MESSAGE)
             case "done" if self._owns_process:
                 self._leave()
             case "command" if is_first:
@@ -172,16 +173,17 @@ class Interruption:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         return None
 
-    def _lose_patience(self) -> None:
+    def _lose_patience(self) -> float | None:
+        """Say what is waited for, unless it has been said, or wait no longer."""
         if self._stage == "study":
-            print(
-                f"hpsearch: stopping: waiting for {self.waits_for} (Ctrl-C again: without waiting)",
-                file=sys.stderr,
-                flush=True,
-            )
-        elif self._owns_process:
-            is_done = self._stage == "done"
-            self._leave(None if is_done else "interrupted; the same command continues")
+            if self._said != self.waits_for:
+                self._said = self.waits_for
+                line = f"stopping: waiting for {self._said} (Ctrl-C again: without waiting)"
+                print(f"hpsearch: {line}", file=sys.stderr, flush=True)
+            return time.monotonic() + _SILENCE_S
+        if self._owns_process:
+            self._leave(None if self._stage == "done" else _MESSAGE)
+        return None
 
     def _silence_hooks(self) -> None:
         """Print no traceback of what an interrupted thread or destructor raises."""
@@ -191,13 +193,13 @@ class Interruption:
 
     def _leave(self, message: str | None = None) -> None:
         """End the process and its children now; what they had begun is left as it is."""
-        if self._stage != "starting" and os.isatty(1):
-            os.write(1, b"\x1b[?25h\n")  # the live display hides the cursor
-        # A reader that has stopped reading must not keep the process alive.
-        if message and select.select([], [2], [], 0)[1]:
-            with contextlib.suppress(OSError):
-                os.write(2, f"hpsearch: {message}\n".encode())
         _end_children()
+        with contextlib.suppress(OSError):
+            if self._stage != "starting" and os.isatty(1):
+                os.write(1, b"\x1b[?25h\n")  # the live display hides the cursor
+            # A reader that has stopped reading must not keep the process alive.
+            if message and select.select([], [2], [], 0)[1]:
+                os.write(2, f"hpsearch: {message}\n".encode())
         os._exit(self._exit_code)
 
 

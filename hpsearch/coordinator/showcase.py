@@ -39,7 +39,7 @@ _LIVE_INTERVAL_S = 5.0
 # After a failure MLflow is left alone for so long.
 _RETRY_INTERVAL_S = 30.0
 # How long a run that is stopped still waits for MLflow.
-_STOP_PATIENCE_S = 30.0
+_STOP_PATIENCE_S = 10.0
 _TICK_S = 0.1
 
 
@@ -135,7 +135,7 @@ class Showcase:
             Nor longer than this for the next thing to be shown: a server may take a request
             and never answer.
         stop : threading.Event, optional
-            Once it is set, nor longer than 30 s more.
+            Once it is set, nor longer than 10 s more.
         """
         self._tasks.put(None)
         try:

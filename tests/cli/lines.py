@@ -10,9 +10,9 @@ def assert_one_line(error: str, *words: str) -> None:
 
 
 def assert_stopped(error: str) -> None:
-    """One line that the same command continues, after at most one that says what is waited for."""
+    """One line that the same command continues, after others that say what is waited for."""
     *reasons, last = error.splitlines()
     assert last.startswith("hpsearch: "), error
     assert last.endswith("the same command continues"), error
-    assert len(reasons) <= 1, error
+    assert len(set(reasons)) == len(reasons), error
     assert all(line.startswith("hpsearch: stopping: waiting for ") for line in reasons), error

@@ -20,6 +20,7 @@ from hpsearch.coordinator import (
     TrialEnded,
     TrialReleased,
     TrialStarted,
+    WinnerJudged,
 )
 from hpsearch.coordinator.run import _get_worker_ready
 from hpsearch.definition import StudyDefinition
@@ -58,6 +59,17 @@ def test_a_study_tells_what_happens_in_order(define: Define, conduct: Conduct) -
     best = max(ended.records, key=lambda record: (record.value, -record.number))
     assert chosen.net.facts["trial"] == best.number
     assert chosen.net.sha256() == best.net_sha256 == scored.look.net_sha256
+
+
+def test_a_stop_after_the_last_trial_leaves_the_test_set_to_the_next_run(
+    define: Define, conduct: Conduct
+) -> None:
+    events = conduct(define(), stop_at=lambda event: isinstance(event, WinnerJudged))
+    assert not _of(events, TestScored)
+    (ended,) = _of(events, StudyEnded)
+    assert not ended.is_complete
+    (scored,) = _of(conduct(define()), TestScored)
+    assert scored.is_new
 
 
 def test_what_the_end_needs_is_imported_while_the_last_trial_runs(
