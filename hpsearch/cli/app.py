@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli import doctor, inspect, keep, listing, report, run, starting, upkeep
+from hpsearch.cli import doctor, inspect, keep, listing, report, run, serving, starting, upkeep
 from hpsearch.cli.interruption import INTERRUPTED, Interruption
 from hpsearch.cli.streams import take_failure
 from hpsearch.cli.unexpected import (
@@ -43,8 +43,8 @@ def make_app() -> typer.Typer:
     app.command("score", short_help="Score the best net on the test split, once.")(keep.score)
     app.command("replay", short_help="Train a trial again and compare the nets.")(keep.replay)
     app.command("report", short_help="Write a study's page, one HTML file.")(report.report)
-    app.command("ui", short_help="Browse all studies of a workspace in MLflow.")(inspect.ui)
-    app.command("reconcile", short_help="Bring MLflow level with the record.")(keep.reconcile)
+    app.command("ui", short_help="Browse all studies of a workspace in MLflow.")(serving.ui)
+    app.command("reconcile", short_help="Repair what MLflow shows.")(keep.reconcile)
     app.command("doctor", short_help="Look over all that a run needs, before it.")(doctor.doctor)
     app.command("copy", short_help="Copy a study's record into another storage.")(upkeep.copy)
     app.command("clean", short_help="Remove what no study of a workspace needs.")(upkeep.clean)

@@ -146,7 +146,10 @@ def reconcile(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring MLflow level with the record, however it fell behind; removes nothing.
+    """Compare all that MLflow shows with the record, and correct what is missing or false.
+
+    Runs, parameters, metrics, tags and files are compared, and the best net is loaded from the
+    registry. Exits with 4 if anything could not be corrected.
 
     Example: hpsearch reconcile quickstart
     """
@@ -156,12 +159,15 @@ def reconcile(
         records = session.search.records()
         has_best = is_complete(session.search) and best_of(records) is not None
         net = _best_net(session) if has_best else None
-        address = _show_all(session, options, net, everything=True)
-        name, n_trials = session.definition.name, len(records)
+        showcase = _show_all(session, options, net, everything=True)
+        name, n_trials, repairs = session.definition.name, len(records), list(showcase.repairs)
         if as_json:
-            print(json.dumps({"study": name, "trials": n_trials, "mlflow": address}, indent=2))
-        else:
-            print(f"{name}: {n_trials} trials shown in MLflow")
+            about = {"study": name, "trials": n_trials, "mlflow": showcase.address}
+            print(json.dumps({**about, "repairs": repairs}, indent=2))
+            return
+        for repair in repairs:
+            say(repair)
+        print(f"{name}: {n_trials} trials shown in MLflow, {len(repairs)} repairs")
 
 
 def _best_net(session: Session) -> Net:
@@ -173,10 +179,10 @@ def _best_net(session: Session) -> Net:
 
 def _show_all(
     session: Session, options: RunOptions, net: Net | None, *, everything: bool = False
-) -> dict[str, str] | None:
+) -> Showcase:
     showcase = Showcase(session, tracking_store(options))
     showcase.catch_up(everything=everything)
     showcase.show_study("FINISHED" if is_complete(session.search) else "KILLED", net)
     if not showcase.close(_PATIENCE_S):
-        raise StoreError(f"MLflow is not level: {showcase.failure}")
-    return showcase.address
+        raise StoreError(f"MLflow does not show the whole record: {showcase.failure}")
+    return showcase

@@ -85,6 +85,7 @@ def run_study(
     HpsearchError
         If the study cannot be opened or its stores fail; what is recorded stays.
     """
+    store = tracking_store(options)
     with (
         telling_storage_failures(definition.name),
         open_backend(options.backend, _get_worker_ready) as backend,
@@ -98,7 +99,6 @@ def run_study(
         reopened = list(retry_failed(session)) if options.retry_failed else []
         yield StudyOpened(definition, search.records(), n_jobs, session.data.notices)
         yield from reopened
-        store = tracking_store(options)
         showcase = Showcase(session, store)
         try:
             showcase.show_study("RUNNING")

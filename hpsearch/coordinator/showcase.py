@@ -44,11 +44,19 @@ _TICK_S = 0.1
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
-    """MLflow as the options say: a server, or the store in the workspace."""
+    """MLflow as the options say: a server, or the store in the workspace.
+
+    Raises
+    ------
+    UsageError
+        If SQLite cannot open a path of that length.
+    """
     uri = options.tracking_uri or f"sqlite:///{options.workspace.mlflow_db}"
     # A server keeps its artifacts; anything else would put them into the current folder.
     is_server = uri.startswith(("http://", "https://"))
-    return TrackingStore(uri, None if is_server else options.workspace.mlflow_artifacts)
+    store = TrackingStore(uri, None if is_server else options.workspace.mlflow_artifacts)
+    store.check_path()
+    return store
 
 
 class Showcase:
@@ -74,6 +82,7 @@ class Showcase:
         self._address: dict[str, str] | None = None
         self._retry_at = 0.0
         self._got_on_at = time.monotonic()
+        self._repair = False
         self._drawer = Drawer(session)
         self._net_drawings: NetDrawings | None = None
         self._best_drawn: list[TrialRecord] | None = None
@@ -85,6 +94,11 @@ class Showcase:
     def address(self) -> dict[str, str] | None:
         """MLflow's ids of the study, once they are known."""
         return self._address
+
+    @property
+    def repairs(self) -> Sequence[str]:
+        """What `catch_up` of everything has corrected, a line each."""
+        return self._connection.repairs if self._connection else ()
 
     def get_ready(self) -> None:
         """Do what the study's end takes for the first time, while its last trials run."""
@@ -115,7 +129,7 @@ class Showcase:
         self._tasks.put(lambda: self._show_study(status, records, verdict, net))
 
     def catch_up(self, *, everything: bool = False) -> None:
-        """Show what MLflow does not show yet; or everything, whatever it shows."""
+        """Show what MLflow does not show yet; or compare everything and correct it."""
         records = self._session.search.records()
         self._tasks.put(lambda: self._catch_up(records, everything))
 
@@ -193,7 +207,8 @@ class Showcase:
 
     def _connect(self) -> "Mirror":
         session = self._session
-        mirror = open_mirror(self._store, session.definition, *describe_origin(session))
+        origin = describe_origin(session)
+        mirror = open_mirror(self._store, session.definition, *origin, repair=self._repair)
         self._connection = mirror
         self._address = {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
         return mirror
@@ -230,6 +245,9 @@ class Showcase:
             write_table(records, files[-1])
             drawings.append(drawer.draw_study())
         try:
+            if self._repair:
+                known = view_study(session, status, records, verdict, ())
+                self._use(lambda mirror: mirror.check_study(known))
             if net:
                 view = view_net(session, net, net_drawings.frames.result(), verdict)
                 self._use(lambda mirror: mirror.show_net(view))
@@ -246,6 +264,7 @@ class Showcase:
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.
         self.failure, self._connection = None, None
+        self._repair = everything
         for record in records:
             if self._connection is None:
                 # After a failure too: it was the trial's if MLflow can be reached now.

@@ -20,6 +20,11 @@ from hpsearch.tracking import probe_tracking
 
 __all__ = ["check_data", "check_storage", "check_tracking", "check_workers"]
 
+_SERVER_ADVICE = (
+    "start the server; look at --tracking-uri, MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD, and at the server's --allowed-hosts"
+)
+
 
 def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Finding]:
     """Whether the data is here, and is what it should be: all of it is read.
@@ -84,15 +89,13 @@ def check_tracking(options: RunOptions) -> Finding:
     """Whether MLflow can be reached and written."""
     store = tracking_store(options)
     try:
-        return Finding("mlflow", f"{probe_tracking(store)}, writable, artifacts too")
+        flaw = probe_tracking(store)
     except StoreError as error:
-        return Finding(
-            "mlflow",
-            str(error),
-            "start the server; look at --tracking-uri, MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD, and at the server's --allowed-hosts",
-            error.exit_code,
-        )
+        advice = _SERVER_ADVICE if store.database is None else None
+        return Finding("mlflow", str(error), advice, error.exit_code)
+    if flaw:
+        return Finding("mlflow", f"{store.shown()}: {flaw}", "the next run completes it")
+    return Finding("mlflow", f"{store.shown()}, writable, artifacts too")
 
 
 def check_workers(

@@ -1,10 +1,15 @@
 """MLflow: a view of the record, written from it and only from it.
 
 Importing this package does not import MLflow, which takes longer than starting a study;
-`open_mirror`, `probe_tracking` and `rehearse_model` do.
+`open_mirror`, `prepare_tracking`, `probe_tracking` and `rehearse_model` do.
 """
 
-from hpsearch.tracking.opening import open_mirror, probe_tracking, rehearse_model
+from hpsearch.tracking.opening import (
+    open_mirror,
+    prepare_tracking,
+    probe_tracking,
+    rehearse_model,
+)
 from hpsearch.tracking.pages import trials_page
 from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
 
@@ -14,6 +19,7 @@ __all__ = [
     "TrackingStore",
     "TrialView",
     "open_mirror",
+    "prepare_tracking",
     "probe_tracking",
     "rehearse_model",
     "trials_page",

@@ -1,4 +1,4 @@
-"""MLflow's errors, told as ours."""
+"""Using MLflow: with the program's settings, and with its errors turned into the program's own."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from hpsearch.errors import StoreError
+from hpsearch.tracking.settings import mlflow_settings
 from hpsearch.tracking.views import TrackingStore
 
 __all__ = ["telling_failures"]
@@ -15,9 +16,10 @@ __all__ = ["telling_failures"]
 
 @contextlib.contextmanager
 def telling_failures(store: TrackingStore) -> Iterator[None]:
-    """Turn MLflow's errors inside into a `StoreError` of one line, without passwords."""
+    """Use MLflow; turn its errors into a `StoreError` of one line, without passwords."""
     try:
-        yield
+        with mlflow_settings():
+            yield
     except (
         MlflowException,
         RequestException,

@@ -1,28 +1,33 @@
 """The mirror: shows a study's record in MLflow, as often as wanted, with the same outcome."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import TrialRecord, best_of
+from hpsearch.tracking.comparison import Expected, newest_points
 from hpsearch.tracking.failures import telling_failures
 from hpsearch.tracking.model import describe_dataset, register_net
 from hpsearch.tracking.pages import describe_table, run_page, trials_page
+from hpsearch.tracking.repair import Repairer
 from hpsearch.tracking.runs import (
+    PARENT_TAG,
+    SHOWN_TAG,
     STUDY_TAG,
     TRIAL_TAG,
     attach,
     cut_tags,
+    find_or_create_experiment,
     find_runs,
+    group_runs,
     keep_one,
     log,
     log_frames,
+    name_trial,
     set_status,
 )
 from hpsearch.tracking.terms import (
@@ -39,11 +44,8 @@ from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
 
 __all__ = ["Mirror"]
 
-# Opens MLflow's pages for training rather than those for language models.
-_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-# Written last: a run that carries it lacks nothing.
-_SHOWN_TAG = "hpsearch.shown"
-_ADDRESS_VARIABLE = "MLFLOW_TRACKING_URI"
+_NOTE_TAG = "mlflow.note.content"
+_CODE_TAG = "code_version"
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,21 @@ class _Shown:
     run_id: str
     status: str
     state: str | None
-    n_retries: int
+    n_retries: str
 
     @classmethod
     def of(cls, run: Run) -> "_Shown":
         tags = run.data.tags
-        n_retries = int(tags.get("retries", 0))
-        return cls(run.info.run_id, run.info.status, tags.get(_SHOWN_TAG), n_retries)
+        n_retries = tags.get("retries", "0")
+        return cls(run.info.run_id, run.info.status, tags.get(SHOWN_TAG), n_retries)
 
 
 class Mirror:
     """One study's experiment, parent run and trial runs in MLflow.
 
     Every method creates what is missing and leaves alone what others have added; all raise
-    `StoreError` if MLflow cannot be reached. Not for several threads at once.
+    `StoreError` if MLflow cannot be reached. Not for several threads at once. What else the
+    process does with MLflow (its address, active run, experiment) is neither used nor changed.
 
     Parameters
     ----------
@@ -78,6 +81,9 @@ class Mirror:
         ``name``, ``source``, ``checksum`` and ``shape`` of the data set.
     tags : mapping
         Tags that all runs get: versions, seed, data.
+    repair : bool
+        Whether to compare all that is shown with what MLflow has, and to correct it: what
+        contradicts the record is deleted and written again.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class Mirror:
         definition: StudyDefinition,
         data: Mapping[str, Any],
         tags: Mapping[str, str],
+        *,
+        repair: bool = False,
     ) -> None:
         self._store = store
         self._name = definition.name
@@ -95,12 +103,19 @@ class Mirror:
         self._shown: dict[int, _Shown] = {}
         self._n_epochs_shown: dict[int, int] = {}
         with telling_failures(store):
-            _point_mlflow_to(store.uri)
-            self._client = MlflowClient(store.uri)
-            self.experiment_id = _find_or_create_experiment(self._client, self._name, store)
+            self._client = MlflowClient(store.uri, store.uri)
+            self._repairer = Repairer(self._client) if repair else None
+            self.experiment_id = find_or_create_experiment(
+                self._client, self._name, store.artifacts
+            )
             for name, value in describe_table(list(definition.search.space.searched())).items():
                 self._client.set_experiment_tag(self.experiment_id, name, value)
             self.run_id = self._find_runs() or self._create_run(self._name, {}).info.run_id
+
+    @property
+    def repairs(self) -> Sequence[str]:
+        """What was corrected, a line each."""
+        return self._repairer.repairs if self._repairer else ()
 
     def is_level(self, record: TrialRecord) -> bool:
         """Whether the trial's run, as last seen, shows all of `record`."""
@@ -108,7 +123,7 @@ class Mirror:
         return shown is not None and (shown.status, shown.state, shown.n_retries) == (
             STATUS[record.state],
             record.state,
-            len(record.retries),
+            str(len(record.retries)),
         )
 
     def show_trial(self, view: TrialView) -> None:
@@ -116,13 +131,14 @@ class Mirror:
         record = view.record
         with telling_failures(self._store):
             shown = self._shown.get(record.number)
-            if shown and shown.n_retries != len(record.retries):
+            if shown and shown.n_retries != str(len(record.retries)):
                 # Its curves are those of the attempt that failed.
                 self._client.delete_run(shown.run_id)
-                self._n_epochs_shown.pop(record.number, None)
                 shown = None
+            if self._repairer:
+                shown = self._check_trial(self._repairer, view, shown)
             if is_new := shown is None:
-                shown = self._create_trial_run(record)
+                shown = self._create_trial_run(record, {})
             run_id, status = shown.run_id, STATUS[record.state]
             n_shown = self._n_epochs_shown.get(record.number, 0)
             log(
@@ -133,30 +149,53 @@ class Mirror:
                 # A new run has the record's tags already, and no files to look for.
                 tags=view.tags if is_new else {**trial_tags(record), **view.tags},
             )
-            attach(self._client, run_id, view.files, replace=is_new)
+            if self._repairer and not is_new:
+                self._repairer.attach(name_trial(record.number), run_id, view.files)
+            else:
+                attach(self._client, run_id, view.files, replace=is_new)
             set_status(self._client, run_id, shown.status, status, end_ms(view))
             if shown.state != record.state:
-                self._client.set_tag(run_id, _SHOWN_TAG, str(record.state))
+                self._client.set_tag(run_id, SHOWN_TAG, str(record.state), synchronous=True)
             self._n_epochs_shown[record.number] = len(view.epochs)
-            self._shown[record.number] = _Shown(run_id, status, record.state, len(record.retries))
+            self._shown[record.number] = _Shown(
+                run_id, status, record.state, str(len(record.retries))
+            )
+
+    def check_study(self, view: StudyView) -> None:
+        """Where the parent run contradicts `view`, delete it and create another."""
+        if self._repairer is None:
+            return
+        with telling_failures(self._store):
+            points = best_so_far(view.records)
+            expected = Expected(
+                params=self._params,
+                points=points,
+                tags=self._fixed_tags(),
+                status=view.status,
+                defaults=self._tags,
+                metrics=view.metrics,
+            )
+            run = self._client.get_run(self.run_id)
+            if (kept := self._repairer.check_run(self._name, run, expected)) is None:
+                return
+            self.run_id = self._create_run(self._name, kept).info.run_id
+            for shown in self._shown.values():
+                self._client.set_tag(shown.run_id, PARENT_TAG, self.run_id, synchronous=True)
 
     def show_study(self, view: StudyView) -> None:
         """Make the parent run level with `view`."""
         with telling_failures(self._store):
             run = self._client.get_run(self.run_id)
             points = best_so_far(view.records)
-            last_ms = max((point[2] for point in points), default=run.info.start_time)
-            points += [(name, value, last_ms, 0) for name, value in view.metrics.items()]
+            points += newest_points(self._client, run, view.metrics)
             note = f"{view.summary}\n\n{self._link_study(best_of(view.records))}"
-            tags = {"mlflow.note.content": note}
+            tags = {_NOTE_TAG: note}
             log(self._client, self.run_id, params=self._params, metrics=points, tags=tags)
             attach(self._client, self.run_id, view.files, replace=True)
             set_status(self._client, self.run_id, run.info.status, view.status, None)
 
     def show_net(self, view: NetView) -> str:
         """Log and register the net unless it is there; point the alias ``best`` to it.
-
-        MLflow ends the parent run with it: `show_study` afterwards.
 
         Returns
         -------
@@ -166,6 +205,8 @@ class Mirror:
         with telling_failures(self._store):
             # The trial in the key: another one may be the best when the study goes on.
             log_frames(self._client, self.run_id, f"weights of trial {view.trial}", view.frames)
+            if self._repairer:
+                self._repairer.check_net(self._name, self.run_id, view)
             note = f"{view.summary}\n\n{self._link_net(view)}"
             return register_net(self._client, self._name, self.run_id, replace(view, summary=note))
 
@@ -186,25 +227,58 @@ class Mirror:
 
     def _find_runs(self) -> str | None:
         """Note the trials' runs; the parent run's id, if there is one."""
-        found: dict[str | None, list[Run]] = {}
-        for run in find_runs(self._client, self.experiment_id, self._name):
-            found.setdefault(run.data.tags.get(TRIAL_TAG), []).append(run)
+        found = group_runs(find_runs(self._client, self.experiment_id), self._name)
         tags = {tag for runs in found.values() for run in runs for tag in run.data.tags}
         versions = {tag for tag in tags if tag.startswith(VERSION_TAG)}
         created_with = {*self._tags, TRIAL_TAG, *TRIAL_TAGS, *versions}
         kept = {
             number: keep_one(self._client, runs, created_with) for number, runs in found.items()
         }
+        if self._repairer:
+            for number, runs in found.items():
+                self._repairer.delete_others(kept[number], runs)
         parent = kept.pop(None, None)
-        self._shown = {int(number): _Shown.of(run) for number, run in kept.items() if number}
+        self._shown = {number: _Shown.of(run) for number, run in kept.items() if number is not None}
         return str(parent.info.run_id) if parent else None
 
-    def _create_trial_run(self, record: TrialRecord) -> _Shown:
-        own = {TRIAL_TAG: str(record.number), "mlflow.parentRunId": self.run_id}
-        tags = {**trial_tags(record), **own}
+    def _check_trial(
+        self, repairer: Repairer, view: TrialView, shown: _Shown | None
+    ) -> _Shown | None:
+        """The trial's run, or another in its place if it contradicts the record."""
+        record, what = view.record, name_trial(view.record.number)
+        if shown is None:
+            repairer.note_created(what)
+            return None
+        tags = {**self._fixed_tags(), **self._trial_tags(record), **view.tags}
+        expected = Expected(
+            params=record.hyperparameters,
+            points=epoch_points(view.epochs),
+            tags=tags,
+            status=STATUS[record.state],
+            defaults=self._tags,
+            absent=TRIAL_TAGS - tags.keys(),
+        )
+        kept = repairer.check_run(what, self._client.get_run(shown.run_id), expected)
+        return shown if kept is None else self._create_trial_run(record, kept)
+
+    def _fixed_tags(self) -> dict[str, str]:
+        """Tags that all runs get, but those that say with which versions a run was made."""
+        return {
+            name: value
+            for name, value in self._tags.items()
+            if name != _CODE_TAG and not name.startswith(VERSION_TAG)
+        }
+
+    def _trial_tags(self, record: TrialRecord) -> dict[str, str]:
+        own = {TRIAL_TAG: str(record.number), PARENT_TAG: self.run_id}
+        return {**trial_tags(record), **own}
+
+    def _create_trial_run(self, record: TrialRecord, tags: Mapping[str, str]) -> _Shown:
+        tags = {**tags, **self._trial_tags(record)}
         start_ms = int(record.started_at.timestamp() * 1000) if record.started_at else None
-        shown = _Shown.of(self._create_run(f"trial {record.number:04d}", tags, start_ms))
+        shown = _Shown.of(self._create_run(name_trial(record.number), tags, start_ms))
         self._shown[record.number] = shown
+        self._n_epochs_shown.pop(record.number, None)
         return shown
 
     def _create_run(self, name: str, tags: Mapping[str, str], start_ms: int | None = None) -> Run:
@@ -216,28 +290,3 @@ class Mirror:
         )
         self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
         return run
-
-
-def _point_mlflow_to(uri: str) -> None:
-    """What MLflow does without a client goes there; the environment stays as the user made it.
-
-    MLflow would leave the address, with any password in it, to all processes started later.
-    """
-    before = os.environ.get(_ADDRESS_VARIABLE)
-    mlflow.set_tracking_uri(uri)
-    if before is None:
-        os.environ.pop(_ADDRESS_VARIABLE, None)
-    else:
-        os.environ[_ADDRESS_VARIABLE] = before
-
-
-def _find_or_create_experiment(client: MlflowClient, name: str, store: TrackingStore) -> str:
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        location = store.artifacts.as_uri() if store.artifacts else None
-        return str(
-            client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS)
-        )
-    if experiment.lifecycle_stage == "deleted":
-        client.restore_experiment(experiment.experiment_id)
-    return str(experiment.experiment_id)

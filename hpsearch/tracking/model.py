@@ -1,6 +1,5 @@
 """The best net as an MLflow model: no pickle, no import of this program, its own preprocessing."""
 
-import contextlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -11,38 +10,75 @@ from typing import Any
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from hpsearch.tracking.views import NetView
 
-__all__ = ["describe_dataset", "register_net", "rehearse"]
+__all__ = ["describe_dataset", "find_fault", "find_version", "register_net", "rehearse"]
 
 ALIAS = "best"
 _NET_TAG = "net_sha256"
+_NET_FILE = "net.safetensors"
 
 
 def register_net(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
     """Log `view` under the run, register it as `name`, and point the alias ``best`` to it.
 
-    A net that is registered already is not logged again.
+    A net that is registered already is not logged again. No active run, experiment or address
+    that the process may have given MLflow is used or changed.
 
     Returns
     -------
     str
         The version.
     """
-    number = _find_version(client, name, view.sha256) or _add_version(client, name, run_id, view)
+    known = find_version(client, name, view.sha256)
+    number = str(known.version) if known else _add_version(client, name, run_id, view)
     for key, value in {_NET_TAG: view.sha256, **view.tags}.items():
         client.set_model_version_tag(name, number, key, value)
     client.update_registered_model(name, description=view.summary)
     client.update_model_version(name, number, description=view.summary)
     client.set_registered_model_alias(name, ALIAS, number)
     return number
+
+
+def find_version(client: MlflowClient, name: str, sha256: str) -> ModelVersion | None:
+    """The registered version that holds the net `sha256`; None if there is none."""
+    versions = client.search_model_versions(f"name = '{name}'")
+    same = [version for version in versions if version.tags.get(_NET_TAG) == sha256]
+    return same[0] if same else None
+
+
+def find_fault(
+    client: MlflowClient, registered: ModelVersion, run_id: str, view: NetView
+) -> str | None:
+    """Why a registered version does not serve the net of `view`; None if it does.
+
+    It is downloaded, compared with the net, loaded, and has to classify the example.
+    """
+    if registered.run_id != run_id:
+        return "its run is gone"
+    uri = client.get_model_version_download_uri(registered.name, registered.version)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = download_artifacts(
+                artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri
+            )
+            net = Path(path, "artifacts", view.folder.name, _NET_FILE)
+            if net.read_bytes() != (view.folder / _NET_FILE).read_bytes():
+                return "it is another net"
+            mlflow.pyfunc.load_model(path).predict(view.example)
+    except Exception as error:  # its code, its files, its requirements: all of it is at fault
+        reason = (str(error).strip().splitlines() or [""])[0]
+        return f"it does not load ({type(error).__name__}: {reason[:200]})"
+    return None
 
 
 def rehearse() -> None:
@@ -54,7 +90,7 @@ def rehearse() -> None:
     one = np.ones((1, 1), np.float32)
     net = {"W1": one, "b1": one[0], "W2": one, "b2": one[0], "mean_image": one[0]}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as net_folder:
-        save_file(net, Path(net_folder, "net.safetensors"))
+        save_file(net, Path(net_folder, _NET_FILE))
         model = _describe_model(Path(net_folder), np.zeros((1, 1, 1, 1), np.uint8))
         mlflow.pyfunc.save_model(str(Path(folder, "model")), **model)
 
@@ -77,28 +113,38 @@ def describe_dataset(data: Mapping[str, Any]) -> DatasetInput:
     return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
 
 
-def _find_version(client: MlflowClient, name: str, sha256: str) -> str | None:
-    try:
-        versions = client.search_model_versions(f"name = '{name}'")
-    except MlflowException:
-        return None
-    same = [version for version in versions if version.tags.get(_NET_TAG) == sha256]
-    return str(same[0].version) if same else None
-
-
 def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
-    with mlflow.start_run(run_id=run_id):
-        info = mlflow.pyfunc.log_model(
-            name="best_net",
-            metadata={_NET_TAG: view.sha256},
-            tags={_NET_TAG: view.sha256},
-            **_describe_model(view.folder, view.example),
-        )
-    with contextlib.suppress(MlflowException):  # it is there already
-        client.create_registered_model(name)
-    added = client.create_model_version(
-        name, source=info.model_uri, run_id=run_id, model_id=info.model_id
+    run = client.get_run(run_id)
+    logged = client.create_logged_model(
+        run.info.experiment_id,
+        name="best_net",
+        source_run_id=run_id,
+        tags={_NET_TAG: view.sha256},
+        params=run.data.params,
     )
+    about = Model(
+        run_id=run_id,
+        model_id=logged.model_id,
+        model_uuid=logged.model_id,
+        metadata={_NET_TAG: view.sha256},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "model"))
+        described = _describe_model(view.folder, view.example)
+        mlflow.pyfunc.save_model(path, mlflow_model=about, **described)
+        client.log_model_artifacts(logged.model_id, path)
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # A server resolves the model's own address; without one MLflow would look it up in whatever
+    # store the process has made its default.
+    is_server = client.tracking_uri.startswith("http")
+    source = f"models:/{logged.model_id}" if is_server else logged.artifact_location
+    added = client.create_model_version(name, source, run_id, model_id=logged.model_id)
     return str(added.version)
 
 

@@ -1,31 +1,17 @@
-"""Opening MLflow: what it may do and what it may cost."""
+"""Opening MLflow. Imports it only when it is needed, and then with the program's settings."""
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.importing import import_to_stay
+from hpsearch.tracking.settings import mlflow_settings
 from hpsearch.tracking.views import TrackingStore
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
 
-__all__ = ["open_mirror", "probe_tracking", "rehearse_model"]
-
-_SETTINGS = {
-    # Off unless the user turned it on.
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # MLflow's own 7 retries block one call on a dead server for four minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # Models are written without pickle, so nothing needs it to read them.
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
+__all__ = ["open_mirror", "prepare_tracking", "probe_tracking", "rehearse_model"]
 
 
 def open_mirror(
@@ -33,6 +19,8 @@ def open_mirror(
     definition: StudyDefinition,
     data: Mapping[str, Any],
     tags: Mapping[str, str],
+    *,
+    repair: bool = False,
 ) -> "Mirror":
     """Connect to MLflow; find or create the study's experiment and parent run.
 
@@ -46,48 +34,76 @@ def open_mirror(
         ``name``, ``source``, ``checksum`` and ``shape`` of the data set.
     tags : mapping
         Tags that all runs get: versions, seed, data.
+    repair : bool
+        Whether to compare all that MLflow shows with the record, and to correct it.
 
     Raises
     ------
     StoreError
         If MLflow cannot be reached.
     """
-    _set_up()
-    import_to_stay("hpsearch.tracking.mirror")
-    from hpsearch.tracking.mirror import Mirror
+    prepare_tracking(store)
+    with mlflow_settings():
+        import_to_stay("hpsearch.tracking.mirror")
+        from hpsearch.tracking.mirror import Mirror
 
-    return Mirror(store, definition, data, tags)
-
-
-def rehearse_model() -> None:
-    """Do once, where it can wait, what MLflow does for the first model of a process."""
-    _set_up()
-    import_to_stay("mlflow.pyfunc")
-    from hpsearch.tracking.model import rehearse
-
-    rehearse()
+        return Mirror(store, definition, data, tags, repair=repair)
 
 
-def probe_tracking(store: TrackingStore) -> str:
-    """Whether MLflow can be reached and written; leaves nothing in it.
+def prepare_tracking(store: TrackingStore) -> None:
+    """Make a store ready to be opened by MLflow, or see that it cannot be.
 
-    Returns
-    -------
-    str
-        What it is, without passwords.
+    A SQLite database is created, or completed, and the artifacts of a workspace that was moved
+    or copied are found in it again. A database server has to answer. Of other stores nothing is
+    asked.
 
     Raises
     ------
     StoreError
-        If it cannot.
+        If the database cannot be created or reached, or is not MLflow's.
+    UsageError
+        If the database's driver is not installed.
     """
-    _set_up()
-    from hpsearch.tracking.probing import probe
+    if store.is_server:
+        return
+    with mlflow_settings():
+        from hpsearch.tracking.database import check_connection, complete_database
+        from hpsearch.tracking.failures import telling_failures
+        from hpsearch.tracking.relocation import relocate_artifacts
 
-    return probe(store)
+        with telling_failures(store):
+            if store.database is None:
+                check_connection(store.uri)
+                return
+            if store.artifacts:
+                complete_database(store.database, store.artifacts)
+            if store.is_workspaces and store.artifacts:
+                relocate_artifacts(store.database, store.artifacts)
 
 
-def _set_up() -> None:
-    """Before MLflow is imported, as it reads them then."""
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
+def rehearse_model() -> None:
+    """Do once, where it can wait, what MLflow does for the first model of a process."""
+    with mlflow_settings():
+        import_to_stay("mlflow.pyfunc")
+        from hpsearch.tracking.model import rehearse
+
+        rehearse()
+
+
+def probe_tracking(store: TrackingStore) -> str | None:
+    """Whether MLflow can be reached and written; leaves nothing in it.
+
+    Returns
+    -------
+    str or None
+        What the next run will put right; None if there is nothing.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be reached or written.
+    """
+    with mlflow_settings():
+        from hpsearch.tracking.probing import probe
+
+        return probe(store)

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
-__all__ = ["describe_table", "run_page", "trials_page"]
+__all__ = ["VIEW_TAG", "describe_table", "run_page", "trials_page"]
 
 # MLflow keeps a view that someone shared as a tag of the experiment; the address names it.
 _VIEW_KEY = "hpsearch"
-_VIEW_TAG = f"mlflow.sharedViewState.{_VIEW_KEY}"
+VIEW_TAG = f"mlflow.sharedViewState.{_VIEW_KEY}"
 _METRICS = ("val_accuracy", "train_accuracy", "train_loss")
 
 
@@ -30,7 +30,7 @@ def describe_table(hyperparameters: Sequence[str]) -> dict[str, str]:
         ],
         "runsHiddenMode": "FIRST_20_RUNS",
     }
-    return {_VIEW_TAG: json.dumps(view)}
+    return {VIEW_TAG: json.dumps(view)}
 
 
 def trials_page(experiment_id: str) -> str:

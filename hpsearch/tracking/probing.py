@@ -9,35 +9,39 @@ from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from hpsearch.files import check_sqlite, check_writable
+from hpsearch.tracking.database import check_connection, describe_incomplete
 from hpsearch.tracking.failures import telling_failures
 from hpsearch.tracking.views import TrackingStore
 
 __all__ = ["probe"]
 
 
-def probe(store: TrackingStore) -> str:
+def probe(store: TrackingStore) -> str | None:
     """Reach the store, write to it and to its artifacts, and take both back.
 
     Returns
     -------
-    str
-        What it is, without passwords.
+    str or None
+        What is wrong with the database that the next run will put right; None if nothing.
 
     Raises
     ------
     StoreError
         If it cannot be reached or written.
     """
+    flaw = None
     with telling_failures(store):
-        if store.uri.startswith("sqlite:///"):
-            check_sqlite(Path(store.uri.removeprefix("sqlite:///")))
+        if store.database:
+            flaw = describe_incomplete(store.database)
+            check_sqlite(store.database)
         else:
+            check_connection(store.uri)
             _register_and_delete(MlflowClient(store.uri, store.uri))
         if store.artifacts:
             check_writable(store.artifacts)
         else:
             _upload_and_delete(store.uri)
-    return store.shown()
+    return flaw
 
 
 def _register_and_delete(client: MlflowClient) -> None:

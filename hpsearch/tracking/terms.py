@@ -10,7 +10,7 @@ from hpsearch.tracking.views import TrialView
 from hpsearch.training import Epoch
 
 __all__ = [
-    *("STATUS", "TRIAL_TAGS", "VERSION_TAG"),
+    *("Point", "STATUS", "TRIAL_TAGS", "VERSION_TAG"),
     *("best_so_far", "end_ms", "epoch_points", "study_params", "trial_tags"),
 ]
 

@@ -1,15 +1,21 @@
 """What is shown in MLflow, in plain values."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpsearch.errors import UsageError
 from hpsearch.records import TrialRecord
 from hpsearch.redaction import redact
 from hpsearch.training import Epoch
 
 __all__ = ["NetView", "StudyView", "TrackingStore", "TrialView"]
+
+_SQLITE = "sqlite:///"
+# MAX_PATHNAME of SQLite's os_unix.c is 512, of which "-journal" takes eight.
+_MAX_SQLITE_PATH = 504
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,34 @@ class TrackingStore:
     def is_server(self) -> bool:
         """Whether MLflow runs in a process of its own, and keeps the artifacts."""
         return self.uri.startswith(("http://", "https://"))
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file that the URI names, absolute; None if it names none."""
+        name = self.uri.removeprefix(_SQLITE).partition("?")[0]
+        if not self.uri.startswith(_SQLITE) or name in ("", ":memory:"):
+            return None
+        return Path(name).absolute()
+
+    @property
+    def is_workspaces(self) -> bool:
+        """Whether database and artifacts lie in one folder, a workspace, and move with it."""
+        database = self.database
+        return bool(database and self.artifacts and database.parent == self.artifacts.parent)
+
+    def check_path(self) -> None:
+        """See that SQLite can open a file of that name.
+
+        Raises
+        ------
+        UsageError
+            If the path is too long.
+        """
+        if self.database and (n_bytes := len(os.fsencode(self.database))) > _MAX_SQLITE_PATH:
+            raise UsageError(
+                f"{self.database}: SQLite opens paths of up to {_MAX_SQLITE_PATH} bytes, and this "
+                f"one has {n_bytes}; give another folder with --workspace"
+            )
 
     def shown(self) -> str:
         """The URI as it may be printed."""

@@ -114,7 +114,7 @@ def test_the_shell_completes_commands_and_studies(
         (["list"], {"studies", "files"}),
         (["best", "small", "--out", "{out}"], {"folder", "net_sha256", "trial", "val_accuracy"}),
         (["score", "small"], {"net_sha256", "n", "accuracy"}),
-        (["reconcile", "small"], {"study", "trials", "mlflow"}),
+        (["reconcile", "small"], {"study", "trials", "mlflow", "repairs"}),
         (["doctor", "quickstart"], {"exit_code", "findings"}),
     ],
 )

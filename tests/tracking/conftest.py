@@ -6,11 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from hpsearch.data import Preprocessing
 from hpsearch.definition import StudyDefinition
+from hpsearch.net import make_parameters
 from hpsearch.records import State, TrialRecord
-from hpsearch.tracking import TrackingStore, TrialView, open_mirror
+from hpsearch.results import Net, export_net
+from hpsearch.tracking import NetView, TrackingStore, TrialView, open_mirror
 from hpsearch.training import Epoch
 from hpsearch.workspace import Workspace
 
@@ -24,10 +28,11 @@ def store(workspace: Workspace) -> TrackingStore:
 def make_mirror(store: TrackingStore, define: Callable[..., StudyDefinition]) -> Callable[..., Any]:
     """Open the mirror of the study; again for each call, as each run of a study does."""
 
-    def make(**changes: Any) -> Any:
+    def make(*, repair: bool = False, **changes: Any) -> Any:
         data = {"name": "digits", "source": "sklearn", "checksum": "c" * 64, "shape": [600, 8, 8]}
         used = dataclasses.replace(store, **changes)
-        return open_mirror(used, define(), data, {"seed": "0", "data_checksum": "c" * 64})
+        tags = {"seed": "0", "data_checksum": "c" * 64}
+        return open_mirror(used, define(), data, tags, repair=repair)
 
     return make
 
@@ -56,5 +61,23 @@ def make_view(tmp_path: Path) -> Callable[..., TrialView]:
         picture = tmp_path / "weights.png"
         picture.write_bytes(b"picture")
         return TrialView(dataclasses.replace(record, **changes), epochs, [picture])
+
+    return make
+
+
+@pytest.fixture
+def make_net(tmp_path: Path) -> Callable[[int], NetView]:
+    """Export a small net; another for each number."""
+
+    def make(seed: int) -> NetView:
+        rng = np.random.default_rng(seed)
+        facts = {"study": "small", "trial": seed, "val_accuracy": 0.5, "hyperparameters": {}}
+        preprocessing = Preprocessing(np.full(48, 120, np.float32))
+        parameters = make_parameters(48, 5, 3, 0.1, rng)
+        net = Net(parameters, preprocessing, (4, 4, 3), ("a", "b", "c"), facts)
+        folder = tmp_path / f"net-{seed}"
+        export_net(net, folder)
+        example = rng.integers(0, 256, (2, 4, 4, 3), np.uint8)
+        return NetView(folder, net.sha256(), seed, example, "the best")
 
     return make

@@ -1,5 +1,4 @@
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,6 +268,7 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     assert client.get_model_version_by_alias("small", "best").version in (1, "1")
 
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     for address, seed in (("models:/small@best", 1), ("models:/small/2", 2)):
         model = mlflow.pyfunc.load_model(address)
         assert np.array_equal(model.predict(images), nets[seed].predict(images))
@@ -356,15 +356,3 @@ def test_the_studys_note_links_its_trials_and_the_best_one(
     assert runs["small"].data.params["learning_rate"] == "0.003 to 0.1, log"
     assert f"(#/experiments/{mirror.experiment_id}/runs?viewStateShareKey=hpsearch)" in note
     assert f"[trial 0](#/experiments/{mirror.experiment_id}/runs/{best})" in note
-
-
-@pytest.mark.parametrize("before", [None, "http://theirs:5000"])
-def test_the_address_is_not_left_in_the_environment(
-    make_mirror: Make, monkeypatch: pytest.MonkeyPatch, before: str | None
-) -> None:
-    """The next study of the process would take it for the user's, and child processes get it."""
-    if before:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", before)
-    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
-    make_mirror()
-    assert os.environ.get("MLFLOW_TRACKING_URI") == before

@@ -1,0 +1,106 @@
+"""``hpsearch ui``: MLflow's server on a workspace, as a child of this program."""
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpsearch.cli.interruption import Interruption
+from hpsearch.cli.options import (
+    TrackingOption,
+    WorkspaceOption,
+    make_options,
+    open_recorded_study,
+)
+from hpsearch.cli.terminal import say
+from hpsearch.coordinator import RunOptions, tracking_store
+from hpsearch.errors import HpsearchError, StoreError, UsageError
+from hpsearch.status import read_status
+from hpsearch.tracking import TrackingStore, prepare_tracking, trials_page
+
+__all__ = ["ui"]
+
+_HOST = "127.0.0.1"
+_TICK_S = 0.2
+
+
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000,
+    workspace: WorkspaceOption = Path("workspace"),
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Browse all studies of a workspace in MLflow, until Ctrl-C.
+
+    Example: hpsearch ui --port 5001
+    """
+    options = make_options(workspace, tracking_uri=tracking_uri)
+    store = tracking_store(options)
+    if store.is_server:
+        say(f"The tracking server is at {store.shown()}")
+        return
+    if not tracking_uri and not options.workspace.mlflow_db.exists():
+        raise UsageError(
+            f"{options.workspace.root}: expected a workspace in which a study has run; "
+            "hpsearch run starts one"
+        )
+    _check_port(port)
+    prepare_tracking(store)
+    print(f"MLflow at http://{_HOST}:{port}  (Ctrl-C ends it)")
+    _print_studies(options, port)
+    sys.stdout.flush()
+    if status := _serve(store, port, context.obj):
+        raise StoreError(f"MLflow's server ended with exit status {status}; see above")
+
+
+def _check_port(port: int) -> None:
+    try:
+        with socket.create_server((_HOST, port)):
+            pass
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)  # its own text names the address twice
+        raise UsageError(f"--port {port}: cannot be used ({reason}); give another") from error
+
+
+def _print_studies(options: RunOptions, port: int) -> None:
+    for name in options.workspace.recorded_names():
+        with suppress(HpsearchError):  # one that cannot be read hides no other
+            if address := read_status(*open_recorded_study(name, options))["mlflow"]:
+                page = trials_page(address["experiment_id"])
+                print(f"  {name}: http://{_HOST}:{port}/{page}")
+
+
+def _serve(store: TrackingStore, port: int, interruption: Interruption) -> int:
+    """Run MLflow's server until it is told to stop; 0, or how it ended by itself."""
+    command = ["mlflow", "server", "--host", _HOST, "--port", str(port), "--workers", "1"]
+    interruption.begin_study("MLflow's server")
+    # A session of its own: Ctrl-C reaches it once, by way of this process.
+    server = subprocess.Popen(
+        [sys.executable, "-m", *command], env=_environment(store), start_new_session=True
+    )
+    while server.poll() is None:
+        if interruption.stop.wait(_TICK_S):
+            server.terminate()
+            server.wait()
+            return 0
+    # MLflow ends with 0 even if its server could not start.
+    return server.returncode or 1
+
+
+def _environment(store: TrackingStore) -> dict[str, str]:
+    """The store by variables: a command line, with its passwords, is seen by all users."""
+    artifacts = {"MLFLOW_ARTIFACTS_DESTINATION": str(store.artifacts)} if store.artifacts else {}
+    return {
+        # Only for work that models do on the server; it would cost 13 more processes.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": store.uri,
+        "MLFLOW_REGISTRY_STORE_URI": store.uri,
+        **artifacts,
+    }

@@ -1,0 +1,128 @@
+"""Comparing a run in MLflow with the record."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from hpsearch.tracking.runs import cut_tags
+from hpsearch.tracking.terms import Point
+
+__all__ = ["Difference", "Expected", "compare", "newest_points"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a run has to show.
+
+    Parameters
+    ----------
+    params : mapping
+        All parameters that the record knows.
+    points : sequence of Point
+        All points of its metrics.
+    tags : mapping
+        Its tags.
+    status : str
+        MLflow's word.
+    defaults : mapping
+        Tags that it must have, with any value, and those to give it.
+    metrics : mapping
+        Metrics of which the newest value counts, at step 0.
+    absent : collection of str
+        Tags that it must not have.
+    """
+
+    params: Mapping[str, Any]
+    points: Sequence[Point]
+    tags: Mapping[str, str]
+    status: str
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    absent: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a run differs from the record.
+
+    Parameters
+    ----------
+    false : tuple of str
+        Parameters and metrics that contradict it. MLflow neither changes nor deletes those.
+    missing : tuple of str
+        What can be written to the run.
+    tags : mapping
+        The tags among that.
+    superfluous : tuple of str
+        Tags that can be deleted from it.
+    """
+
+    false: tuple[str, ...]
+    missing: tuple[str, ...]
+    tags: Mapping[str, str]
+    superfluous: tuple[str, ...]
+
+
+def compare(client: MlflowClient, run: Run, expected: Expected) -> Difference:
+    """Compare parameters, metrics, tags and status of `run`; what others added is left out."""
+    false, missing = [], []
+    for name, value in expected.params.items():
+        shown = run.data.params.get(name)
+        if shown is None:
+            missing.append(name)
+        elif shown != str(value):
+            false.append(name)
+    for name in dict.fromkeys(name for name, *_ in expected.points):
+        wanted = {point for point in expected.points if point[0] == name}
+        there = _read_points(client, run, name)
+        if there - wanted or (there and run.data.metrics.get(name) != _last(there)):
+            false.append(name)
+        elif wanted - there:
+            missing.append(name)
+    for name, number in expected.metrics.items():
+        if any(step for *_, step in _read_points(client, run, name)):
+            false.append(name)
+        elif run.data.metrics.get(name) != number:
+            missing.append(name)
+    tags = _find_missing_tags(run, expected)
+    missing += [f"tag {name}" for name in tags]
+    if run.info.status != expected.status:
+        missing.append(f"status {expected.status}")
+    superfluous = tuple(name for name in sorted(expected.absent) if name in run.data.tags)
+    return Difference(tuple(false), tuple(missing), tags, superfluous)
+
+
+def newest_points(client: MlflowClient, run: Run, metrics: Mapping[str, float]) -> list[Point]:
+    """Points that make `metrics` the newest values of `run`; none for those that are already."""
+    points = []
+    for name, value in metrics.items():
+        if run.data.metrics.get(name) != value:
+            times_ms = [point[2] + 1 for point in _read_points(client, run, name)]
+            points.append((name, value, max(int(time.time() * 1000), *times_ms, 0), 0))
+    return points
+
+
+def _find_missing_tags(run: Run, expected: Expected) -> dict[str, str]:
+    there = run.data.tags
+    tags = cut_tags({**expected.defaults, **expected.tags})
+    return {
+        name: value
+        for name, value in tags.items()
+        if there.get(name) != value and (name in expected.tags or name not in there)
+    }
+
+
+def _read_points(client: MlflowClient, run: Run, name: str) -> set[Point]:
+    if name not in run.data.metrics:
+        return set()
+    history = client.get_metric_history(run.info.run_id, name)
+    return {(name, point.value, point.timestamp, point.step) for point in history}
+
+
+def _last(points: set[Point]) -> float:
+    """The value that MLflow shows: of the highest step, then time, then value."""
+    return max((step, ms, value) for _, value, ms, step in points)[2]
