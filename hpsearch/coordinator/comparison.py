@@ -1,9 +1,10 @@
 """The versions that trials are trained with, compared while a study runs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from hpsearch.differences import compare_versions, split_versions
-from hpsearch.records import TrialRecord
+from hpsearch.records import Confirmation, TrialRecord
 
 __all__ = ["VersionWatch"]
 
@@ -26,10 +27,17 @@ class VersionWatch:
         self._known |= split_versions(here)
         return compare_versions(self._trials, here)
 
-    def add(self, record: TrialRecord) -> list[str]:
-        """Take in a trial that has ended; a line for each of its versions that is a new one."""
-        names = {name for name, _ in self._known}
-        new = split_versions(record.versions) - self._known
-        self._trials[record.number] = record.versions
+    def add(self, ended: TrialRecord | Confirmation) -> list[str]:
+        """Take in what has ended; a line for each of its versions that is a new one."""
+        names = self._learn(ended.versions)
+        if isinstance(ended, Confirmation):
+            return compare_versions(self._trials, ended.versions, names)
+        self._trials[ended.number] = ended.versions
+        return compare_versions(self._trials, names=names)
+
+    def _learn(self, versions: Mapping[str, str]) -> set[str]:
+        """Names of those that have a value which is new, and not the only one so far."""
+        new = split_versions(versions) - self._known
         self._known |= new
-        return compare_versions(self._trials, names={name for name, _ in new} & names)
+        n_values = Counter(name for name, _ in self._known)
+        return {name for name, _ in new if n_values[name] > 1}

@@ -8,6 +8,7 @@ from functools import partial
 from hpsearch.coordinator.comparison import VersionWatch
 from hpsearch.coordinator.conduct import conduct
 from hpsearch.coordinator.events import (
+    ConfirmationEnded,
     Event,
     LookRefused,
     MirrorBehind,
@@ -112,7 +113,7 @@ def run_study(
             for event in conduct(session, backend, n_jobs, stop, shares_folder=shares_folder):
                 _show(showcase, session, event)
                 yield event
-                if isinstance(event, TrialEnded) and (differences := watch.add(event.record)):
+                if differences := _take_in(watch, event):
                     yield VersionsCompared(differences)
             # Stopped from here on, the study's end is left to the next run as a whole.
             has_ended = is_complete(search) and not stop.is_set()
@@ -171,6 +172,14 @@ def _compare_versions(session: Session, watch: VersionWatch) -> list[str]:
     if is_complete(session.search) or not any(record.versions for record in records):
         return []
     return watch.compare(read_versions())
+
+
+def _take_in(watch: VersionWatch, event: Event) -> list[str]:
+    """What the versions of a trial or confirmation that has ended differ in, if they do."""
+    match event:
+        case TrialEnded(ended) | ConfirmationEnded(ended):
+            return watch.add(ended)
+    return []
 
 
 def _show(showcase: Showcase, session: Session, event: Event) -> None:

@@ -1,11 +1,13 @@
 """Other versions than those of earlier trials are reported, at the start and as trials end."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from hpsearch.coordinator import Event, TrialEnded, VersionsCompared
+from hpsearch.coordinator.comparison import VersionWatch
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State
 from hpsearch.search import SearchStudy
@@ -66,6 +68,30 @@ def test_a_complete_study_compares_nothing(
 
     monkeypatch.setattr(HERE, fail)
     conduct(define(trials=1))
+
+
+def test_a_first_trial_that_was_continued_with_other_versions_is_reported(
+    workspace: Workspace, recorded: Callable[..., SearchStudy], conduct: Conduct, define: Define
+) -> None:
+    conduct(define(trials=1))
+    (record,) = recorded(workspace).records()
+    watch = VersionWatch([])
+    both = dataclasses.replace(record, versions={"numba": "0.62.0 -> 0.63.1", "numpy": "2.4.6"})
+    assert watch.add(both) == [
+        "trial 0 ran with numba 0.62.0, trial 0 with 0.63.1; results may differ in last bits"
+    ]
+    assert watch.add(dataclasses.replace(both, number=1)) == []
+
+
+def test_confirmations_are_compared_with_the_trials(
+    conduct: Conduct, define: Define, pretend: Callable[..., None]
+) -> None:
+    old, new = {"numba": "0.62.0"}, {"numba": "0.63.1"}
+    pretend(WORKER, old, old, new, new)
+    events = conduct(define(trials=2, pruner="none", confirm={"top": 1, "seeds": 2}), n_jobs=1)
+    assert _lines(events) == [
+        "trials 0-1 ran with numba 0.62.0, this run has 0.63.1; results may differ in last bits"
+    ]
 
 
 def test_workers_of_one_run_are_compared_each_difference_once(
