@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import platform
 import subprocess
 from importlib.metadata import version
@@ -57,9 +58,15 @@ def _fixed_versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in _DECIDING},
         "numpy_simd": " ".join(sorted({*simd.get("baseline", ()), *simd.get("found", ())})),
-        "libc": " ".join(platform.libc_ver()).strip(),
+        "libc": _libc(),
         "processor": _processor(),
     }
+
+
+def _libc() -> str:
+    """The C library, and what it was told of the processor: its exp and log depend on that."""
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    return " ".join(filter(None, (*platform.libc_ver(), tunables)))
 
 
 def _blas() -> str:

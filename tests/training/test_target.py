@@ -67,3 +67,8 @@ def test_a_blas_kernel_that_was_asked_for_is_recorded() -> None:
     if not read_versions()["blas"].startswith("openblas"):
         pytest.skip("NumPy's BLAS is another")
     assert _read(OPENBLAS_CORETYPE="Nehalem")["blas"].endswith("Nehalem")
+
+
+def test_what_the_c_library_was_told_is_recorded() -> None:
+    tunables = "glibc.cpu.hwcaps=-AVX2_Usable"
+    assert _read(GLIBC_TUNABLES=tunables)["libc"] == f"{read_versions()['libc']} {tunables}"
