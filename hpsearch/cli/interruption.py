@@ -193,13 +193,14 @@ class Interruption:
 
     def _leave(self, message: str | None = None) -> None:
         """End the process and its children now; what they had begun is left as it is."""
-        _end_children()
+        children = _list_children()
         with contextlib.suppress(OSError):
             if self._stage != "starting" and os.isatty(1):
                 os.write(1, b"\x1b[?25h\n")  # the live display hides the cursor
             # A reader that has stopped reading must not keep the process alive.
             if message and select.select([], [2], [], 0)[1]:
                 os.write(2, f"hpsearch: {message}\n".encode())
+        _kill(children)  # at once before the end: the main thread could answer their deaths
         os._exit(self._exit_code)
 
 
@@ -208,11 +209,24 @@ def _be_silent(_what: object) -> None:
 
 
 def _end_children() -> None:
-    """SIGKILL the workers; the resource tracker of joblib ends by itself, and cleans up."""
+    _kill(_list_children())
+
+
+def _list_children() -> list[int]:
+    """The workers; joblib's resource tracker ends by itself, after cleaning up."""
     # Imported by whatever starts processes. An import here could wait for the main thread.
-    if psutil := sys.modules.get("psutil"):
+    psutil = sys.modules.get("psutil")
+    found: list[int] = []
+    if psutil:
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     if not any("resource_tracker" in part for part in child.cmdline()):
-                        child.kill()
+                        found.append(child.pid)
+    return found
+
+
+def _kill(processes: list[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(OSError):
+            os.kill(process, signal.SIGKILL)

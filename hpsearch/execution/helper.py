@@ -71,15 +71,15 @@ class HelperProcess:
         *arguments: Arguments.args,
         **keywords: Arguments.kwargs,
     ) -> Answer:
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                1,
-                initializer=_begin,
-                initargs=(os.getpid(), *self._modules),
-                # Whatever the user draws with elsewhere: there is no window here.
-                env={**worker_environment(), "MPLBACKEND": "agg"},
-            )
         with starting_processes():
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(
+                    1,
+                    initializer=_begin,
+                    initargs=(os.getpid(), *self._modules),
+                    # Whatever the user draws with elsewhere: there is no window here.
+                    env={**worker_environment(), "MPLBACKEND": "agg"},
+                )
             future = self._executor.submit(function, *arguments, **keywords)
         answer: Answer = future.result()
         return answer

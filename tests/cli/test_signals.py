@@ -153,14 +153,14 @@ def test_children_do_not_outlive_a_program_that_does_not_wait(start: Start) -> N
         import psutil
         interruption.begin_study('the epoch')
         print('ready', flush=True)
-        subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])
+        subprocess.run([sys.executable, '-c', 'import time; time.sleep(150)'])
         """
     )
     process.send_signal(signal.SIGINT)
     assert process.stderr
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    # The child has inherited the pipes, so this would wait ten minutes for it.
+    # The child has inherited the pipes, so this would wait for it in vain.
     assert _end(process)[0] == 130
 
 

@@ -1,8 +1,10 @@
 """Processes that the coordinator starts end with it, however it ends."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +60,50 @@ def test_processes_end_with_a_killed_coordinator_whatever_they_do(
     coordinator.kill()
     coordinator.wait()
     wait_until_gone(int(marker.read_text()))
+
+
+UNDER_SIGNALS = """
+import signal, threading
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, lambda *_: None)
+from hpsearch.execution import HelperProcess, open_backend
+print("ready", flush=True)
+def work():
+    assert HelperProcess().run(abs, -1) == 1
+    with open_backend("loky") as backend:
+        assert list(backend.call(2, abs, [-1, -2])) in ([1, 2], [2, 1])
+    print("done", flush=True)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+def test_signals_from_the_terminal_do_not_reach_processes_that_start() -> None:
+    """Ctrl-C goes to all processes of a terminal, those that are still importing too."""
+    coordinator = subprocess.Popen(
+        [sys.executable, "-c", UNDER_SIGNALS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert coordinator.stdout
+    assert coordinator.stdout.readline() == "ready\n"
+    is_done = threading.Event()
+
+    def flood() -> None:
+        while not is_done.wait(0.02):
+            os.killpg(coordinator.pid, signal.SIGINT)
+            os.killpg(coordinator.pid, signal.SIGHUP)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    line = coordinator.stdout.readline()
+    is_done.set()
+    thread.join()
+    _, error = coordinator.communicate(timeout=120)
+    assert (line, error, coordinator.returncode) == ("done\n", "", 0)
 
 
 def test_a_process_that_ends_looks_for_no_garbage() -> None:
