@@ -196,6 +196,9 @@ class _Conductor:
         outcome = Outcome.FAILED
         if isinstance(loss, NoWorkersError):
             outcome = Outcome.HALTED if self.is_cluster else Outcome.BROKEN
+            if not self.is_cluster:
+                advice = "look at free memory and ulimit -v; `hpsearch doctor` tries a step"
+                loss = NoWorkersError(f"{loss}; {advice}")
         elif self.halted or not self.pool.retries:
             outcome = Outcome.INTERRUPTED
         elif self._deadly:

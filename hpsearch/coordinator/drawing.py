@@ -88,9 +88,9 @@ class Drawer:
         return self._draw(_draw_study, session.search, session.folder, session.data)
 
     def close(self) -> None:
-        """Begin nothing more; what is being drawn is not waited for."""
+        """Begin nothing more, and end what is being drawn: nobody waits for it any more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self._helper.close()
+        self._helper.close(kill=True)
 
     def _draw(
         self, draw: Callable[Arguments, Answer], *what: Arguments.args, **how: Arguments.kwargs

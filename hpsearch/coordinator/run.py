@@ -33,6 +33,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
 from hpsearch.execution import Backend, open_backend
 from hpsearch.importing import import_to_stay
+from hpsearch.machine import check_address_space
 from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
 from hpsearch.records import MLFLOW_ADDRESS, best_of
 from hpsearch.results import (
@@ -86,6 +87,7 @@ def run_study(
     HpsearchError
         If the study cannot be opened or its stores fail; what is recorded stays.
     """
+    check_address_space()
     store = tracking_store(options)
     with (
         telling_storage_failures(definition.name),

@@ -59,10 +59,13 @@ class HelperProcess:
             self.close()
             return self._call(function, *arguments, **keywords)
 
-    def close(self) -> None:
-        """End the process once it has done what it is doing; that is not waited for."""
+    def close(self, *, kill: bool = False) -> None:
+        """End the process once it has done what it is doing, or now; that is not waited for.
+
+        A process that is not killed is waited for when this one ends.
+        """
         if self._executor:
-            self._executor.shutdown(wait=False)
+            self._executor.shutdown(wait=False, kill_workers=kill)
             self._executor = None
 
     def _call(

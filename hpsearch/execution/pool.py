@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 MAX_DEATHS = 3
 # Workers that die before they begin say nothing about a job; so many say something of them.
 MAX_FALSE_STARTS = 20
+# The same while no worker has begun any job: then it is hardly chance.
+MAX_FIRST_FALSE_STARTS = 5
 
 
 class WorkerLostError(Exception):
@@ -97,6 +99,7 @@ class WorkerPool(Generic[Job, Result]):
     n_lost: int = 0
     _flying: dict["Future[Result]", _Flight[Job]] = field(default_factory=dict)
     _lost: deque[_Flight[Job]] = field(default_factory=deque)
+    _has_begun: bool = False
 
     def __enter__(self) -> Self:
         """Start the threads; workers start with their first job, if they have not yet."""
@@ -139,6 +142,7 @@ class WorkerPool(Generic[Job, Result]):
         for future in done:
             flight = self._flying.pop(future)
             if (error := future.exception()) is None:
+                self._has_begun = True
                 yield flight.job, future.result()
             elif (given_up := self._count_death(flight, error)) or not self.retries:
                 yield flight.job, given_up or WorkerLostError("its worker died")
@@ -157,6 +161,7 @@ class WorkerPool(Generic[Job, Result]):
         n_begun = attempts.n_begun - flight.n_begun_before
         if not self.sees_attempts and type(error).__name__ == "KilledWorker":
             n_begun = max(1, n_begun)  # the scheduler says that workers have died of it
+        self._has_begun = self._has_begun or n_begun > 0
         if n_begun == 0:
             flight.n_false_starts += 1
         elif attempts.reached > flight.reached:
@@ -168,7 +173,8 @@ class WorkerPool(Generic[Job, Result]):
             return WorkerLostError(
                 f"its worker died {flight.n_deaths} times at the same epoch ({reason})"
             )
-        if flight.n_false_starts == MAX_FALSE_STARTS:
+        limit = MAX_FALSE_STARTS if self._has_begun else MAX_FIRST_FALSE_STARTS
+        if flight.n_false_starts >= min(limit, MAX_FALSE_STARTS):
             return NoWorkersError(f"workers die before they begin ({reason})")
         return None
 

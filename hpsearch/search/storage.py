@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage
 
 from hpsearch.errors import StoreError
 from hpsearch.files import refusing_links
+from hpsearch.machine import is_machine_failure
 from hpsearch.search.journal import StudyJournal
 
 __all__ = ["mend_journal", "open_storage", "telling_damage", "telling_storage_failures"]
@@ -52,7 +53,8 @@ def telling_storage_failures(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not isinstance(error, (OSError, StorageInternalError)) and not _is_sqlalchemys(error):
+        is_storages = isinstance(error, OSError | StorageInternalError) or _is_sqlalchemys(error)
+        if not is_storages or is_machine_failure(error):
             raise
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]

@@ -1,6 +1,8 @@
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,17 @@ def test_a_closed_helper_leaves_no_process_and_may_be_used_again(
     helper.close()
     wait_until_gone(pid)
     assert helper.run(os.getpid) != pid
+
+
+def test_a_helper_that_is_killed_ends_what_it_is_doing(
+    helper: HelperProcess, wait_until_gone: Callable[[int], None]
+) -> None:
+    """Whatever hangs in it must not keep the program from ending."""
+    pid = helper.run(os.getpid)
+    with ThreadPoolExecutor(1) as thread:
+        task = thread.submit(helper.run, time.sleep, 600.0)
+        time.sleep(0.5)
+        helper.close(kill=True)
+        wait_until_gone(pid)
+        with pytest.raises(RuntimeError, match="kill_workers"):
+            task.result()

@@ -170,6 +170,37 @@ def test_workers_that_never_begin_are_not_waited_for_for_ever(
     assert attempts(Job(0, tmp_path)).n_begun == 5
 
 
+def test_workers_that_have_begun_before_are_given_more_chances(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpsearch.execution.pool.MAX_FIRST_FALSE_STARTS", 2)
+    monkeypatch.setattr("hpsearch.execution.pool.MAX_FALSE_STARTS", 4)
+    n_begun: dict[int, int] = {}
+
+    def die_unless_first(job: Job) -> int:
+        n_begun[job.number] = n_begun.get(job.number, 0) + 1
+        if job.number:
+            raise ConnectionError("as joblib raises when a worker dies")
+        return 0
+
+    with open_pool(die_unless_first, 1, "threading", no_attempts) as pool:
+        list(drain(pool, [Job(0, tmp_path), Job(1, tmp_path)]))
+    with open_pool(die_unless_first, 1, "threading", no_attempts) as pool:
+        list(drain(pool, [Job(2, tmp_path)]))
+    assert n_begun == {0: 1, 1: 4, 2: 2}
+
+
+def test_a_machine_that_cannot_make_a_call_is_no_workers_death(tmp_path: Path) -> None:
+    def fail(job: Job) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with open_pool(fail, 1, "threading", attempts) as pool:
+        ((_, result),) = drain(pool, [Job(0, tmp_path)])
+        assert pool.n_lost == 1
+    assert isinstance(result, NoWorkersError)
+    assert "can't start new thread" in str(result)
+
+
 class KilledWorker(Exception):  # noqa: N818
     """As Dask calls it."""
 
