@@ -34,6 +34,7 @@ bench: $(VENV)/.test ## measure; prints tables with goals, keeps them and plots 
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.selection
 
 clean: ## remove the environment and all caches; never the workspace
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -198,7 +198,7 @@ def _show(showcase: Showcase, session: Session, event: Event) -> None:
 
 def _judge(session: Session) -> Event:
     search, labels = session.search, open_split(session.data).validation_labels
-    selection = judge_selection(session.definition.seed, search.records(), session.folder, labels)
+    selection = judge_selection(search.records(), session.folder, labels)
     note_selection(search, selection)
     return WinnerJudged(read_verdict(search))
 

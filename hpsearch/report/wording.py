@@ -48,16 +48,14 @@ def answer_lines(material: Material) -> list[str]:
     selection = material.verdict.selection
     # The page's headline has said so much already.
     head = (
-        f"val_accuracy {selection.val_accuracy:.4f} (trial {selection.number}), "
-        if selection
-        else ""
+        f"val_accuracy {selection.val_accuracy:.4f} (trial {selection.number})" if selection else ""
     )
-    lines = [_sentence(line.removeprefix(head)) for line in describe_verdict(material.verdict)]
+    described = describe_verdict(material.verdict)
+    lines = [_sentence(line.removeprefix(head).lstrip(",; ")) for line in described]
     if material.best and not selection:
         lines.insert(
             0,
-            "The study has not ended: this is the best so far, not corrected for having been "
-            "picked.",
+            "The study has not ended: this is the best so far, not corrected for selection bias.",
         )
     looks = material.status["test"]["looks"]
     mine = [

@@ -1,6 +1,7 @@
 """Judging the winner by what the record and the trials' folders hold."""
 
 import contextlib
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from hpsearch.errors import DamagedDataError
 from hpsearch.records import SELECTION, Confirmation, State, TrialRecord, rank
-from hpsearch.results.selection import Estimate, compare_on_images, correct_for_selection
+from hpsearch.results.pairing import compare_on_images
+from hpsearch.results.selection import EarlyScores, Estimate, correct_for_selection
 from hpsearch.results.verdict import Confirmed, RunnerUp, Selection, Verdict
 from hpsearch.search import SearchStudy, read_confirmations
 from hpsearch.training import PREDICTIONS_FILE, load_predictions
@@ -18,19 +20,14 @@ from hpsearch.workspace import StudyFolder
 
 __all__ = ["judge_selection", "note_selection", "read_verdict"]
 
-# Third entry of the seed of the resamples; trainings and samplers use 0, 1 and 7.
-_SELECTION_STREAM = 8
-
 
 def judge_selection(
-    seed: int, records: Sequence[TrialRecord], folder: StudyFolder, labels: NDArray[np.int64]
+    records: Sequence[TrialRecord], folder: StudyFolder, labels: NDArray[np.int64]
 ) -> Selection | None:
     """Judge the best complete trial by the predictions in the trials' folders.
 
     Parameters
     ----------
-    seed : int
-        The study's.
     records : sequence of TrialRecord
         All trials.
     folder : StudyFolder
@@ -49,15 +46,17 @@ def judge_selection(
         return None
     winner = best_first[0]
     bare = Selection(winner.number, winner.value or 0.0, len(best_first))
+    by_number = sorted(best_first, key=lambda record: record.number)
     hits = {
         record.number: found
-        for record in sorted(best_first, key=lambda record: record.number)
+        for record in by_number
         if (found := _read_hits(record, folder, labels)) is not None
     }
     if winner.number not in hits:
         return bare
-    rng = np.random.default_rng([seed, 0, _SELECTION_STREAM])
-    estimate = correct_for_selection(np.array(list(hits.values())), rng)
+    compared = [record for record in by_number if record.number in hits]
+    early = _gather_early(winner, compared, records)
+    estimate = correct_for_selection(np.array(list(hits.values())), early)
     rival = next((record for record in best_first[1:] if record.number in hits), None)
     runner_up = _compare(hits, winner, rival) if rival else None
     return Selection(bare.number, bare.val_accuracy, bare.n_complete, estimate, runner_up)
@@ -114,6 +113,34 @@ def _read_hits(
             if float(np.mean(hits)) == record.value:
                 return hits
     return None
+
+
+def _gather_early(
+    winner: TrialRecord, compared: Sequence[TrialRecord], records: Iterable[TrialRecord]
+) -> EarlyScores | None:
+    """Accuracies of complete and of pruned trials after as many epochs.
+
+    Trials are pruned after different numbers of epochs: what counts is how far each was behind the
+    winner then. A trial of fewer epochs stands as it ended.
+    """
+    pruned = [
+        record
+        for record in records
+        if record.state == State.PRUNED and not record.diverged and record.val_accuracies
+    ]
+    if not pruned or not all(record.val_accuracies for record in compared):
+        return None
+    n_epochs = statistics.median_low(len(record.val_accuracies) for record in pruned)
+    leads = [
+        _accuracy_after(winner, len(record.val_accuracies)) - record.val_accuracies[-1]
+        for record in pruned
+    ]
+    kept = np.array([_accuracy_after(record, n_epochs) for record in compared])
+    return EarlyScores(kept, _accuracy_after(winner, n_epochs) - np.array(leads))
+
+
+def _accuracy_after(record: TrialRecord, n_epochs: int) -> float:
+    return record.val_accuracies[:n_epochs][-1]
 
 
 def _compare(

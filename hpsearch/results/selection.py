@@ -1,24 +1,26 @@
-"""What picking the best of many does to its accuracy, and whether two nets can be told apart.
+"""What the best of many models is really worth: a score corrected for selection bias, an interval.
 
-The best of many validation accuracies is the best partly by luck. The correction is BBC-CV of
-Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the out-of-sample predictions for
-efficient and accurate cross-validation", Machine Learning 107 (2018), algorithm 5, for a single
-validation split: the choice is made again on resampled images and judged on the images left out.
+For any score that is a mean over examples, higher better: the share of images that are classified
+rightly, or a mean of negative losses.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Estimate", "Pairing", "compare_on_images", "correct_for_selection"]
+from hpsearch.results.noise import Noise, measure_noise
+from hpsearch.results.shrinkage import GRID, combine_noise, estimate_fidelity, infer_position
 
-N_RESAMPLES = 1000
-# Images by resamples held at a time; bounds the memory.
-_BLOCK = 100
-# The normal distribution's quantile for 95 % between both sides.
-_Z = 1.959964
+__all__ = ["EarlyScores", "Estimate", "correct_for_selection", "estimate_winner"]
+
+Floats = NDArray[np.float64]
+
+# Credible level of the interval. Above 0.95, as the distribution of true scores and the noise are
+# themselves estimated: so chosen that the interval covers the truth in 93 % of studies at least
+# wherever `python -m benchmarks.selection` looks, on other seeds than the benchmark's.
+_LEVEL = 0.97
+_N_HALVINGS = 40
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,11 @@ class Estimate:
     Parameters
     ----------
     val_accuracy : float
-        Corrected for having picked the best; with one trial, its own.
+        Corrected for selection bias; with one trial, its own.
     low, high : float
         Ends of the 95 % interval.
     n_trials, n_images : int
-        How many were chosen from, and on how many images.
+        How many complete trials were compared, and on how many images.
     """
 
     val_accuracy: float
@@ -43,122 +45,138 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Pairing:
-    """Two nets on the same images.
+class EarlyScores:
+    """Scores at the time of pruning, of those that were kept and those that were not.
 
     Parameters
     ----------
-    n_first, n_second : int
-        Images on which only the first, or only the second, is right.
-    p_value : float
-        Of the exact McNemar test: how often two equally good nets would differ at least so much.
+    kept : float array, shape (K,)
+        Of the complete trials.
+    pruned : float array, shape (P,)
+        Of the pruned ones, on the same examples and after as much training.
     """
 
-    n_first: int
-    n_second: int
-    p_value: float
+    kept: Floats
+    pruned: Floats
 
 
-def correct_for_selection(hits: NDArray[np.bool_], rng: np.random.Generator) -> Estimate:
-    """Estimate the winner's accuracy on new images by BBC, with a 95 % interval.
+def correct_for_selection(
+    scores: NDArray[np.bool_] | Floats, early: EarlyScores | None = None
+) -> Estimate:
+    """Estimate the true score of the best of K models, with a 95 % interval.
 
     Parameters
     ----------
-    hits : bool array, shape (K, M)
-        Whether trial k, in the order of trial numbers, is right about validation image m. Of
-        equals the first is the best.
-    rng : numpy.random.Generator
-        Draws the resamples; equal seeds, equal estimates.
+    scores : bool or float array, shape (K, N)
+        Of trial k, in the order of trial numbers, on validation example n: whether it is right, or
+        any score of which more is better. Of trials with equal means the first is the best.
+    early : EarlyScores, optional
+        If other trials were pruned. They have no scores of each example, but the best of few that
+        were left is the best of many all the same.
 
     Returns
     -------
     Estimate
-        The mean, over `N_RESAMPLES` resamples of the images, of the accuracy that the winner on
-        the images drawn has on those not drawn.
+        Posterior median and interval of the winner's true score on new examples.
 
     Raises
     ------
     ValueError
-        If there is no trial or no image.
+        If there is no trial or no example.
 
     Notes
     -----
-    BBC's own interval, percentiles of those accuracies, is that of a score on the 0.37 M images
-    not drawn, and a third too wide for one on M (its coverage is nearer 0.99 than 0.95). Each
-    such score is a mean over a share f of the M images, drawn without repetition, so its
-    variance is (1 - f) / f times that of the mean over all. Divided by this the variance says
-    how many independent images the estimate is worth, at most M; the interval is Wilson's
-    (1927) for so many, as it holds near accuracy 1 too. It covers the true accuracy of the very
-    net that was picked in 0.94 to 1.00 of simulated studies. Where one trial among many equals
-    is better by about the noise it falls to 0.89: the resamples find it less often than all
-    images together do, and the estimate is too low.
+    A score is the true one, plus noise shared by all models (examples that are hard for all), plus
+    noise of its own, which is what selection exploits. The posterior of the latter is found by
+    `shrinkage.infer_position` among all scores. Where trials were pruned it has two parts: the
+    noise that already was in the score on which the winner was not pruned, found among the early
+    scores of all trials, and the rest, found among the final scores of those that are left. The
+    shared noise is added as in Wilson's interval, which this is for a single trial.
     """
-    n_trials, n_images = hits.shape
-    if not hits.size:
-        raise ValueError(f"hits: expected a trial and an image at least, got shape {hits.shape}")
-    scores, share = _score_left_out(hits, rng)
-    is_corrected = n_trials > 1 and len(scores)
-    estimate = float(scores.mean() if is_corrected else hits.mean(axis=1).max())
-    n_worth = float(n_images)
-    if len(scores) and (variance := float(scores.var()) * share / (1 - share)):
-        n_worth = min(n_worth, estimate * (1 - estimate) / variance)
-    return Estimate(estimate, *_wilson(estimate, n_worth), n_trials, n_images)
+    n_trials, n_examples = scores.shape
+    if not scores.size:
+        raise ValueError(f"scores: expected a trial and an image at least, got {scores.shape}")
+    means = scores.mean(axis=1)
+    winner = int(means.argmax())
+    noise = measure_noise(scores, means, winner)
+    # The winner first.
+    order = np.r_[winner, np.delete(np.arange(n_trials), winner)]
+    kept, pruned = (early.kept[order], early.pruned) if early else (None, np.empty(0))
+    found = estimate_winner(
+        means[order][None, :],
+        noise,
+        None if kept is None or not pruned.size else (kept[None, :], pruned[None, :]),
+    )
+    low, middle, high = (float(one[0]) for one in found)
+    return Estimate(middle, low, high, n_trials, n_examples)
 
 
-def compare_on_images(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Pairing:
-    """Compare two nets on the images about which exactly one of them is right.
+def estimate_winner(
+    scores: Floats, noise: Noise, early: tuple[Floats, Floats] | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """Estimate the winners' true scores in R studies at once.
 
     Parameters
     ----------
-    first, second : bool array, shape (M,)
-        Whether each is right.
+    scores : float array, shape (R, K)
+        Of each study's models; the winner's first.
+    noise : Noise
+        Of these scores.
+    early : tuple of float arrays, shapes (R, K) and (R, P), optional
+        Scores at the time of pruning: of the same models, and of those that were pruned.
 
-    Notes
-    -----
-    McNemar's test (1947), exact and two-sided: were both equally good, each such image would be
-    a fair coin's throw. Picking the winner makes its lead look larger than it is, so a lead
-    that cannot be told from chance here is none to build on.
+    Returns
+    -------
+    tuple of float arrays, shape (R,)
+        Low end of the interval, estimate, high end.
     """
-    # scipy.stats.binomtest says the same, but takes half a second to import.
-    from scipy.special import bdtr
+    n_models = scores.shape[1]
+    # Of a single model nothing tells which part of its noise is its own.
+    level = _LEVEL if n_models > 1 else 0.95
+    positions = _measure_from_first(scores, noise.own) if n_models > 1 else np.zeros(scores.shape)
+    posterior = infer_position(positions[:, 1:])
+    if early is not None and n_models > 1:
+        kept, pruned = early
+        own = noise.own * _scale(noise, kept[:, 0]) / _scale(noise, scores.mean(axis=1))
+        early_positions = _measure_from_first(np.hstack([kept, pruned]), own)
+        fidelity = estimate_fidelity(positions - early_positions[:, :n_models])
+        posterior = combine_noise(infer_position(early_positions[:, 1:]), posterior, fidelity)
+    quantiles = ((1 - level) / 2, 0.5, (1 + level) / 2)
+    low, middle, high = (_find_quantile(scores[:, 0], posterior, noise, q) for q in quantiles)
+    return low, middle, high
 
-    n_first, n_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
-    n = n_first + n_second
-    # A fair coin's two tails are alike.
-    p_value = min(1.0, 2 * float(bdtr(min(n_first, n_second), n, 0.5)))
-    return Pairing(n_first, n_second, p_value)
+
+def _measure_from_first(scores: Floats, own: Floats) -> Floats:
+    positions: Floats = (scores - scores[:, :1]) / own[:, None]
+    return positions
 
 
-def _score_left_out(
-    hits: NDArray[np.bool_], rng: np.random.Generator
-) -> tuple[NDArray[np.float64], float]:
-    """Accuracy of each resample's winner on the images not drawn, and their share on average.
+def _scale(noise: Noise, scores: Floats) -> Floats:
+    """Standard errors; of hits not 0 where all or none of the few examples are hits."""
+    margin = 0.5 / noise.n_examples
+    return noise.standard_error(np.clip(scores, margin, 1 - margin))
 
-    Resamples that leave no image out, as happens with a handful of images, do not count.
+
+def _find_quantile(winners: Floats, posterior: Floats, noise: Noise, q: float) -> Floats:
+    """Solve P(true score <= m) = q for m, by bisection.
+
+    For each possible noise of the winner's own, m is judged by the standard error that it would
+    have itself, as in Wilson's interval.
     """
-    n_images = hits.shape[1]
-    # float32 counts are exact up to 2**24, and BLAS multiplies nothing faster.
-    votes = hits.T.astype(np.float32)
-    scores, shares = [], []
-    for start in range(0, N_RESAMPLES, _BLOCK):
-        size = (min(_BLOCK, N_RESAMPLES - start), n_images)
-        draws = rng.integers(n_images, size=size)
-        drawn = np.array([np.bincount(one, minlength=n_images) for one in draws], np.float32)
-        winners = (drawn @ votes).argmax(axis=1)
-        left_out = drawn == 0
-        n_left_out = left_out.sum(axis=1)
-        counts = n_left_out > 0
-        n_right = (hits[winners] & left_out).sum(axis=1)
-        scores.append(n_right[counts] / n_left_out[counts])
-        shares.append(n_left_out[counts] / n_images)
-    every = np.concatenate(shares)
-    return np.concatenate(scores), float(every.mean()) if len(every) else 0.0
+    # scipy.special takes half a second to import, which commands that judge nothing need not spend.
+    from scipy.special import ndtr
 
-
-def _wilson(accuracy: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share found among `n`."""
-    middle = accuracy + _Z**2 / (2 * n)
-    half = _Z * math.sqrt(accuracy * (1 - accuracy) / n + (_Z / (2 * n)) ** 2)
-    scale = 1 + _Z**2 / n
-    low, high = (middle - half) / scale, (middle + half) / scale
-    return max(0.0, min(accuracy, low)), min(1.0, max(accuracy, high))  # but for rounding
+    centers = winners[:, None] + noise.own[:, None] * GRID
+    if noise.deviation is None:
+        centers = np.clip(centers, 0.0, 1.0)
+        low, high = np.zeros_like(winners), np.ones_like(winners)
+    else:
+        margin = 10 * noise.standard_error(winners)
+        low, high = centers[:, 0] - margin, centers[:, -1] + margin
+    for _ in range(_N_HALVINGS):
+        middle = (low + high) / 2
+        error = np.sqrt(noise.shared) * noise.standard_error(middle) + 1e-300
+        chance = (posterior * ndtr((middle[:, None] - centers) / error[:, None])).sum(axis=1)
+        low = np.where(chance < q, middle, low)
+        high = np.where(chance < q, high, middle)
+    return (low + high) / 2

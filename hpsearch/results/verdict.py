@@ -137,32 +137,33 @@ def measure_verdict(verdict: Verdict) -> dict[str, float]:
 
 
 def _describe_selection(selection: Selection) -> Iterator[str]:
-    estimate, rival = selection.estimate, selection.runner_up
+    estimate, n_complete = selection.estimate, selection.n_complete
     head = f"val_accuracy {selection.val_accuracy:.4f} (trial {selection.number})"
     if estimate is None:
         yield (
-            f"{head}, not corrected for picking the best of {selection.n_complete}: "
+            f"{head}, not corrected for selection bias among {n_complete} trials: "
             "its validation predictions are not kept"
         )
         return
-    interval = f"95 %: {estimate.low:.3f} to {estimate.high:.3f}"
-    if selection.n_complete == 1:
-        yield f"{head}, the only complete trial ({interval})"
+    interval = f"(95 % CI {estimate.low:.3f}-{estimate.high:.3f})"
+    if n_complete == 1:
+        yield f"{head}, the only complete trial {interval}"
     elif estimate.n_trials == 1:
-        yield f"{head}, not corrected: no other trial's predictions are kept ({interval})"
-    else:
-        kept = f" of {estimate.n_trials}"
-        if estimate.n_trials < selection.n_complete:
-            kept += f" (those of {selection.n_complete} whose predictions are kept)"
         yield (
-            f"{head}, corrected for picking the best{kept}: "
-            f"{estimate.val_accuracy:.3f} ({interval})"
+            f"{head}, not corrected for selection bias among {n_complete} trials: "
+            f"no other trial's validation predictions are kept {interval}"
         )
-    if rival:
-        told = "better than" if rival.is_told_apart else "cannot be told from"
+    else:
+        kept = f" of {n_complete}" if estimate.n_trials < n_complete else ""
         yield (
-            f"{told} trial {rival.number} ({rival.val_accuracy:.4f}): they differ on "
-            f"{rival.n_differ:,} images, p = {rival.p_value:.2g}"
+            f"{head}; {estimate.val_accuracy:.3f} after correction for selection bias among "
+            f"{estimate.n_trials}{kept} trials {interval}"
+        )
+    if rival := selection.runner_up:
+        is_better = "better than" if rival.is_told_apart else "not significantly different from"
+        yield (
+            f"{is_better} trial {rival.number} ({rival.val_accuracy:.4f}; McNemar "
+            f"p = {rival.p_value:.2g}, {rival.n_differ:,} discordant images)"
         )
 
 

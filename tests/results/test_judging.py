@@ -46,8 +46,8 @@ def records(predict: Callable[[int, float], TrialRecord]) -> list[TrialRecord]:
     return [predict(number, value) for number, value in enumerate(ACCURACIES)] + others
 
 
-def _judge(records: Sequence[TrialRecord], folder: StudyFolder, seed: int = 0) -> Selection:
-    selection = judge_selection(seed, records, folder, LABELS)
+def _judge(records: Sequence[TrialRecord], folder: StudyFolder) -> Selection:
+    selection = judge_selection(records, folder, LABELS)
     assert selection is not None
     return selection
 
@@ -64,7 +64,6 @@ def test_the_winner_is_judged_beside_all_complete_trials(
     assert (found.runner_up.number, found.runner_up.val_accuracy) == (2, 0.65)
     assert not found.runner_up.is_told_apart
     assert found == _judge(records[::-1], folder)
-    assert found.estimate != _judge(records, folder, seed=1).estimate
 
 
 def test_a_clear_winner_is_told_from_the_runner_up(
@@ -103,7 +102,7 @@ def test_without_the_winners_predictions_nothing_is_claimed(
 ) -> None:
     (folder.trial(1) / PREDICTIONS_FILE).unlink()
     assert _judge(records, folder) == Selection(1, 0.7, 4)
-    assert judge_selection(0, records[4:], folder, LABELS) is None
+    assert judge_selection(records[4:], folder, LABELS) is None
 
 
 def test_a_verdict_is_read_as_it_was_noted_while_it_is_about_the_trials_there_are(

@@ -24,9 +24,10 @@ def test_a_verdict_gives_estimate_runner_up_and_confirmations() -> None:
     confirmed = [Confirmed(12, (0.682, 0.686), 0), Confirmed(17, (0.69,), 1)]
     verdict = Verdict(Selection(12, 0.687, 63, ESTIMATE, RIVAL), confirmed)
     assert describe_verdict(verdict) == [
-        "val_accuracy 0.6870 (trial 12), corrected for picking the best of 63: "
-        "0.681 (95 %: 0.668 to 0.694)",
-        "cannot be told from trial 17 (0.6866): they differ on 1,204 images, p = 0.71",
+        "val_accuracy 0.6870 (trial 12); 0.681 after correction for selection bias "
+        "among 63 trials (95 % CI 0.668-0.694)",
+        "not significantly different from trial 17 (0.6866; McNemar p = 0.71, "
+        "1,204 discordant images)",
         "confirmed on 2 fresh seeds: 0.684 +- 0.003",
         "trial 17 confirmed on 1 fresh seed: 0.690; 1 more diverged or failed",
     ]
@@ -45,21 +46,25 @@ def test_a_verdict_gives_estimate_runner_up_and_confirmations() -> None:
 def test_a_lead_that_is_none_of_chances_is_called_one() -> None:
     selection = Selection(12, 0.687, 63, ESTIMATE, RunnerUp(17, 0.60, 900, 0.00012))
     line = describe_verdict(Verdict(selection))[1]
-    assert line == "better than trial 17 (0.6000): they differ on 900 images, p = 0.00012"
+    assert line == "better than trial 17 (0.6000; McNemar p = 0.00012, 900 discordant images)"
 
 
 def test_a_single_trial_was_not_picked() -> None:
     line = _first(Selection(0, 0.687, 1, Estimate(0.687, 0.674, 0.7, 1, 5000)))
-    assert line == "val_accuracy 0.6870 (trial 0), the only complete trial (95 %: 0.674 to 0.700)"
+    assert line == "val_accuracy 0.6870 (trial 0), the only complete trial (95 % CI 0.674-0.700)"
 
 
 def test_what_is_missing_is_said() -> None:
-    assert "not corrected for picking the best of 63: its" in _first(Selection(12, 0.687, 63))
-    assert "the best of 63 (those of 70 whose predictions are kept): 0.681" in _first(
+    assert "not corrected for selection bias among 63 trials: its" in _first(
+        Selection(12, 0.687, 63)
+    )
+    assert "selection bias among 63 of 70 trials (95 % CI" in _first(
         Selection(12, 0.687, 70, ESTIMATE)
     )
     alone = Estimate(0.687, 0.674, 0.7, 1, 5000)
-    assert "no other trial's predictions are kept (95 %" in _first(Selection(12, 0.687, 70, alone))
+    assert "no other trial's validation predictions are kept (95 % CI" in _first(
+        Selection(12, 0.687, 70, alone)
+    )
 
 
 def test_nothing_known_is_nothing_said() -> None:

@@ -1,0 +1,198 @@
+"""Simulated selection of the best of many models on the same examples, whose truth is known."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.stats import multivariate_normal, norm
+
+from hpsearch.results.noise import Noise, find_contenders, summarize_noise
+
+__all__ = ["Cell", "Contest", "Round", "gather", "play"]
+
+Floats = NDArray[np.float64]
+# How much lower the accuracy of a model is when it may be pruned, in probits.
+_EARLY_DEFICIT = 0.15
+# One model's lead is limited by this: n = 50 and 0.97 leave no room for three standard deviations.
+_HIGHEST = 0.995
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Models that find the same examples hard.
+
+    Parameters
+    ----------
+    n_examples : int
+        Validation examples.
+    accuracy : float
+        True accuracy of all models but the leader.
+    correlation : float
+        Of the hits of two models, on average over pairs.
+    fidelity : float
+        Correlation of a model's luck when it may be pruned and at the end.
+    """
+
+    n_examples: int
+    accuracy: float
+    correlation: float
+    fidelity: float = 0.3
+
+    @property
+    def standard_error(self) -> float:
+        """Of one accuracy."""
+        return float((self.accuracy * (1 - self.accuracy) / self.n_examples) ** 0.5)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One choice of the best.
+
+    Parameters
+    ----------
+    n_models : int
+        Before pruning.
+    lead : float
+        Of one of them over all others, in standard errors.
+    n_kept : int or None
+        How many were not pruned; None for all.
+    """
+
+    n_models: int
+    lead: float
+    n_kept: int | None
+
+
+@dataclass(frozen=True)
+class Round:
+    """What is known after one selection, and the truth.
+
+    Parameters
+    ----------
+    scores : float array
+        Final scores of those that were not pruned, the best first.
+    kept, pruned : float array
+        Scores at the time of pruning: of the same models, and of the others.
+    one, mean : float
+        Variances as `summarize_noise` takes them.
+    n_near : int
+        Over how many models.
+    near : float
+        Their average score.
+    truth : float
+        The best one's true accuracy.
+    hits : bool array
+        Of those that were not pruned, the best first.
+    """
+
+    scores: Floats
+    kept: Floats
+    pruned: Floats
+    one: float
+    mean: float
+    n_near: int
+    near: float
+    truth: float
+    hits: NDArray[np.bool_]
+
+
+def play(
+    contest: Contest, cells: Sequence[Cell], rng: np.random.Generator
+) -> Iterator[tuple[Cell, Round]]:
+    """One selection for each cell, all on the same draws.
+
+    Model k is right about an example if ``luck < strength + difficulty``, all Gaussian. When it may
+    be pruned its luck is another, which correlates, and it is weaker.
+    """
+    n, latent = contest.n_examples, _latent_correlation(contest.accuracy, contest.correlation)
+    n_models = max(cell.n_models for cell in cells)
+    difficulty = np.sqrt(latent) * rng.standard_normal(n)
+    luck = rng.standard_normal((n_models, n), np.float32)
+    fresh = rng.standard_normal((n_models, n), np.float32)
+    r = np.float32(contest.fidelity)
+    early_luck = r * luck + np.sqrt(1 - r**2) * fresh
+
+    def bound(accuracy: float, deficit: float = 0.0) -> NDArray[np.float32]:
+        strength = norm.ppf(accuracy) - deficit
+        bounds: NDArray[np.float32] = (strength + difficulty).astype(np.float32)
+        return bounds / np.float32(np.sqrt(1 - latent))
+
+    hits = luck < bound(contest.accuracy)
+    early = (early_luck < bound(contest.accuracy, _EARLY_DEFICIT)).mean(axis=1)
+    counts = hits.astype(np.float32)
+    both = (counts @ counts.T).astype(np.float64)
+    truths = np.full(n_models, contest.accuracy)
+    for lead in dict.fromkeys(cell.lead for cell in cells):
+        truths[0] = min(contest.accuracy + lead * contest.standard_error, _HIGHEST)
+        hits[0] = luck[0] < bound(truths[0])
+        early[0] = (early_luck[0] < bound(truths[0], _EARLY_DEFICIT)).mean()
+        counts[0] = hits[0]
+        both[0] = both[:, 0] = counts @ counts[0]
+        for cell in cells:
+            if cell.lead == lead:
+                yield cell, _select(cell, hits, both, early, truths, rng)
+
+
+def gather(rounds: Iterable[Round], n_examples: int) -> tuple[Floats, Noise, Floats, Floats]:
+    """Scores and noise of many rounds of one cell, and early scores of the kept and pruned."""
+    rounds = list(rounds)
+    noise = summarize_noise(
+        np.array([one.one for one in rounds]),
+        np.array([one.mean for one in rounds]),
+        np.array([one.n_near for one in rounds]),
+        n_examples,
+        np.array([one.near for one in rounds]),
+    )
+    scores, kept, pruned = (
+        np.array([getattr(one, name) for one in rounds]) for name in ("scores", "kept", "pruned")
+    )
+    return scores, noise, kept, pruned
+
+
+def _select(
+    cell: Cell,
+    hits: NDArray[np.bool_],
+    both: Floats,
+    early: Floats,
+    truths: Floats,
+    rng: np.random.Generator,
+) -> Round:
+    n = hits.shape[1]
+    # Of equals the first is taken: which one leads must not decide that.
+    models = rng.permutation(cell.n_models)
+    if cell.n_kept:
+        models = models[np.argsort(-early[models], kind="stable")]
+    kept, pruned = models[: cell.n_kept], models[cell.n_kept or cell.n_models :]
+    scores = np.diag(both)[kept] / n
+    best = int(scores.argmax())
+    order = np.r_[best, np.delete(np.arange(len(kept)), best)]
+    kept, scores = kept[order], scores[order]
+    near = find_contenders(scores, 0, n, None)
+    means = scores[near]
+    covariances = both[np.ix_(kept[near], kept[near])] / n - np.outer(means, means)
+    return Round(
+        scores,
+        early[kept],
+        early[pruned],
+        float(np.trace(covariances)) / len(near),
+        float(covariances.mean()),
+        len(near),
+        float(means.mean()),
+        float(truths[kept[0]]),
+        hits[kept] if n <= 300 else hits[:0],
+    )
+
+
+@cache
+def _latent_correlation(accuracy: float, correlation: float) -> float:
+    """Of two Gaussian numbers that are positive as often as `accuracy` says, and as together."""
+    strength = norm.ppf(accuracy)
+
+    def surplus(latent: float) -> float:
+        joint = multivariate_normal([0, 0], [[1, latent], [latent, 1]]).cdf([strength, strength])
+        return float((joint - accuracy**2) / (accuracy * (1 - accuracy)) - correlation)
+
+    return float(brentq(surplus, 1e-3, 0.999))

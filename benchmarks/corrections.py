@@ -1,0 +1,108 @@
+"""Other estimates of the true accuracy of the best of many, with 95 % intervals, to compare with.
+
+Each takes scores of shape (R, K), the best first, and their noise, and returns the low end, the
+estimate and the high end, each of shape (R,).
+"""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from hpsearch.results.intervals import wilson_interval
+from hpsearch.results.noise import Noise
+
+__all__ = ["correct_by_bbc", "correct_by_hybrid", "keep_plain", "project"]
+
+Floats = NDArray[np.float64]
+Interval = tuple[Floats, Floats, Floats]
+# Andrews, Kitagawa and McCloskey take a tenth of the error for the projection in the hybrid.
+_ALPHA, _BETA = 0.05, 0.005
+
+
+def keep_plain(scores: Floats, noise: Noise) -> Interval:
+    """The best score as it is, with Wilson's interval."""
+    best, n = scores[:, 0], noise.n_examples
+    ends = np.array([wilson_interval(score * n, n) for score in np.minimum(best, 1.0)])
+    return ends[:, 0], best, ends[:, 1]
+
+
+def project(scores: Floats, noise: Noise, level: float = 1 - _ALPHA) -> Interval:
+    """The best score as it is, with an interval that covers all models' truths at once."""
+    best = scores[:, 0]
+    margin = _error(noise) * _simultaneous(scores.shape[1], _correlations(noise), level)
+    return best - margin, best, best + margin
+
+
+def correct_by_hybrid(scores: Floats, noise: Noise, beta: float = _BETA) -> Interval:
+    """Median-unbiased estimate and equal-tailed interval of Andrews, Kitagawa and McCloskey.
+
+    "Inference on Winners", QJE 139 (2024), section 5: given that it won, the best score is normal,
+    truncated where the second would have won, and to the projection interval of level 1 - beta.
+    With beta = 0 it is their conditional estimate. All models have the same correlation here.
+    """
+    error, best = _error(noise), scores[:, 0] / _error(noise)
+    second = scores[:, 1] / error
+    lowest = best - (best - second) / (1 - noise.shared)
+    reach = (
+        _simultaneous(scores.shape[1], _correlations(noise), 1 - beta)
+        if beta
+        else np.full_like(best, 60.0)
+    )
+    tail = (_ALPHA - beta) / (1 - beta) / 2
+    low, middle, high = (_find_mean(best, lowest, reach, q) * error for q in (1 - tail, 0.5, tail))
+    return low, middle, high
+
+
+def correct_by_bbc(
+    hits: NDArray[np.bool_], rng: np.random.Generator, n_resamples: int = 300
+) -> tuple[float, float, float]:
+    """BBC-CV of one study, for hits of shape (K, N), with the percentile interval.
+
+    Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the out-of-sample predictions for
+    efficient and accurate cross-validation", Machine Learning 107 (2018), algorithms 5 and 6: the
+    choice is made again on resampled examples and judged on those left out.
+    """
+    n = hits.shape[1]
+    drawn = rng.multinomial(n, np.full(n, 1 / n), n_resamples).astype(np.float32)
+    winners = (drawn @ hits.T.astype(np.float32)).argmax(axis=1)
+    left_out = drawn == 0
+    scores = (hits[winners] & left_out).sum(axis=1) / left_out.sum(axis=1)
+    low, high = np.quantile(scores, (_ALPHA / 2, 1 - _ALPHA / 2))
+    return float(low), float(scores.mean()), float(high)
+
+
+def _error(noise: Noise) -> Floats:
+    error: Floats = np.maximum(noise.own, 1e-9) / np.sqrt(1 - noise.shared + 1e-12)
+    return error
+
+
+def _correlations(noise: Noise) -> Floats:
+    return np.clip(np.round(noise.shared, 1), 0.0, 0.9)
+
+
+def _simultaneous(n_models: int, correlations: Floats, level: float) -> Floats:
+    return np.array([_critical_value(n_models, float(one), level) for one in correlations])
+
+
+@cache
+def _critical_value(n_models: int, correlation: float, level: float) -> float:
+    """Quantile of the largest of `n_models` absolute values of equally correlated normals."""
+    rng = np.random.default_rng(0)
+    own, shared = rng.normal(size=(10_000, n_models)), rng.normal(size=(10_000, 1))
+    values = np.sqrt(1 - correlation) * own + np.sqrt(correlation) * shared
+    return float(np.quantile(np.abs(values).max(axis=1), level))
+
+
+def _find_mean(x: Floats, lowest: Floats, reach: Floats, q: float) -> Floats:
+    """Mean of a normal, cut at `lowest` and at `reach` from the mean, with P(X <= x) = q."""
+    low, high = x - reach, x + reach
+    for _ in range(50):
+        middle = (low + high) / 2
+        bottom = np.maximum(lowest, middle - reach)
+        inside = ndtr(middle - bottom) - ndtr(-reach)
+        above = ndtr(middle - x) - ndtr(-reach)
+        chance = 1 - np.divide(above, inside, out=np.zeros_like(x), where=inside > 1e-290)
+        low, high = np.where(chance < q, low, middle), np.where(chance < q, middle, high)
+    return (low + high) / 2

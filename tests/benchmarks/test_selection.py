@@ -1,0 +1,118 @@
+"""The simulation is what it says, and so are the methods that ours is compared with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.contests import Cell, Contest, gather, play
+from benchmarks.corrections import correct_by_bbc, correct_by_hybrid, keep_plain, project
+from benchmarks.selection import (
+    CELLS,
+    CONTESTS,
+    OURS,
+    PLAIN,
+    find_missed,
+    report,
+    simulate,
+    simulate_all,
+)
+from hpsearch.results.noise import Noise
+from hpsearch.results.selection import EarlyScores, correct_for_selection, estimate_winner
+
+
+def test_the_grid_is_the_one_that_the_docs_name() -> None:
+    assert len(CONTESTS) == 4 * 3 * 2
+    assert {cell.n_models for cell in CELLS} == {2, 5, 30, 100, 200}
+    assert Cell(2, 0.0, 2) not in CELLS
+    assert len(CELLS) == 4 * (1 + 2 + 3 * 3)
+
+
+def test_simulated_models_are_as_good_and_as_alike_as_asked() -> None:
+    contest = Contest(10_000, 0.8, 0.5, fidelity=0.4)
+    cells = [Cell(20, 0.0, None), Cell(20, 3.0, None)]
+    for cell, one in play(contest, cells, np.random.default_rng(0)):
+        noise = gather([one], 10_000)[1]
+        assert noise.shared[0] == pytest.approx(0.5, abs=0.02)
+        assert one.scores[1:].mean() == pytest.approx(0.8, abs=0.015)
+        assert one.scores[0] == one.scores.max()
+        assert one.truth == pytest.approx(0.8 + cell.lead * 0.004)
+
+
+def test_the_kept_are_the_best_early_ones_and_their_luck_correlates_as_asked() -> None:
+    contest, pairs = Contest(300, 0.8, 0.5, fidelity=0.9), []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        [(_, one)] = play(contest, [Cell(50, 0.0, 10)], rng)
+        assert (one.kept.size, one.pruned.size) == (10, 40)
+        assert one.kept.min() >= one.pruned.max()
+        [(_, all_kept)] = play(contest, [Cell(50, 0.0, 49)], np.random.default_rng(seed))
+        own = [values - values.mean() for values in (all_kept.kept, all_kept.scores)]
+        pairs.append(np.corrcoef(*own)[0, 1])
+    # Hits correlate less than the numbers that they come from.
+    assert 0.6 < np.mean(pairs) < 0.9
+
+
+def test_many_studies_at_once_are_estimated_as_one_by_one() -> None:
+    contest, rng = Contest(300, 0.8, 0.5), np.random.default_rng(0)
+    rounds = [one for _ in range(5) for _, one in play(contest, [Cell(30, 2.0, 10)], rng)]
+    scores, noise, kept, pruned = gather(rounds, 300)
+    together = np.array(estimate_winner(scores, noise, (kept, pruned))).T
+    for one, expected in zip(rounds, together, strict=True):
+        found = correct_for_selection(one.hits, EarlyScores(one.kept, one.pruned))
+        assert (found.low, found.val_accuracy, found.high) == pytest.approx(tuple(expected))
+
+
+def _noise(n_studies: int, shared: float) -> Noise:
+    """Of scores with standard error 1."""
+    own = np.full(n_studies, (1 - shared) ** 0.5)
+    return Noise(own, np.full(n_studies, shared), 1, np.ones(n_studies))
+
+
+def _draw(n_studies: int, n_models: int, shared: float) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    own, common = rng.normal(size=(n_studies, n_models)), rng.normal(size=(n_studies, 1))
+    return -np.sort(-(np.sqrt(shared) * common + np.sqrt(1 - shared) * own), axis=1)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.005])
+def test_the_hybrid_is_median_unbiased_and_covers(beta: float) -> None:
+    """Where it is exact, with normal scores of known covariance, the truth of all being 0."""
+    low, middle, high = correct_by_hybrid(_draw(2000, 10, 0.5), _noise(2000, 0.5), beta)
+    assert np.mean(middle > 0) == pytest.approx(0.5, abs=0.04)
+    assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_projection_covers_and_the_plain_interval_does_not() -> None:
+    low, _, high = project(_draw(2000, 50, 0.5), _noise(2000, 0.5))
+    assert np.mean((low <= 0) & (high >= 0)) > 0.95
+    contest = Contest(300, 0.8, 0.5)
+    figures = simulate(contest, [Cell(100, 0.0, None)], np.random.SeedSequence(0), 60)
+    [found] = figures.values()
+    assert found[PLAIN].coverage < 0.8 < found[OURS].coverage
+    assert found["BBC-CV"].bias < found[PLAIN].bias
+
+
+def test_a_clear_leader_needs_no_correction() -> None:
+    scores = np.array([[3.0, -30.0]])
+    low, middle, high = correct_by_hybrid(scores, _noise(1, 0.5), 0.0)
+    assert (low[0], middle[0], high[0]) == pytest.approx((1.04, 3, 4.96), abs=0.01)
+    hits = np.random.default_rng(0).random((2, 300)) < [[0.9], [0.2]]
+    assert correct_by_bbc(hits, np.random.default_rng(0))[1] == pytest.approx(
+        hits[0].mean(), abs=0.01
+    )
+    assert keep_plain(np.array([[1.0, 0.5]]), _noise(1, 0.5))[1][0] == 1.0
+
+
+def test_all_is_simulated_repeated_and_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contest, cells = Contest(50, 0.97, 0.8), [Cell(5, 0.0, None), Cell(5, 3.0, 2)]
+    found = simulate_all({contest: cells}, (0, 0), 10)
+    assert found.keys() == {(contest, cell) for cell in cells}
+    missed = [cell for cell in cells if not found[contest, cell][OURS].is_met]
+    assert find_missed(found) == ({contest: missed} if missed else {})
+    report(found, {}, "title", tmp_path)
+    printed = capsys.readouterr().out
+    for name in ("selection", "selection_cells", "selection_missed"):
+        assert (tmp_path / f"{name}.txt").read_text() in printed

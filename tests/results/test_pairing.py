@@ -1,0 +1,29 @@
+"""McNemar's test."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from hpsearch.results.pairing import compare_on_images
+
+
+@settings(deadline=None)
+@given(npst.arrays(np.bool_, (2, 60)))
+def test_the_test_is_mcnemars_and_takes_no_side(hits: NDArray[np.bool_]) -> None:
+    first, second = hits
+    one, other = compare_on_images(first, second), compare_on_images(second, first)
+    assert (one.n_first, one.n_second) == (other.n_second, other.n_first)
+    assert one.p_value == other.p_value
+    n = one.n_first + one.n_second
+    assert n == np.sum(first != second)
+    expected = binomtest(one.n_first, n).pvalue if n else 1.0
+    assert one.p_value == pytest.approx(expected, rel=1e-9)
+
+
+def test_thousands_of_images_neither_overflow_nor_take_long() -> None:
+    first = np.arange(20_000) < 10_500
+    found = compare_on_images(first, ~first)
+    assert 0 < found.p_value < 1e-11
