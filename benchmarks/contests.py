@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import multivariate_normal, norm
+from scipy.special import ndtri
+from scipy.stats import multivariate_normal
 
 from hpsearch.results.noise import Noise, find_contenders, summarize_noise
 
@@ -116,7 +117,7 @@ def play(
     early_luck = r * luck + np.sqrt(1 - r**2) * fresh
 
     def bound(accuracy: float, deficit: float = 0.0) -> NDArray[np.float32]:
-        strength = norm.ppf(accuracy) - deficit
+        strength = ndtri(accuracy) - deficit
         bounds: NDArray[np.float32] = (strength + difficulty).astype(np.float32)
         return bounds / np.float32(np.sqrt(1 - latent))
 
@@ -189,7 +190,7 @@ def _select(
 @cache
 def _latent_correlation(accuracy: float, correlation: float) -> float:
     """Of two Gaussian numbers that are positive as often as `accuracy` says, and as together."""
-    strength = norm.ppf(accuracy)
+    strength = ndtri(accuracy)
 
     def surplus(latent: float) -> float:
         joint = multivariate_normal([0, 0], [[1, latent], [latent, 1]]).cdf([strength, strength])

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 # themselves estimated: so chosen that the interval covers the truth in 93 % of studies at least
 # wherever `python -m benchmarks.selection` looks, on other seeds than the benchmark's.
 _LEVEL = 0.97
-_N_HALVINGS = 40
+_N_HALVINGS = 32
 
 
 @dataclass(frozen=True)

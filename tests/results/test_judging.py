@@ -1,7 +1,9 @@
 """The verdict on the winner, from records and the predictions in the trials' folders."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +66,33 @@ def test_the_winner_is_judged_beside_all_complete_trials(
     assert (found.runner_up.number, found.runner_up.val_accuracy) == (2, 0.65)
     assert not found.runner_up.is_told_apart
     assert found == _judge(records[::-1], folder)
+
+
+def test_pruned_trials_count_by_how_far_they_were_behind_the_winner_then(
+    predict: Callable[[int, float], TrialRecord], folder: StudyFolder
+) -> None:
+    """The best of two that were left of sixty is so by more luck than the best of two."""
+    curves = {0: (0.5, 0.68, 0.7), 1: (0.5, 0.66, 0.69)}
+    complete = [
+        dataclasses.replace(predict(number, curve[-1]), val_accuracies=curve)
+        for number, curve in curves.items()
+    ]
+
+    def estimate(*accuracies: float, **changes: Any) -> float:
+        pruned = _record(2, accuracies[-1] if accuracies else None, State.PRUNED)
+        pruned = dataclasses.replace(pruned, val_accuracies=accuracies, **changes)
+        found = _judge([*complete, *[pruned] * 58], folder).estimate
+        assert found is not None
+        assert (found.n_trials, found.n_images) == (2, 200)
+        return found.val_accuracy
+
+    alone = _judge(complete, folder).estimate
+    assert alone is not None
+    # As good as the winner after one epoch; far behind it after two, and after four.
+    assert estimate(0.45) < alone.val_accuracy - 0.01
+    assert estimate(0.3, 0.45) > estimate(0.45) + 0.01
+    assert estimate(0.3, 0.4, 0.44, 0.45) == pytest.approx(alone.val_accuracy, abs=0.004)
+    assert estimate() == estimate(0.45, diverged=True) == alone.val_accuracy
 
 
 def test_a_clear_winner_is_told_from_the_runner_up(
