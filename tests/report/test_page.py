@@ -161,7 +161,7 @@ def test_an_ablation_has_its_figure_in_place_of_the_importances(
 def test_the_answer_is_given_first(finished: Page) -> None:
     text = finished.text
     assert text.index("Which learning_rate, hidden_size and epochs") < text.index("Trial ")
-    assert "orrected for picking the best of" in text
+    assert "after correction for selection bias among" in text
     assert "On 100 test images its accuracy is" in text
     assert "The test split has been looked at once." in text
 
