@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:  # just as the command ended
             print("hpsearch: interrupted; the same command continues", file=sys.stderr)
             code = INTERRUPTED
-        except Exception as error:  # of an import: whatever a command raises is dealt with
+        except Exception as error:  # an import's too: the installation may be broken
             from hpsearch.cli.unexpected import report_unexpected
 
             code = report_unexpected(error, sys.argv[1:] if arguments is None else arguments)

@@ -18,7 +18,6 @@ from hpsearch.cli.unexpected import (
     complain,
     find_errors_folder,
     keep_libraries_quiet,
-    report_unexpected,
 )
 from hpsearch.errors import HpsearchError, StoreError
 
@@ -106,8 +105,6 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; the same command continues")
         return INTERRUPTED
-    except Exception as error:
-        return report_unexpected(error, given)
     code = code if isinstance(code, int) else 0
     lost = take_failure(sys.stdout)
     if lost and not lost.is_unread:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hpsearch.errors import StoreError
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.workspace import Workspace
+from tests.cli.conftest import SCRIPT
 from tests.cli.lines import assert_one_line
 
 
@@ -105,3 +107,29 @@ def test_wherever_it_fills_up_the_study_stops_and_later_ends_as_if_it_had_not(
         assert State.FAILED not in {record.state for record in records}
         assert fingerprint(records) == fingerprint(calm.records), f"{free_kb} KB free"
     assert len(stopped) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("free_kb", [64, 300, 1000])
+def test_a_user_sees_one_line_of_it(
+    free_kb: int, study_file_on: Callable[[Path], Path], small_disk: Path, tmp_path: Path
+) -> None:
+    """Of workers, of the process that draws and of MLflow there is not a word on the terminal."""
+    study_file = study_file_on(tmp_path)
+    _fill(small_disk, free_kb * 1024)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HPSEARCH_")}
+    arguments = ["--trials", "2", "--jobs", "2", "--quiet"]
+    run = subprocess.run(
+        [sys.executable, SCRIPT, study_file, *arguments, "--workspace", small_disk / "workspace"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=250,
+    )
+    assert "Traceback" not in run.stdout + run.stderr
+    if run.returncode:
+        assert run.returncode == 4
+        assert_one_line(run.stderr, "No space left on device")
+    else:  # all that is lacking is a view of the record
+        assert run.stderr == ""
+        assert "No space left on device" in run.stdout

@@ -1,6 +1,7 @@
 """Workers get of the environment what they need, and nothing that tells of a store."""
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,22 @@ def test_settings_that_training_depends_on_are_allowed(name: str) -> None:
 )
 def test_addresses_are_not_allowed(name: str) -> None:
     assert not allowed(name)
+
+
+def _fail_in_a_thread() -> None:
+    def fail() -> None:
+        raise KeyError("x")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+
+def test_a_thread_that_fails_in_a_worker_prints_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    helper = HelperProcess()
+    helper.run(_fail_in_a_thread)
+    helper.close()
+    error = capfd.readouterr().err
+    assert error.startswith("hpsearch: a background task failed: KeyError")
+    assert error.count("\n") == 1
+    Path(error.strip().partition("; the traceback is in ")[2]).unlink()
