@@ -1,7 +1,7 @@
 """Comparing the recorded versions of trials: each difference by name, in one line.
 
 Versions are a mapping from names to texts, as `hpsearch.versions.machine_versions` and
-`hpsearch.training.describe_target` give them. A trial that was continued with other versions has
+`hpsearch.training.read_versions` give them. A trial that was continued with other versions has
 all of them, in order, separated by `THEN`.
 """
 

@@ -42,7 +42,7 @@ def machine_versions() -> dict[str, str]:
 
     Packages, NumPy's BLAS with the kernel that it chose for this processor, the extensions that
     NumPy's own loops use, the C library with its exp and log, and the processor.
-    `hpsearch.training.describe_target` has what compiled loops are made for.
+    `hpsearch.training.read_versions` adds what compiled loops are made for.
     """
     return {**_fixed_versions(), "blas": _blas()}
 
