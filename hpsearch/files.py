@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import sqlite3
 import tempfile
@@ -13,10 +14,13 @@ from typing import BinaryIO
 from hpsearch.errors import UsageError
 
 __all__ = [
+    "HeldElsewhereError",
+    "append_durably",
     "append_line",
     "check_sqlite",
     "check_writable",
     "expand",
+    "holding_file",
     "refusing_links",
     "replacing",
     "write_atomically",
@@ -57,6 +61,38 @@ def refusing_links(path: str, flags: int) -> int:
             raise
         reason = "is a symbolic link, which is not followed"
         raise OSError(errno.ELOOP, reason, path) from None
+
+
+class HeldElsewhereError(Exception):
+    """Another process, or another part of this one, holds the lock."""
+
+
+@contextlib.contextmanager
+def holding_file(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Lock the file at `path`, by whichever of its names others open it.
+
+    The system frees the lock when its holder ends, however it ends.
+
+    Parameters
+    ----------
+    path : Path
+        Created if it is not there; its content is left alone.
+    wait : bool
+        Whether to wait until the lock is free.
+
+    Raises
+    ------
+    HeldElsewhereError
+        If it is not free, unless waiting.
+    OSError
+        If the file cannot be opened for writing, or its disk knows no locks.
+    """
+    with open(path, "ab", opener=refusing_links) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise HeldElsewhereError(f"{path} is locked") from error
+        yield
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -122,6 +158,25 @@ def append_line(path: Path, line: str) -> None:
         file.truncate(content.rfind(b"\n") + 1)
         file.seek(0, os.SEEK_END)
         file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def append_durably(path: Path, line: str) -> None:
+    """Add one line to a file and have it on disk; a last line torn by a crash stays, as a line.
+
+    Parameters
+    ----------
+    path : Path
+        The file; created if it is not there.
+    line : str
+        The line, without its newline.
+    """
+    with open(path, "ab+", opener=refusing_links) as file:
+        file.seek(0)
+        content = file.read()
+        mend = b"\n" if content and not content.endswith(b"\n") else b""
+        file.write(mend + line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 

@@ -10,9 +10,15 @@ from hpsearch.hashing import hash_json
 from hpsearch.wording import list_trials
 
 __all__ = [
+    "CONFIRMATIONS",
+    "DATA",
+    "MEANING",
     "MLFLOW_ADDRESS",
+    "RECORD_ID",
     "SELECTION",
     "SESSIONS",
+    "TEST_EVALUATIONS",
+    "TRAINING_DATA",
     "Confirmation",
     "Retry",
     "State",
@@ -28,6 +34,13 @@ __all__ = [
 SESSIONS = "sessions"
 MLFLOW_ADDRESS = "mlflow"
 SELECTION = "selection"
+CONFIRMATIONS = "confirmations"
+TEST_EVALUATIONS = "test_evaluations"
+# And what the study is, of what.
+MEANING = "definition"
+DATA = "data_checksum"
+TRAINING_DATA = "training_data"
+RECORD_ID = "record_id"
 
 
 class State(StrEnum):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.differences import compare_versions
+from hpsearch.evaluations import Evaluations, read_evaluations
 from hpsearch.execution import FileLease
 from hpsearch.records import (
     MLFLOW_ADDRESS,
@@ -20,15 +21,14 @@ from hpsearch.records import (
     fingerprint,
 )
 from hpsearch.results import read_verdict
-from hpsearch.search import SearchStudy, list_due, read_confirmations
+from hpsearch.search import SearchStudy, check_record, list_due, read_confirmations
 from hpsearch.training import CHECKPOINT_FILE
-from hpsearch.vault import read_looks
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["read_status"]
 
 
-def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
+def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False) -> dict[str, Any]:
     """What ``hpsearch status --json`` prints.
 
     Parameters
@@ -37,6 +37,8 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
         The record.
     folder : StudyFolder
         The study's files.
+    check : bool
+        Whether to compare the record with its checksums, which takes reading all histories.
 
     Returns
     -------
@@ -45,14 +47,14 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
         ``selection``, ``confirm``, ``fingerprint``, ``disturbances`` (what makes the fingerprint
         another than that of an undisturbed run: failed trials whose workers died, and failed
         trials that were run again after others had known of the failure), ``differences``
-        (between the versions of trials, a line each), ``test``, ``mlflow``, ``cost``, ``disk``;
-        made of what JSON knows.
+        (between the versions of trials, a line each), ``record`` (what was changed or lost in it,
+        if checked), ``test``, ``mlflow``, ``cost``, ``disk``; made of what JSON knows.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
     is_run = lease is not None and lease.is_valid()
     counts = _count(records, search.definition.trials, is_run=is_run)
-    looks = read_looks(folder.test_ledger)
+    evaluations = read_evaluations(search, folder.test_ledger)
     verdict, due = read_verdict(search), list_due(search)
     is_complete = counts["running"] + counts["waiting"] == 0 and not due
     return {
@@ -81,12 +83,8 @@ def read_status(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
         "differences": compare_versions(
             {one.number: one.versions for one in records if one.state.is_finished}
         ),
-        "test": {
-            "looks": [
-                {"net_sha256": look.net_sha256, "n": look.n, "accuracy": look.accuracy}
-                for look in looks
-            ]
-        },
+        "record": _check(search, folder) if check else None,
+        "test": _describe_test(evaluations),
         "mlflow": search.attribute(MLFLOW_ADDRESS),
         "cost": _add_up(
             records,
@@ -129,6 +127,27 @@ def _describe_best(records: Sequence[TrialRecord]) -> dict[str, Any] | None:
         "value": best.value,
         "params": best.hyperparameters,
         "net_sha256": best.net_sha256,
+    }
+
+
+def _check(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
+    problems = check_record(search, folder.checksums, folder.history)
+    return {
+        "problems": [str(one) for one in problems],
+        "trials": [one.trial for one in problems if one.trial is not None],
+    }
+
+
+def _describe_test(evaluations: Evaluations) -> dict[str, Any]:
+    looks = [
+        {"net_sha256": one.net_sha256, "n": one.n, "accuracy": one.accuracy}
+        for one in evaluations.own
+    ]
+    counts = [evaluations.count(one) for one in evaluations.own]
+    return {
+        "looks": looks,
+        "evaluations": [look | count for look, count in zip(looks, counts, strict=True)],
+        "problems": list(evaluations.problems),
     }
 
 

@@ -53,7 +53,7 @@ class Study:
 
     def status(self) -> dict[str, Any]:
         """How it stands: what ``hpsearch status --json`` prints."""
-        return read_status(self.search, self.folder)
+        return read_status(self.search, self.folder, check=True)
 
     def trials(self) -> pd.DataFrame:
         """All trials, one row each, by number.
@@ -109,11 +109,11 @@ class Study:
         return f"<Study {self.definition.name}, {self.definition.trials} trials>"
 
     def _repr_html_(self) -> str:
-        status = self.status()
-        looks = status["test"]["looks"]
+        status = read_status(self.search, self.folder)
+        evaluations = status["test"]["evaluations"]
         lines = [
             *describe_verdict(read_verdict(self.search)),
-            *(f"test_accuracy {look['accuracy']:.4f} on {look['n']:,} images" for look in looks),
+            *(f"test_accuracy {one['accuracy']:.4f}: {one['note']}" for one in evaluations),
         ]
         counts = ", ".join(f"{n} {state}" for state, n in status["trials"].items() if n)
         trials = self.trials()

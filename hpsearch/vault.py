@@ -1,71 +1,40 @@
-"""The test vault: the one place that opens the test split, and the ledger of its looks.
+"""The one place that opens the test split: for one net of a study, after the search.
 
-A look is written down before it is taken and again when it is done. Whatever happens in
-between, the ledger then knows for which net the look was spent, and only that net may finish it.
+An evaluation is written down before the split is opened and again when it is done, in the
+study's record and in the workspace's ledger. Whatever happens in between, it is then known for
+which net the evaluation was spent, and only that net may finish it.
 """
 
 import hashlib
 import io
-import json
-import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.data import TEST_FILE, PreparedData, read_manifest
-from hpsearch.errors import DamagedDataError, RefusedError, StoreError
-from hpsearch.files import append_line
+from hpsearch.errors import DamagedDataError, RefusedError
+from hpsearch.evaluations import TestEvaluation, add_event, read_evaluations
 from hpsearch.results import Net
+from hpsearch.search import SearchStudy
 
-__all__ = ["Look", "read_looks", "score_once"]
+__all__ = ["evaluate_once"]
 
-_FIELDS = {
-    "begun": ("net_sha256",),
-    "scored": ("net_sha256", "n", "accuracy", "accuracy_first_1000"),
-}
 # The assignment scores its net on the first thousand test images.
 N_FIRST = 1000
 
 
-@dataclass(frozen=True)
-class Look:
-    """One look at the test split.
-
-    Parameters
-    ----------
-    net_sha256 : str
-        The net that was scored.
-    n : int
-        Images scored.
-    accuracy : float
-        On all of them.
-    accuracy_first_1000 : float
-        On the first thousand, or on all if there are fewer.
-    """
-
-    net_sha256: str
-    n: int
-    accuracy: float
-    accuracy_first_1000: float
-
-
-def read_looks(ledger: Path) -> list[Look]:
-    """All finished looks, in their order."""
-    return [
-        Look(**{name: line[name] for name in _FIELDS["scored"]})
-        for line in _read_lines(ledger)
-        if line["event"] == "scored"
-    ]
-
-
-def score_once(
-    net: Net, data: PreparedData, ledger: Path, *, spend_another_look: bool = False
-) -> Look:
-    """Score `net` on the test split, if it may be; a net scored before is not scored again.
+def evaluate_once(
+    net: Net,
+    data: PreparedData,
+    search: SearchStudy,
+    ledger: Path,
+    *,
+    spend_another: bool = False,
+) -> TestEvaluation:
+    """Evaluate `net` on the test split, if it may be; a net is never evaluated twice.
 
     Parameters
     ----------
@@ -73,47 +42,80 @@ def score_once(
         The study's best net.
     data : PreparedData
         Whose test split to open.
+    search : SearchStudy
+        The study, held by this process; its record keeps its evaluations.
     ledger : Path
-        Where looks are written down; created with the first.
-    spend_another_look : bool
-        Permits a look although the one that each study has is spent.
+        The workspace's ledger; created with the first evaluation.
+    spend_another : bool
+        Permits an evaluation although the one that each study has is spent.
 
     Returns
     -------
-    Look
+    TestEvaluation
         The new one, or the one that this net had before.
 
     Raises
     ------
     RefusedError
-        If the look was spent, or begun, for another net.
+        If the evaluation was spent, or begun, for another net.
     DamagedDataError
         If the ledger or the test split is damaged.
     StoreError
         If the ledger cannot be read or written; then nothing is opened.
     """
+    _refuse_older_ledger(search, ledger)
+    known = read_evaluations(search, ledger)
     sha256 = net.sha256()
-    for look in read_looks(ledger):
-        if look.net_sha256 == sha256:
-            return look
-    begun = [line["net_sha256"] for line in _read_lines(ledger) if line["event"] == "begun"]
-    if begun and sha256 not in begun and not spend_another_look:
+    begun = {"test_sha256": _test_checksum(data), "net_sha256": sha256}
+    if (done := known.find(sha256)) is not None:
+        # Ledger and record each get what the other has.
+        add_event(search, ledger, "begun", begun)
+        add_event(search, ledger, "scored", _describe(done))
+        return done
+    is_own = sha256 in known.begun
+    if (known.begun or known.is_torn) and not is_own and not spend_another:
+        whom = f"the net {known.begun[-1][:12]}" if known.begun else "a net that is not known"
         raise RefusedError(
-            f"{ledger}: the test split was looked at for the net {begun[-1][:12]}; another look, "
-            f"for {sha256[:12]}, must be asked for: --spend-another-look"
+            f"{search.definition.name}: its test evaluation was spent on {whom}; another, for "
+            f"{sha256[:12]}, must be asked for: --spend-another-look"
         )
-    if sha256 not in begun:
-        _write_line(ledger, {"event": "begun", "net_sha256": sha256})
+    add_event(search, ledger, "begun", begun)
     images, labels = _open_test_split(data)
     hits = net.predict(images) == labels
-    look = Look(sha256, len(hits), float(np.mean(hits)), float(np.mean(hits[:N_FIRST])))
-    _write_line(ledger, {"event": "scored", **vars(look)})
-    return look
+    evaluation = TestEvaluation(
+        study=search.definition.name,
+        **begun,
+        n=len(hits),
+        accuracy=float(np.mean(hits)),
+        accuracy_first_1000=float(np.mean(hits[:N_FIRST])),
+    )
+    add_event(search, ledger, "scored", _describe(evaluation))
+    return evaluation
+
+
+def _describe(evaluation: TestEvaluation) -> dict[str, object]:
+    return {name: value for name, value in asdict(evaluation).items() if name != "study"}
+
+
+def _refuse_older_ledger(search: SearchStudy, ledger: Path) -> None:
+    """Refuse a study whose evaluations an older version kept, where they would not count."""
+    older = ledger.parent / "studies" / search.definition.name / "test_ledger.jsonl"
+    if older.exists():
+        raise RefusedError(
+            f"{older}: an older version kept the study's test evaluations there; expected "
+            f"{ledger}: finish the study with that version, or start it in a new workspace"
+        )
+
+
+def _test_checksum(data: PreparedData) -> str:
+    """Checksum of the file that has the test images and their labels."""
+    checksum: str = read_manifest(data.folder)["files"][TEST_FILE]
+    return checksum
 
 
 def _open_test_split(data: PreparedData) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     path = data.folder / TEST_FILE
-    expected = read_manifest(data.folder)["files"][TEST_FILE]
+    expected = _test_checksum(data)
     try:
         content = path.read_bytes()
         if (found := hashlib.sha256(content).hexdigest()) != expected:
@@ -125,28 +127,3 @@ def _open_test_split(data: PreparedData) -> tuple[NDArray[np.uint8], NDArray[np.
             f"{path}: expected the test split, got {error}; "
             "delete the folder to have it prepared again"
         ) from error
-
-
-def _read_lines(ledger: Path) -> list[dict[str, Any]]:
-    try:
-        content = ledger.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StoreError(f"{ledger}: cannot be read ({error.strerror})") from error
-    # A last line without its newline was torn by a crash before the split was opened.
-    whole = content[: content.rfind(b"\n") + 1]
-    try:
-        lines = [json.loads(line) for line in whole.splitlines()]
-        for line in lines:
-            _ = [line[name] for name in _FIELDS[line["event"]]]
-        return lines
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedDataError(f"{ledger}: expected a ledger of looks, got {error}") from error
-
-
-def _write_line(ledger: Path, line: dict[str, Any]) -> None:
-    try:
-        append_line(ledger, json.dumps({**line, "time": time.time()}))
-    except OSError as error:
-        raise StoreError(f"{ledger}: cannot be written ({error.strerror})") from error

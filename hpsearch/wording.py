@@ -13,6 +13,7 @@ __all__ = [
     "shorten_bytes",
     "shorten_duration",
     "shorten_number",
+    "shorten_ordinal",
     "suggest",
 ]
 
@@ -92,6 +93,13 @@ def shorten_bytes(n: float) -> str:
             return f"{n:.1f} {unit}" if n < 10 and unit != "B" else f"{n:.0f} {unit}"
         n /= 1000
     return f"{n:.1f} TB"
+
+
+def shorten_ordinal(number: int) -> str:
+    """A place in a row as people write it: ``1st``, ``2nd``, ``11th``."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    is_teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if is_teen else endings.get(number % 10, 'th')}"
 
 
 def shorten_age(then: datetime, now: datetime) -> str:

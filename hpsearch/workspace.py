@@ -32,8 +32,13 @@ class StudyFolder:
 
     @property
     def test_ledger(self) -> Path:
-        """Every look at the test split."""
-        return self.root / "test_ledger.jsonl"
+        """Every evaluation of any test set in the workspace, whichever study made it."""
+        return self.root.parent.parent / "test_evaluations.jsonl"
+
+    @property
+    def checksums(self) -> Path:
+        """Checksums of what was recorded, to see that the record is still that."""
+        return self.root / "record_checksums.jsonl"
 
     @property
     def lease(self) -> Path:
@@ -68,6 +73,10 @@ class StudyFolder:
     def trial(self, number: int) -> Path:
         """The folder of trial `number`: checkpoint, history, pictures."""
         return self.trials / f"{number:04d}"
+
+    def history(self, number: int) -> Path:
+        """What trial `number` did after each epoch."""
+        return self.trial(number) / "history.json"
 
     def confirmation(self, number: int, replicate: int) -> Path:
         """The folder of a trial's confirmation on its fresh seed `replicate`, 1 for the first."""

@@ -125,9 +125,10 @@ class Tally:
             self.redone += n_twice + seen[f"begun {path}"] - 1
 
     def count_looks(self, folder: StudyFolder, testimony: Sequence[str]) -> None:
-        """Add the looks beyond the first, and each opening of the test file but the vault's."""
-        ledger = folder.test_ledger.read_text().splitlines()
-        begun = [line for line in ledger if json.loads(line)["event"] == "begun"]
+        """Add evaluations beyond the first, and each opening of the test file but the vault's."""
+        listed = [json.loads(line) for line in folder.test_ledger.read_text().splitlines()]
+        ledger = [line for line in listed if line["study"] == folder.root.name]
+        begun = [line for line in ledger if line["event"] == "begun"]
         self.forbidden_looks += max(0, len(begun) - 1) + max(0, len(ledger) - 2)
         opened = [line for line in testimony if line.startswith("opened ")]
         if not opened:

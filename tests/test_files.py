@@ -3,7 +3,16 @@ from pathlib import Path
 import pytest
 
 from hpsearch.errors import UsageError
-from hpsearch.files import append_line, expand, refusing_links, replacing, write_atomically
+from hpsearch.files import (
+    HeldElsewhereError,
+    append_durably,
+    append_line,
+    expand,
+    holding_file,
+    refusing_links,
+    replacing,
+    write_atomically,
+)
 
 
 def test_a_file_is_replaced_and_nothing_left_beside(tmp_path: Path) -> None:
@@ -92,3 +101,21 @@ def test_home_folders_are_expanded() -> None:
 def test_a_path_that_cannot_be_is_a_usage_error(path: str) -> None:
     with pytest.raises(UsageError, match="expected a path"):
         expand(Path(path))
+
+
+def test_a_torn_line_stays_beside_one_that_is_appended_durably(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_text("one\nto")
+    append_durably(path, "three")
+    append_durably(path, "four")
+    assert path.read_text() == "one\nto\nthree\nfour\n"
+
+
+def test_a_file_is_held_by_one_at_a_time_and_kept_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("content")
+    with holding_file(path), pytest.raises(HeldElsewhereError), holding_file(path):
+        pass
+    with holding_file(path, wait=True):
+        pass
+    assert path.read_text() == "content"

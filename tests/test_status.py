@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hpsearch.definition import StudyDefinition
+from hpsearch.evaluations import add_event
 from hpsearch.execution import FileLease
 from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, Confirmation, State, fingerprint
 from hpsearch.results import Selection, note_selection
@@ -26,7 +27,7 @@ from hpsearch.workspace import StudyFolder
 
 @pytest.fixture
 def folder(tmp_path: Path) -> StudyFolder:
-    folder = StudyFolder(tmp_path / "small")
+    folder = StudyFolder(tmp_path / "studies" / "small")
     folder.create()
     return folder
 
@@ -67,7 +68,7 @@ def test_status_is_plain_json_with_the_documented_keys(
     assert list(status) == [
         *("study", "state", "complete", "changed_at", "trials", "best", "selection"),
         *("confirm", "fingerprint", "disturbances", "differences"),
-        *("test", "mlflow", "cost", "disk"),
+        *("record", "test", "mlflow", "cost", "disk"),
     ]
     assert status["study"] == "small"
     assert status["complete"] is False
@@ -79,7 +80,7 @@ def test_status_is_plain_json_with_the_documented_keys(
     }
     assert status["fingerprint"] == fingerprint(study.records())
     assert status["disturbances"] == {"ended_by_machine": [], "retries": []}
-    assert status["test"] == {"looks": []}
+    assert status["test"] == {"looks": [], "evaluations": [], "problems": []}
     assert status["mlflow"] is None
     assert status["selection"] is None
     assert status["confirm"] == {"due": 0, "trials": []}
@@ -163,7 +164,7 @@ def test_disk_use_is_counted_whatever_lies_in_the_folder(
 ) -> None:
     before = read_status(study, folder)["disk"]
     assert before == {
-        "total": folder.journal.stat().st_size,
+        "total": sum(path.stat().st_size for path in folder.root.glob("optuna.journal*")),
         "checkpoints": 0,
         "n_checkpoints": 0,
     }
@@ -197,15 +198,20 @@ def test_the_verdict_is_told_and_confirmations_to_come_keep_a_study_from_complet
     assert status["trials"] == read_status(study, folder)["trials"] | {"total": 5, "waiting": 0}
 
 
-def test_looks_and_mlflows_address_are_told(study: SearchStudy, folder: StudyFolder) -> None:
+def test_evaluations_and_mlflows_address_are_told(study: SearchStudy, folder: StudyFolder) -> None:
     address = {"experiment_id": "1", "run_id": "ab"}
     study.note(MLFLOW_ADDRESS, address)
-    look = {"net_sha256": "ab", "n": 100, "accuracy": 0.5}
-    lines = [
-        {"event": "begun", "net_sha256": "ab"},
-        {"event": "scored", "accuracy_first_1000": 0.5, "time": 1.0, **look},
-    ]
-    folder.test_ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    begun = {"test_sha256": "cd", "net_sha256": "ab"}
+    add_event(study, folder.test_ledger, "begun", begun)
+    score = {"n": 100, "accuracy": 0.5, "accuracy_first_1000": 0.5}
+    add_event(study, folder.test_ledger, "scored", begun | score)
     status = read_status(study, folder)
-    assert status["test"] == {"looks": [look]}
+    look = {"net_sha256": "ab", "n": 100, "accuracy": 0.5}
+    count = {
+        "evaluation": 1,
+        "evaluations": 1,
+        "studies": ["small"],
+        "note": "1st evaluation of these 100 images in this workspace: small",
+    }
+    assert status["test"] == {"looks": [look], "evaluations": [look | count], "problems": []}
     assert status["mlflow"] == address

@@ -52,12 +52,12 @@ def test_ten_kills_change_nothing(tmp_path: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> StudyFolder:
     """A study of one trial of three epochs, whose net was scored."""
-    folder = StudyFolder(tmp_path / "small")
+    folder = StudyFolder(tmp_path / "studies" / "small")
     folder.create()
     folder.trial(0).mkdir()
     epochs = [Epoch(n, 1.0, 0.5, 0.5, 0.1, 1.0, 1e9, (1.0,)) for n in (1, 2, 3)]
     save_history(folder.trial(0) / HISTORY_FILE, epochs)
-    lines = [{"event": "begun"}, {"event": "scored"}]
+    lines = [{"event": event, "study": "small"} for event in ("begun", "scored")]
     folder.test_ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
 
@@ -107,9 +107,9 @@ def test_whoever_but_the_vault_opens_the_test_file_is_told(
     assert tally.is_clean == is_clean
 
 
-def test_a_second_look_is_told(folder: StudyFolder) -> None:
+def test_a_second_evaluation_is_told(folder: StudyFolder) -> None:
     with folder.test_ledger.open("a") as ledger:
-        ledger.write('{"event": "begun"}\n{"event": "scored"}\n')
+        ledger.write(2 * '{"event": "begun", "study": "small"}\n')
     tally = Tally(2)
     tally.count_looks(folder, ["opened ['/hpsearch/vault.py']"])
     assert not tally.is_clean

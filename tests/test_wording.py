@@ -10,6 +10,7 @@ from hpsearch.wording import (
     shorten_age,
     shorten_duration,
     shorten_number,
+    shorten_ordinal,
     suggest,
 )
 
@@ -82,3 +83,9 @@ def test_printable_text_is_printable_and_stays_so(text: str) -> None:
     shown = printable(text)
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
     assert printable(shown.encode().decode()) == shown
+
+
+def test_ordinals_end_as_in_english() -> None:
+    numbers = (1, 2, 3, 4, 10, 11, 12, 13, 21, 22, 101, 111, 113)
+    text = "1st 2nd 3rd 4th 10th 11th 12th 13th 21st 22nd 101st 111th 113th"
+    assert " ".join(map(shorten_ordinal, numbers)) == text

@@ -16,7 +16,7 @@ def test_things_are_kept_where_the_documentation_says(tmp_path: Path) -> None:
         "studies/cifar10/optuna.journal": study.journal,
         "studies/cifar10/trials/0007": study.trial(7),
         "studies/cifar10/trials/12345": study.trial(12345),
-        "studies/cifar10/test_ledger.jsonl": study.test_ledger,
+        "test_evaluations.jsonl": study.test_ledger,
     }
     assert {name: str(path.relative_to(tmp_path)) for name, path in names.items()} == {
         name: name for name in names

@@ -40,8 +40,8 @@ def status(
     options = make_options(workspace, storage=storage)
     search, folder = open_recorded_study(study, options)
     if as_json:
-        print(json.dumps(read_status(search, folder), indent=2))
+        print(json.dumps(read_status(search, folder, check=True), indent=2))
     elif watch:
         watch_study(search, folder)
     else:
-        make_console().print(tabulate_status(search, folder))
+        make_console().print(tabulate_status(search, folder, check=True))

@@ -28,11 +28,12 @@ from hpsearch.coordinator import (
     tracking_store,
 )
 from hpsearch.errors import RefusedError, StoreError, UsageError
+from hpsearch.evaluations import read_evaluations
 from hpsearch.files import expand
 from hpsearch.records import best_of
 from hpsearch.results import Net, export_net, find_best_net
 from hpsearch.search import is_complete
-from hpsearch.vault import score_once
+from hpsearch.vault import evaluate_once
 
 __all__ = ["best", "reconcile", "replay", "score"]
 
@@ -70,7 +71,7 @@ def best(
 def score(
     study: StudyArgument,
     spend_another_look: Annotated[
-        bool, typer.Option("--spend-another-look", help="Although the one look is spent.")
+        bool, typer.Option("--spend-another-look", help="Although the one evaluation is spent.")
     ] = False,
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,
@@ -78,7 +79,7 @@ def score(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score the best net on the test split; a second look must be asked for, and is recorded.
+    """Evaluate the best net on the test split; a second time must be asked for, and is recorded.
 
     Example: hpsearch score cifar10 --spend-another-look
     """
@@ -88,15 +89,21 @@ def score(
         if not is_complete(session.search):
             raise RefusedError(
                 f"{search.definition.name}: the search has not ended; it must not go on from what "
-                "a look at the test split has told"
+                "a test evaluation has told"
             )
         net = _best_net(session)
         ledger = session.folder.test_ledger
-        look = score_once(net, session.data, ledger, spend_another_look=spend_another_look)
+        evaluation = evaluate_once(
+            net, session.data, session.search, ledger, spend_another=spend_another_look
+        )
+        count = read_evaluations(session.search, ledger).count(evaluation)
         if as_json:
-            print(json.dumps(asdict(look), indent=2))
+            print(json.dumps(asdict(evaluation) | count, indent=2))
         else:
-            print(f"test_accuracy {look.accuracy:.4f} on {look.n:,} images")
+            print(
+                f"test_accuracy {evaluation.accuracy:.4f} on {evaluation.n:,} images\n"
+                f"{count['note']}"
+            )
         _show_all(session, options, net)
 
 

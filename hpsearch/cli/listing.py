@@ -93,7 +93,7 @@ def _tabulate_studies(studies: list[dict[str, Any]]) -> Table:
         if "reason" in study:
             table.add_row(study["study"], state)
             continue
-        trials, best, looks = study["trials"], study["best"], study["test"]["looks"]
+        trials, best, tests = study["trials"], study["best"], study["test"]["evaluations"]
         done = trials["complete"] + trials["pruned"] + trials["failed"]
         changed_at = study["changed_at"]
         table.add_row(
@@ -101,7 +101,7 @@ def _tabulate_studies(studies: list[dict[str, Any]]) -> Table:
             state,
             f"{done}/{trials['total']}",
             f"{best['value']:.4f}" if best else "-",
-            f"{looks[-1]['accuracy']:.4f}" if looks else "-",
+            f"{tests[-1]['accuracy']:.4f}" if tests else "-",
             shorten_age(datetime.fromisoformat(changed_at), datetime.now()) if changed_at else "-",
         )
     return table

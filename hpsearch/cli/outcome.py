@@ -8,9 +8,10 @@ from rich.table import Table
 
 from hpsearch.cli.options import repeat_options
 from hpsearch.coordinator import (
+    EvaluationRefused,
     Event,
-    LookRefused,
     MirrorBehind,
+    RecordWarned,
     RunOptions,
     StudyEnded,
     TestScored,
@@ -35,6 +36,8 @@ def print_outcome(
     """Print what `event` means for the outcome; nothing for events on the way."""
     name = definition.name
     match event:
+        case RecordWarned(text):
+            console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
         case WorkersSurveyed(survey):
             _print_survey(console, survey, options)
         case TrialReopened(record):
@@ -47,18 +50,19 @@ def print_outcome(
         case WinnerJudged(verdict):
             for line in describe_verdict(verdict):
                 console.print(line, highlight=False, soft_wrap=True)
-        case TestScored(look, is_new):
-            when = "looked at just now" if is_new else "looked at before; not opened again"
+        case TestScored(evaluation, note, is_new):
+            when = "evaluated just now" if is_new else "evaluated before; not opened again"
+            first = evaluation.accuracy_first_1000
             console.print(
-                f"[bold]test_accuracy {look.accuracy:.4f}[/] on {look.n:,} images ({when})"
-                + (f"; {look.accuracy_first_1000:.4f} on the first 1,000" if look.n > 1000 else ""),
+                f"[bold]test_accuracy {evaluation.accuracy:.4f}[/] on {evaluation.n:,} images "
+                f"({when})" + (f"; {first:.4f} on the first 1,000" if evaluation.n > 1000 else ""),
                 markup=True,
                 soft_wrap=True,
             )
-        case LookRefused(looks):
+            console.print(note, highlight=False, markup=False, soft_wrap=True)
+        case EvaluationRefused(reason):
             console.print(
-                f"The best net has changed since the test split was looked at ({len(looks)} look"
-                f"{'s' if len(looks) != 1 else ''}); the new one is not scored.\n"
+                f"{reason}\n"
                 f"  hpsearch score {name} --spend-another-look"
                 + repeat_options(options, "--data-dir", "--storage", "--tracking-uri"),
                 markup=False,

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.cli.terminal import make_console
@@ -63,9 +64,11 @@ def _list_running(search: SearchStudy, folder: StudyFolder) -> list[RunningTrial
     ]
 
 
-def tabulate_status(search: SearchStudy, folder: StudyFolder) -> Table:
-    """How a study stands, for people."""
-    return _tabulate(read_status(search, folder), describe_verdict(read_verdict(search)))
+def tabulate_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False) -> Table:
+    """How a study stands, for people; see `read_status`."""
+    return _tabulate(
+        read_status(search, folder, check=check), describe_verdict(read_verdict(search))
+    )
 
 
 def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
@@ -85,12 +88,13 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
         table.add_row("" if index else "verdict", line)
     if due := value["confirm"]["due"]:
         table.add_row("confirm", f"still to be trained: {due}")
-    for look in value["test"]["looks"] or ():
-        table.add_row(
-            "test", f"{look['accuracy']:.4f} on {look['n']:,} images, {look['net_sha256'][:12]}"
-        )
-    if not value["test"]["looks"]:
-        table.add_row("test", "not looked at")
+    for one in value["test"]["evaluations"]:
+        table.add_row("test", f"{one['accuracy']:.4f}, net {one['net_sha256'][:12]}")
+        table.add_row("", one["note"])
+    if not value["test"]["evaluations"]:
+        table.add_row("test", "not evaluated")
+    for problem in value["test"]["problems"]:
+        table.add_row("", Text(problem, style="yellow"))
     table.add_row(
         "core time",
         f"{shorten_duration(cost['training'])} in training"
@@ -109,6 +113,8 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
         f" in {disk['n_checkpoints']} checkpoints",
     )
     table.add_row("fingerprint", value["fingerprint"])
+    for index, problem in enumerate((value["record"] or {}).get("problems", ())):
+        table.add_row("" if index else "record", Text(problem, style="red"))
     for retry in value["disturbances"]["retries"]:
         number = retry["number"]
         known = Retry(**{key: item for key, item in retry.items() if key != "number"})

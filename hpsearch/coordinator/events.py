@@ -5,21 +5,22 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from hpsearch.definition import StudyDefinition
+from hpsearch.evaluations import TestEvaluation
 from hpsearch.objective import TrialJob
 from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import Confirmation, TrialRecord
 from hpsearch.results import Net, Verdict
 from hpsearch.training import Epoch
-from hpsearch.vault import Look
 
 __all__ = [
     "ConfirmationAdvanced",
     "ConfirmationEnded",
     "ConfirmationReleased",
+    "EvaluationRefused",
     "Event",
-    "LookRefused",
     "MirrorBehind",
     "NetChosen",
+    "RecordWarned",
     "StudyEnded",
     "StudyOpened",
     "TestScored",
@@ -42,6 +43,13 @@ class StudyOpened:
     records: Sequence[TrialRecord]
     n_jobs: int
     notices: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class RecordWarned:
+    """Something about the record that the user should know."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -132,19 +140,23 @@ class NetChosen:
 
 @dataclass(frozen=True)
 class TestScored:
-    """The net's score on the test split; `is_new` if it was looked at just now."""
+    """The net's score on the test split; `note` says how many evaluations there have been.
+
+    It is new if the split was opened for it just now.
+    """
 
     __test__ = False  # not one of pytest's
 
-    look: Look
+    evaluation: TestEvaluation
+    note: str
     is_new: bool
 
 
 @dataclass(frozen=True)
-class LookRefused:
-    """The best net has changed since the test split was looked at."""
+class EvaluationRefused:
+    """The best net is not evaluated on the test split, as the evaluation was spent before."""
 
-    looks: Sequence[Look]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -164,6 +176,7 @@ class StudyEnded:
 
 Event: TypeAlias = (
     StudyOpened
+    | RecordWarned
     | WorkersSurveyed
     | VersionsCompared
     | TrialStarted
@@ -177,7 +190,7 @@ Event: TypeAlias = (
     | WinnerJudged
     | NetChosen
     | TestScored
-    | LookRefused
+    | EvaluationRefused
     | MirrorBehind
     | StudyEnded
 )

@@ -9,10 +9,11 @@ from hpsearch.coordinator.comparison import VersionWatch
 from hpsearch.coordinator.conduct import conduct
 from hpsearch.coordinator.events import (
     ConfirmationEnded,
+    EvaluationRefused,
     Event,
-    LookRefused,
     MirrorBehind,
     NetChosen,
+    RecordWarned,
     StudyEnded,
     StudyOpened,
     TestScored,
@@ -28,9 +29,11 @@ from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.retrying import retry_failed
 from hpsearch.coordinator.session import Session, open_session
 from hpsearch.coordinator.showcase import Showcase, tracking_store
+from hpsearch.coordinator.warnings import list_warnings
 from hpsearch.data import open_split
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
+from hpsearch.evaluations import read_evaluations
 from hpsearch.execution import Backend, open_backend
 from hpsearch.importing import import_to_stay
 from hpsearch.machine import check_address_space
@@ -46,7 +49,7 @@ from hpsearch.results import (
 )
 from hpsearch.search import is_complete, telling_storage_failures
 from hpsearch.training import read_versions
-from hpsearch.vault import read_looks, score_once
+from hpsearch.vault import evaluate_once
 
 __all__ = ["run_study"]
 
@@ -102,6 +105,7 @@ def run_study(
         reopened = list(retry_failed(session)) if options.retry_failed else []
         yield StudyOpened(definition, search.records(), n_jobs, session.data.notices)
         yield from reopened
+        yield from map(RecordWarned, list_warnings(session))
         showcase = Showcase(session, store)
         try:
             showcase.show_study("RUNNING")
@@ -113,6 +117,8 @@ def run_study(
                 yield VersionsCompared(differences)
             shares_folder = not survey.blind_hosts
             for event in conduct(session, backend, n_jobs, stop, shares_folder=shares_folder):
+                if isinstance(event, TrialEnded):
+                    session.add_checksum(event.record.number)
                 _show(showcase, session, event)
                 yield event
                 if differences := _take_in(watch, event):
@@ -213,13 +219,14 @@ def _choose_net(session: Session) -> Net | None:
 
 
 def _score(session: Session, net: Net) -> Event:
-    ledger = session.folder.test_ledger
-    looks = read_looks(ledger)
+    search, ledger = session.search, session.folder.test_ledger
+    before = read_evaluations(search, ledger)
     try:
-        look = score_once(net, session.data, ledger)
-    except RefusedError:
-        return LookRefused(looks)
-    return TestScored(look, is_new=look not in looks)
+        evaluation = evaluate_once(net, session.data, search, ledger)
+    except RefusedError as error:
+        return EvaluationRefused(str(error))
+    note = read_evaluations(search, ledger).count(evaluation)["note"]
+    return TestScored(evaluation, note, is_new=evaluation not in before.own)
 
 
 @contextlib.contextmanager

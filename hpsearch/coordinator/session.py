@@ -19,12 +19,15 @@ from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreErro
 from hpsearch.execution import FileLease, FileSpareCores
 from hpsearch.files import expand
 from hpsearch.search import (
+    HOLDER,
+    Holder,
     SearchStudy,
     check_training_data,
     create_or_continue_study,
-    mend_journal,
+    held_storage,
     note_training_data,
-    open_storage,
+    parse_holder,
+    watch_record,
 )
 from hpsearch.workspace import StudyFolder
 
@@ -57,6 +60,8 @@ class Session:
         For the workers.
     spare_cores : FileSpareCores
         Likewise.
+    earlier : Holder or None
+        Who ran the study before.
     """
 
     search: SearchStudy
@@ -64,11 +69,17 @@ class Session:
     folder: StudyFolder
     lease: FileLease
     spare_cores: FileSpareCores
+    earlier: Holder | None = None
 
     @property
     def definition(self) -> StudyDefinition:
         """The study's definition."""
         return self.search.definition
+
+    def add_checksum(self, number: int) -> None:
+        """Add the checksum of trial `number`, which has been recorded."""
+        if checksums := self.search.checksums:
+            checksums.add_trial(self.search.trials()[number], self.folder.history(number))
 
 
 @contextlib.contextmanager
@@ -93,8 +104,9 @@ def open_session(
     Raises
     ------
     RefusedError
-        If another process holds the study, or the study exists with another definition, or its
-        trials were trained on other prepared data.
+        If another process holds the study, in this workspace or from another one; or the storage
+        has a study of that name with another definition or of another program; or its trials were
+        trained on other prepared data.
     DataError
         If the data is missing or damaged.
     StoreError
@@ -103,20 +115,30 @@ def open_session(
     folder = options.workspace.study(definition.name)
     folder.create()
     lease = FileLease(folder.lease, uuid.uuid4().hex, os.getpid(), platform.node())
-    with locked(folder):
+    with locked(folder), contextlib.ExitStack() as held:
         data = prepare_data(definition, options, meanwhile)
         data.verify()
         _check_fits(definition, data)
-        mend_journal(folder.journal)
-        storage = open_storage(options.storage_url, folder.journal, patience_s=_STORAGE_PATIENCE_S)
+        storage = held.enter_context(
+            held_storage(
+                options.storage_url,
+                folder.journal,
+                definition.name,
+                patience_s=_STORAGE_PATIENCE_S,
+            )
+        )
         search = create_or_continue_study(definition, storage, data_checksum=data.checksum)
+        earlier = parse_holder(search.attribute(HOLDER))
+        holder = Holder.of_this_process(options.workspace.root)
+        watch_record(search, folder.checksums, folder.history, session=holder.session)
         note_training_data(search, data)
+        search.note(HOLDER, holder.as_note())
         search.release_orphans()
         spare_cores = FileSpareCores(folder.spare_cores)
         spare_cores.lend(0)
         lease.grant()
         try:
-            yield Session(search, data, folder, lease, spare_cores)
+            yield Session(search, data, folder, lease, spare_cores, earlier)
         finally:
             lease.revoke()
             spare_cores.lend(0)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.differences import compare_versions
+from hpsearch.evaluations import Evaluations
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.results import Net, Verdict, describe_verdict
-from hpsearch.vault import Look
 from hpsearch.wording import shorten_number
 
 __all__ = ["summarise_net", "summarise_study"]
@@ -17,7 +17,7 @@ def summarise_study(
     definition: StudyDefinition,
     records: Sequence[TrialRecord],
     verdict: Verdict,
-    looks: Sequence[Look],
+    evaluations: Evaluations,
 ) -> str:
     """What was searched, how far it has come, what was found."""
     states = Counter(record.state.lower() for record in records)
@@ -33,11 +33,11 @@ def summarise_study(
     lines += [f"- {line}" for line in describe_verdict(verdict)]
     versions = {one.number: one.versions for one in records if one.state.is_finished}
     lines += [f"- {line}" for line in compare_versions(versions)]
-    lines += [_describe(look) for look in looks]
+    lines += _describe(evaluations)
     return "\n".join(lines)
 
 
-def summarise_net(net: Net, verdict: Verdict, looks: Sequence[Look]) -> str:
+def summarise_net(net: Net, verdict: Verdict, evaluations: Evaluations) -> str:
     """Where the net comes from and how good it is."""
     facts = net.facts
     lines = [
@@ -46,15 +46,16 @@ def summarise_net(net: Net, verdict: Verdict, looks: Sequence[Look]) -> str:
         "",
         *(f"- {name} = {shorten_number(v)}" for name, v in facts["hyperparameters"].items()),
         *(f"- {line}" for line in describe_verdict(verdict)),
-        *(_describe(look) for look in looks if look.net_sha256 == net.sha256()),
+        *_describe(evaluations.of_net(net.sha256())),
         "",
         f"`predict` takes raw uint8 images of shape (N, {', '.join(map(str, net.image_shape))}).",
     ]
     return "\n".join(lines)
 
 
-def _describe(look: Look) -> str:
-    return (
-        f"- test_accuracy {look.accuracy:.4f} on {look.n:,} images, "
-        f"looked at once for the net {look.net_sha256[:12]}"
-    )
+def _describe(evaluations: Evaluations) -> list[str]:
+    return [
+        f"- test_accuracy {one.accuracy:.4f} of the net {one.net_sha256[:12]}: "
+        f"{evaluations.count(one)['note']}"
+        for one in evaluations.own
+    ]

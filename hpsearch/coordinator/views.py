@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.summary import summarise_net, summarise_study
 from hpsearch.data import open_split
+from hpsearch.evaluations import Evaluations, read_evaluations
 from hpsearch.records import TrialRecord
 from hpsearch.results import Net, Verdict, measure_verdict
 from hpsearch.tracking import NetView, StudyView
-from hpsearch.vault import Look, read_looks
 from hpsearch.versions import code_version, package_versions
 
 __all__ = ["describe_origin", "view_net", "view_study"]
@@ -27,13 +27,13 @@ def view_study(
     verdict: Verdict,
     files: Sequence[Path],
 ) -> StudyView:
-    """The study as its page shall show it, with the looks at the test split so far."""
-    looks = read_looks(session.folder.test_ledger)
+    """The study as its page shall show it, with its test evaluations so far."""
+    evaluations = read_evaluations(session.search, session.folder.test_ledger)
     return StudyView(
         status=status,
-        summary=summarise_study(session.definition, records, verdict, looks),
+        summary=summarise_study(session.definition, records, verdict, evaluations),
         records=records,
-        metrics=measure_verdict(verdict) | _measure(looks),
+        metrics=measure_verdict(verdict) | _measure(evaluations),
         files=files,
     )
 
@@ -42,20 +42,21 @@ def view_net(
     session: Session, net: Net, frames: Mapping[int, NDArray[np.uint8]], verdict: Verdict
 ) -> NetView:
     """The best net as the registry shall have it, with its score on the test split, if any."""
-    looks = read_looks(session.folder.test_ledger)
+    evaluations = read_evaluations(session.search, session.folder.test_ledger)
+    mine = evaluations.of_net(net.sha256())
     examples = open_split(session.data).validation_images[:_N_EXAMPLES]
-    scores = [look for look in looks if look.net_sha256 == net.sha256()]
     return NetView(
         folder=session.folder.best_net,
         sha256=net.sha256(),
         trial=net.facts["trial"],
         example=examples.reshape(-1, *net.image_shape),
-        summary=summarise_net(net, verdict, looks),
+        summary=summarise_net(net, verdict, mine),
         frames=frames,
         tags={
             "trial": str(net.facts["trial"]),
             "val_accuracy": str(net.facts["val_accuracy"]),
-            **{name: str(value) for name, value in _measure(scores).items()},
+            **{name: str(value) for name, value in _measure(mine).items()},
+            **_describe_evaluation(mine),
         },
     )
 
@@ -80,11 +81,18 @@ def describe_origin(session: Session) -> tuple[dict[str, object], dict[str, str]
     return described, tags
 
 
-def _measure(looks: Sequence[Look]) -> dict[str, float]:
-    if not looks:
+def _describe_evaluation(evaluations: Evaluations) -> dict[str, str]:
+    if not evaluations.own:
         return {}
+    return {"test_evaluation": evaluations.count(evaluations.own[-1])["note"]}
+
+
+def _measure(evaluations: Evaluations) -> dict[str, float]:
+    if not evaluations.own:
+        return {}
+    last = evaluations.own[-1]
     return {
-        "test_accuracy": looks[-1].accuracy,
-        "test_accuracy_first_1000": looks[-1].accuracy_first_1000,
-        "test_looks": float(len(looks)),
+        "test_accuracy": last.accuracy,
+        "test_accuracy_first_1000": last.accuracy_first_1000,
+        "test_evaluations": float(evaluations.count(last)["evaluations"]),
     }

@@ -12,7 +12,13 @@ from hpsearch.doctor.machine import (
     check_training,
     check_versions,
 )
-from hpsearch.doctor.surroundings import check_data, check_storage, check_tracking, check_workers
+from hpsearch.doctor.surroundings import (
+    check_data,
+    check_recorded,
+    check_storage,
+    check_tracking,
+    check_workers,
+)
 from hpsearch.errors import HpsearchError
 from hpsearch.execution import open_backend
 from hpsearch.search import check_sampler
@@ -51,6 +57,7 @@ def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Findin
     yield check_disk(definition, options.workspace.root, n_at_a_time=n_at_a_time)
     yield from _guarded("data", lambda: check_data(definition, options))
     yield from _guarded("storage", lambda: [check_storage(definition, options)])
+    yield from _guarded("record", lambda: check_recorded(definition, options))
     yield from _guarded("mlflow", lambda: [check_tracking(options)])
 
 

@@ -13,12 +13,19 @@ from hpsearch.data import ImageFolder, Remark, Source, find_source, select
 from hpsearch.definition import StudyDefinition
 from hpsearch.doctor.finding import Finding
 from hpsearch.errors import DamagedDataError, MissingDataError, StoreError
+from hpsearch.evaluations import read_evaluations
 from hpsearch.execution import Backend, FileLease
 from hpsearch.objective.survey import report_health, work_out
-from hpsearch.search import probe_storage
+from hpsearch.search import (
+    check_record,
+    list_study_names,
+    load_study,
+    open_storage,
+    probe_storage,
+)
 from hpsearch.tracking import probe_tracking
 
-__all__ = ["check_data", "check_storage", "check_tracking", "check_workers"]
+__all__ = ["check_data", "check_recorded", "check_storage", "check_tracking", "check_workers"]
 
 _SERVER_ADVICE = (
     "start the server; look at --tracking-uri, MLFLOW_TRACKING_USERNAME and "
@@ -82,6 +89,28 @@ def check_storage(definition: StudyDefinition, options: RunOptions) -> Finding:
             if options.storage_url
             else "give another folder with --workspace",
             error.exit_code,
+        )
+
+
+def check_recorded(definition: StudyDefinition, options: RunOptions) -> Iterator[Finding]:
+    """Whether what has been recorded of the study is still what was written."""
+    folder, url = options.workspace.study(definition.name), options.storage_url
+    if url is None and not folder.journal.exists():
+        return
+    storage = open_storage(url, folder.journal)
+    if definition.name not in list_study_names(storage):
+        return
+    search = load_study(definition.name, storage)
+    problems = [str(one) for one in check_record(search, folder.checksums, folder.history)]
+    tests = read_evaluations(search, folder.test_ledger).problems
+    n_trials = len(search.records())
+    if not problems and not tests:
+        yield Finding("record", f"{n_trials} trials, as they were written")
+    for text in (*problems, *tests):
+        yield Finding(
+            "record",
+            text,
+            "restore the record from a back-up; to accept it as it is, see docs/operations.md",
         )
 
 

@@ -57,16 +57,19 @@ def answer_lines(material: Material) -> list[str]:
             0,
             "The study has not ended: this is the best so far, not corrected for selection bias.",
         )
-    looks = material.status["test"]["looks"]
+    evaluations = material.status["test"]["evaluations"]
     mine = [
-        look for look in looks if material.best and look["net_sha256"] == material.best.net_sha256
+        one
+        for one in evaluations
+        if material.best and one["net_sha256"] == material.best.net_sha256
     ]
-    lines += [
-        f"On {look['n']:,} test images its accuracy is {look['accuracy']:.4f}." for look in mine
-    ]
-    n = len(looks)
-    times = {0: "not been looked at", 1: "been looked at once"}.get(n, f"been looked at {n} times")
-    lines.append(f"The test split has {times}{', for another net' if looks and not mine else ''}.")
+    lines += [f"On {one['n']:,} test images its accuracy is {one['accuracy']:.4f}." for one in mine]
+    if not evaluations:
+        lines.append("No net has been evaluated on the test split.")
+    elif not mine:
+        lines.append("The test split was used for another net.")
+    lines += [_sentence(one["note"]) for one in mine or evaluations]
+    lines += [_sentence(problem) for problem in material.status["test"]["problems"]]
     return lines
 
 

@@ -10,9 +10,12 @@ from hpsearch.search.confirmations import (
     read_confirmations,
 )
 from hpsearch.search.copying import copy_study
+from hpsearch.search.holding import HOLDER, Holder, held_storage, parse_holder
 from hpsearch.search.importances import import_importances, measure_importances
+from hpsearch.search.integrity import check_record, watch_record
 from hpsearch.search.opening import create_or_continue_study, list_study_names, load_study
 from hpsearch.search.probing import probe_storage
+from hpsearch.search.problem import Problem
 from hpsearch.search.pruning import RUNGS, PruningRule
 from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
@@ -21,15 +24,20 @@ from hpsearch.search.study import SearchStudy
 from hpsearch.search.training_data import check_training_data, note_training_data
 
 __all__ = [
+    "HOLDER",
     "RUNGS",
+    "Holder",
+    "Problem",
     "PruningRule",
     "SearchStudy",
     "Trial",
+    "check_record",
     "check_sampler",
     "check_training_data",
     "copy_study",
     "create_or_continue_study",
     "forget_failed",
+    "held_storage",
     "import_importances",
     "is_complete",
     "list_due",
@@ -40,8 +48,10 @@ __all__ = [
     "note_confirmation",
     "note_training_data",
     "open_storage",
+    "parse_holder",
     "probe_storage",
     "read_confirmations",
     "suggest_hyperparameters",
     "telling_storage_failures",
+    "watch_record",
 ]

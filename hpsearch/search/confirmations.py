@@ -5,17 +5,15 @@ Optuna knows nothing of them: they are no trials, and neither sampler nor pruner
 
 from dataclasses import asdict
 
-from hpsearch.records import Confirmation, State, rank
+from hpsearch.records import CONFIRMATIONS, Confirmation, State, rank
 from hpsearch.search.study import SearchStudy
 
 __all__ = ["forget_failed", "is_complete", "list_due", "note_confirmation", "read_confirmations"]
 
-_CONFIRMATIONS = "confirmations"
-
 
 def read_confirmations(search: SearchStudy) -> list[Confirmation]:
     """All that are recorded, by trial and replicate."""
-    noted = search.attribute(_CONFIRMATIONS) or []
+    noted = search.attribute(CONFIRMATIONS) or []
     return [Confirmation(**one | {"state": State(one["state"])}) for one in noted]
 
 
@@ -23,7 +21,7 @@ def note_confirmation(search: SearchStudy, confirmation: Confirmation) -> None:
     """Record how a confirmation ended."""
     by_key = {(one.number, one.replicate): one for one in read_confirmations(search)}
     by_key[confirmation.number, confirmation.replicate] = confirmation
-    search.note(_CONFIRMATIONS, [asdict(one) for _, one in sorted(by_key.items())])
+    search.note(CONFIRMATIONS, [asdict(one) for _, one in sorted(by_key.items())])
 
 
 def forget_failed(search: SearchStudy) -> list[tuple[int, int]]:
@@ -31,7 +29,7 @@ def forget_failed(search: SearchStudy) -> list[tuple[int, int]]:
     noted = read_confirmations(search)
     failed = [one for one in noted if one.state == State.FAILED]
     if failed:
-        search.note(_CONFIRMATIONS, [asdict(one) for one in noted if one not in failed])
+        search.note(CONFIRMATIONS, [asdict(one) for one in noted if one not in failed])
     return [(one.number, one.replicate) for one in failed]
 
 

@@ -8,6 +8,7 @@ from optuna.storages import BaseStorage
 
 from hpsearch.errors import RefusedError
 from hpsearch.records import MLFLOW_ADDRESS
+from hpsearch.search.holding import HOLDER
 from hpsearch.search.opening import MEANING
 from hpsearch.search.study import SearchStudy
 from hpsearch.search.view import quiet_optuna
@@ -54,8 +55,9 @@ def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
         copy.set_metric_names(["val_accuracy"])
         trials = original.get_trials(deepcopy=False)
         copy.add_trials(trials)
-    # The address is that of another MLflow server.
-    notes = {k: v for k, v in original.user_attrs.items() if k not in (MLFLOW_ADDRESS, MEANING)}
+    # The address is that of another MLflow server; nobody has run the copy yet.
+    left_out = (MLFLOW_ADDRESS, MEANING, HOLDER)
+    notes = {k: v for k, v in original.user_attrs.items() if k not in left_out}
     for key, value in notes.items():
         copy.set_user_attr(key, value)
     copy.set_user_attr(MEANING, original.user_attrs[MEANING])

@@ -22,11 +22,12 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.files import check_sqlite
 from hpsearch.redaction import redact
+from hpsearch.search.database_locks import ServerLock, holding_sqlite
 from hpsearch.search.patience import Patience
 from hpsearch.search.reopening import RETRIES, Retries, keep_attributes
 from hpsearch.search.sole_writer import SoleWriterStorage
 
-__all__ = ["open_database", "probe_database"]
+__all__ = ["held_database", "open_database", "probe_database"]
 
 _EXPECTED = "expected an SQLAlchemy URL such as sqlite:///a.db"
 
@@ -41,12 +42,52 @@ def open_database(url: str, patience_s: float | None) -> BaseStorage:
     patience_s : float or None
         See `hpsearch.search.open_storage`, and there for what is raised.
     """
+    database = _open(url)
+    return database if patience_s is None else _for_one_writer(database, patience_s)
+
+
+@contextlib.contextmanager
+def held_database(url: str, name: str, patience_s: float) -> Iterator[BaseStorage]:
+    """Open the storage at `url` and hold the study `name` in it; see `held_storage`.
+
+    Raises
+    ------
+    HeldElsewhereError
+        If another process holds the study.
+    """
+    address = _parse(url)
+    if address.get_backend_name() == "sqlite":
+        with holding_sqlite(address, name):
+            database = _open(url)
+            try:
+                yield _for_one_writer(database, patience_s)
+            finally:
+                database.engine.dispose()
+        return
+    _open(url).engine.dispose()  # making its tables takes two connections
+    # One, so that what is written is written by the connection that has the lock.
+    database = _open(url, pool_size=1, max_overflow=0)
+    lock = ServerLock(name)
+    try:
+        lock.take_with(database.engine)
+        yield _for_one_writer(database, patience_s)
+    finally:
+        lock.is_wanted = False
+        database.engine.dispose()
+
+
+def _open(url: str, **pool: int) -> RDBStorage:
     address = _parse(url)
     shown = redact(url)
     is_server = address.get_backend_name() != "sqlite"
     try:
         # Whether a connection still lives is asked before each use: servers restart.
-        database = RDBStorage(url, engine_kwargs={"pool_pre_ping": is_server})
+        return RDBStorage(
+            url,
+            engine_kwargs={"pool_pre_ping": is_server, **pool},
+            skip_compatibility_check=bool(pool),
+            skip_table_creation=bool(pool),
+        )
     except ImportError as error:
         raise _lacking_driver(shown, error) from error
     except (
@@ -58,8 +99,10 @@ def open_database(url: str, patience_s: float | None) -> BaseStorage:
         OSError,
     ) as error:
         raise StoreError(f"--storage {shown}: cannot be reached: {_reason(error, url)}") from error
-    if patience_s is None:
-        return database
+
+
+def _for_one_writer(database: RDBStorage, patience_s: float) -> SoleWriterStorage:
+    is_server = database.engine.dialect.name != "sqlite"
     return SoleWriterStorage(
         get_storage(database),
         functools.partial(_in_one_transaction, database),

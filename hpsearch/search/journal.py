@@ -14,6 +14,7 @@ from optuna.storages.journal import BaseJournalBackend
 from hpsearch.files import refusing_links
 from hpsearch.garbage import collecting_no_garbage
 from hpsearch.search.folding import fold
+from hpsearch.search.journal_checksums import add_checksums, checksum_line
 from hpsearch.search.reopening import Retries, forget_failures, make_logs
 
 __all__ = ["StudyJournal"]
@@ -34,6 +35,7 @@ class StudyJournal(JournalStorage):
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._file = JournalFile(path)
         with collecting_no_garbage():
             super().__init__(self._file)
@@ -70,6 +72,7 @@ class JournalFile(BaseJournalBackend):
         self._n_read = 0
         self._offset = 0
         self._held: list[bytes] | None = None
+        self._checksums: list[str] = []
         self._n_held_read = 0
         # Lines and how many of them are known change together, or a line would count twice.
         self._changing = threading.Lock()
@@ -82,6 +85,7 @@ class JournalFile(BaseJournalBackend):
         """Add a line for each of `logs`; on disk when this returns, unless held together."""
         lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
         with self._changing:
+            self._checksums += map(checksum_line, lines, logs)
             if self._held is None:
                 self._write(b"".join(lines))
             else:
@@ -143,4 +147,7 @@ class JournalFile(BaseJournalBackend):
             except OSError:
                 # A torn line would make the next one unreadable too.
                 file.truncate(end)
+                self._checksums = []
                 raise
+        add_checksums(self._path, self._checksums)
+        self._checksums = []

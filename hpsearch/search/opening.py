@@ -1,6 +1,8 @@
 """Opening studies in Optuna's storage: what a study means is recorded once and never changes."""
 
+import uuid
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -8,21 +10,24 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 
 from hpsearch.definition import StudyDefinition, list_changes
-from hpsearch.errors import RefusedError, UsageError
+from hpsearch.errors import RefusedError, StoreError, UsageError
+from hpsearch.records import DATA, MEANING, RECORD_ID
+from hpsearch.search.journal import StudyJournal
+from hpsearch.search.journal_checksums import check_lines
 from hpsearch.search.samplers import LaggedSampler, check_sampler
-from hpsearch.search.storage import telling_damage
-from hpsearch.search.study import DATA, SearchStudy
+from hpsearch.search.storage import creating_study, telling_damage
+from hpsearch.search.study import SearchStudy
 from hpsearch.search.view import quiet_optuna
 from hpsearch.wording import suggest
 
 __all__ = ["MEANING", "create_or_continue_study", "list_study_names", "load_study"]
 
-MEANING = "definition"
 # What may change from run to run: the last one's is noted, for those who read without the file.
 _TOTAL = "trials"
 _CONFIRM = "confirm"
 _DESCRIPTION = "description"
 _FOLDER = "folder"
+_OURS = frozenset({RECORD_ID, MEANING, DATA, _TOTAL, _CONFIRM, _DESCRIPTION, _FOLDER})
 
 
 def create_or_continue_study(
@@ -42,36 +47,25 @@ def create_or_continue_study(
     Raises
     ------
     RefusedError
-        If the study exists with another definition or on other data; names what changed.
+        If the study exists with another definition or on other data (names what changed), or
+        another program wrote it; nothing is written then.
     UsageError
         If the sampler's extra is not installed.
     """
     check_sampler(definition)
-    with quiet_optuna(), telling_damage(definition.name):
-        study = optuna.create_study(
-            study_name=definition.name,
+    name = definition.name
+    with telling_damage(name):
+        if not _is_recorded(name, storage):
+            _create(definition, storage, data_checksum)
+        study = optuna.load_study(
+            study_name=name,
             storage=storage,
             sampler=LaggedSampler(definition),
             pruner=optuna.pruners.NopPruner(),
-            direction="maximize",
-            load_if_exists=True,
         )
     search = SearchStudy(definition, study)
-    if search.attribute(MEANING) is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names(["val_accuracy"])
-        search.note(DATA, data_checksum)
-        search.note(MEANING, definition.meaning())
     _refuse_changes(search, data_checksum)
-    confirm = definition.confirm.model_dump() if definition.confirm else None
-    changeable = {
-        _TOTAL: definition.trials,
-        _CONFIRM: confirm,
-        _DESCRIPTION: definition.description,
-        _FOLDER: definition.data.folder,
-    }
-    for key, value in changeable.items():
+    for key, value in _list_changeable(definition).items():
         if search.attribute(key) != value:
             search.note(key, value)
     return search
@@ -93,11 +87,13 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
+        _refuse_damaged(name, storage)
         names = list_study_names(storage)
         hint = suggest(name, names) if names else "; there are none yet"
         raise UsageError(f"{name}: expected the name of a study that has run{hint}") from error
     attrs = study.user_attrs
-    if MEANING not in attrs or _TOTAL not in attrs:
+    if not _is_ours(attrs) or _TOTAL not in attrs:
+        _refuse_damaged(name, storage)
         raise UsageError(f"{name}: expected a study of this program, found another in the storage")
     with telling_damage(name):
         changeable = {
@@ -108,6 +104,72 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
         definition = _restore(attrs[MEANING] | changeable, attrs.get(_FOLDER))
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
+
+
+def _is_recorded(name: str, storage: BaseStorage) -> bool:
+    """Whether the storage has the study, written by this program."""
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        _refuse_damaged(name, storage)
+        return False
+    if _is_ours(study.user_attrs):
+        return True
+    _refuse_damaged(name, storage)
+    attrs = study.user_attrs
+    is_begun = (
+        not study.trials and _OURS.issuperset(attrs) and isinstance(attrs.get(MEANING, {}), dict)
+    )
+    if isinstance(storage, StudyJournal) and is_begun:
+        return False  # of a study's first lines these reached the disk before the machine failed
+    raise RefusedError(
+        f"{name}: the storage has a study of this name that hpsearch did not write "
+        f"({len(study.trials)} trials); it was left as it is; expected another name for one of "
+        "the two, or another --storage"
+    )
+
+
+def _refuse_damaged(name: str, storage: BaseStorage) -> None:
+    """Say that a journal was changed, where it no longer tells that it has the study."""
+    if isinstance(storage, StudyJournal):
+        for problem in check_lines(storage.path):
+            raise StoreError(f"{name}: the record is damaged: {problem}; restore {storage.path}")
+
+
+def _create(definition: StudyDefinition, storage: BaseStorage, data_checksum: str) -> None:
+    """Create the study with what makes it one of ours, so that no crash leaves it without."""
+    with creating_study(storage), quiet_optuna(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study = optuna.create_study(
+            study_name=definition.name,
+            storage=storage,
+            direction="maximize",
+            load_if_exists=True,
+        )
+        study.set_metric_names(["val_accuracy"])
+        notes = {
+            RECORD_ID: uuid.uuid4().hex,
+            **_list_changeable(definition),
+            MEANING: definition.meaning(),
+            DATA: data_checksum,
+        }
+        for key, value in notes.items():
+            study.set_user_attr(key, value)
+
+
+def _list_changeable(definition: StudyDefinition) -> dict[str, Any]:
+    """What may change from run to run, by the names under which the last one's is noted."""
+    return {
+        _TOTAL: definition.trials,
+        _CONFIRM: definition.confirm.model_dump() if definition.confirm else None,
+        _DESCRIPTION: definition.description,
+        _FOLDER: definition.data.folder,
+    }
+
+
+def _is_ours(attrs: Mapping[str, Any]) -> bool:
+    """Whether a study with these attributes was written by this program."""
+    return isinstance(attrs.get(MEANING), dict) and DATA in attrs
 
 
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:

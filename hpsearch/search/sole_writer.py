@@ -106,6 +106,12 @@ class SoleWriterStorage(BaseStorage):
             self._is_holding = False
             self._write_held()
 
+    @contextlib.contextmanager
+    def in_one_transaction(self) -> Iterator[None]:
+        """Write all that is passed on to the database inside, such as a new study, or nothing."""
+        with self._lock, self._in_one_transaction():
+            yield
+
     @_locked
     def reopen_trials(self, retries: Retries) -> None:
         """Let failed trials wait to be run again; all trials are read anew."""

@@ -12,8 +12,15 @@ from hpsearch.errors import StoreError
 from hpsearch.files import refusing_links
 from hpsearch.machine import is_machine_failure
 from hpsearch.search.journal import StudyJournal
+from hpsearch.search.sole_writer import SoleWriterStorage
 
-__all__ = ["mend_journal", "open_storage", "telling_damage", "telling_storage_failures"]
+__all__ = [
+    "creating_study",
+    "mend_journal",
+    "open_storage",
+    "telling_damage",
+    "telling_storage_failures",
+]
 
 
 def open_storage(url: str | None, journal: Path, *, patience_s: float | None = None) -> BaseStorage:
@@ -45,6 +52,15 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float | None = N
     from hpsearch.search.database import open_database  # see there
 
     return open_database(url, patience_s)
+
+
+def creating_study(storage: BaseStorage) -> contextlib.AbstractContextManager[None]:
+    """Create a study inside, wholly or not at all."""
+    if isinstance(storage, StudyJournal):
+        return storage.together()
+    if isinstance(storage, SoleWriterStorage):
+        return storage.in_one_transaction()
+    return contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -79,7 +95,7 @@ def telling_damage(name: str) -> Iterator[None]:
         raise StoreError(f"{name}: the record is damaged: {reason[:300]}") from error
 
 
-def mend_journal(journal: Path) -> None:
+def mend_journal(journal: Path) -> bool:
     """Undo what a killed writer may have left: half a last line, and its lock.
 
     Only for the one process that holds the study: another's writing would look the same.
@@ -88,7 +104,13 @@ def mend_journal(journal: Path) -> None:
     ----------
     journal : Path
         The journal file; need not exist.
+
+    Returns
+    -------
+    bool
+        Whether there was half a line.
     """
+    is_torn = False
     with (
         contextlib.suppress(FileNotFoundError),
         open(journal, "rb+", opener=refusing_links) as file,
@@ -98,7 +120,8 @@ def mend_journal(journal: Path) -> None:
         start = max(0, end - 2**24)
         file.seek(start)
         tail = file.read()
-        if not tail.endswith(b"\n"):
+        if is_torn := bool(tail) and not tail.endswith(b"\n"):
             file.truncate(start + tail.rfind(b"\n") + 1)
     for lock in journal.parent.glob(f"{journal.name}.lock*"):
         lock.unlink(missing_ok=True)
+    return is_torn

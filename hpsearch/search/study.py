@@ -9,9 +9,10 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.records import Retry, State, TrialRecord
+from hpsearch.records import DATA, Retry, State, TrialRecord
 from hpsearch.search.journal import StudyJournal
 from hpsearch.search.pruning import PruningRule, PruningRules
+from hpsearch.search.record_checksums import RecordChecksums
 from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler
 from hpsearch.search.sole_writer import SoleWriterStorage
@@ -20,7 +21,6 @@ from hpsearch.search.view import open_view
 
 __all__ = ["DATA", "SearchStudy"]
 
-DATA = "data_checksum"
 _FINAL = {
     State.COMPLETE: TrialState.COMPLETE,
     State.PRUNED: TrialState.PRUNED,
@@ -42,6 +42,8 @@ class SearchStudy:
     def __init__(self, definition: StudyDefinition, study: optuna.Study) -> None:
         self.definition = definition
         self.optuna_study = study
+        # What notes get their checksums from, if a run holds the study; see `watch_record`.
+        self.checksums: RecordChecksums | None = None
         self._rules = PruningRules(definition)
 
     @classmethod
@@ -66,6 +68,10 @@ class SearchStudy:
         """All trials so far, by number."""
         with telling_damage(self.definition.name):
             return [read_trial(trial) for trial in self._trials()]
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials so far as Optuna has them, by number; not to be changed."""
+        return self._trials()
 
     def record(self, number: int) -> TrialRecord:
         """One trial."""
@@ -158,6 +164,9 @@ class SearchStudy:
                 asdict(one) for one in (*record.retries, retry)
             ]
         storage = self.optuna_study._storage
+        for record in failed:
+            if self.checksums:
+                self.checksums.forget_trial(record.number)
         if retries:
             assert isinstance(storage, StudyJournal | SoleWriterStorage)
             storage.reopen_trials(retries)
@@ -182,6 +191,8 @@ class SearchStudy:
 
     def note(self, key: str, value: Any) -> None:
         """Note something about the study; `value` must be plain JSON."""
+        if self.checksums:
+            self.checksums.add_note(key, value)
         self.optuna_study.set_user_attr(key, value)
 
     def _trials(self) -> list[FrozenTrial]:

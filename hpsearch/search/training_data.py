@@ -8,11 +8,10 @@ the last bit, and best nets are made of it. So all of it stays the same for the 
 from hpsearch.data import PreparedData
 from hpsearch.differences import list_changes
 from hpsearch.errors import RefusedError
+from hpsearch.records import TRAINING_DATA
 from hpsearch.search.study import SearchStudy
 
 __all__ = ["check_training_data", "note_training_data"]
-
-_NOTE = "training_data"
 
 
 def note_training_data(search: SearchStudy, data: PreparedData) -> None:
@@ -24,8 +23,8 @@ def note_training_data(search: SearchStudy, data: PreparedData) -> None:
         check_training_data(search, data)
         return
     note = {"contents": data.contents, "versions": data.versions}
-    if search.attribute(_NOTE) != note:
-        search.note(_NOTE, note)
+    if search.attribute(TRAINING_DATA) != note:
+        search.note(TRAINING_DATA, note)
 
 
 def check_training_data(search: SearchStudy, data: PreparedData) -> None:
@@ -37,7 +36,7 @@ def check_training_data(search: SearchStudy, data: PreparedData) -> None:
         If anything that training reads differs, if only in its last bits; names it, and what the
         two were prepared with.
     """
-    name, note = search.definition.name, search.attribute(_NOTE)
+    name, note = search.definition.name, search.attribute(TRAINING_DATA)
     if note is None:
         if not _has_trained(search):
             return

@@ -213,13 +213,14 @@ def test_a_replay_that_differs_says_by_how_much_and_what_the_machine_has_to_do_w
     assert "; all recorded versions are equal\n" in program("replay", has_run, number)[1]
 
 
-def test_a_second_look_must_be_asked_for(program: Program, has_run: Path) -> None:
+def test_a_second_evaluation_must_be_asked_for(program: Program, has_run: Path) -> None:
     assert program("score", has_run)[0] == 0
-    ledger = has_run.parent / "workspace" / "studies" / "small" / "test_ledger.jsonl"
-    content = ledger.read_text()
-    assert content.count("\n") == 2
-    other = json.loads(content.splitlines()[1])["net_sha256"][::-1]
-    ledger.write_text(content.replace(json.loads(content.splitlines()[1])["net_sha256"], other))
+    folder = Workspace(has_run.parent / "workspace").study("small")
+    (_, scored) = map(json.loads, folder.test_ledger.read_text().splitlines())
+    net = scored["net_sha256"]
+    for path, key in ((folder.test_ledger, "event"), (folder.journal, "test_evaluations")):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(x.replace(net, net[::-1]) if key in x else x for x in lines))
     code, _, error = program("score", has_run)
     assert code == 5
     assert_one_line(error, "--spend-another-look")
@@ -292,7 +293,7 @@ def test_a_damaged_ledger_exits_with_3(
     workspace.study("small").test_ledger.write_text('{"event": "scored", "net_sha256": "a"}\n')
     code, _, error = program(command, has_run)
     assert code == 3
-    assert_one_line(error, "test_ledger.jsonl")
+    assert_one_line(error, "test_evaluations.jsonl")
 
 
 def test_running_out_of_time_is_no_failure(program: Program, study_file: Path) -> None:
@@ -301,10 +302,10 @@ def test_running_out_of_time_is_no_failure(program: Program, study_file: Path) -
     assert "the same command continues" in output
 
 
-def test_the_test_split_is_not_looked_at_before_the_search_has_ended(
+def test_the_test_split_is_not_opened_before_the_search_has_ended(
     program: Program, study_file: Path, has_run: Path, workspace: Workspace
 ) -> None:
-    """Else a search could go on from what the look has told."""
+    """Else a search could go on from what the evaluation has told."""
     workspace.study("small").test_ledger.unlink()
     program("run", study_file, "--trials", "9", "--timeout", "0", "--backend", "threading")
     code, _, error = program("score", study_file)

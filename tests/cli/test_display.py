@@ -14,7 +14,7 @@ from hpsearch.coordinator import (
     ConfirmationAdvanced,
     ConfirmationEnded,
     ConfirmationReleased,
-    LookRefused,
+    EvaluationRefused,
     MirrorBehind,
     RunOptions,
     StudyEnded,
@@ -28,11 +28,11 @@ from hpsearch.coordinator import (
 )
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
+from hpsearch.evaluations import TestEvaluation
 from hpsearch.objective import TrialJob
 from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import Confirmation, State, TrialRecord
 from hpsearch.training import Epoch, Hyperparameters
-from hpsearch.vault import Look
 from hpsearch.workspace import Workspace
 
 SETTING = Hyperparameters(0.012, 0.9, 0.001, 24, 6, 50, 0.01)
@@ -50,7 +50,7 @@ RECORD = TrialRecord(
     started_at=None,
     ended_at=None,
 )
-LOOK = Look("a" * 64, 10_000, 0.5431, 0.544)
+SCORE = TestEvaluation("small", "c" * 64, "a" * 64, 10_000, 0.5431, 0.544)
 
 
 @pytest.fixture
@@ -143,10 +143,10 @@ def test_the_outcome_names_score_best_and_next_commands(
     display = make(_Quiet)
     display.show(StudyOpened(define(), [], 2))
     display.show(TrialEnded(RECORD))
-    display.show(TestScored(LOOK, is_new=True))
+    display.show(TestScored(SCORE, "1st evaluation", is_new=True))
     display.show(StudyEnded([RECORD], is_complete=True))
     text = display.console.file.getvalue()
-    assert "test_accuracy 0.5431 on 10,000 images (looked at just now)" in text
+    assert "test_accuracy 0.5431 on 10,000 images (evaluated just now)" in text
     assert "0.5440 on the first 1,000" in text
     for words in ("best of 1 complete", "hpsearch ui", "hpsearch best small --out best_net"):
         assert words in text
@@ -157,7 +157,7 @@ def test_what_is_wrong_comes_with_what_to_do(
 ) -> None:
     display = make(_Quiet)
     display.show(StudyOpened(define(), [], 2))
-    display.show(LookRefused([LOOK]))
+    display.show(EvaluationRefused("spent"))
     display.show(MirrorBehind("no answer"))
     display.show(StudyEnded([], is_complete=True))
     text = display.console.file.getvalue()

@@ -136,17 +136,25 @@ def _damage(data: st.DataObject, content: bytes) -> bytes:
     return b"".join([*lines, data.draw(junk), b"\n"])
 
 
-@pytest.mark.parametrize("name", ["optuna.journal", "coordinator.json", "test_ledger.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "studies/small/optuna.journal",
+        "studies/small/coordinator.json",
+        "test_evaluations.jsonl",
+    ],
+)
 @given(data=st.data())
 @settings(max_examples=20, deadline=None, suppress_health_check=SLOW_FIXTURES)
 def test_a_damaged_file_of_a_study_gets_a_line_or_does_no_harm(
     name: str, data: st.DataObject, program: Program, complete_workspace: Path, workspace: Workspace
 ) -> None:
-    source, folder = complete_workspace / "studies" / "small", workspace.study("small").root
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in ("optuna.journal", "coordinator.json", "test_ledger.jsonl"):
-        shutil.copy(source / path, folder / path)
-    (folder / name).write_bytes(_damage(data, (source / name).read_bytes()))
+    source, root = complete_workspace, workspace.root
+    small = "studies/small"
+    (root / small).mkdir(parents=True, exist_ok=True)
+    for path in (f"{small}/optuna.journal", f"{small}/coordinator.json", "test_evaluations.jsonl"):
+        shutil.copy(source / path, root / path)
+    (root / name).write_bytes(_damage(data, (source / name).read_bytes()))
     code, output, error = program("status", "small", "--json")
     assert code in (0, 2, 3, 4)
     if code:

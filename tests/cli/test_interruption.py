@@ -77,7 +77,7 @@ STAGES = {
     "starting workers": ("studies/slow/trials/0000", signal.SIGTERM),
     "training": ("studies/slow/trials/*/checkpoint.npz", signal.SIGINT),
     "judging the best net": ("studies/slow/best_net", signal.SIGINT),
-    "writing MLflow": ("studies/slow/test_ledger.jsonl", signal.SIGINT),
+    "writing MLflow": ("test_evaluations.jsonl", signal.SIGINT),
 }
 
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from hpsearch.cli.display import _Lines
 from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
 from hpsearch.coordinator import (
+    EvaluationRefused,
     Event,
-    LookRefused,
     MirrorBehind,
     RunOptions,
     StudyEnded,
@@ -24,12 +24,13 @@ from hpsearch.coordinator import (
     WinnerJudged,
 )
 from hpsearch.definition import StudyDefinition
+from hpsearch.evaluations import TestEvaluation
 from hpsearch.records import Confirmation, State, TrialRecord
 from hpsearch.results import Confirmed, Selection, Verdict
-from hpsearch.vault import Look
 from hpsearch.workspace import Workspace
 
-LOOK = Look("ab" * 32, 10_000, 0.5123, 0.504)
+SCORE = TestEvaluation("small", "cd" * 32, "ab" * 32, 10_000, 0.5123, 0.504)
+REFUSED = EvaluationRefused("small: its test evaluation was spent")
 
 
 def _record(number: int, state: State, value: float | None = None, **changes: Any) -> TrialRecord:
@@ -60,20 +61,21 @@ def shown(define: Callable[..., StudyDefinition]) -> Callable[..., str]:
 
 
 def test_a_score_is_given_with_its_size_and_whether_it_is_new(shown: Callable[..., str]) -> None:
-    text = shown(TestScored(LOOK, is_new=True))
-    assert "test_accuracy 0.5123 on 10,000 images (looked at just now)" in text
+    text = shown(TestScored(SCORE, "3rd evaluation of these", is_new=True))
+    assert "test_accuracy 0.5123 on 10,000 images (evaluated just now)" in text
+    assert "3rd evaluation of these" in text
     assert "0.5040 on the first 1,000" in text
-    assert "not opened again" in shown(TestScored(LOOK, is_new=False))
+    assert "not opened again" in shown(TestScored(SCORE, "", is_new=False))
 
 
-def test_a_refused_look_says_how_to_ask_for_it(shown: Callable[..., str]) -> None:
-    assert "hpsearch score small --spend-another-look" in shown(LookRefused([LOOK]))
+def test_a_refused_evaluation_says_how_to_ask_for_it(shown: Callable[..., str]) -> None:
+    assert "hpsearch score small --spend-another-look" in shown(REFUSED)
 
 
 def test_a_workspace_with_brackets_in_its_name_is_printed_as_it_is(
     shown: Callable[..., str],
 ) -> None:
-    for event in (StudyEnded([], is_complete=True), LookRefused([LOOK]), MirrorBehind("down")):
+    for event in (StudyEnded([], is_complete=True), REFUSED, MirrorBehind("down")):
         assert "--workspace '/data/[old]/a[/b]'" in shown(event, "/data/[old]/a[/b]")
 
 
@@ -91,7 +93,7 @@ def test_commands_to_try_next_find_the_same_stores(
         tracking_uri=tracking,
     )
     console = Console(file=io.StringIO(), width=100)
-    for event in (StudyEnded([], is_complete=True), MirrorBehind("down"), LookRefused([LOOK])):
+    for event in (StudyEnded([], is_complete=True), MirrorBehind("down"), REFUSED):
         print_outcome(console, event, define(), options)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     stores = "--storage postgresql+psycopg://me@db/optuna --tracking-uri URL"

@@ -197,15 +197,23 @@ def test_what_libraries_print_of_nonsense_in_the_environment_stays_away(
     assert "MLflow is behind" not in run.stdout
 
 
-@pytest.mark.parametrize("name", ["optuna.journal", "test_ledger.jsonl", "lock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "studies/small/optuna.journal",
+        "studies/small/optuna.journal.checksums",
+        "studies/small/record_checksums.jsonl",
+        "studies/small/lock",
+        "test_evaluations.jsonl",
+    ],
+)
 def test_a_link_in_place_of_a_file_of_the_study_is_not_followed(
     name: str, program: Program, study_file: Path, workspace: Workspace, tmp_path: Path
 ) -> None:
     target = tmp_path / "of another user"
     target.touch()
-    folder = workspace.study("small")
-    folder.create()
-    (folder.root / name).symlink_to(target)
+    workspace.study("small").create()
+    (workspace.root / name).symlink_to(target)
     code, _, error = program("run", study_file, "--backend", "threading", "--quiet")
     assert code == 4
     assert_one_line(error, name, "symbolic link")

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from hpsearch.coordinator import (
+    EvaluationRefused,
     Event,
-    LookRefused,
     MirrorBehind,
     NetChosen,
     StudyEnded,
@@ -25,13 +25,13 @@ from hpsearch.coordinator import (
 from hpsearch.coordinator.run import _get_worker_ready
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, RefusedError, StoreError, UsageError
+from hpsearch.evaluations import read_evaluations
 from hpsearch.execution import FileLease, open_backend
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, load_history
 from hpsearch.training.step import Step
-from hpsearch.vault import read_looks
 from hpsearch.workspace import Workspace
 from tests.coordinator.conftest import DarkShowcase
 from tests.postgres import Postgres
@@ -58,7 +58,7 @@ def test_a_study_tells_what_happens_in_order(define: Define, conduct: Conduct) -
     assert ended.is_complete
     best = max(ended.records, key=lambda record: (record.value, -record.number))
     assert chosen.net.facts["trial"] == best.number
-    assert chosen.net.sha256() == best.net_sha256 == scored.look.net_sha256
+    assert chosen.net.sha256() == best.net_sha256 == scored.evaluation.net_sha256
 
 
 def test_a_stop_after_the_last_trial_leaves_the_test_set_to_the_next_run(
@@ -210,10 +210,11 @@ def test_more_trials_keep_the_first_and_a_new_best_net_is_not_scored(
     after = recorded(workspace).records()
     assert fingerprint(after[:1]) == fingerprint(before)
     assert after[1].value > after[0].value
-    (refused,) = _of(events, LookRefused)
-    ledger = workspace.study("small").test_ledger
-    assert refused.looks == read_looks(ledger)
-    assert [look.net_sha256 for look in read_looks(ledger)] == [after[0].net_sha256]
+    (refused,) = _of(events, EvaluationRefused)
+    assert f"was spent on the net {after[0].net_sha256[:12]}" in refused.reason
+    known = read_evaluations(recorded(workspace), workspace.study("small").test_ledger)
+    assert [one.net_sha256 for one in known.own] == [after[0].net_sha256]
+    assert known.problems == []
 
 
 def test_a_trial_that_raises_fails_and_the_study_goes_on(

@@ -47,7 +47,7 @@ def _assert_level(workspace: Workspace, records: list[TrialRecord]) -> None:
         "report.html",
         "trials.csv",
     }
-    assert parent.data.metrics["test_looks"] == 1
+    assert parent.data.metrics["test_evaluations"] == 1
     # As a wiped store is filled from the record, it shows what the record says of the winner.
     verdict = read_verdict(
         load_study("small", open_storage(None, workspace.study("small").journal))

@@ -69,7 +69,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> StudyFolder:
-    folder = StudyFolder(tmp_path / "small")
+    folder = StudyFolder(tmp_path / "studies" / "small")
     folder.create()
     return folder
 
@@ -163,7 +163,7 @@ def test_the_answer_is_given_first(finished: Page) -> None:
     assert text.index("Which learning_rate, hidden_size and epochs") < text.index("Trial ")
     assert "after correction for selection bias among" in text
     assert "On 100 test images its accuracy is" in text
-    assert "The test split has been looked at once." in text
+    assert "1st evaluation of these 100 images in this workspace: small." in text
 
 
 def test_the_page_shows_the_net_its_mistakes_the_cost_and_how_to_do_it_again(

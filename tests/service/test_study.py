@@ -99,7 +99,7 @@ def test_nothing_that_was_written_holds_a_password(
         for path in stack.folder.rglob("*")
         if path.is_file() and path != Path(stack.postgres.folder, "password")
     ]
-    assert any(path.name == "test_ledger.jsonl" for path in written)
+    assert any(path.name == "test_evaluations.jsonl" for path in written)
     assert any(path.name == "mlflow.log" for path in written)
     for name in SECRETS:
         secret = stack.secrets[name]

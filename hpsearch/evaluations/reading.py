@@ -1,0 +1,198 @@
+"""What ledger and record together know of test evaluations, each checked against the other."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hpsearch.evaluations.events import (
+    FIELDS,
+    Event,
+    check_chain,
+    read_ledger,
+    read_record,
+    without_chain,
+)
+from hpsearch.search import SearchStudy
+from hpsearch.wording import shorten_ordinal
+
+__all__ = ["Evaluations", "TestEvaluation", "read_evaluations"]
+
+_NET = re.compile(r'"net_sha256": "([0-9a-f]{64})"')
+
+
+@dataclass(frozen=True)
+class TestEvaluation:
+    """One finished evaluation on a test split.
+
+    Parameters
+    ----------
+    study : str
+        Whose net it was.
+    test_sha256 : str
+        Checksum of the test data.
+    net_sha256 : str
+        The net that was evaluated.
+    n : int
+        Test images.
+    accuracy : float
+        On all of them.
+    accuracy_first_1000 : float
+        On the first thousand, or on all if there are fewer.
+    """
+
+    __test__ = False  # not one of pytest's
+
+    study: str
+    test_sha256: str
+    net_sha256: str
+    n: int
+    accuracy: float
+    accuracy_first_1000: float
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """All that is known of evaluations, from where one study stands.
+
+    Parameters
+    ----------
+    own : sequence of TestEvaluation
+        The study's own finished ones, oldest first.
+    begun : sequence of str
+        The nets for which the study began one, finished or not.
+    is_torn : bool
+        Whether a ``begun`` of this study was torn by a crash, so that its net is not known.
+    spent : sequence of (str, str, str)
+        Test data's checksum, study and net of all evaluations in the workspace, oldest first.
+    problems : sequence of str
+        Where ledger and record disagree, or were changed.
+    """
+
+    own: Sequence[TestEvaluation]
+    begun: Sequence[str]
+    is_torn: bool
+    spent: Sequence[tuple[str, str, str]]
+    problems: Sequence[str]
+
+    def find(self, net_sha256: str) -> TestEvaluation | None:
+        """The study's evaluation of that net, if it was finished."""
+        return next((one for one in self.own if one.net_sha256 == net_sha256), None)
+
+    def of_net(self, net_sha256: str) -> "Evaluations":
+        """The same with no other net's among the study's own."""
+        return replace(self, own=[one for one in self.own if one.net_sha256 == net_sha256])
+
+    def count(self, evaluation: TestEvaluation) -> dict[str, Any]:
+        """How many evaluations of the same test data there are, in numbers and in words.
+
+        Returns
+        -------
+        dict
+            ``evaluation``: which of them it is, from 1; ``evaluations``: how many there are;
+            ``studies``: whose, oldest first; ``note``: a sentence.
+        """
+        same = [one for one in self.spent if one[0] == evaluation.test_sha256]
+        position = 1 + same.index((evaluation.test_sha256, evaluation.study, evaluation.net_sha256))
+        studies = [study for _, study, _ in same]
+        of = f" of {len(same)} evaluations" if position < len(same) else " evaluation"
+        note = (
+            f"{shorten_ordinal(position)}{of} of these {evaluation.n:,} images in this "
+            f"workspace: {', '.join(studies)}"
+        )
+        return {
+            "evaluation": position,
+            "evaluations": len(same),
+            "studies": studies,
+            "note": note,
+        }
+
+
+def read_evaluations(search: SearchStudy, ledger: Path) -> Evaluations:
+    """Read what ledger and record know; either is enough for an evaluation to be spent.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        The study.
+    ledger : Path
+        The workspace's; need not exist.
+
+    Raises
+    ------
+    StoreError
+        If the ledger cannot be read.
+    DamagedDataError
+        If either is not what this program writes.
+    """
+    study = search.definition.name
+    listed, torn = read_ledger(ledger)
+    recorded = read_record(search)
+    own_listed = [event for event in listed if event["study"] == study]
+    own = _in_order([*recorded, *own_listed])
+    fragments = [text for text in torn if _may_be_of(text, study)]
+    known = [match[1] for text in fragments if (match := _NET.search(text))]
+    begun = dict.fromkeys([*(event["net_sha256"] for event in own), *known])
+    scored = {
+        event["net_sha256"]: TestEvaluation(**{name: event[name] for name in FIELDS["scored"]})
+        for event in reversed(own)
+        if event["event"] == "scored"
+    }
+    spent = {
+        (event["test_sha256"], event["study"], event["net_sha256"]): None
+        for event in _in_order([*recorded, *listed])
+    }
+    return Evaluations(
+        own=[scored[net] for net in begun if net in scored],
+        begun=list(begun),
+        is_torn=len(fragments) > len(known),
+        spent=list(spent),
+        problems=[
+            *check_chain(listed, str(ledger)),
+            *check_chain(recorded, f"the record of {study}"),
+            *_compare(recorded, own_listed, ledger, study),
+        ],
+    )
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: float(event["time"]))
+
+
+def _compare(
+    recorded: Sequence[Event], listed: Sequence[Event], ledger: Path, study: str
+) -> Iterator[str]:
+    """Where the two differ by more than a crash between two writes explains.
+
+    They are written in turn, the record first: a ``begun`` or a ``scored`` that only the
+    record has, as the last of that net, is what a crash leaves.
+    """
+    in_record, in_ledger = _by_net(recorded), _by_net(listed)
+    for net in {**in_record, **in_ledger}:
+        has, listed_as = in_record.get(net, {}), in_ledger.get(net, {})
+        what = f"the test evaluation of the net {net[:12]} of {study}"
+        if not has or ("scored" in listed_as and "scored" not in has):
+            yield f"{ledger} has {what}, which the record lacks or does not have whole"
+        elif not listed_as and "scored" in has:
+            yield (
+                f"{ledger} lacks {what}, which the record has: it was made in another workspace, "
+                "or the ledger was changed"
+            )
+        elif any(has[name] != listed_as[name] for name in has.keys() & listed_as.keys()):
+            yield f"{ledger} and the record disagree about {what}"
+
+
+def _by_net(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
+    """The events of each net by name, without the chain."""
+    found: dict[str, dict[str, Event]] = {}
+    for event in events:
+        found.setdefault(event["net_sha256"], {})[event["event"]] = without_chain(event)
+    return found
+
+
+def _may_be_of(fragment: str, study: str) -> bool:
+    """Whether a torn line may be the ``begun`` of a study."""
+    head = f'{{"event": "begun", "study": {json.dumps(study)}, '
+    return fragment.startswith(head) or head.startswith(fragment)

@@ -1,0 +1,122 @@
+"""Whether a study's record is what was written: trials and notes anywhere, a journal's lines too.
+
+Checksums find what was changed or lost by mistake, by a failing disk, by another program. They are
+no proof against somebody who changes them as well: there is no secret in them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpsearch.hashing import hash_json
+from hpsearch.records import RECORD_ID
+from hpsearch.search.holding import HOLDER
+from hpsearch.search.journal import StudyJournal
+from hpsearch.search.journal_checksums import check_lines
+from hpsearch.search.problem import Problem
+from hpsearch.search.record_checksums import (
+    RESULTS,
+    RecordChecksums,
+    checksum_trial,
+    hash_history,
+    note_digests,
+    trial_entries,
+)
+from hpsearch.search.reopening import RETRIES
+from hpsearch.search.study import SearchStudy
+
+__all__ = ["check_record", "watch_record"]
+
+
+def watch_record(
+    search: SearchStudy, path: Path, history_of: Callable[[int], Path], *, session: str
+) -> None:
+    """Have results that are recorded from now on get their checksums.
+
+    What another workspace has recorded since is taken as it is.
+
+    Parameters
+    ----------
+    search : SearchStudy
+        Held by this process.
+    path : Path
+        The file of checksums.
+    history_of : callable
+        The file of a trial's history, by its number.
+    session : str
+        Names this time of running the study; to be noted in the record after this.
+    """
+    checksums = _open_checksums(search, path)
+    notes = search.optuna_study.user_attrs
+    is_ours = _is_last_run_here(checksums.read(), notes)
+    checksums.adopt(search.trials(), notes, history_of, is_ours=is_ours)
+    checksums.begin_session(session)
+    search.checksums = checksums
+
+
+def check_record(
+    search: SearchStudy, path: Path, history_of: Callable[[int], Path]
+) -> list[Problem]:
+    """Find what was changed or lost since it was recorded, each trial once.
+
+    What has no checksum is not looked at: nothing was recorded from this workspace, say.
+
+    Parameters
+    ----------
+    search, path, history_of
+        As for `watch_record`; the study may be run by another process.
+    """
+    found: dict[int | None, Problem] = {}
+    storage = search.optuna_study._storage
+    lines = check_lines(storage.path) if isinstance(storage, StudyJournal) else iter(())
+    for problem in (*_check_results(search, path, history_of), *lines):
+        found.setdefault(problem.trial, problem)
+    return sorted(found.values(), key=lambda one: -1 if one.trial is None else one.trial)
+
+
+def _check_results(
+    search: SearchStudy, path: Path, history_of: Callable[[int], Path]
+) -> Iterator[Problem]:
+    entries = _open_checksums(search, path).read()  # first, as a running study adds to both
+    trials, notes = search.trials(), search.optuna_study.user_attrs
+    is_ours = _is_last_run_here(entries, notes)
+    for key in RESULTS if is_ours else ():
+        digests = note_digests(entries, key)
+        if digests and hash_json(notes.get(key)) not in digests:
+            yield Problem(None, f"{key} changed in the record")
+    # Of a journal the lines tell what is lost, and which last line a crash may tear.
+    tells_loss = not isinstance(search.optuna_study._storage, StudyJournal)
+    for number, entry in trial_entries(entries).items():
+        if not is_ours and number < len(trials) and RETRIES in trials[number].user_attrs:
+            continue  # run again from another workspace
+        if number >= len(trials):
+            if tells_loss:
+                yield Problem(number, "lost from the record")
+        elif not trials[number].state.is_finished():
+            if tells_loss:
+                yield Problem(number, "its end lost from the record")
+        elif checksum_trial(trials[number]) != entry["sha256"]:
+            yield Problem(number, "changed in the record")
+        else:
+            yield from _check_history(number, history_of(number), entry["history_sha256"])
+
+
+def _check_history(number: int, history: Path, expected: str | None) -> Iterator[Problem]:
+    """A study that goes on elsewhere has no folder there for the trials before."""
+    if expected is None or not history.parent.exists():
+        return
+    if (found := hash_history(history)) != expected:
+        yield Problem(number, f"{history.name} {'changed' if found else 'lost'}")
+
+
+def _is_last_run_here(entries: Iterable[dict[str, Any]], notes: Mapping[str, Any]) -> bool:
+    """Whether nobody has run the study from another workspace since these checksums.
+
+    A session notes its name here first, so that a crash leaves that of the session before.
+    """
+    sessions = [entry["session"] for entry in entries if "session" in entry]
+    return (notes.get(HOLDER) or {}).get("session") in sessions[-2:]
+
+
+def _open_checksums(search: SearchStudy, path: Path) -> RecordChecksums:
+    return RecordChecksums(path, search.attribute(RECORD_ID) or "")
