@@ -70,8 +70,8 @@ def idle_epochs(setting: Hyperparameters, done: int = 0, duration_s: float = 0.0
         Epoch(
             number=number,
             train_loss=2.3 / number,
-            train_accuracy=0.5 - 0.4 / number,
-            val_accuracy=best if number == N_EPOCHS else 0.4 - 0.3 / number,
+            train_score=0.5 - 0.4 / number,
+            val_score=best if number == N_EPOCHS else 0.4 - 0.3 / number,
             learning_rate=setting.learning_rate,
             duration_s=duration_s / N_EPOCHS,
             ended_at=now + number * duration_s / N_EPOCHS,
@@ -156,13 +156,13 @@ def _add_trial(search: SearchStudy, epochs: tuple[Epoch, ...]) -> None:
     result = TrialResult(
         trial.number,
         Outcome.COMPLETE,
-        (*epochs[:-1], replace(last, val_accuracy=last.val_accuracy / 2)),
+        (*epochs[:-1], replace(last, val_score=last.val_score / 2)),
         net_sha256=uuid.uuid4().hex * 2,
         host="here",
         versions={"numpy": "2", "blas": "openblas 0.3.30 SkylakeX", "processor": "x86_64"},
     )
     record_result(trial, result)
-    search.finish(trial, State.COMPLETE, result.epochs[-1].val_accuracy)
+    search.finish(trial, State.COMPLETE, result.epochs[-1].val_score)
 
 
 def fill_mlflow(database: Path, total: int) -> None:

@@ -24,7 +24,7 @@ class Moment:
     """The end of an epoch: core-seconds of training so far, and the validation accuracy."""
 
     core_s: float
-    val_accuracy: float
+    val_score: float
 
 
 Race: TypeAlias = Callable[[StudyDefinition, PreparedData, Path], Iterator[Moment]]
@@ -43,7 +43,7 @@ def follow(definition: StudyDefinition, data: PreparedData, folder: Path) -> Ite
     for _, result in _run_all(definition, data, folder):
         for epoch in result.epochs:
             core_s += epoch.duration_s
-            yield Moment(core_s, epoch.val_accuracy)
+            yield Moment(core_s, epoch.val_score)
 
 
 def one_epoch_first(n_best: int) -> Race:
@@ -54,20 +54,20 @@ def one_epoch_first(n_best: int) -> Race:
         begun: list[tuple[TrialJob, TrialResult]] = []
         for job, result in _run_all(definition, data, folder, pruning=_AfterOneEpoch()):
             core_s += result.duration_s
-            yield Moment(core_s, result.epochs[-1].val_accuracy)
+            yield Moment(core_s, result.epochs[-1].val_score)
             begun.append((job, result))
-        begun.sort(key=lambda one: (-one[1].epochs[-1].val_accuracy, one[0].number))
+        begun.sort(key=lambda one: (-one[1].epochs[-1].val_score, one[0].number))
         for job, result in begun[:n_best]:
             whole = run_job(dataclasses.replace(job, pruning=None))
             for epoch in whole.epochs[len(result.epochs) :]:
                 core_s += epoch.duration_s
-                yield Moment(core_s, epoch.val_accuracy)
+                yield Moment(core_s, epoch.val_score)
 
     return race
 
 
 class _AfterOneEpoch:
-    def __call__(self, epoch: int, val_accuracy: float) -> bool:  # noqa: ARG002
+    def __call__(self, epoch: int, val_score: float) -> bool:  # noqa: ARG002
         return True
 
     def rungs(self) -> dict[str, float]:
@@ -91,5 +91,5 @@ def _run_all(
         result = run_job(job)
         yield job, result
         record_result(trial, result)
-        value = result.epochs[-1].val_accuracy if result.outcome == "COMPLETE" else None
+        value = result.epochs[-1].val_score if result.outcome == "COMPLETE" else None
         search.finish(trial, State(result.outcome), value)

@@ -99,7 +99,7 @@ class RealCoordinator:
         result = TrialResult(trial.number, Outcome.COMPLETE, epochs, net_sha256="0" * 64)
         with self.search.writing_together():
             record_result(trial, result)
-            self.search.finish(trial, State.COMPLETE, epochs[-1].val_accuracy)
+            self.search.finish(trial, State.COMPLETE, epochs[-1].val_score)
             self.search.note(SESSIONS, {"session": {"n_jobs": 1, "wall_s": 0.0}})
 
 

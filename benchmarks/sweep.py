@@ -46,14 +46,14 @@ class Sweep:
         From there until the last net is done.
     n_iterations : int
         Steps of all nets.
-    val_accuracy : float
+    val_score : float
         Of the best net.
     """
 
     before_s: float
     nets_s: float
     n_iterations: int
-    val_accuracy: float
+    val_score: float
 
     @property
     def whole_s(self) -> float:
@@ -68,7 +68,7 @@ def sweep_ours(n_nets: int) -> Sweep:
     """The first nets of ``studies/assignment_grid.toml``, in a workspace of their own."""
     with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
         run = run_command("assignment_grid", "sweep", Path(scratch, "workspace"), 2, n_nets)
-    best = max(trial.epochs[-1].val_accuracy for trial in run.trials)
+    best = max(trial.epochs[-1].val_score for trial in run.trials)
     return Sweep(run.began_s, run.search_s, run.n_iterations, best)
 
 
@@ -105,7 +105,7 @@ def report(rounds: Sequence[Round], folder: Path) -> Report:
             f"{before_s:.1f} s",
             f"{seconds[side] - before_s:.1f} s",
             f"{seconds[side]:.1f} s",
-            f"{median(one[side].val_accuracy for one in rounds):.3f}",
+            f"{median(one[side].val_score for one in rounds):.3f}",
             f"{speed_up:.2f} times as fast" if side == best else "",
             judge(speed_up, GOAL, at_least=True) if side == best else "",
         )

@@ -82,7 +82,7 @@ def reach(way: Way, seed: int, data: PreparedData, basis_s: float) -> dict[float
         moments = way.race(definition, data, Path(scratch))
         for moment in _until_the_last_level(moments):
             for level in LEVELS:
-                if moment.val_accuracy >= level:
+                if moment.val_score >= level:
                     times[level] = min(times[level], basis_s + moment.core_s)
     return times
 
@@ -90,7 +90,7 @@ def reach(way: Way, seed: int, data: PreparedData, basis_s: float) -> dict[float
 def _until_the_last_level(moments: Iterator[Moment]) -> Iterator[Moment]:
     for moment in moments:
         yield moment
-        if moment.val_accuracy >= LEVELS[-1]:
+        if moment.val_score >= LEVELS[-1]:
             return
 
 

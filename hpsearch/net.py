@@ -239,7 +239,7 @@ class TwoLayerNet:
         iterations_per_epoch = max(n // batch_size, 1)
         losses: list[float] = []
         train_accuracies: list[float] = []
-        val_accuracies: list[float] = []
+        val_scores: list[float] = []
         diverged_at = None
         with np.errstate(all="ignore"):  # divergence is told once, by the loss
             for iteration in range(num_iters):
@@ -262,11 +262,11 @@ class TwoLayerNet:
                     print(f"iteration {iteration} / {num_iters}: loss {loss:f}")
                 if iteration % iterations_per_epoch == 0:
                     train_accuracies.append(float(np.mean(self.predict(X_batch) == y_batch)))
-                    val_accuracies.append(float(np.mean(self.predict(X_val) == y_val)))
+                    val_scores.append(float(np.mean(self.predict(X_val) == y_val)))
                     learning_rate *= learning_rate_decay
         return {
             "loss_history": losses,
             "train_acc_history": train_accuracies,
-            "val_acc_history": val_accuracies,
+            "val_acc_history": val_scores,
             "diverged_at": diverged_at,
         }

@@ -91,7 +91,7 @@ class TrialRecord:
         Validation accuracy at its end; of a pruned trial, where it was pruned.
     hyperparameters : dict
         All that were searched or fixed.
-    val_accuracies : tuple of float
+    val_scores : tuple of float
         One for each epoch.
     net_sha256 : str or None
         Hash of the net that it ended with; of complete trials.
@@ -115,7 +115,7 @@ class TrialRecord:
     state: State
     value: float | None
     hyperparameters: dict[str, Any]
-    val_accuracies: tuple[float, ...]
+    val_scores: tuple[float, ...]
     net_sha256: str | None
     duration_s: float
     diverged: bool
@@ -137,7 +137,7 @@ class Confirmation:
         The trial; and which of its fresh seeds, 1 for the first.
     state : State
         COMPLETE; PRUNED if it diverged; FAILED.
-    val_accuracy : float or None
+    val_score : float or None
         At its end, if complete.
     net_sha256 : str or None
         Hash of the net, likewise.
@@ -152,7 +152,7 @@ class Confirmation:
     number: int
     replicate: int
     state: State
-    val_accuracy: float | None
+    val_score: float | None
     net_sha256: str | None
     duration_s: float
     reason: str | None
@@ -193,7 +193,7 @@ def fingerprint(records: Sequence[TrialRecord]) -> str:
                 record.number,
                 record.state,
                 record.hyperparameters,
-                record.val_accuracies,
+                record.val_scores,
                 record.net_sha256,
             ]
             for record in records

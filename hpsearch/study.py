@@ -71,7 +71,7 @@ class Study:
                 "state": str(record.state),
                 "val_accuracy": record.value,
                 **record.hyperparameters,
-                "epochs_run": len(record.val_accuracies),
+                "epochs_run": len(record.val_scores),
                 "duration_s": record.duration_s,
                 "started_at": record.started_at,
                 "ended_at": record.ended_at,
@@ -89,7 +89,7 @@ class Study:
 
     def curves(self) -> pd.DataFrame:
         """Validation accuracy after each epoch: a row for each epoch, a column for each trial."""
-        curves = {r.number: pd.Series(r.val_accuracies, dtype=float) for r in self.search.records()}
+        curves = {r.number: pd.Series(r.val_scores, dtype=float) for r in self.search.records()}
         table = pd.DataFrame(curves)
         table.index = table.index + 1
         return table.rename_axis(index="epoch", columns="trial")

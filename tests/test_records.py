@@ -10,7 +10,7 @@ def _record(number: int, value: float | None = 0.5, **changes: Any) -> TrialReco
         state=State.COMPLETE,
         value=value,
         hyperparameters={"learning_rate": 0.1},
-        val_accuracies=(0.1, 0.5),
+        val_scores=(0.1, 0.5),
         net_sha256="a",
         duration_s=1.0,
         diverged=False,
@@ -37,7 +37,7 @@ def test_pruned_and_failed_trials_are_never_best() -> None:
 def test_the_fingerprint_is_over_results_not_over_times() -> None:
     base = fingerprint([_record(0)])
     assert fingerprint([_record(0, duration_s=9.0, versions={"numpy": "3"})]) == base
-    assert fingerprint([_record(0, val_accuracies=(0.1, 0.5000000000000001))]) != base
+    assert fingerprint([_record(0, val_scores=(0.1, 0.5000000000000001))]) != base
     assert fingerprint([_record(0, state=State.PRUNED)]) != base
     assert fingerprint([_record(0, hyperparameters={"learning_rate": 0.2})]) != base
 

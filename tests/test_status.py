@@ -193,7 +193,7 @@ def test_the_verdict_is_told_and_confirmations_to_come_keep_a_study_from_complet
     status = read_status(ended, folder)
     assert status["complete"] is True
     (one,) = status["confirm"]["trials"]
-    assert (one["number"], one["val_accuracies"], one["n_lost"]) == (1, (0.7, 0.8), 0)
+    assert (one["number"], one["val_scores"], one["n_lost"]) == (1, (0.7, 0.8), 0)
     assert (one["mean"], one["spread"]) == pytest.approx((0.75, 0.0707), abs=1e-4)
     assert status["trials"] == read_status(study, folder)["trials"] | {"total": 5, "waiting": 0}
 

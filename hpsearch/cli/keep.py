@@ -134,7 +134,7 @@ def replay(
         what = f"net {record.net_sha256}" if record.net_sha256 else "accuracies of all epochs"
         print(f"equal: {what}")
     else:
-        change = outcome.val_accuracies[-1] - record.val_accuracies[-1]
+        change = outcome.val_scores[-1] - record.val_scores[-1]
         why = "these versions differ" if differences else "all recorded versions are equal"
         print(f"different: val_accuracy {change:+.4f}; {why}")
     for difference in differences:

@@ -139,7 +139,7 @@ def describe_record(record: TrialRecord) -> str:
 
 def describe_confirmation(one: Confirmation) -> str:
     """One confirmation in one line."""
-    value = f"{one.val_accuracy:.4f}" if one.val_accuracy is not None else "-"
+    value = f"{one.val_score:.4f}" if one.val_score is not None else "-"
     note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
     return (
         f"trial {one.number:>4}, fresh seed {one.replicate}  {one.state.lower():<8}{note} "

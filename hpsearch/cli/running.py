@@ -40,7 +40,7 @@ def tabulate_running(running: Iterable[RunningTrial], searched: Sequence[str], w
         table.add_row(
             trial.name,
             f"{len(trial.epochs)}/{setting.get('epochs', '?')}",
-            f"{trial.epochs[-1].val_accuracy:.4f}" if trial.epochs else "",
+            f"{trial.epochs[-1].val_score:.4f}" if trial.epochs else "",
             f"{trial.epochs[-1].train_loss:.4f}" if trial.epochs else "",
             *(shorten_number(setting.get(name, "")) for name in names),
         )

@@ -102,7 +102,7 @@ class Confirmations:
             number=job.number,
             replicate=job.replicate,
             state=State(result.outcome),
-            val_accuracy=_value(result),
+            val_score=_value(result),
             net_sha256=result.net_sha256,
             duration_s=result.duration_s,
             reason=result.reason,
@@ -120,4 +120,4 @@ class Confirmations:
 
 
 def _value(result: TrialResult) -> float | None:
-    return result.epochs[-1].val_accuracy if result.outcome == Outcome.COMPLETE else None
+    return result.epochs[-1].val_score if result.outcome == Outcome.COMPLETE else None

@@ -28,7 +28,7 @@ class Replay:
         What was recorded.
     net_sha256 : str or None
         Hash of the net now; only of complete trials.
-    val_accuracies : tuple of float
+    val_scores : tuple of float
         After each epoch, now.
     restored : bool
         Whether the trial's checkpoint was gone and is back.
@@ -38,7 +38,7 @@ class Replay:
 
     record: TrialRecord
     net_sha256: str | None
-    val_accuracies: tuple[float, ...]
+    val_scores: tuple[float, ...]
     restored: bool
     versions: dict[str, str]
 
@@ -47,7 +47,7 @@ class Replay:
         """Whether net and accuracies are what they were, to the last bit."""
         return (
             self.net_sha256 == self.record.net_sha256
-            and self.val_accuracies == self.record.val_accuracies
+            and self.val_scores == self.record.val_scores
         )
 
     def list_differences(self) -> list[str]:
@@ -94,7 +94,7 @@ def replay_trial(
             data=data,
             folder=Path(scratch),
             threads=search.definition.threads_per_trial,
-            pruning=_StopAfter(len(record.val_accuracies)),
+            pruning=_StopAfter(len(record.val_scores)),
         )
         result = run_job(job)
         if failure := result.failure(f"trial {number} could not be trained again"):
@@ -104,7 +104,7 @@ def replay_trial(
         replay = Replay(
             record,
             result.net_sha256,
-            tuple(epoch.val_accuracy for epoch in result.epochs),
+            tuple(epoch.val_score for epoch in result.epochs),
             restored=False,
             versions=result.versions,
         )
@@ -125,7 +125,7 @@ class _StopAfter:
 
     n_epochs: int
 
-    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+    def __call__(self, epoch: int, val_score: float) -> bool:
         return epoch >= self.n_epochs
 
     def rungs(self) -> dict[str, float]:

@@ -20,7 +20,7 @@ _CONFIRM_STREAM = 7
 class Pruning(Protocol):
     """Decides after each epoch whether a trial ends early."""
 
-    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+    def __call__(self, epoch: int, val_score: float) -> bool:
         """Whether the trial should end after `epoch`."""
         ...
 

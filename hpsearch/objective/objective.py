@@ -69,7 +69,7 @@ class Objective:
             raise failure
         if result.outcome != Outcome.COMPLETE:
             raise RuntimeError(result.reason)
-        return result.epochs[-1].val_accuracy
+        return result.epochs[-1].val_score
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class _OptunaPruning:
 
     trial: Trial
 
-    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+    def __call__(self, epoch: int, val_score: float) -> bool:
         self.trial.report(val_accuracy, epoch)
         return self.trial.should_prune()
 

@@ -21,7 +21,7 @@ def record_result(trial: Trial, result: TrialResult) -> None:
     reported = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
     for epoch in result.epochs:
         if epoch.number not in reported:
-            trial.report(epoch.val_accuracy, epoch.number)
+            trial.report(epoch.val_score, epoch.number)
     notes = {
         "duration_s": result.duration_s,
         "diverged": result.diverged,

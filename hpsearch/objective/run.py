@@ -104,7 +104,7 @@ def _train(
         if epoch.diverged:
             return _finish(job, Outcome.PRUNED, epochs, history)
         is_last = epoch.number == job.hyperparameters.epochs
-        if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_accuracy):
+        if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_score):
             return _finish(job, Outcome.PRUNED, epochs, history)
     net = averaged(state.net, state.memory)
     _save_predictions(job, split, net)

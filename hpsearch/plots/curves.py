@@ -102,10 +102,10 @@ def _draw_accuracies(axes: Axes, epochs: Sequence[EpochLike]) -> None:
     for name, colour in (("train_accuracy", _BLUE), ("val_accuracy", _ORANGE)):
         values = [getattr(epoch, name) for epoch in epochs]
         axes.plot(numbers, values, color=colour, marker="o", markersize=3, label=name)
-    best = max(epochs, key=lambda epoch: epoch.val_accuracy)
-    axes.plot(best.number, best.val_accuracy, "o", color=_ORANGE, markersize=9, fillstyle="none")
+    best = max(epochs, key=lambda epoch: epoch.val_score)
+    axes.plot(best.number, best.val_score, "o", color=_ORANGE, markersize=9, fillstyle="none")
     axes.set_title(
-        f"best val_accuracy {best.val_accuracy:.4f}, epoch {best.number}",
+        f"best val_accuracy {best.val_score:.4f}, epoch {best.number}",
         loc="right",
         y=_TITLE_Y,
         fontsize="small",

@@ -67,7 +67,7 @@ def draw_learning_curves(
     records: Sequence[TrialRecord], best: TrialRecord | None
 ) -> dict[str, Any]:
     """The validation accuracy of every trial after each epoch; the best in front."""
-    shown = [record for record in records if record.val_accuracies]
+    shown = [record for record in records if record.val_scores]
     n_points = max(_MIN_POINTS, _MAX_POINTS // max(1, len(shown)))
     figure = make_figure(400)
     figure.update_xaxes(title="epoch", rangemode="tozero")
@@ -138,14 +138,14 @@ def _dots(
 
 
 def _curve(record: TrialRecord, n_points: int, *, is_best: bool) -> dict[str, Any]:
-    n = len(record.val_accuracies)
+    n = len(record.val_scores)
     kept = np.unique(np.linspace(0, n - 1, min(n, n_points)).round().astype(int)).tolist()
     is_complete = record.state == State.COMPLETE
     colour = BEST if is_best else COMPLETE if is_complete else FADED
     return {
         "type": "scatter",
         "x": [i + 1 for i in kept],
-        "y": [round(record.val_accuracies[i], 5) for i in kept],
+        "y": [round(record.val_scores[i], 5) for i in kept],
         "mode": "lines+markers" if n == 1 or is_best else "lines",
         "marker": {"size": 4},
         "line": {"color": colour, "width": 3 if is_best else 1.3},

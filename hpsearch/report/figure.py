@@ -69,7 +69,7 @@ def describe_trial(record: TrialRecord) -> str:
     note = " (diverged)" if record.diverged else ""
     lines = [f"<b>trial {record.number}</b> {record.state.lower()}{note}", f"val_accuracy {value}"]
     if record.state == State.PRUNED:
-        lines[1] += f" when pruned, epoch {len(record.val_accuracies)}"
+        lines[1] += f" when pruned, epoch {len(record.val_scores)}"
     lines += [
         f"{name} {escape(shorten_number(value))}" for name, value in record.hyperparameters.items()
     ]

@@ -122,7 +122,7 @@ def _draw(material: Material) -> Iterator[Plot]:
     if material.best:
         figure = course.draw_best_so_far(records, material.definition.threads_per_trial)
         yield Plot(wording.title_course(material), figure, "Each dot is a trial that ended then.")
-    if any(record.val_accuracies for record in records):
+    if any(record.val_scores for record in records):
         note = "Orange: the best. Blue: complete. Grey: pruned or failed."
         figure = course.draw_learning_curves(records, material.best)
         yield Plot(wording.title_curves(material), figure, note)

@@ -48,7 +48,7 @@ def answer_lines(material: Material) -> list[str]:
     selection = material.verdict.selection
     # The page's headline has said so much already.
     head = (
-        f"val_accuracy {selection.val_accuracy:.4f} (trial {selection.number})" if selection else ""
+        f"val_accuracy {selection.val_score:.4f} (trial {selection.number})" if selection else ""
     )
     described = describe_verdict(material.verdict)
     lines = [_sentence(line.removeprefix(head).lstrip(",; ")) for line in described]

@@ -114,10 +114,10 @@ def _read_loss(epochs: Sequence[Epoch]) -> Iterator[Finding]:
 
 
 def _read_gap(last: Epoch) -> Finding:
-    gap = last.train_accuracy - last.val_accuracy
+    gap = last.train_score - last.val_score
     figures = (
-        f"In the last epoch train_accuracy is {last.train_accuracy:.3f} and val_accuracy "
-        f"{last.val_accuracy:.3f}: {abs(gap):.3f} {'apart' if gap >= 0 else 'the other way'}."
+        f"In the last epoch train_accuracy is {last.train_score:.3f} and val_accuracy "
+        f"{last.val_score:.3f}: {abs(gap):.3f} {'apart' if gap >= 0 else 'the other way'}."
     )
     if gap >= _LARGE_GAP:
         return Finding(
@@ -131,7 +131,7 @@ def _read_gap(last: Epoch) -> Finding:
             "regularisation are in balance.",
             figures,
         )
-    if last.train_accuracy >= _FITTED:
+    if last.train_score >= _FITTED:
         return Finding(
             "Hardly a gap, and nearly all training images are right: little is left to gain.",
             figures,
@@ -148,7 +148,7 @@ def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
     n = max(1, len(epochs) // 5)
     if len(epochs) < 2 * n:
         return
-    accuracies = np.array([epoch.val_accuracy for epoch in epochs])
+    accuracies = np.array([epoch.val_score for epoch in epochs])
     means = np.convolve(accuracies, np.full(n, 1 / n), mode="valid")
     peak, before, last = float(means.max()), float(means[-1 - n]), float(means[-1])
     over = f"the mean over {n} epoch{'' if n == 1 else 's'}"

@@ -59,7 +59,7 @@ def judge_selection(
     estimate = correct_for_selection(np.array(list(hits.values())), early)
     rival = next((record for record in best_first[1:] if record.number in hits), None)
     runner_up = _compare(hits, winner, rival) if rival else None
-    return Selection(bare.number, bare.val_accuracy, bare.n_complete, estimate, runner_up)
+    return Selection(bare.number, bare.val_score, bare.n_complete, estimate, runner_up)
 
 
 def note_selection(search: SearchStudy, selection: Selection | None) -> None:
@@ -93,7 +93,7 @@ def _gather(
     return [
         Confirmed(
             record.number,
-            tuple(one.val_accuracy for one in found if one.val_accuracy is not None),
+            tuple(one.val_score for one in found if one.val_score is not None),
             sum(one.state != State.COMPLETE for one in found),
         )
         for record in best_first
@@ -126,13 +126,13 @@ def _gather_early(
     pruned = [
         record
         for record in records
-        if record.state == State.PRUNED and not record.diverged and record.val_accuracies
+        if record.state == State.PRUNED and not record.diverged and record.val_scores
     ]
-    if not pruned or not all(record.val_accuracies for record in compared):
+    if not pruned or not all(record.val_scores for record in compared):
         return None
-    n_epochs = statistics.median_low(len(record.val_accuracies) for record in pruned)
+    n_epochs = statistics.median_low(len(record.val_scores) for record in pruned)
     leads = [
-        _accuracy_after(winner, len(record.val_accuracies)) - record.val_accuracies[-1]
+        _accuracy_after(winner, len(record.val_scores)) - record.val_scores[-1]
         for record in pruned
     ]
     kept = np.array([_accuracy_after(record, n_epochs) for record in compared])
@@ -140,7 +140,7 @@ def _gather_early(
 
 
 def _accuracy_after(record: TrialRecord, n_epochs: int) -> float:
-    return record.val_accuracies[:n_epochs][-1]
+    return record.val_scores[:n_epochs][-1]
 
 
 def _compare(

@@ -29,7 +29,7 @@ class Estimate:
 
     Parameters
     ----------
-    val_accuracy : float
+    val_score : float
         Corrected for selection bias; with one trial, its own.
     low, high : float
         Ends of the 95 % interval.
@@ -37,7 +37,7 @@ class Estimate:
         How many complete trials were compared, and on how many images.
     """
 
-    val_accuracy: float
+    val_score: float
     low: float
     high: float
     n_trials: int

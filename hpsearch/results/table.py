@@ -24,7 +24,7 @@ def write_table(records: Sequence[TrialRecord], path: Path) -> None:
                 record.state,
                 "" if record.value is None else record.value,
                 *(record.hyperparameters.get(name, "") for name in names),
-                len(record.val_accuracies),
+                len(record.val_scores),
                 round(record.duration_s, 3),
             ]
         )

@@ -17,7 +17,7 @@ class RunnerUp:
     ----------
     number : int
         The trial.
-    val_accuracy : float
+    val_score : float
         Its own.
     n_differ : int
         Images about which either the winner or it is right, but not both.
@@ -26,7 +26,7 @@ class RunnerUp:
     """
 
     number: int
-    val_accuracy: float
+    val_score: float
     n_differ: int
     p_value: float
 
@@ -44,7 +44,7 @@ class Selection:
     ----------
     number : int
         The trial.
-    val_accuracy : float
+    val_score : float
         As recorded.
     n_complete : int
         Of how many complete trials it is the best.
@@ -55,7 +55,7 @@ class Selection:
     """
 
     number: int
-    val_accuracy: float
+    val_score: float
     n_complete: int
     estimate: Estimate | None = None
     runner_up: RunnerUp | None = None
@@ -69,25 +69,25 @@ class Confirmed:
     ----------
     number : int
         The trial.
-    val_accuracies : tuple of float
+    val_scores : tuple of float
         Of those that are complete.
     n_lost : int
         How many diverged or failed.
     """
 
     number: int
-    val_accuracies: tuple[float, ...]
+    val_scores: tuple[float, ...]
     n_lost: int
 
     @property
     def mean(self) -> float | None:
         """Of the accuracies, if there are any."""
-        return statistics.fmean(self.val_accuracies) if self.val_accuracies else None
+        return statistics.fmean(self.val_scores) if self.val_scores else None
 
     @property
     def spread(self) -> float | None:
         """Their standard deviation, of two or more."""
-        return statistics.stdev(self.val_accuracies) if len(self.val_accuracies) > 1 else None
+        return statistics.stdev(self.val_scores) if len(self.val_scores) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def measure_verdict(verdict: Verdict) -> dict[str, float]:
     metrics: dict[str, float | None] = {}
     if estimate := selection.estimate:
         metrics |= {
-            "val_accuracy_corrected": estimate.val_accuracy,
+            "val_accuracy_corrected": estimate.val_score,
             "val_accuracy_corrected_low": estimate.low,
             "val_accuracy_corrected_high": estimate.high,
         }
@@ -138,7 +138,7 @@ def measure_verdict(verdict: Verdict) -> dict[str, float]:
 
 def _describe_selection(selection: Selection) -> Iterator[str]:
     estimate, n_complete = selection.estimate, selection.n_complete
-    head = f"val_accuracy {selection.val_accuracy:.4f} (trial {selection.number})"
+    head = f"val_accuracy {selection.val_score:.4f} (trial {selection.number})"
     if estimate is None:
         yield (
             f"{head}, not corrected for selection bias among {n_complete} trials: "
@@ -156,19 +156,19 @@ def _describe_selection(selection: Selection) -> Iterator[str]:
     else:
         kept = f" of {n_complete}" if estimate.n_trials < n_complete else ""
         yield (
-            f"{head}; {estimate.val_accuracy:.3f} after correction for selection bias among "
+            f"{head}; {estimate.val_score:.3f} after correction for selection bias among "
             f"{estimate.n_trials}{kept} trials {interval}"
         )
     if rival := selection.runner_up:
         is_better = "better than" if rival.is_told_apart else "not significantly different from"
         yield (
-            f"{is_better} trial {rival.number} ({rival.val_accuracy:.4f}; McNemar "
+            f"{is_better} trial {rival.number} ({rival.val_score:.4f}; McNemar "
             f"p = {rival.p_value:.2g}, {rival.n_differ:,} discordant images)"
         )
 
 
 def _describe_confirmed(one: Confirmed) -> str:
-    n = len(one.val_accuracies)
+    n = len(one.val_scores)
     text = f"confirmed on {n} fresh seed{'s' if n != 1 else ''}"
     if one.mean is not None:
         text += f": {one.mean:.3f}"

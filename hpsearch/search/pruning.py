@@ -68,7 +68,7 @@ class PruningRule:
     known: Sequence[PackedTrial]
     _trial: Trial | None = field(default=None, repr=False)
 
-    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+    def __call__(self, epoch: int, val_score: float) -> bool:
         """Whether the trial should end after `epoch`; ask for each epoch, in order."""
         if self._trial is None:
             self._trial = start_view_trial(

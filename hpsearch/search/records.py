@@ -24,7 +24,7 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         state=_STATES[trial.state],
         value=trial.value,
         hyperparameters=attrs.get("hyperparameters", trial.params),
-        val_accuracies=tuple(value for _, value in sorted(trial.intermediate_values.items())),
+        val_scores=tuple(value for _, value in sorted(trial.intermediate_values.items())),
         net_sha256=attrs.get("net_sha256"),
         duration_s=attrs.get("duration_s", 0.0),
         diverged=attrs.get("diverged", False),

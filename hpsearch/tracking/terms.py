@@ -54,7 +54,7 @@ def trial_tags(record: TrialRecord) -> dict[str, str]:
     versions = {VERSION_TAG + name: value for name, value in record.versions.items() if value}
     tags = {"state": str(record.state), **versions}
     if record.state == State.PRUNED:
-        tags["pruned"] = f"epoch {len(record.val_accuracies)}"
+        tags["pruned"] = f"epoch {len(record.val_scores)}"
     if record.diverged:
         tags["diverged"] = "true"
     if record.reason:

@@ -27,8 +27,8 @@ _MEMORY = "memory."
 _FILM = "film."
 _COLUMNS = (
     "train_loss",
-    "train_accuracy",
-    "val_accuracy",
+    "train_score",
+    "val_score",
     "learning_rate",
     "duration_s",
     "ended_at",

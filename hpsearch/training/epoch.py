@@ -13,9 +13,9 @@ class Epoch:
     ----------
     number : int
         1 for the first.
-    train_loss, train_accuracy : float
+    train_loss, train_score : float
         Means over the epoch's images, each taken before the step that used it.
-    val_accuracy : float
+    val_score : float
         Accuracy on all validation images at the end of the epoch. If training diverged in
         it: the last accuracy of a finite net.
     learning_rate : float
@@ -32,8 +32,8 @@ class Epoch:
 
     number: int
     train_loss: float
-    train_accuracy: float
-    val_accuracy: float
+    train_score: float
+    val_score: float
     learning_rate: float
     duration_s: float
     ended_at: float

@@ -88,8 +88,8 @@ def train(
         yield Epoch(
             number=number,
             train_loss=float(np.mean(losses)),
-            train_accuracy=hits / len(split.train_rows),
-            val_accuracy=val_accuracy,
+            train_score=hits / len(split.train_rows),
+            val_score=val_accuracy,
             learning_rate=pass_once.rate(number, 0.5),
             duration_s=time.perf_counter() - started,
             ended_at=time.time(),

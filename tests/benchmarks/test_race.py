@@ -20,8 +20,8 @@ def test_a_study_in_turn_is_the_study_itself(
     moments = list(follow(definition, digits, tmp_path))
     assert len(moments) == 12
     assert [moment.core_s for moment in moments] == sorted(moment.core_s for moment in moments)
-    again = [moment.val_accuracy for moment in follow(definition, digits, tmp_path / "again")]
-    assert [moment.val_accuracy for moment in moments] == again
+    again = [moment.val_score for moment in follow(definition, digits, tmp_path / "again")]
+    assert [moment.val_score for moment in moments] == again
 
 
 def test_one_epoch_for_all_then_the_best_go_on(
@@ -31,10 +31,10 @@ def test_one_epoch_for_all_then_the_best_go_on(
     moments = list(one_epoch_first(2)(definition, digits, tmp_path))
     assert len(moments) == 5 + 2 * 2
     whole = list(follow(define(trials=5, space={"epochs": 3}), digits, tmp_path / "whole"))
-    firsts = [moment.val_accuracy for moment in moments[:5]]
-    assert firsts == [whole[3 * number].val_accuracy for number in range(5)]
+    firsts = [moment.val_score for moment in moments[:5]]
+    assert firsts == [whole[3 * number].val_score for number in range(5)]
     best = max(range(5), key=lambda number: (firsts[number], -number))
-    assert moments[5].val_accuracy == whole[3 * best + 1].val_accuracy
+    assert moments[5].val_score == whole[3 * best + 1].val_score
 
 
 def test_levels_never_reached_take_for_ever(

@@ -60,7 +60,7 @@ def test_many_studies_at_once_are_estimated_as_one_by_one() -> None:
     together = np.array(estimate_winner(scores, noise, (kept, pruned))).T
     for one, expected in zip(rounds, together, strict=True):
         found = correct_for_selection(one.hits, EarlyScores(one.kept, one.pruned))
-        assert (found.low, found.val_accuracy, found.high) == pytest.approx(tuple(expected))
+        assert (found.low, found.val_score, found.high) == pytest.approx(tuple(expected))
 
 
 def _noise(n_studies: int, shared: float) -> Noise:

@@ -36,7 +36,7 @@ REFUSED = EvaluationRefused("small: its test evaluation was spent")
 def _record(number: int, state: State, value: float | None = None, **changes: Any) -> TrialRecord:
     base: dict[str, Any] = {
         "hyperparameters": {"learning_rate": 0.1 + number, "reg": 0.001},
-        "val_accuracies": (0.1,),
+        "val_scores": (0.1,),
         "net_sha256": None,
         "duration_s": 61.0,
         "diverged": False,

@@ -18,7 +18,7 @@ SETTING = {
     "dropout": 0.1,
 }
 EPOCH = Epoch(
-    number=1, learning_rate=0.1, train_loss=1.25, train_accuracy=0.5, val_accuracy=0.4375,
+    number=1, learning_rate=0.1, train_loss=1.25, train_score=0.5, val_score=0.4375,
     duration_s=1.0, ended_at=0.0, iteration_losses=(1.25,),
 )  # fmt: skip
 RUNNING = [

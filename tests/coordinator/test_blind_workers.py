@@ -83,7 +83,7 @@ def test_a_study_is_the_same_and_the_user_is_told(
     assert len(nets) == 1
     verdicts = [e.verdict for e in (*events, *alone) if isinstance(e, WinnerJudged)]
     assert verdicts[0] == verdicts[1]  # so the predictions have come along
-    assert [len(one.val_accuracies) for one in verdicts[0].confirmed] == [2, 2]
+    assert [len(one.val_scores) for one in verdicts[0].confirmed] == [2, 2]
 
     # The workers' machine: nothing in the study's place, one copy of the data, no test split.
     assert list(blind.iterdir()) == []

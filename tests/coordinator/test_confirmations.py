@@ -180,5 +180,5 @@ def test_a_confirmation_that_raises_is_recorded_as_such_and_not_repeated(
     ]
     (judged,) = _of(events, WinnerJudged)
     (confirmed,) = judged.verdict.confirmed
-    assert (len(confirmed.val_accuracies), confirmed.n_lost) == (2, 1)
+    assert (len(confirmed.val_scores), confirmed.n_lost) == (2, 1)
     assert not _of(conduct(definition), ConfirmationEnded)

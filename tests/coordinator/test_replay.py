@@ -77,15 +77,15 @@ def test_a_lost_checkpoint_comes_back_and_so_do_predictions(
     assert not list(Path(folder.root).glob(".replay-*"))
 
 
-@pytest.mark.parametrize("key", ["net_sha256", "val_accuracies"])
+@pytest.mark.parametrize("key", ["net_sha256", "val_scores"])
 def test_a_record_that_does_not_hold_is_told_and_restores_nothing(
     key: str, done: tuple[SearchStudy, PreparedData], workspace: Workspace
 ) -> None:
     search, data = done
     folder = workspace.study("small")
     (folder.trial(0) / CHECKPOINT_FILE).unlink()
-    n_epochs = len(search.records()[0].val_accuracies)
-    wrong = {"net_sha256": "other", "val_accuracies": (0.5,) * n_epochs}
+    n_epochs = len(search.records()[0].val_scores)
+    wrong = {"net_sha256": "other", "val_scores": (0.5,) * n_epochs}
     changed = Changed(search, {key: wrong[key]})
     replay = replay_trial(changed, 0, folder, data)  # type: ignore[arg-type]
     assert not replay.is_equal

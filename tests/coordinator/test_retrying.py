@@ -197,7 +197,7 @@ def test_each_storage_keeps_a_retry_and_what_came_of_it(
         load_study("small", open_storage(url, journal)).record(number) for number in (4, 3)
     )
     assert record.state == State.COMPLETE
-    assert record.val_accuracies[-1] == record.value
+    assert record.val_scores[-1] == record.value
     assert record.retries == (Retry("ValueError: broken", False, (7,)),)
     assert record.reason is None
     assert events[-1].records[4] == record

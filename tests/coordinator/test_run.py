@@ -283,7 +283,7 @@ def test_a_damaged_history_is_written_anew(
     monkeypatch.setattr(module, "_run", begin_late)
     events = conduct(define(trials=1))
     (record,) = events[-1].records
-    assert tuple(epoch.val_accuracy for epoch in load_history(history)) == record.val_accuracies
+    assert tuple(epoch.val_score for epoch in load_history(history)) == record.val_scores
 
 
 def test_a_full_disk_stops_the_study_and_loses_nothing(

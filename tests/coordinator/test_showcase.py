@@ -35,7 +35,7 @@ def _assert_level(workspace: Workspace, records: list[TrialRecord]) -> None:
         points = client.get_metric_history(run.info.run_id, "val_accuracy")
         assert run.info.status == STATUS[record.state]
         assert run.data.params == {k: str(v) for k, v in record.hyperparameters.items()}
-        assert [(p.step, p.value) for p in points] == [(e.number, e.val_accuracy) for e in history]
+        assert [(p.step, p.value) for p in points] == [(e.number, e.val_score) for e in history]
         assert {item.path for item in client.list_artifacts(run.info.run_id)} == {
             "iteration_losses.csv",
             "learning_curves.png",

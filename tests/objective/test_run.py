@@ -49,7 +49,7 @@ class Script:
     decisions: Sequence[bool]
     asked: list[int] = dataclasses.field(default_factory=list)
 
-    def __call__(self, epoch: int, val_accuracy: float) -> bool:
+    def __call__(self, epoch: int, val_score: float) -> bool:
         self.asked.append(epoch)
         return self.decisions[epoch - 1]
 
@@ -113,7 +113,7 @@ def test_a_complete_job_keeps_what_its_final_net_predicts(
     predicted = load_predictions(calm.folder / PREDICTIONS_FILE)
     assert np.array_equal(load_predictions(disturbed.folder / PREDICTIONS_FILE), predicted)
     hits = predicted == open_split(digits).validation_labels
-    assert float(np.mean(hits)) == result.epochs[-1].val_accuracy
+    assert float(np.mean(hits)) == result.epochs[-1].val_score
     assert (calm.folder / PREDICTIONS_FILE).stat().st_size < len(hits) + 200
 
 
@@ -344,7 +344,7 @@ def test_divergence_ends_as_pruned_with_the_last_finite_accuracy(
     one = job(learning_rate=1e6, epochs=50)
     result = run_job(one)
     assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
-    assert np.isfinite(result.epochs[-1].val_accuracy)
+    assert np.isfinite(result.epochs[-1].val_score)
     assert repr(_result(run_job(one))) == repr(_result(result))  # nan equals nothing
 
 

@@ -16,7 +16,7 @@ def _record(number: int, *, trained_s: float, drawn_s: float) -> TrialRecord:
         state=State.COMPLETE,
         value=0.5,
         hyperparameters={},
-        val_accuracies=(0.5,),
+        val_scores=(0.5,),
         net_sha256=None,
         duration_s=trained_s,
         diverged=False,

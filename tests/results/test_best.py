@@ -31,7 +31,7 @@ def _record(number: int, value: float | None, state: State = State.COMPLETE) -> 
         state=state,
         value=value,
         hyperparameters={},
-        val_accuracies=(),
+        val_scores=(),
         net_sha256=None,
         duration_s=1.0,
         diverged=False,
@@ -52,7 +52,7 @@ def train(digits: PreparedData, folder: StudyFolder) -> Callable[..., TrialRecor
         hyperparameters = Hyperparameters(**setting, **sizes, initial_std=0.01)  # type: ignore[arg-type]
         job = TrialJob(number, 0, hyperparameters, digits, folder.trial(number), 1)
         result = run_job(job)
-        record = _record(number, result.epochs[-1].val_accuracy)
+        record = _record(number, result.epochs[-1].val_score)
         told = hyperparameters.describe()
         return dataclasses.replace(
             record, hyperparameters=told, net_sha256=result.net_sha256, **changes

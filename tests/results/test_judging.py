@@ -58,12 +58,12 @@ def test_the_winner_is_judged_beside_all_complete_trials(
     records: list[TrialRecord], folder: StudyFolder
 ) -> None:
     found = _judge(records, folder)
-    assert (found.number, found.val_accuracy, found.n_complete) == (1, 0.7, 4)
+    assert (found.number, found.val_score, found.n_complete) == (1, 0.7, 4)
     assert found.estimate is not None
     assert (found.estimate.n_trials, found.estimate.n_images) == (4, 200)
-    assert found.estimate.low < found.estimate.val_accuracy < 0.7 < found.estimate.high
+    assert found.estimate.low < found.estimate.val_score < 0.7 < found.estimate.high
     assert found.runner_up is not None
-    assert (found.runner_up.number, found.runner_up.val_accuracy) == (2, 0.65)
+    assert (found.runner_up.number, found.runner_up.val_score) == (2, 0.65)
     assert not found.runner_up.is_told_apart
     assert found == _judge(records[::-1], folder)
 
@@ -74,25 +74,25 @@ def test_pruned_trials_count_by_how_far_they_were_behind_the_winner_then(
     """The best of two that were left of sixty is so by more luck than the best of two."""
     curves = {0: (0.5, 0.68, 0.7), 1: (0.5, 0.66, 0.69)}
     complete = [
-        dataclasses.replace(predict(number, curve[-1]), val_accuracies=curve)
+        dataclasses.replace(predict(number, curve[-1]), val_scores=curve)
         for number, curve in curves.items()
     ]
 
     def estimate(*accuracies: float, **changes: Any) -> float:
         pruned = _record(2, accuracies[-1] if accuracies else None, State.PRUNED)
-        pruned = dataclasses.replace(pruned, val_accuracies=accuracies, **changes)
+        pruned = dataclasses.replace(pruned, val_scores=accuracies, **changes)
         found = _judge([*complete, *[pruned] * 58], folder).estimate
         assert found is not None
         assert (found.n_trials, found.n_images) == (2, 200)
-        return found.val_accuracy
+        return found.val_score
 
     alone = _judge(complete, folder).estimate
     assert alone is not None
     # As good as the winner after one epoch; far behind it after two, and after four.
-    assert estimate(0.45) < alone.val_accuracy - 0.01
+    assert estimate(0.45) < alone.val_score - 0.01
     assert estimate(0.3, 0.45) > estimate(0.45) + 0.01
-    assert estimate(0.3, 0.4, 0.44, 0.45) == pytest.approx(alone.val_accuracy, abs=0.004)
-    assert estimate() == estimate(0.45, diverged=True) == alone.val_accuracy
+    assert estimate(0.3, 0.4, 0.44, 0.45) == pytest.approx(alone.val_score, abs=0.004)
+    assert estimate() == estimate(0.45, diverged=True) == alone.val_score
 
 
 def test_a_clear_winner_is_told_from_the_runner_up(
@@ -156,7 +156,7 @@ def test_confirmations_are_gathered_by_trial_the_best_first(complete_study: Sear
         one = Confirmation(number, replicate, state, value, None, 1.0, None)
         note_confirmation(complete_study, one)
     first, second = read_verdict(complete_study).confirmed
-    assert (first.number, first.val_accuracies, first.n_lost) == (1, (0.5, 0.7), 1)
+    assert (first.number, first.val_scores, first.n_lost) == (1, (0.5, 0.7), 1)
     assert first.mean == pytest.approx(0.6)
     assert first.spread == pytest.approx(np.std([0.5, 0.7], ddof=1))
     assert (second.number, second.mean, second.spread) == (2, 0.6, None)

@@ -49,7 +49,7 @@ def _simulate(leads: Sequence[float], rng: np.random.Generator, n_kept: int | No
         winner = models[hits[models].mean(axis=1).argmax()]
         truth = truths[winner]
         covered = found.low <= truth <= found.high
-        rows.append((hits[winner].mean() - truth, found.val_accuracy - truth, covered))
+        rows.append((hits[winner].mean() - truth, found.val_score - truth, covered))
     errors = np.array(rows)
     plain, corrected = np.median(errors[:, :2], axis=0) / error
     return Found(plain, corrected, errors[:, 2].mean())
@@ -81,9 +81,9 @@ def test_pruned_trials_count_as_far_as_they_were_near() -> None:
     kept = np.array([0.71, 0.72])
     near, far = (EarlyScores(kept, np.full(60, value)) for value in (0.69, 0.1))
     without = correct_for_selection(hits)
-    assert correct_for_selection(hits, near).val_accuracy < without.val_accuracy - 0.003
-    assert correct_for_selection(hits, far).val_accuracy == pytest.approx(
-        without.val_accuracy, abs=0.002
+    assert correct_for_selection(hits, near).val_score < without.val_score - 0.003
+    assert correct_for_selection(hits, far).val_score == pytest.approx(
+        without.val_score, abs=0.002
     )
     assert correct_for_selection(hits, EarlyScores(kept, np.empty(0))) == without
 
@@ -92,7 +92,7 @@ def test_the_interval_of_a_single_trial_is_that_of_a_plain_share() -> None:
     found = correct_for_selection(np.arange(300)[None, :] < 240)
     plain = binomtest(240, 300).proportion_ci(method="wilson")
     expected = (plain.low, 0.8, plain.high)
-    assert (found.low, found.val_accuracy, found.high) == pytest.approx(expected, abs=1e-5)
+    assert (found.low, found.val_score, found.high) == pytest.approx(expected, abs=1e-5)
 
 
 def test_other_scores_than_hits_are_corrected_too() -> None:
@@ -104,7 +104,7 @@ def test_other_scores_than_hits_are_corrected_too() -> None:
         scores = -10 * losses
         one = correct_for_selection(scores)
         found.append(one.low <= -20 <= one.high)
-        errors.append([scores.mean(axis=1).max() + 20, one.val_accuracy + 20])
+        errors.append([scores.mean(axis=1).max() + 20, one.val_score + 20])
     assert np.mean(found) > 0.93
     plain, corrected = np.median(errors, axis=0)
     assert plain > 1.5
@@ -118,7 +118,7 @@ hit_arrays = npst.arrays(np.bool_, npst.array_shapes(min_dims=2, max_dims=2, max
 @given(hit_arrays)
 def test_an_estimate_lies_in_its_interval_and_the_interval_among_accuracies(hits: Hits) -> None:
     found = correct_for_selection(hits)
-    assert 0 <= found.low <= found.val_accuracy <= found.high <= 1
+    assert 0 <= found.low <= found.val_score <= found.high <= 1
     assert found.low < found.high
     assert (found.n_trials, found.n_images) == hits.shape
 
@@ -153,7 +153,7 @@ def test_another_unit_and_origin_of_the_scores_change_nothing_else(
 @pytest.mark.parametrize("value", [False, True, 0.0, 1.5])
 def test_scores_without_any_difference_are_no_error(shape: tuple[int, int], value: float) -> None:
     found = correct_for_selection(np.full(shape, value))
-    assert found.low <= found.val_accuracy <= found.high
+    assert found.low <= found.val_score <= found.high
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0)])
@@ -163,4 +163,4 @@ def test_nothing_to_estimate_from_is_refused(shape: tuple[int, int]) -> None:
 
 
 def _values(found: Estimate) -> tuple[float, float, float]:
-    return found.low, found.val_accuracy, found.high
+    return found.low, found.val_score, found.high

@@ -11,7 +11,7 @@ def _record(number: int, state: State, **changes: Any) -> TrialRecord:
     base: dict[str, Any] = {
         "value": None,
         "hyperparameters": {"learning_rate": 0.1},
-        "val_accuracies": (0.1, 0.2),
+        "val_scores": (0.1, 0.2),
         "net_sha256": None,
         "duration_s": 1.23456,
         "diverged": False,
@@ -27,7 +27,7 @@ def test_each_trial_has_a_row_in_which_floats_are_exact(tmp_path: Path) -> None:
     third = 1 / 3
     records = [
         _record(0, State.COMPLETE, value=third, hyperparameters={"reg": third, "epochs": 2}),
-        _record(1, State.WAITING, val_accuracies=()),
+        _record(1, State.WAITING, val_scores=()),
     ]
     write_table(records, tmp_path / "trials.csv")
     with (tmp_path / "trials.csv").open(newline="") as file:

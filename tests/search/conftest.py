@@ -75,7 +75,7 @@ class Simulation:
                 search.release(trial.number)
                 continue
             record_result(trial, result)
-            value = result.epochs[-1].val_accuracy if result.outcome == "COMPLETE" else None
+            value = result.epochs[-1].val_score if result.outcome == "COMPLETE" else None
             search.finish(trial, State(result.outcome), value)
 
 

@@ -49,7 +49,7 @@ def make_view(tmp_path: Path) -> Callable[..., TrialView]:
             state=state,
             value=0.6 if state == State.COMPLETE else None,
             hyperparameters={"learning_rate": 0.1, "epochs": n_epochs},
-            val_accuracies=tuple(epoch.val_accuracy for epoch in epochs),
+            val_scores=tuple(epoch.val_score for epoch in epochs),
             net_sha256="abc" if state == State.COMPLETE else None,
             duration_s=1.0,
             diverged=False,

@@ -197,8 +197,8 @@ def test_accuracies_are_those_of_the_net(split: Split, setting: Make, start: Mak
     *_, last = train(net, split, fast, rng)
     X = split.validation_images - split.preprocessing.mean_image.astype(np.float64)
     scores = np.maximum(X @ net["W1"] + net["b1"], 0) @ net["W2"] + net["b2"]
-    assert last.val_accuracy == np.mean(scores.argmax(axis=1) == split.validation_labels)
-    assert last.val_accuracy > 0.5
+    assert last.val_score == np.mean(scores.argmax(axis=1) == split.validation_labels)
+    assert last.val_score > 0.5
 
 
 @pytest.mark.filterwarnings("error")
@@ -212,7 +212,7 @@ def test_a_diverging_run_ends_at_once_with_its_last_finite_accuracy(
     assert len(epochs) < 50
     assert not np.isfinite(epochs[-1].iteration_losses[-1])
     assert len(epochs[-1].iteration_losses) < 10
-    assert 0 <= epochs[-1].val_accuracy <= 1
+    assert 0 <= epochs[-1].val_score <= 1
     assert not any(epoch.diverged for epoch in epochs[:-1])
 
 
