@@ -53,6 +53,8 @@ def make_programs(split: Split, setting: Hyperparameters) -> dict[str, Callable[
     plain = BatchReader(split, n)
     inputs = plain(numbers, rng).copy()
     targets = np.eye(split.n_classes, dtype=np.float32)[split.train_labels[numbers]]
+    assert split.plain is not None
+    assert split.image_shape is not None
     mean_image = split.plain.mean_image.astype(np.uint8).reshape(split.image_shape)
 
     def read_with(reader: BatchReader) -> Callable[[], object]:

@@ -59,8 +59,8 @@ def train_and_score(setting: Hyperparameters, seed: int, data: PreparedData) -> 
         net = make_net(split, setting, rng)
         seconds = sum(epoch.duration_s for epoch in train(net, split, setting, rng))
         with np.load(data.folder / "test.npz") as test:
-            predicted = predict_labels(net, test["images"], split.preprocessing)
-            return Score(float(np.mean(predicted == test["labels"])), seconds)
+            predicted = predict_labels(net, test["inputs"], split.image_preprocessing)
+            return Score(float(np.mean(predicted == test["targets"])), seconds)
 
 
 def main() -> None:

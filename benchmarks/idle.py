@@ -20,6 +20,7 @@ from hpsearch.data import Split
 from hpsearch.definition import StudyDefinition
 from hpsearch.net import Parameters
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective.failures import check_installation
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
@@ -101,6 +102,7 @@ def run_idle(job: TrialJob, trial_s: float) -> TrialResult:
             time.sleep(trial_s / N_EPOCHS)
             yield epoch
 
+    check_installation()  # with the real trainer: once for each process
     begun = time.time()
     with mock.patch("hpsearch.training.sgd.train", train):
         result = run_job(job)

@@ -70,6 +70,7 @@ def time_basis(data: PreparedData) -> float:
     images = np.load(pixels.folder / "train_images.npy")
     mean_image = np.load(pixels.folder / "mean_image.npy")
     started = time.process_time()
+    assert data.image_shape is not None
     fit_training_images(images, mean_image, data.image_shape, data.cut.basis, False)
     return time.process_time() - started
 

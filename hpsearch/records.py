@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from hpsearch.hashing import hash_json
+from hpsearch.metrics import ACCURACY, Metric
 from hpsearch.wording import list_trials
 
 __all__ = [
@@ -88,7 +89,7 @@ class TrialRecord:
     state : State
         How it stands.
     value : float or None
-        Validation accuracy at its end; of a pruned trial, where it was pruned.
+        Validation score at its end; of a pruned trial, where it was pruned.
     hyperparameters : dict
         All that were searched or fixed.
     val_scores : tuple of float
@@ -109,6 +110,8 @@ class TrialRecord:
         Whether it failed because its worker died again and again, not because it raised.
     retries : tuple of Retry
         Failures after which it was run again, oldest first.
+    metric : Metric
+        What `value` and `val_scores` are values of.
     """
 
     number: int
@@ -125,6 +128,7 @@ class TrialRecord:
     ended_at: datetime | None
     ended_by_machine: bool = False
     retries: tuple[Retry, ...] = ()
+    metric: Metric = ACCURACY
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,7 @@ def describe_retry(number: int, retry: Retry) -> str:
 def rank(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """The complete trials, best value first; of equals the lower number."""
     complete = (record for record in records if record.state == State.COMPLETE)
-    return sorted(complete, key=lambda r: (-(r.value or 0.0), r.number))
+    return sorted(complete, key=lambda r: (-r.metric.sign * (r.value or 0.0), r.number))
 
 
 def best_of(records: Iterable[TrialRecord]) -> TrialRecord | None:

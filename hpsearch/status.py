@@ -140,7 +140,14 @@ def _check(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
 
 def _describe_test(evaluations: Evaluations) -> dict[str, Any]:
     looks = [
-        {"net_sha256": one.net_sha256, "n": one.n, "accuracy": one.accuracy}
+        {
+            "net_sha256": one.net_sha256,
+            "n": one.n,
+            **one.scores,
+            "low": one.low,
+            "high": one.high,
+            "text": one.describe(),
+        }
         for one in evaluations.own
     ]
     counts = [evaluations.count(one) for one in evaluations.own]

@@ -61,15 +61,16 @@ class Study:
         Returns
         -------
         DataFrame
-            ``state``, ``val_accuracy``, a column for each hyperparameter (while there are no
-            trials, for each that is searched), ``epochs_run``, ``duration_s``, ``started_at``,
-            ``ended_at``, ``reason`` (why it failed), ``ended_by_machine``.
+            ``state``, the metric (such as ``val_accuracy``), a column for each hyperparameter
+            (while there are no trials, for each that is searched), ``epochs_run``,
+            ``duration_s``, ``started_at``, ``ended_at``, ``reason`` (why it failed),
+            ``ended_by_machine``.
         """
         rows = [
             {
                 "trial": record.number,
                 "state": str(record.state),
-                "val_accuracy": record.value,
+                record.metric.val_name: record.value,
                 **record.hyperparameters,
                 "epochs_run": len(record.val_scores),
                 "duration_s": record.duration_s,
@@ -85,10 +86,10 @@ class Study:
     def _columns(self) -> list[str]:
         names = self.definition.search.space.searched()
         end = ["epochs_run", "duration_s", *_NOT_SHOWN]
-        return ["trial", "state", "val_accuracy", *names, *end]
+        return ["trial", "state", self.definition.metric.val_name, *names, *end]
 
     def curves(self) -> pd.DataFrame:
-        """Validation accuracy after each epoch: a row for each epoch, a column for each trial."""
+        """Validation score after each epoch: a row for each epoch, a column for each trial."""
         curves = {r.number: pd.Series(r.val_scores, dtype=float) for r in self.search.records()}
         table = pd.DataFrame(curves)
         table.index = table.index + 1
@@ -113,12 +114,13 @@ class Study:
         evaluations = status["test"]["evaluations"]
         lines = [
             *describe_verdict(read_verdict(self.search)),
-            *(f"test_accuracy {one['accuracy']:.4f}: {one['note']}" for one in evaluations),
+            *(f"{one['text']}: {one['note']}" for one in evaluations),
         ]
         counts = ", ".join(f"{n} {state}" for state, n in status["trials"].items() if n)
         trials = self.trials()
+        metric = self.definition.metric
         complete = trials[trials["state"] == State.COMPLETE]
-        best = complete.sort_values("val_accuracy", ascending=False).head(_N_SHOWN)
+        best = complete.sort_values(metric.val_name, ascending=metric.sign < 0).head(_N_SHOWN)
         table: str = best.drop(columns=_NOT_SHOWN, errors="ignore").to_html()
         return (
             f"<b>{html.escape(status['study'])}</b> ({status['state']}): {counts}<br>"

@@ -10,6 +10,7 @@ import io
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from hpsearch.data import TEST_FILE, PreparedData, read_manifest
 from hpsearch.errors import DamagedDataError, RefusedError
 from hpsearch.evaluations import TestEvaluation, add_event, read_evaluations
-from hpsearch.results import Net
+from hpsearch.metrics import ACCURACY
+from hpsearch.results import Net, mean_interval, wilson_interval
 from hpsearch.search import SearchStudy
 
 __all__ = ["evaluate_once"]
@@ -80,14 +82,22 @@ def evaluate_once(
             f"{sha256[:12]}, must be asked for: --spend-another-look"
         )
     add_event(search, ledger, "begun", begun)
-    images, labels = _open_test_split(data)
-    hits = net.predict(images) == labels
+    examples, targets = _open_test_split(data)
+    predicted, metric = net.predict(examples), net.schema.metric
+    scores = metric.measure(targets, predicted)
+    if metric is ACCURACY:
+        scores["accuracy_first_1000"] = metric(targets[:N_FIRST], predicted[:N_FIRST])
+        low, high = wilson_interval(int(np.sum(targets == predicted)), len(targets))
+    else:
+        low, high = mean_interval(metric.of_each(targets, predicted))
     evaluation = TestEvaluation(
         study=search.definition.name,
         **begun,
-        n=len(hits),
-        accuracy=float(np.mean(hits)),
-        accuracy_first_1000=float(np.mean(hits[:N_FIRST])),
+        n=len(targets),
+        unit="images" if net.schema.image_shape else "rows",
+        scores=scores,
+        low=low,
+        high=high,
     )
     add_event(search, ledger, "scored", _describe(evaluation))
     return evaluation
@@ -113,7 +123,7 @@ def _test_checksum(data: PreparedData) -> str:
     return checksum
 
 
-def _open_test_split(data: PreparedData) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _open_test_split(data: PreparedData) -> tuple[NDArray[Any], NDArray[Any]]:
     path = data.folder / TEST_FILE
     expected = _test_checksum(data)
     try:
@@ -121,7 +131,7 @@ def _open_test_split(data: PreparedData) -> tuple[NDArray[np.uint8], NDArray[np.
         if (found := hashlib.sha256(content).hexdigest()) != expected:
             raise ValueError(f"a file with the SHA-256 {found} instead of {expected}")
         with np.load(io.BytesIO(content), allow_pickle=False) as members:
-            return members["images"], members["labels"]
+            return members["inputs"], members["targets"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DamagedDataError(
             f"{path}: expected the test split, got {error}; "

@@ -15,7 +15,14 @@ from hpsearch.search import load_study, open_storage
 from hpsearch.training import HISTORY_FILE, load_history
 from hpsearch.workspace import StudyFolder
 
-METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
+# Metrics of a classification in MLflow, and the fields of an epoch that they show.
+METRICS = {
+    "train_loss": "train_loss",
+    "train_accuracy": "train_score",
+    "val_accuracy": "val_score",
+    "learning_rate": "learning_rate",
+    "duration_s": "duration_s",
+}
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAILED": "FAILED"}
 
 # Imported by every Python process that has its folder on the path, workers included. It counts
@@ -174,8 +181,8 @@ def shows(client: Any, run: Any, record: TrialRecord, folder: StudyFolder) -> bo
     run_id, trial = run.info.run_id, folder.trial(record.number)
     epochs = load_history(trial / HISTORY_FILE)
     curves = {
-        name: [(epoch.number, getattr(epoch, name)) for epoch in epochs if _is_shown(epoch, name)]
-        for name in METRICS
+        name: [(epoch.number, getattr(epoch, key)) for epoch in epochs if _is_shown(epoch, key)]
+        for name, key in METRICS.items()
     }
     shown = {
         name: sorted((one.step, one.value) for one in client.get_metric_history(run_id, name))

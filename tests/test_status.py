@@ -203,10 +203,18 @@ def test_evaluations_and_mlflows_address_are_told(study: SearchStudy, folder: St
     study.note(MLFLOW_ADDRESS, address)
     begun = {"test_sha256": "cd", "net_sha256": "ab"}
     add_event(study, folder.test_ledger, "begun", begun)
-    score = {"n": 100, "accuracy": 0.5, "accuracy_first_1000": 0.5}
+    scores = {"accuracy": 0.5, "accuracy_first_1000": 0.5}
+    score = {"n": 100, "unit": "images", "scores": scores, "low": 0.4, "high": 0.6}
     add_event(study, folder.test_ledger, "scored", begun | score)
     status = read_status(study, folder)
-    look = {"net_sha256": "ab", "n": 100, "accuracy": 0.5}
+    look = {
+        "net_sha256": "ab",
+        "n": 100,
+        **scores,
+        "low": 0.4,
+        "high": 0.6,
+        "text": "test_accuracy 0.5000 (95 % CI 0.400-0.600) on 100 images",
+    }
     count = {
         "evaluation": 1,
         "evaluations": 1,

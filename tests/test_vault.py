@@ -34,8 +34,7 @@ def _net(data: PreparedData, seed: int) -> Net:
     return Net(
         parameters=make_parameters(64, 5, 10, 0.1, np.random.default_rng(seed)),
         preprocessing=open_split(data).preprocessing,
-        image_shape=data.image_shape,
-        class_names=data.class_names,
+        schema=data.schema,
         facts={},
     )
 
@@ -82,12 +81,10 @@ def test_an_evaluation_takes_the_whole_split(
 ) -> None:
     evaluation = evaluate(net)
     with np.load(digits.folder / TEST_FILE) as test:
-        expected = float(np.mean(net.predict(test["images"]) == test["labels"]))
-    assert (evaluation.n, evaluation.accuracy, evaluation.accuracy_first_1000) == (
-        100,
-        expected,
-        expected,
-    )
+        expected = float(np.mean(net.predict(test["inputs"]) == test["targets"]))
+    assert evaluation.n == 100
+    assert evaluation.scores == {"accuracy": expected, "accuracy_first_1000": expected}
+    assert evaluation.low < expected < evaluation.high
     known = read_evaluations(search, ledger)
     assert (known.own, known.problems) == ([evaluation], [])
 
@@ -98,8 +95,8 @@ def test_the_first_thousand_are_scored_apart(
     monkeypatch.setattr("hpsearch.vault.N_FIRST", 7)
     evaluation = evaluate(net)
     with np.load(digits.folder / TEST_FILE) as test:
-        hits = net.predict(test["images"]) == test["labels"]
-    assert evaluation.accuracy_first_1000 == hits[:7].mean() != hits.mean()
+        hits = net.predict(test["inputs"]) == test["targets"]
+    assert evaluation.scores["accuracy_first_1000"] == hits[:7].mean() != hits.mean()
 
 
 def test_the_same_net_again_opens_nothing(
@@ -165,13 +162,15 @@ def test_an_accuracy_changed_in_either_place_is_reported(
 ) -> None:
     evaluation = evaluate(net)
     whole = ledger.read_text()
-    ledger.write_text(whole.replace(f'"accuracy": {evaluation.accuracy}', '"accuracy": 0.99'))
+    ledger.write_text(
+        whole.replace(f'"accuracy": {evaluation.scores["accuracy"]}', '"accuracy": 0.99')
+    )
     problems = read_evaluations(search, ledger).problems
     assert any("test evaluation 2 was changed" in problem for problem in problems)
     assert any("disagree" in problem for problem in problems)
     ledger.write_text(whole)
     events = search.attribute("test_evaluations")
-    search.note("test_evaluations", [events[0], events[1] | {"accuracy": 0.99}])
+    search.note("test_evaluations", [events[0], events[1] | {"scores": {"accuracy": 0.99}}])
     problems = read_evaluations(search, ledger).problems
     assert (
         problems[0] == "the record of small: test evaluation 2 was changed, or one before it "
@@ -359,7 +358,7 @@ def test_a_damaged_test_split_is_refused(
             path.write_bytes(content[:-1])
         case "other images":
             with np.load(path) as test:
-                np.savez(path, images=test["images"][::-1], labels=test["labels"])
+                np.savez(path, inputs=test["inputs"][::-1], targets=test["targets"])
         case "gone":
             path.unlink()
     with pytest.raises(DamagedDataError, match="expected the test split"):

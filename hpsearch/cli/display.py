@@ -200,8 +200,10 @@ class _Lines(_Quiet):
                 self.console.print(describe_record(record), soft_wrap=True, markup=False)
             case TrialReleased(number):
                 self.console.print(f"trial {number:>4}  stopped, to be continued")
-            case ConfirmationEnded(one):
-                self.console.print(describe_confirmation(one), soft_wrap=True, markup=False)
+            case ConfirmationEnded(one) if self.definition:
+                self.console.print(
+                    describe_confirmation(one, self.definition.metric), soft_wrap=True, markup=False
+                )
         super().show(event)
 
 
@@ -264,7 +266,7 @@ class _LiveDisplay(_Quiet):
             TextColumn("{task.fields[note]}"),
         )
         best = best_of(self.records.values())
-        notes = [f"best {best.value:.4f} (trial {best.number})"] if best else []
+        notes = [f"best {best.metric.format(best.value)} (trial {best.number})"] if best else []
         notes += [f"about {shorten_duration(left)} left"] if (left := self._time_left()) else []
         progress.add_task(
             self.definition.name, total=max(total, done), completed=done, note="  ".join(notes)
@@ -288,4 +290,4 @@ class _LiveDisplay(_Quiet):
             for (number, replicate), (job, epochs) in sorted(self.running.items())
         ]
         searched = list(self.definition.search.space.searched())
-        return tabulate_running(running, searched, self.console.width)
+        return tabulate_running(running, searched, self.console.width, self.definition.metric)

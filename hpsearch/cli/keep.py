@@ -62,7 +62,7 @@ def best(
         print(json.dumps({"folder": str(out), "net_sha256": net.sha256(), **net.facts}, indent=2))
         return
     say(
-        f"trial {net.facts['trial']}, val_accuracy {net.facts['val_accuracy']:.4f}: "
+        f"trial {net.facts['trial']}, {net.val_score}: "
         f"{out}/net.safetensors\n"
         f"next:  python -c \"import hpsearch; net = hpsearch.load_net('{out}')\""
     )
@@ -98,12 +98,9 @@ def score(
         )
         count = read_evaluations(session.search, ledger).count(evaluation)
         if as_json:
-            print(json.dumps(asdict(evaluation) | count, indent=2))
+            print(json.dumps(asdict(evaluation) | dict(evaluation.scores) | count, indent=2))
         else:
-            print(
-                f"test_accuracy {evaluation.accuracy:.4f} on {evaluation.n:,} images\n"
-                f"{count['note']}"
-            )
+            print(f"{evaluation.describe()}\n{count['note']}")
         _show_all(session, options, net)
 
 
@@ -136,7 +133,8 @@ def replay(
     else:
         change = outcome.val_scores[-1] - record.val_scores[-1]
         why = "these versions differ" if differences else "all recorded versions are equal"
-        print(f"different: val_accuracy {change:+.4f}; {why}")
+        metric = record.metric
+        print(f"different: {metric.val_name} {change:+{metric.format_spec}}; {why}")
     for difference in differences:
         say(difference)
     if outcome.restored:

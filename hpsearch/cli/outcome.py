@@ -20,6 +20,7 @@ from hpsearch.coordinator import (
     WorkersSurveyed,
 )
 from hpsearch.definition import StudyDefinition
+from hpsearch.metrics import Metric
 from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import Confirmation, State, TrialRecord, describe_retry, rank
 from hpsearch.results import describe_verdict
@@ -52,12 +53,11 @@ def print_outcome(
                 console.print(line, highlight=False, soft_wrap=True)
         case TestScored(evaluation, note, is_new):
             when = "evaluated just now" if is_new else "evaluated before; not opened again"
-            first = evaluation.accuracy_first_1000
+            first = evaluation.scores.get("accuracy_first_1000")
+            of_first = f"; {first:.4f} on the first 1,000" if first and evaluation.n > 1000 else ""
+            score, _, rest = evaluation.describe().partition(" (")
             console.print(
-                f"[bold]test_accuracy {evaluation.accuracy:.4f}[/] on {evaluation.n:,} images "
-                f"({when})" + (f"; {first:.4f} on the first 1,000" if evaluation.n > 1000 else ""),
-                markup=True,
-                soft_wrap=True,
+                f"[bold]{score}[/] ({rest} ({when}){of_first}", markup=True, soft_wrap=True
             )
             console.print(note, highlight=False, markup=False, soft_wrap=True)
         case EvaluationRefused(reason):
@@ -127,23 +127,24 @@ def _print_survey(console: Console, survey: WorkerSurvey, options: RunOptions) -
 
 def describe_record(record: TrialRecord) -> str:
     """One trial in one line."""
-    value = f"{record.value:.4f}" if record.value is not None else "-"
+    value = record.metric.format(record.value)
     setting = " ".join(f"{k}={shorten_number(v)}" for k, v in record.hyperparameters.items())
     note = " diverged" if record.diverged else f" {record.reason}" if record.reason else ""
     note = f" by its machine:{note}" if record.ended_by_machine else note
     return (
-        f"trial {record.number:>4}  {record.state.lower():<8}{note} val_accuracy {value}  "
+        f"trial {record.number:>4}  {record.state.lower():<8}{note} "
+        f"{record.metric.val_name} {value}  "
         f"{shorten_duration(record.duration_s):>6}  {setting}"
     )
 
 
-def describe_confirmation(one: Confirmation) -> str:
+def describe_confirmation(one: Confirmation, metric: Metric) -> str:
     """One confirmation in one line."""
-    value = f"{one.val_score:.4f}" if one.val_score is not None else "-"
+    value = metric.format(one.val_score)
     note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
     return (
         f"trial {one.number:>4}, fresh seed {one.replicate}  {one.state.lower():<8}{note} "
-        f"val_accuracy {value}  {shorten_duration(one.duration_s):>6}"
+        f"{metric.val_name} {value}  {shorten_duration(one.duration_s):>6}"
     )
 
 
@@ -157,7 +158,8 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
     table.add_column("trial", no_wrap=True)
     for record in best:
         table.add_column(str(record.number), justify="right", no_wrap=True)
-    table.add_row("val_accuracy", *(f"{record.value:.4f}" for record in best), style="bold")
+    metric = best[0].metric
+    table.add_row(metric.val_name, *(metric.format(record.value) for record in best), style="bold")
     for name in dict.fromkeys(name for record in records for name in record.hyperparameters):
         values = [record.hyperparameters.get(name) for record in records]
         if len(set(values)) > 1:

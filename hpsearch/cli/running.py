@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.table import Table
 
+from hpsearch.metrics import Metric
 from hpsearch.training import Epoch
 from hpsearch.wording import shorten_number
 
 __all__ = ["RunningTrial", "tabulate_running"]
 
 _GAP = 2
-_COLUMNS = ("trial", "epoch", "val_accuracy", "train_loss")
 # As wide as the longest number, 0.0004003.
 _LEAST_WIDTH = 9
 
@@ -26,29 +26,32 @@ class RunningTrial:
     epochs: Sequence[Epoch]
 
 
-def tabulate_running(running: Iterable[RunningTrial], searched: Sequence[str], width: int) -> Table:
+def tabulate_running(
+    running: Iterable[RunningTrial], searched: Sequence[str], width: int, metric: Metric
+) -> Table:
     """Where each trial is, with as many of the `searched` hyperparameters as `width` columns hold.
 
     A trial is a line: a table that wraps cannot be read while it is redrawn.
     """
-    names = _choose(searched, width)
+    columns = ("trial", "epoch", metric.val_name, "train_loss")
+    names = _choose(searched, width, columns)
     table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="dim", pad_edge=False)
-    for name in (*_COLUMNS, *names):
+    for name in (*columns, *names):
         table.add_column(name, justify="right", no_wrap=True)
     for trial in running:
         setting = trial.hyperparameters
         table.add_row(
             trial.name,
             f"{len(trial.epochs)}/{setting.get('epochs', '?')}",
-            f"{trial.epochs[-1].val_score:.4f}" if trial.epochs else "",
+            metric.format(trial.epochs[-1].val_score) if trial.epochs else "",
             f"{trial.epochs[-1].train_loss:.4f}" if trial.epochs else "",
             *(shorten_number(setting.get(name, "")) for name in names),
         )
     return table
 
 
-def _choose(searched: Sequence[str], width: int) -> list[str]:
-    left = width - sum(max(len(name), _LEAST_WIDTH) + _GAP for name in _COLUMNS)
+def _choose(searched: Sequence[str], width: int, columns: Sequence[str]) -> list[str]:
+    left = width - sum(max(len(name), _LEAST_WIDTH) + _GAP for name in columns)
     chosen = []
     for name in searched:
         needed = max(len(name), _LEAST_WIDTH) + _GAP

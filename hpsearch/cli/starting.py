@@ -2,13 +2,23 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hpsearch.cli.terminal import say
-from hpsearch.data import SOURCE_NAMES, FolderContents, FolderSettings, find_image_folder
+from hpsearch.data import (
+    SOURCE_NAMES,
+    FolderContents,
+    FolderSettings,
+    TabularDataset,
+    TabularSettings,
+    describe_table,
+    find_image_folder,
+    find_tabular_source,
+)
 from hpsearch.definition import (
     OWN_SIZE,
     SCHEMA_FILE,
@@ -17,10 +27,19 @@ from hpsearch.definition import (
     write_template,
 )
 from hpsearch.errors import StoreError, UsageError
-from hpsearch.files import write_atomically
+from hpsearch.files import expand, write_atomically
+from hpsearch.metrics import Task
 from hpsearch.wording import suggest
 
 __all__ = ["new", "schema"]
+
+# The option that gives the data of each source of own data.
+_OPTIONS = {
+    "folder": "--images DIR",
+    "table": "--table FILE",
+    "arrays": "--arrays FILE",
+    "python": "--load MODULE:FUNCTION",
+}
 
 
 def new(
@@ -29,7 +48,7 @@ def new(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"One of {', '.join(SOURCE_NAMES)}.  [default: digits, or folder with --images]",
+            help=f"One of {', '.join(SOURCE_NAMES)}.  [default: digits, or that of own data]",
             autocompletion=lambda: list(SOURCE_NAMES),
         ),
     ] = None,
@@ -37,33 +56,84 @@ def new(
         Path | None,
         typer.Option(metavar="DIR", help="Own images: a folder with a sub-folder for each class."),
     ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Own table: a CSV or Parquet file.")
+    ] = None,
+    arrays: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Own arrays: an .npz file with X and y.")
+    ] = None,
+    load: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:FUNCTION", help="A function in studies/ that returns data."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column to predict, of a table.")
+    ] = None,
+    regression: Annotated[
+        bool, typer.Option("--regression", help="Predict a number, not a class.")
+    ] = False,
 ) -> None:
     """Write studies/NAME.toml, a commented study file to begin from; it runs as it is.
 
     Example: hpsearch new pets --images ~/pets
     """
-    source = source or ("folder" if images else "digits")
+    given = {"folder": images, "table": table, "arrays": arrays, "python": load}
+    source = _choose_source(source, [name for name, place in given.items() if place is not None])
+    path = _choose_path(name)
+    own: FolderContents | TabularDataset | None = None
+    settings = None
+    if images:
+        own = _examine(images)
+    elif place := table or arrays or load:
+        if table and not target:
+            raise UsageError("--table needs --target COLUMN, the column to predict")
+        if isinstance(place, Path):
+            place = str(expand(place).resolve())
+        task = Task.REGRESSION if regression else Task.CLASSIFICATION
+        settings = TabularSettings(place, task, target, folder=str(path.parent))
+        own = _read(source, settings)
+    content = write_template(source, own, settings)
+    definition = parse_definition(content, path)
+    _write(path, content)
+    _write(path.with_name(SCHEMA_FILE), _format_schema())
+    examples = "rows" if definition.data.is_tabular else "images"
+    say(
+        f"{path}: {definition.trials} trials on {definition.data.train} {examples} of {source}\n"
+        f"next:  hpsearch run {shlex.quote(name)}   as it is, or edit it first"
+    )
+    if isinstance(own, FolderContents) and own.unreadable:
+        n = len(own.unreadable)
+        say(f"       but a run refuses the folder until {n} unreadable files are gone: see above")
+
+
+def _choose_source(named: str | None, given: Sequence[str]) -> str:
+    """The source that `named` names, or whose data are `given`; digits without either."""
+    if len(given) > 1:
+        raise UsageError("expected one of --images, --table, --arrays and --load")
+    source = named or (given[0] if given else "digits")
     if source not in SOURCE_NAMES:
         raise UsageError(f"--source: there is no {source!r}{suggest(source, SOURCE_NAMES)}")
+    if list(given) != ([source] if source in _OPTIONS else []):
+        needed = _OPTIONS.get(source, "no own data")
+        raise UsageError(f"--source {source}: expected {needed} with it")
+    return source
+
+
+def _choose_path(name: str) -> Path:
     path = Path("studies") / f"{name}.toml"
     if path.parent != Path("studies"):
         raise UsageError(f"{name}: expected the name of a study, not a path")
     if path.exists():
         raise UsageError(f"{path}: is there already; expected the name of a new study")
-    if (source == "folder") != (images is not None):
-        raise UsageError("--source folder and --images DIR: expected both or neither")
-    own = _examine(images) if images else None
-    content = write_template(source, own)
-    definition = parse_definition(content, path)
-    _write(path, content)
-    _write(path.with_name(SCHEMA_FILE), _format_schema())
-    say(
-        f"{path}: {definition.trials} trials on {definition.data.train} images of {source}\n"
-        f"next:  hpsearch run {shlex.quote(name)}   as it is, or edit it first"
-    )
-    if own and own.unreadable:
-        n = len(own.unreadable)
-        print(f"       but a run refuses the folder until {n} unreadable files are gone: see above")
+    return path
+
+
+def _read(source: str, settings: TabularSettings) -> TabularDataset:
+    """Read all rows, and print what there is."""
+    dataset = find_tabular_source(source, settings, ()).load()
+    for line in describe_table(dataset):
+        say(line)
+    return dataset
 
 
 def _examine(images: Path) -> FolderContents:

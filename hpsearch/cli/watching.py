@@ -13,6 +13,7 @@ from rich.text import Text
 from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.cli.terminal import make_console
 from hpsearch.execution import FileLease
+from hpsearch.metrics import Metric
 from hpsearch.records import Retry, State, describe_retry
 from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.search import SearchStudy
@@ -48,7 +49,10 @@ def _picture(search: SearchStudy, folder: StudyFolder, width: int) -> Renderable
     if not _is_run(folder):
         return status
     searched = list(search.definition.search.space.searched())
-    return Group(status, tabulate_running(_list_running(search, folder), searched, width))
+    return Group(
+        status,
+        tabulate_running(_list_running(search, folder), searched, width, search.definition.metric),
+    )
 
 
 def _list_running(search: SearchStudy, folder: StudyFolder) -> list[RunningTrial]:
@@ -67,11 +71,13 @@ def _list_running(search: SearchStudy, folder: StudyFolder) -> list[RunningTrial
 def tabulate_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False) -> Table:
     """How a study stands, for people; see `read_status`."""
     return _tabulate(
-        read_status(search, folder, check=check), describe_verdict(read_verdict(search))
+        read_status(search, folder, check=check),
+        describe_verdict(read_verdict(search)),
+        search.definition.metric,
     )
 
 
-def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
+def _tabulate(value: dict[str, Any], verdict: Sequence[str], metric: Metric) -> Table:
     trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -79,7 +85,8 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
     table.add_row("study", f"{value['study']} ({value['state']})")
     table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
     if best:
-        table.add_row("best", f"trial {best['number']}, val_accuracy {best['value']:.4f}")
+        value_of_best = f"{metric.val_name} {metric.format(best['value'])}"
+        table.add_row("best", f"trial {best['number']}, {value_of_best}")
         table.add_row(
             "", "  ".join(f"{name}={shorten_number(v)}" for name, v in best["params"].items())
         )
@@ -89,7 +96,7 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str]) -> Table:
     if due := value["confirm"]["due"]:
         table.add_row("confirm", f"still to be trained: {due}")
     for one in value["test"]["evaluations"]:
-        table.add_row("test", f"{one['accuracy']:.4f}, net {one['net_sha256'][:12]}")
+        table.add_row("test", f"{one['text']}, net {one['net_sha256'][:12]}")
         table.add_row("", one["note"])
     if not value["test"]["evaluations"]:
         table.add_row("test", "not evaluated")

@@ -78,7 +78,7 @@ class Drawer:
         """The best net."""
         folder = self._session.folder.pictures
         return NetDrawings(
-            frames=self._draw(make_frames, film, net.image_shape),
+            frames=self._draw(make_frames, film, net.schema.image_shape),
             pictures=self._draw(make_net_pictures, net, film, folder),
         )
 
@@ -105,6 +105,7 @@ class Drawer:
             make_trial_pictures,
             session.folder.trial(record.number),
             f"{session.definition.name}, trial {record.number}",
+            record.metric,
             trial_preprocessing(record, session.data),
             session.data.image_shape,
         )

@@ -46,8 +46,7 @@ class Replay:
     def is_equal(self) -> bool:
         """Whether net and accuracies are what they were, to the last bit."""
         return (
-            self.net_sha256 == self.record.net_sha256
-            and self.val_scores == self.record.val_scores
+            self.net_sha256 == self.record.net_sha256 and self.val_scores == self.record.val_scores
         )
 
     def list_differences(self) -> list[str]:

@@ -147,12 +147,13 @@ def run_study(
 
 
 def _count_jobs(definition: StudyDefinition, options: RunOptions, backend: Backend) -> int:
-    """Trials at a time: no more than may ever be in flight, whatever is asked for."""
+    """Trials at a time: those asked for, at most what may be in flight or the cores hold."""
     confirm = definition.confirm
     most = max(
         min(definition.lag, definition.trials), confirm.top * confirm.seeds if confirm else 0
     )
-    return min(most, options.n_jobs or backend.count_slots(definition.threads_per_trial))
+    slots = backend.count_slots(definition.threads_per_trial)
+    return min(options.n_jobs or slots, max(most, slots))
 
 
 def _start_workers(definition: StudyDefinition, options: RunOptions, backend: Backend) -> None:

@@ -146,6 +146,8 @@ def open_session(
 
 def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:
     """Refuse what only the data shows to be too much."""
+    if data.image_shape is None:
+        return
     limits = {"max_shift": min(data.image_shape[:2]) - 1, "components": data.n_components or 0}
     for name, limit in limits.items():
         if (largest := definition.search.space.largest(name)) > limit:
@@ -182,7 +184,7 @@ def prepare_data(
         settings.source,
         folders=options.data_dirs,
         download_folder=folder / "downloads",
-        own=settings.own_images(),
+        own=settings.own(),
         show_progress=options.show_progress,
     )
     try:
@@ -222,18 +224,21 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
             # Prepared data says how many test images there are, even if all were asked for.
             n_test = data.cut.n_test if wanted.n_test is None else wanted.n_test
             is_asked_for = data.cut == dataclasses.replace(wanted, n_test=n_test)
-            if is_asked_for and _has_own_images(data, definition):
+            if is_asked_for and _has_own_data(data, definition):
                 return data
     return None
 
 
-def _has_own_images(data: PreparedData, definition: StudyDefinition) -> bool:
-    """Whether `data` was made of the study's own images, or the study has none."""
-    own = definition.data.own_images()
+def _has_own_data(data: PreparedData, definition: StudyDefinition) -> bool:
+    """Whether `data` was made of the study's own images or tables, or the study has none."""
+    own = definition.data.own()
     if own is None:
         return True
-    place = expand(own.folder).resolve()
-    return data.source_settings == own.describe() and Path(data.source) == place
+    if definition.data.load is not None:
+        place = definition.data.load
+    else:
+        place = str(expand(Path(definition.data.place or "")).resolve())
+    return data.source_settings == own.describe() and data.source == place
 
 
 @contextlib.contextmanager

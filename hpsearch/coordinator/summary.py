@@ -28,7 +28,9 @@ def summarise_study(
         f"- trials: {counted}, of {definition.trials}",
     ]
     if best := best_of(records):
-        lines.append(f"- best: trial {best.number}, val_accuracy {best.value:.4f}")
+        lines.append(
+            f"- best: trial {best.number}, {best.metric.val_name} {best.metric.format(best.value)}"
+        )
         lines += [f"    - {name} = {shorten_number(v)}" for name, v in best.hyperparameters.items()]
     lines += [f"- {line}" for line in describe_verdict(verdict)]
     versions = {one.number: one.versions for one in records if one.state.is_finished}
@@ -41,21 +43,25 @@ def summarise_net(net: Net, verdict: Verdict, evaluations: Evaluations) -> str:
     """Where the net comes from and how good it is."""
     facts = net.facts
     lines = [
-        f"Best net of the study **{facts['study']}**: trial {facts['trial']}, "
-        f"val_accuracy {facts['val_accuracy']:.4f}.",
+        f"Best net of the study **{facts['study']}**: trial {facts['trial']}, {net.val_score}.",
         "",
         *(f"- {name} = {shorten_number(v)}" for name, v in facts["hyperparameters"].items()),
         *(f"- {line}" for line in describe_verdict(verdict)),
         *_describe(evaluations.of_net(net.sha256())),
         "",
-        f"`predict` takes raw uint8 images of shape (N, {', '.join(map(str, net.image_shape))}).",
+        _describe_examples(net),
     ]
     return "\n".join(lines)
 
 
+def _describe_examples(net: Net) -> str:
+    if net.schema.image_shape is None:
+        return f"`predict` takes tables with the {net.schema.n_features} columns of the model."
+    return f"`predict` takes raw uint8 images of shape (N, {', '.join(map(str, net.image_shape))})."
+
+
 def _describe(evaluations: Evaluations) -> list[str]:
     return [
-        f"- test_accuracy {one.accuracy:.4f} of the net {one.net_sha256[:12]}: "
-        f"{evaluations.count(one)['note']}"
+        f"- {one.describe()}, net {one.net_sha256[:12]}: {evaluations.count(one)['note']}"
         for one in evaluations.own
     ]

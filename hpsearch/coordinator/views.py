@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.summary import summarise_net, summarise_study
-from hpsearch.data import open_split
+from hpsearch.data import Schema, decode_features, open_split
 from hpsearch.evaluations import Evaluations, read_evaluations
 from hpsearch.records import TrialRecord
 from hpsearch.results import Net, Verdict, measure_verdict
@@ -44,17 +45,19 @@ def view_net(
     """The best net as the registry shall have it, with its score on the test split, if any."""
     evaluations = read_evaluations(session.search, session.folder.test_ledger)
     mine = evaluations.of_net(net.sha256())
+    metric = net.schema.metric
     examples = open_split(session.data).validation_images[:_N_EXAMPLES]
     return NetView(
         folder=session.folder.best_net,
         sha256=net.sha256(),
         trial=net.facts["trial"],
-        example=examples.reshape(-1, *net.image_shape),
+        example=_show_examples(examples, net.schema),
         summary=summarise_net(net, verdict, mine),
         frames=frames,
+        output_type="int64" if net.class_names else "float64",
         tags={
             "trial": str(net.facts["trial"]),
-            "val_accuracy": str(net.facts["val_accuracy"]),
+            metric.val_name: str(net.facts[metric.val_name]),
             **{name: str(value) for name, value in _measure(mine).items()},
             **_describe_evaluation(mine),
         },
@@ -68,7 +71,7 @@ def describe_origin(session: Session) -> tuple[dict[str, object], dict[str, str]
         "name": data.name,
         "source": data.source,
         "checksum": data.checksum,
-        "shape": [data.cut.n_train, *data.image_shape],
+        "shape": [data.cut.n_train, *(data.image_shape or (data.schema.n_features,))],
     }
     tags = {
         "mlflow.source.name": f"hpsearch run {session.definition.name}",
@@ -79,6 +82,13 @@ def describe_origin(session: Session) -> tuple[dict[str, object], dict[str, str]
         **{f"version.{name}": number for name, number in package_versions().items()},
     }
     return described, tags
+
+
+def _show_examples(examples: NDArray[Any], schema: Schema) -> Any:
+    """What `predict` takes: images, a table with named columns, or numbers."""
+    if schema.image_shape:
+        return examples.reshape(-1, *schema.image_shape)
+    return decode_features(examples, schema.columns) if schema.has_names else examples
 
 
 def _describe_evaluation(evaluations: Evaluations) -> dict[str, str]:
@@ -92,7 +102,8 @@ def _measure(evaluations: Evaluations) -> dict[str, float]:
         return {}
     last = evaluations.own[-1]
     return {
-        "test_accuracy": last.accuracy,
-        "test_accuracy_first_1000": last.accuracy_first_1000,
+        **{f"test_{name}": value for name, value in last.scores.items()},
+        f"{last.metric.test_name}_low": last.low,
+        f"{last.metric.test_name}_high": last.high,
         "test_evaluations": float(evaluations.count(last)["evaluations"]),
     }

@@ -18,15 +18,21 @@ from hpsearch.data.notebook import get_CIFAR10_data, load_CIFAR10
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
 from hpsearch.data.preprocessing import Contrast, InputSettings, Preprocessing
-from hpsearch.data.selection import select
+from hpsearch.data.scaling import Scaling, TargetScale, load_scaling
+from hpsearch.data.schema import Column, Schema, load_schema
+from hpsearch.data.selection import check_basis, select
 from hpsearch.data.sources import SOURCE_NAMES, find_source
 from hpsearch.data.split import Split, open_split
-from hpsearch.data.splitting import suggest_sizes
+from hpsearch.data.splitting import order_items, suggest_sizes, take
+from hpsearch.data.table_summary import describe_table
+from hpsearch.data.tabular import TabularDataset, decode_features, encode_features
+from hpsearch.data.tabular_source import TabularSettings, find_tabular_source
 
 __all__ = [
     "SOURCE_NAMES",
     "TEST_FILE",
     "Basis",
+    "Column",
     "Contrast",
     "Cut",
     "Dataset",
@@ -39,18 +45,32 @@ __all__ = [
     "Preprocessing",
     "PrincipalComponents",
     "Remark",
+    "Scaling",
+    "Schema",
     "Source",
     "Split",
+    "TabularDataset",
+    "TabularSettings",
+    "TargetScale",
     "WaveProjection",
+    "check_basis",
+    "decode_features",
+    "describe_table",
+    "encode_features",
     "find_image_folder",
     "find_on_this_machine",
     "find_source",
+    "find_tabular_source",
     "get_CIFAR10_data",
     "load_CIFAR10",
     "load_prepared",
+    "load_scaling",
+    "load_schema",
     "open_split",
+    "order_items",
     "prepare",
     "read_manifest",
     "select",
     "suggest_sizes",
+    "take",
 ]

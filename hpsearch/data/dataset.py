@@ -7,6 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data.schema import Schema
+from hpsearch.data.selection import Items
+from hpsearch.data.tabular import TabularDataset
 from hpsearch.hashing import hash_arrays
 
 __all__ = ["Dataset", "Source", "hash_splits"]
@@ -54,6 +57,24 @@ class Dataset:
     settings: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
+    @property
+    def schema(self) -> Schema:
+        """What an image is, and what is predicted of it."""
+        height, width, colours = self.train_images.shape[1:]
+        return Schema((height, width, colours), class_names=self.class_names)
+
+    def items(self) -> Items:
+        """What a split needs to know of the images."""
+        return Items(
+            self.name,
+            self.source,
+            len(self.train_images),
+            len(self.test_images),
+            self.train_labels,
+            self.units,
+            self.is_validation,
+        )
+
 
 class Source(Protocol):
     """A place a data set can be loaded from, known to be there."""
@@ -66,12 +87,12 @@ class Source(Protocol):
     def checksum(self) -> str:
         """The `Dataset.checksum` that `load` will give; much cheaper than loading."""
 
-    def load(self) -> Dataset:
+    def load(self) -> Dataset | TabularDataset:
         """Verify, then read.
 
         Returns
         -------
-        Dataset
+        Dataset or TabularDataset
             All of it, in memory.
 
         Raises

@@ -13,6 +13,7 @@ from hpsearch.data.image_folder import FolderSettings, ImageFolder
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
 from hpsearch.data.sources import find_source
+from hpsearch.data.tabular_source import TABULAR_NAMES, TabularSettings
 from hpsearch.differences import list_changes
 from hpsearch.errors import DamagedDataError, DataError, MissingDataError
 
@@ -73,7 +74,9 @@ def _check_same(found: PreparedData, wanted: PreparedData, place: Path) -> Prepa
     return dataclasses.replace(wanted, folder=found.folder)
 
 
-def _own_images(data: PreparedData) -> FolderSettings | None:
+def _own(data: PreparedData) -> FolderSettings | TabularSettings | None:
+    if data.name in TABULAR_NAMES:
+        return TabularSettings.load(data.source, data.source_settings)
     if data.name != ImageFolder.name:
         return None
     return FolderSettings.load(Path(data.source), data.source_settings)
@@ -84,7 +87,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
         data.name,
         folders=folders,
         download_folder=here,
-        own=_own_images(data),
+        own=_own(data),
         allow_download=False,
     )
     if source.checksum != data.source_checksum:

@@ -42,12 +42,17 @@ from hpsearch.data.prepared import (
 )
 from hpsearch.data.preprocessing import Preprocessing
 from hpsearch.data.reading import hash_file, one_line
-from hpsearch.data.selection import Selection, check_positive, select
+from hpsearch.data.selection import Selection, check_basis, check_positive, select
+from hpsearch.data.table_files import make_table_files
+from hpsearch.data.tabular import TabularDataset
 from hpsearch.errors import DamagedDataError, DataError, StoreError
 from hpsearch.hashing import hash_json
 from hpsearch.versions import machine_versions
 
 __all__ = ["prepare"]
+
+# What the manifest says of tables, where images have something to say.
+_NO_IMAGES = {"pixel_std": 1.0, "n_components": None, "target_scale": None}
 
 
 def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
@@ -87,7 +92,9 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     dataset = source.load()
     if dataset.checksum != checksum:
         raise DamagedDataError(f"{dataset.source}: changed while it was being read")
-    selection = select(dataset, cut)
+    selection = select(dataset.items(), cut)
+    if isinstance(dataset, Dataset):
+        check_basis(cut, dataset.train_images.shape[1:], dataset.name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
@@ -121,7 +128,31 @@ def _install(staged: Path, target: Path) -> None:
                 target.rename(Path(tempfile.mkdtemp(dir=staged.parent), "damaged"))
 
 
-def _write(folder: Path, dataset: Dataset, cut: Cut, selection: Selection) -> None:
+def _write(folder: Path, dataset: Dataset | TabularDataset, cut: Cut, selection: Selection) -> None:
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+    if isinstance(dataset, Dataset):
+        arrays, facts = _make_image_files(dataset, cut, selection)
+        inputs, targets = _flatten(dataset.test_images), dataset.test_labels
+    else:
+        arrays, facts = make_table_files(dataset, selection)
+        inputs, targets = dataset.test.features, dataset.test.targets
+    folder.mkdir()
+    for name, array in arrays.items():
+        _write_synced(folder / name, partial(np.save, arr=array))
+    test = slice(cut.n_test)
+    save_test = partial(np.savez, inputs=inputs[test], targets=targets[test])
+    _write_synced(folder / TEST_FILE, save_test)
+    facts = {**_NO_IMAGES, **cut.describe(), "n_test": len(targets[test]), **facts}
+    files = {name: hash_file(folder / name) for name in (*arrays, TEST_FILE)}
+    manifest = json.dumps(seal(_describe(folder, dataset, facts, files)), indent=2) + "\n"
+    _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
+
+
+def _make_image_files(
+    dataset: Dataset, cut: Cut, selection: Selection
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays to write, by the name of their file, and what the manifest says of them."""
     images, labels = _flatten(dataset.train_images), dataset.train_labels
     train, validation = images[selection.train], images[selection.validation]
     shape = dataset.train_images.shape[1:]
@@ -139,34 +170,21 @@ def _write(folder: Path, dataset: Dataset, cut: Cut, selection: Selection) -> No
         fitted = Preprocessing(mean_image.astype(np.float32), arrays[COMPONENTS_FILE])
         with threadpool_limits(1):  # the same bits on equal machines
             arrays[VALIDATION_COORDINATES_FILE] = fitted.apply(validation)
-    folder.mkdir()
-    for name, array in arrays.items():
-        _write_synced(folder / name, partial(np.save, arr=array))
-    test = slice(cut.n_test)
-    test_images, test_labels = _flatten(dataset.test_images)[test], dataset.test_labels[test]
-    save_test = partial(np.savez, images=test_images, labels=test_labels)
-    _write_synced(folder / TEST_FILE, save_test)
-    sizes = {
-        **cut.describe(),
-        "n_test": len(test_labels),
+    return arrays, {
         "pixel_std": float(np.sqrt(mean_square - np.mean(mean_image**2))),
         "n_components": arrays[COMPONENTS_FILE].shape[1] if cut.basis else None,
     }
-    files = {name: hash_file(folder / name) for name in (*arrays, TEST_FILE)}
-    manifest = json.dumps(seal(_describe(folder, dataset, sizes, files)), indent=2) + "\n"
-    _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 
 
 def _describe(
-    folder: Path, dataset: Dataset, sizes: dict[str, Any], files: dict[str, str]
+    folder: Path, dataset: Dataset | TabularDataset, sizes: dict[str, Any], files: dict[str, str]
 ) -> dict[str, Any]:
     exact = {name: found for name, found in files.items() if name not in ROUNDED_FILES}
     wanted = [sizes["basis"], *(["augmentable"] if sizes["is_augmentable"] else [])]
     return {
         "format": FORMAT_VERSION,
         "name": dataset.name,
-        "image_shape": dataset.train_images.shape[1:],
-        "class_names": dataset.class_names,
+        "schema": dataset.schema.describe(),
         **sizes,
         "source": dataset.source,
         "source_settings": dict(dataset.settings),

@@ -12,6 +12,8 @@ from typing import Any
 
 from hpsearch.data.cut import Cut, load_cut
 from hpsearch.data.reading import hash_file, one_line, read_bytes
+from hpsearch.data.scaling import TargetScale
+from hpsearch.data.schema import Schema, load_schema
 from hpsearch.errors import DamagedDataError, OutdatedDataError
 from hpsearch.hashing import hash_json
 
@@ -23,6 +25,9 @@ TRAIN_LABELS_FILE = "train_labels.npy"
 VALIDATION_IMAGES_FILE = "validation_images.npy"
 VALIDATION_LABELS_FILE = "validation_labels.npy"
 MEAN_IMAGE_FILE = "mean_image.npy"
+# Of tables: the columns of the validation rows, and how columns become inputs.
+VALIDATION_FEATURES_FILE = "validation_features.npy"
+SCALING_FILE = "scaling.npy"
 COMPONENTS_FILE = "components.npy"
 VARIANCES_FILE = "variances.npy"
 # The same two for images whose contrast is normalised.
@@ -45,7 +50,7 @@ ROUNDED_FILES = frozenset(
         FREQUENCIES_FILE,
     }
 )
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 ADVICE = "delete the folder and it will be prepared again"
 
 _SEAL = "manifest_sha256"
@@ -61,16 +66,17 @@ class PreparedData:
         Where it is; absolute.
     name : str
         Name of the source, as in a study file.
-    image_shape : tuple of int
-        Height, width and colours, whose product D is the length of a row.
-    class_names : tuple of str
-        What the labels stand for.
+    schema : Schema
+        What an example consists of, and what is predicted of it.
     cut : Cut
         How the source was cut; with the number of test images that there are.
     n_components : int or None
         How many components the basis has; None for pixels.
     pixel_std : float
-        Standard deviation of a pixel of the training images, root of the mean over pixels.
+        Standard deviation of a pixel of the training images, root of the mean over pixels;
+        1 for tables.
+    target_scale : TargetScale or None
+        Of a regression.
     checksum : str
         SHA-256 over the splits and the basis asked for: equal for equal data, wherever it came
         from and whatever the machine's rounding.
@@ -83,19 +89,19 @@ class PreparedData:
     notices : tuple of str
         `Dataset.notices`: what people should know of the data.
     contents : dict
-        All that training reads, by name: ``pixel_std``, and the SHA-256 of each file, of those
-        too in which equal data may differ by a machine's own rounding.
+        All that training reads, by name: ``pixel_std``, ``target_scale``, and the SHA-256 of
+        each file, of those too in which equal data may differ by a machine's own rounding.
     versions : dict
         `machine_versions` of the process that prepared it.
     """
 
     folder: Path
     name: str
-    image_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
+    schema: Schema
     cut: Cut
     n_components: int | None
     pixel_std: float
+    target_scale: TargetScale | None
     checksum: str
     source: str
     source_checksum: str
@@ -108,6 +114,16 @@ class PreparedData:
         """Names of what training reads that is not as in `contents`, or in only one of the two."""
         names = sorted(self.contents.keys() | contents.keys())
         return [name for name in names if self.contents.get(name) != contents.get(name)]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Height, width and colours, whose product is the length of a row; None for tables."""
+        return self.schema.image_shape
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the labels stand for."""
+        return self.schema.class_names
 
     def verify(self) -> None:
         """Hash the files of the training and validation splits again. Leaves the test file be.
@@ -153,15 +169,15 @@ def load_prepared(folder: Path) -> PreparedData:
     """
     manifest = read_manifest(folder)
     try:
-        height, width, colours = manifest["image_shape"]
+        scale = manifest["target_scale"]
         return PreparedData(
             folder=folder.absolute(),
             name=manifest["name"],
-            image_shape=(height, width, colours),
-            class_names=tuple(manifest["class_names"]),
+            schema=load_schema(manifest["schema"]),
             cut=load_cut(manifest),
             n_components=manifest["n_components"],
             pixel_std=manifest["pixel_std"],
+            target_scale=TargetScale(*scale) if scale else None,
             checksum=manifest["checksum"],
             source=manifest["source"],
             source_checksum=manifest["source_checksum"],
@@ -212,7 +228,8 @@ def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _list_contents(manifest: Mapping[str, Any]) -> dict[str, str]:
     files = {name: str(found) for name, found in manifest["files"].items() if name != TEST_FILE}
-    return {**files, "pixel_std": repr(manifest["pixel_std"])}
+    scales = {name: repr(manifest[name]) for name in ("pixel_std", "target_scale")}
+    return {**files, **scales}
 
 
 def _broken(

@@ -9,12 +9,16 @@ from hpsearch.data.digits import Digits
 from hpsearch.data.idx import FashionMnist, find_fashion_mnist
 from hpsearch.data.image_folder import FolderSettings, ImageFolder, find_image_folder
 from hpsearch.data.reading import one_line
+from hpsearch.data.tabular_source import TABULAR_NAMES, TabularSettings, find_tabular_source
 from hpsearch.errors import MissingDataError, UsageError
 from hpsearch.wording import suggest
 
 __all__ = ["SOURCE_NAMES", "find_source"]
 
-SOURCE_NAMES: tuple[str, ...] = (Digits.name, Cifar10.name, FashionMnist.name, ImageFolder.name)
+SOURCE_NAMES: tuple[str, ...] = (
+    *(Digits.name, Cifar10.name, FashionMnist.name, ImageFolder.name),
+    *TABULAR_NAMES,
+)
 
 
 def find_source(
@@ -22,7 +26,7 @@ def find_source(
     *,
     folders: Sequence[Path],
     download_folder: Path,
-    own: FolderSettings | None = None,
+    own: FolderSettings | TabularSettings | None = None,
     allow_download: bool = True,
     show_progress: bool = False,
 ) -> Source:
@@ -36,8 +40,8 @@ def find_source(
         Where to look, in order.
     download_folder : Path
         Where to look last, and to put a download.
-    own : FolderSettings, optional
-        The images of the source ``folder``, which needs it.
+    own : FolderSettings or TabularSettings, optional
+        The user's own images or tables; needed by the sources that are such.
     allow_download : bool
         Whether the network may be used.
     show_progress : bool
@@ -63,6 +67,8 @@ def find_source(
     if name == Digits.name:
         return Digits()
     try:
+        if isinstance(own, TabularSettings):
+            return find_tabular_source(name, own, folders)
         if name == ImageFolder.name and own:
             return find_image_folder(own, folders)
         if name == FashionMnist.name:

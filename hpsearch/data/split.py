@@ -18,10 +18,12 @@ from hpsearch.data.prepared import (
     MEAN_IMAGE_FILE,
     NORMALISED_MEAN_IMAGE_FILE,
     NORMALISED_VARIANCES_FILE,
+    SCALING_FILE,
     TRAIN_COORDINATES_FILE,
     TRAIN_IMAGES_FILE,
     TRAIN_LABELS_FILE,
     VALIDATION_COORDINATES_FILE,
+    VALIDATION_FEATURES_FILE,
     VALIDATION_IMAGES_FILE,
     VALIDATION_LABELS_FILE,
     VARIANCES_FILE,
@@ -29,7 +31,9 @@ from hpsearch.data.prepared import (
 )
 from hpsearch.data.preprocessing import CONTRAST_FLOOR, InputSettings, Preprocessing
 from hpsearch.data.reading import one_line
+from hpsearch.data.scaling import Scaling, TargetScale, load_scaling
 from hpsearch.errors import DamagedDataError
+from hpsearch.metrics import ACCURACY, MEAN_SQUARED_ERROR, Metric
 
 __all__ = ["Fitted", "Split", "open_split"]
 
@@ -57,24 +61,24 @@ class Split:
     Parameters
     ----------
     train_rows : uint8 array, shape (N, D); or float32 array, shape (N, K); read-only
-        One row for each training image: raw pixels, flattened height by width by colour, or
-        their products with all components of the basis.
-    train_labels : int64 array, shape (N,), read-only
-        Class of each row, in [0, n_classes).
-    validation_images : uint8 array, shape (M, D), read-only
-        Raw pixels of the images that settings are judged by.
-    validation_labels : int64 array, shape (M,), read-only
-        Their classes.
-    preprocessing : Preprocessing
-        From raw pixels to what the net is fed.
+        One row for each training example: raw pixels, flattened height by width by colour, or
+        their products with all components of the basis; of a table the net's inputs.
+    train_labels : int64 or float64 array, shape (N,), read-only
+        Class of each row, in [0, n_classes); numbers for regression.
+    validation_images : uint8 or float64 array, shape (M, D), read-only
+        Raw pixels, or columns, of the examples that settings are judged by.
+    validation_labels : int64 or float64 array, shape (M,), read-only
+        Their classes or numbers.
+    preprocessing : Preprocessing or Scaling
+        From raw pixels or columns to what the net is fed.
     n_classes : int
-        Number of classes.
-    image_shape : tuple of int
-        Height, width, colours.
+        Number of classes; 1 for regression.
+    image_shape : tuple of int or None
+        Height, width, colours; None for tables.
     pixel_std : float
         Standard deviation of a pixel of the training images, root of the mean over pixels.
-    plain : Fitted
-        On the images as they are.
+    plain : Fitted or None
+        On the images as they are; None for tables.
     normalised : Fitted, optional
         On images with normalised contrast.
     waves : Waves, optional
@@ -85,21 +89,40 @@ class Split:
         first n_inputs of each are kept; None if they are inputs already.
     validation_coordinates : float32 array, shape (M, K), optional
         What `preprocessing` makes of the validation images, if that has been written down.
+    target_scale : TargetScale, optional
+        Of a regression.
     """
 
     train_rows: NDArray[np.uint8] | NDArray[np.float32]
-    train_labels: NDArray[np.int64]
-    validation_images: NDArray[np.uint8]
-    validation_labels: NDArray[np.int64]
-    preprocessing: Preprocessing
+    train_labels: NDArray[Any]
+    validation_images: NDArray[Any]
+    validation_labels: NDArray[Any]
+    preprocessing: Preprocessing | Scaling
     n_classes: int
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int] | None
     pixel_std: float
-    plain: Fitted
+    plain: Fitted | None
     normalised: Fitted | None = None
     waves: Waves | None = None
     scales: NDArray[np.float32] | None = None
     validation_coordinates: NDArray[np.float32] | None = None
+    target_scale: TargetScale | None = None
+
+    @property
+    def metric(self) -> Metric:
+        """What predictions are judged by."""
+        return MEAN_SQUARED_ERROR if self.target_scale else ACCURACY
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What turns examples into inputs, and outputs into predictions, by name."""
+        scale = self.target_scale.arrays() if self.target_scale else {}
+        return {**self.preprocessing.arrays(), **scale}
+
+    @property
+    def image_preprocessing(self) -> Preprocessing:
+        """`preprocessing`, of images."""
+        assert isinstance(self.preprocessing, Preprocessing)
+        return self.preprocessing
 
     @functools.cached_property
     def validation_inputs(self) -> NDArray[np.float32]:
@@ -121,6 +144,8 @@ class Split:
         """
         if settings == InputSettings():
             return self
+        if not isinstance(self.preprocessing, Preprocessing):
+            raise DamagedDataError("contrast, components and whitening are for images alone")
         is_normalised = settings.contrast == "normalised"
         fitted = self.normalised if is_normalised else self.plain
         if fitted is None:
@@ -160,10 +185,10 @@ def open_split(prepared: PreparedData) -> Split:
     DamagedDataError
         If a file is not there, or is not the array that it should be.
     """
+    if prepared.image_shape is None:
+        return _open_table(prepared)
     n_train, n_validation = prepared.cut.n_train, prepared.cut.n_validation
-    n_components = prepared.n_components
-    height, width, colours = prepared.image_shape
-    n_pixels = height * width * colours
+    n_components, n_pixels = prepared.n_components, prepared.schema.n_features
 
     def load(name: str, dtype: Any, *shape: int) -> NDArray[Any]:
         return _map_array(prepared.folder / name, np.dtype(dtype), shape)
@@ -205,6 +230,33 @@ def open_split(prepared: PreparedData) -> Split:
         ),
         waves=waves,
         validation_coordinates=validation_coordinates,
+    )
+
+
+def _open_table(prepared: PreparedData) -> Split:
+    def load(name: str, dtype: Any, *shape: int) -> NDArray[Any]:
+        return _map_array(prepared.folder / name, np.dtype(dtype), shape)
+
+    n_train, n_validation = prepared.cut.n_train, prepared.cut.n_validation
+    schema, scale = prepared.schema, prepared.target_scale
+    scaling = load_scaling(load(SCALING_FILE, np.float64, 4, schema.n_features))
+    n_inputs, target_type = scaling.n_inputs, np.float64 if scale else np.int64
+    return Split(
+        train_rows=load(TRAIN_COORDINATES_FILE, np.float32, n_train, n_inputs),
+        train_labels=load(TRAIN_LABELS_FILE, target_type, n_train),
+        validation_images=load(
+            VALIDATION_FEATURES_FILE, np.float64, n_validation, schema.n_features
+        ),
+        validation_labels=load(VALIDATION_LABELS_FILE, target_type, n_validation),
+        preprocessing=scaling,
+        n_classes=schema.n_outputs,
+        image_shape=None,
+        pixel_std=prepared.pixel_std,
+        plain=None,
+        validation_coordinates=load(
+            VALIDATION_COORDINATES_FILE, np.float32, n_validation, n_inputs
+        ),
+        target_scale=scale,
     )
 
 

@@ -14,6 +14,7 @@ from hpsearch.definition.samplers import SamplerSettings
 from hpsearch.definition.schema import make_schema
 from hpsearch.definition.space import SearchSpace
 from hpsearch.definition.study import (
+    OWN_SOURCES,
     BasisSettings,
     ConfirmSettings,
     DataSettings,
@@ -24,6 +25,7 @@ from hpsearch.definition.writing import format_definition
 
 __all__ = [
     "OWN_SIZE",
+    "OWN_SOURCES",
     "SCHEMA_FILE",
     "BasisSettings",
     "Choices",

@@ -89,6 +89,10 @@ def parse_definition(text: str, path: Path) -> StudyDefinition:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # numbers and nestings without end
         raise UsageError(f"{path}: expected TOML: {error}") from error
+    data = content.get("data")
+    if isinstance(data, dict) and data.get("source") == "python":
+        # The module is imported from the study file's folder, wherever the study is run from.
+        data.setdefault("path", str(path.parent.resolve()))
     try:
         return StudyDefinition.model_validate({"name": path.stem} | content)
     except ValidationError as error:

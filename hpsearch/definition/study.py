@@ -6,15 +6,23 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from hpsearch.data import Basis, Cut, FolderSettings, Frequencies, PrincipalComponents
+from hpsearch.data import (
+    Basis,
+    Cut,
+    FolderSettings,
+    Frequencies,
+    PrincipalComponents,
+    TabularSettings,
+)
 from hpsearch.definition.base import Table
 from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings, Tpe
 from hpsearch.definition.space import SearchSpace
+from hpsearch.metrics import Metric, Task, metric_of
 from hpsearch.wording import suggest
 
-__all__ = ["StudyDefinition"]
+__all__ = ["OWN_SOURCES", "StudyDefinition"]
 
 
 class BasisSettings(Table):
@@ -44,6 +52,17 @@ class BasisSettings(Table):
         return self
 
 
+# Of each source of own data the keys that it needs, and those that it may have besides.
+_KEYS: dict[str, tuple[set[str], set[str]]] = {
+    "folder": ({"folder", "image_size"}, {"group"}),
+    "table": ({"path", "target"}, {"ignore", "group"}),
+    "arrays": ({"path"}, set()),
+    "python": ({"load"}, {"path", "target", "ignore", "group"}),
+}
+OWN_SOURCES = frozenset(_KEYS)
+# Hyperparameters that change images, or read them.
+_FOR_IMAGES = (*("initial_field", "components", "whitening", "mirror", "max_shift", "cutout"),)
+
 PixelCount: TypeAlias = Annotated[int, Field(ge=4, le=512)]
 
 
@@ -53,16 +72,31 @@ class DataSettings(Table):
     Parameters
     ----------
     source : str
-        ``digits`` (embedded), ``cifar10``, ``fashion_mnist``, or ``folder``: own images.
+        ``digits`` (embedded), ``cifar10``, ``fashion_mnist``; ``folder``: own images;
+        ``table``: a CSV or Parquet file; ``arrays``: an .npz file with X and y; ``python``: what
+        a function of one's own returns.
+    task : str
+        ``classification``, judged by accuracy; or ``regression``, by the mean squared error.
     folder : str, optional
         Of the source ``folder``: a folder with a sub-folder of images for each class, or with
         folders train, validation and test that hold such sub-folders; looked for there, then by
         its name where data sets lie.
     image_size : list of int, optional
         Of the source ``folder``: height and width that images are cut and resized to.
+    path : str, optional
+        Of the sources ``table`` and ``arrays``: the file; looked for there, then by its name where
+        data sets lie. Of ``python``: the folder of the module; the study file's if left out.
+    load : str, optional
+        Of the source ``python``: ``module:function``, called once, without arguments, when data
+        are prepared. It returns (X, y) or a pandas DataFrame.
+    target : str, optional
+        The column to predict, of a table.
+    ignore : list of str
+        Columns to leave out, of a table.
     group : str, optional
-        Of the source ``folder``: ``folder`` keeps the images of one sub-folder of a class's folder
-        in one split, and those of sub-folders of the same name under other classes with them.
+        Of a table: the column whose equal values stay in one split. Of the source ``folder``:
+        ``folder`` keeps the images of one sub-folder of a class's folder in one split, and those
+        of sub-folders of the same name under other classes with them.
     train, validation : int
         Number of images in the training split and in the validation split. Of a published data
         set the first are trained on and the next validated on.
@@ -79,10 +113,15 @@ class DataSettings(Table):
         What a net is fed: ``pixels``, or fewer numbers that hold nearly all of an image.
     """
 
-    source: Literal["digits", "cifar10", "fashion_mnist", "folder"]
+    source: Literal["digits", "cifar10", "fashion_mnist", "folder", "table", "arrays", "python"]
+    task: Annotated[Task, Field(strict=False)] = Task.CLASSIFICATION
     folder: Annotated[str, Field(min_length=1)] | None = None
     image_size: Annotated[tuple[PixelCount, PixelCount], Field(strict=False)] | None = None
-    group: Literal["folder"] | None = None
+    path: Annotated[str, Field(min_length=1)] | None = None
+    load: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
+    target: Annotated[str, Field(min_length=1)] | None = None
+    ignore: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    group: Annotated[str, Field(min_length=1)] | None = None
     train: Annotated[int, Field(ge=1)]
     validation: Annotated[int, Field(ge=1)]
     test: Annotated[int, Field(ge=1)] | None = None
@@ -94,21 +133,51 @@ class DataSettings(Table):
     ] = "pixels"
 
     @model_validator(mode="after")
-    def _check_own_images(self) -> "DataSettings":
-        given = {"folder": self.folder, "image_size": self.image_size}
-        is_own = self.source == "folder"
-        for key, value in (given if is_own else given | {"group": self.group}).items():
-            if is_own and value is None:
-                raise ValueError(f'{key} is missing, which source = "folder" needs')
-            if not is_own and value is not None:
-                raise ValueError(f'{key} is only for source = "folder", got {self.source!r}')
+    def _check_keys_of_own_data(self) -> "DataSettings":
+        needed, allowed = _KEYS.get(self.source, (set(), set()))
+        for key in sorted({key for pair in _KEYS.values() for keys in pair for key in keys}):
+            is_given = bool(getattr(self, key))
+            if key in needed and not is_given:
+                raise ValueError(f'{key} is missing, which source = "{self.source}" needs')
+            if is_given and key not in needed | allowed:
+                takers = [f'"{name}"' for name, (n, a) in _KEYS.items() if key in n | a]
+                raise ValueError(
+                    f"{key} is only for source = {' or '.join(takers)}, got {self.source!r}"
+                )
+        if self.source == "folder" and self.group not in (None, "folder"):
+            raise ValueError(f'group must be "folder" for source = "folder", got {self.group!r}')
         return self
 
-    def own_images(self) -> FolderSettings | None:
-        """The settings of the source ``folder`` as `hpsearch.data` has them; None for others."""
-        if self.folder is None or self.image_size is None:
-            return None
-        return FolderSettings(Path(self.folder), self.image_size, self.group)
+    @model_validator(mode="after")
+    def _check_tables(self) -> "DataSettings":
+        if self.task == Task.REGRESSION and not self.is_tabular:
+            raise ValueError(f'task = "regression" is not for source = "{self.source}"')
+        if self.is_tabular and self.basis != "pixels":
+            raise ValueError(f'basis is only for images, got source = "{self.source}"')
+        return self
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether examples are rows and not images."""
+        return self.source in ("table", "arrays", "python")
+
+    @property
+    def place(self) -> str | None:
+        """Where own data lie: all that may change of them from run to run."""
+        return self.folder or self.path
+
+    def own(self) -> FolderSettings | TabularSettings | None:
+        """The settings of own data as `hpsearch.data` has them; None for published data."""
+        if self.folder is not None and self.image_size is not None:
+            by_folder: Literal["folder"] | None = "folder" if self.group else None
+            return FolderSettings(Path(self.folder), self.image_size, by_folder)
+        if self.load is not None:
+            return TabularSettings(
+                self.load, self.task, self.target, self.ignore, self.group, self.path
+            )
+        if self.path is not None:
+            return TabularSettings(self.path, self.task, self.target, self.ignore, self.group)
+        return None
 
     def image_basis(self) -> Basis | None:
         """The basis as `hpsearch.data` has it; None for pixels."""
@@ -260,6 +329,11 @@ class StudyDefinition(Table):
             )
         return self
 
+    @property
+    def metric(self) -> Metric:
+        """What the study optimizes."""
+        return metric_of(self.data.task)
+
     def cut(self) -> Cut:
         """How `hpsearch.data` shall cut the source."""
         data = self.data
@@ -270,8 +344,20 @@ class StudyDefinition(Table):
             basis=data.image_basis(),
             is_augmentable=self.search.space.changes_images,
             shuffle_seed=data.shuffle_seed,
-            stratify=data.source == "folder" if data.stratify is None else data.stratify,
+            stratify=data.source in OWN_SOURCES if data.stratify is None else data.stratify,
         )
+
+    @model_validator(mode="after")
+    def _check_what_rows_have(self) -> "StudyDefinition":
+        space, source = self.search.space, self.data.source
+        if self.data.is_tabular:
+            given = [name for name in _FOR_IMAGES if space.largest(name) > 0]
+            given += [] if space.fixed().get("contrast") == "as_is" else ["contrast"]
+            if given:
+                raise ValueError(f'search.space.{given[0]} is for images, not source = "{source}"')
+        if self.data.task == Task.REGRESSION and space.largest("label_smoothing") > 0:
+            raise ValueError("search.space.label_smoothing is for classes, not a regression")
+        return self
 
     def n_grid_cells(self) -> int:
         """How many combinations the choices have."""
@@ -289,5 +375,10 @@ class StudyDefinition(Table):
         with the trials of a shorter one, what is confirmed when all of them have ended, and
         where own images lie, as the checksum of the data tells what they are.
         """
-        left_out: Any = {"description": True, "trials": True, "confirm": True, "data": {"folder"}}
+        left_out: Any = {
+            "description": True,
+            "trials": True,
+            "confirm": True,
+            "data": {"folder", "path"},
+        }
         return self.model_dump(mode="json", exclude=left_out)

@@ -2,8 +2,16 @@
 
 import json
 
-from hpsearch.data import FolderContents, suggest_sizes
+from hpsearch.data import (
+    FolderContents,
+    TabularDataset,
+    TabularSettings,
+    order_items,
+    suggest_sizes,
+    take,
+)
 from hpsearch.errors import UsageError
+from hpsearch.metrics import metric_of
 
 __all__ = ["OWN_SIZE", "SCHEMA_FILE", "write_template"]
 
@@ -37,12 +45,15 @@ learning_rate_decay = 0.95
 reg = {{ low = 1e-5, high = 1e-2, log = true }}
 hidden_size = {{ low = 16, high = 128, log = true }}
 epochs = {{ low = 10, high = 30 }}
-# For colour images and longer searches: mirror, max_shift, dropout, optimizer = "nesterov" ...
-
+{hint}
 # Train the best again on fresh seeds, before the test split is opened:
 # [confirm]
 # top = 3
 # seeds = 2
+"""
+
+_IMAGE_HINT = """\
+# For colour images and longer searches: mirror, max_shift, dropout, optimizer = "nesterov" ...
 """
 
 _PUBLISHED = {
@@ -52,22 +63,30 @@ _PUBLISHED = {
 }
 
 
-def write_template(source: str, own: FolderContents | None) -> str:
+def write_template(
+    source: str,
+    own: FolderContents | TabularDataset | None = None,
+    settings: TabularSettings | None = None,
+) -> str:
     """The text of a study file on `source`.
 
     Parameters
     ----------
     source : str
         As in a study file.
-    own : FolderContents or None
-        The own images, of the source ``folder``.
+    own : FolderContents or TabularDataset or None
+        The own images or rows, of a source of own data.
+    settings : TabularSettings, optional
+        Where own rows come from.
 
     Raises
     ------
     UsageError
-        If there are too few images.
+        If there are too few images or rows.
     """
-    if own is not None:
+    if isinstance(own, TabularDataset) and settings:
+        data, n_train, description = _describe_rows(own, settings)
+    elif isinstance(own, FolderContents):
         data, n_train, description = _describe_own(own)
     else:
         n_train, n_validation = _PUBLISHED[source]
@@ -79,17 +98,56 @@ def write_template(source: str, own: FolderContents | None) -> str:
             "# test = 300        # the first so many test images; all of them if left out\n"
         )
     batch_size = min(n_train, 200, max(10, n_train // 20))
-    # Digits are dim, 0 to 16; pixels up to 255 need smaller steps.
-    is_dim = source == "digits"
+    # Inputs of about 1 in size (standardised columns, digits of 0 to 16) bear larger steps and
+    # weights than pixels of up to 255.
+    is_dim = source == "digits" or settings is not None
     rates = "low = 1e-3, high = 0.3" if is_dim else "low = 1e-4, high = 3e-3"
     return _TEMPLATE.format(
         schema=SCHEMA_FILE,
         description=description,
         data=data,
         batch_size=batch_size,
-        initial_std="0.01" if is_dim else "1e-3",
+        initial_std="0.1" if settings else "0.01" if is_dim else "1e-3",
+        hint="" if settings else _IMAGE_HINT,
         learning_rate=f"{{ {rates}, log = true }}",
     )
+
+
+def _describe_rows(own: TabularDataset, settings: TabularSettings) -> tuple[str, int, str]:
+    """The data table for own rows: all that are for the test, of the others 80 : 20."""
+    order = order_items(own.units, None)
+    n_validation = len(order) // 5
+    _, train = take(own.units, order, (n_validation, len(order)))
+    n_train, n_test = len(train), len(own.test)
+    if not (n_train and n_validation and n_test):
+        raise UsageError(
+            f"{own.source}: expected more rows, found {len(own.rows) + n_test}, of which {n_train}"
+            f" to train, {n_validation} to validate and {n_test} to test on"
+        )
+    given = {
+        "load" if own.name == "python" else "path": settings.place,
+        "target": settings.target,
+        "ignore": list(settings.ignore) or None,
+        "group": settings.group,
+    }
+    keys = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in given.items()
+        if value is not None
+    ]
+    metric = metric_of(settings.task)
+    data = "\n".join(
+        [
+            f'source = "{own.name}"',
+            *keys,
+            f'task = "{settings.task}"   # judged by {metric.name}',
+            f"train = {n_train}",
+            f"validation = {n_validation}   # settings are judged by these",
+            f"test = {n_test}   # evaluated once, at the end; if fewer, the others are left unused",
+            "",
+        ]
+    )
+    return data, n_train, f"A first search for {own.schema.target}."
 
 
 def _describe_own(own: FolderContents) -> tuple[str, int, str]:

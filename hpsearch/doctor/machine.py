@@ -35,6 +35,8 @@ _BYTES_PER_STUDY = 20_000_000
 _SHAPES = {"digits": (64, 10), "cifar10": (3072, 10), "fashion_mnist": (784, 10)}
 # Of own images only a look into their folder tells; few studies have more classes.
 _N_OWN_CLASSES = 100
+# Likewise of own tables; one-hot categories included.
+_N_OWN_INPUTS = 500
 _N_CHECKPOINTS_KEPT = 3
 # Single precision. While a net is trained, its checkpoint may hold two moments for Adam and an
 # average besides.
@@ -121,6 +123,8 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
     data, space = definition.data, definition.search.space
     if data.image_size:
         n_pixels, n_classes = 3 * math.prod(data.image_size), _N_OWN_CLASSES
+    elif data.is_tabular:
+        n_pixels, n_classes = _N_OWN_INPUTS, _N_OWN_CLASSES
     else:
         n_pixels, n_classes = _SHAPES[data.source]
     cut = definition.cut()

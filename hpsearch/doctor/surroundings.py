@@ -9,7 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from hpsearch.coordinator import RunOptions, find_prepared, tracking_store
-from hpsearch.data import ImageFolder, Remark, Source, find_source, select
+from hpsearch.data import (
+    Dataset,
+    ImageFolder,
+    Remark,
+    Source,
+    TabularDataset,
+    check_basis,
+    describe_table,
+    find_source,
+    select,
+)
 from hpsearch.definition import StudyDefinition
 from hpsearch.doctor.finding import Finding
 from hpsearch.errors import DamagedDataError, MissingDataError, StoreError
@@ -40,7 +50,7 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Fin
     """
     prepared, source = find_prepared(definition, options.workspace.data), None
     try:
-        if prepared is None or definition.data.own_images():
+        if prepared is None or definition.data.own():
             source = _find_source(definition, options)
     except MissingDataError as error:
         if prepared is None:
@@ -50,14 +60,18 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Fin
         yield from (_convert(remark) for remark in source.contents.remarks())
         if source.contents.unreadable:
             return
-        if prepared and prepared.source_checksum != source.checksum:
-            prepared = None
+    if prepared and source and prepared.source_checksum != source.checksum:
+        prepared = None
     if prepared:
         prepared.verify()
         yield Finding("data", f"{prepared.name}, prepared and verified, in {prepared.folder}")
     elif source:
         loaded = source.load()
-        select(loaded, definition.cut())
+        if isinstance(loaded, TabularDataset):
+            yield from (Finding("table", line) for line in describe_table(loaded))
+        select(loaded.items(), definition.cut())
+        if isinstance(loaded, Dataset):
+            check_basis(definition.cut(), loaded.train_images.shape[1:], loaded.name)
         yield Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
 
 
@@ -68,7 +82,7 @@ def _convert(remark: Remark) -> Finding:
 
 def _describe_missing(definition: StudyDefinition, error: MissingDataError) -> Finding:
     where = "say where it lies with --data-dir"
-    if definition.data.own_images() is not None:
+    if definition.data.own() is not None:
         text = f"{definition.data.source} is not on this machine ({error})"
         return Finding("data", text, where, error.exit_code)
     text = f"{definition.data.source} is not on this machine"
@@ -135,7 +149,7 @@ def check_workers(
     source = _find_source(definition, options)
     root = options.workspace.root
     with _marker_in(next(path for path in (root, *root.parents) if path.exists())) as marker:
-        own = definition.data.own_images()
+        own = definition.data.own()
         question = partial(report_health, marker, prepared, source.name, source.checksum, own)
         survey = work_out(backend.ask_workers(question))
     for failure in survey.failures:
@@ -170,6 +184,6 @@ def _find_source(definition: StudyDefinition, options: RunOptions) -> Source:
         definition.data.source,
         folders=options.data_dirs,
         download_folder=options.workspace.data / "downloads",
-        own=definition.data.own_images(),
+        own=definition.data.own(),
         allow_download=False,
     )

@@ -25,7 +25,7 @@ __all__ = [
 Event: TypeAlias = Mapping[str, Any]
 
 _BEGUN = ("study", "test_sha256", "net_sha256")
-FIELDS = {"begun": _BEGUN, "scored": (*_BEGUN, "n", "accuracy", "accuracy_first_1000")}
+FIELDS = {"begun": _BEGUN, "scored": (*_BEGUN, "n", "unit", "scores", "low", "high")}
 
 
 def add_event(search: SearchStudy, ledger: Path, event: str, fields: Mapping[str, Any]) -> None:

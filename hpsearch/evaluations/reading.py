@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hpsearch.evaluations.events import (
     read_record,
     without_chain,
 )
+from hpsearch.metrics import ACCURACY, MEAN_SQUARED_ERROR, Metric
 from hpsearch.search import SearchStudy
 from hpsearch.wording import shorten_ordinal
 
@@ -36,11 +37,13 @@ class TestEvaluation:
     net_sha256 : str
         The net that was evaluated.
     n : int
-        Test images.
-    accuracy : float
-        On all of them.
-    accuracy_first_1000 : float
-        On the first thousand, or on all if there are fewer.
+        Test examples.
+    unit : str
+        What they are: images or rows.
+    scores : dict
+        The metric by its name, and what is shown beside it.
+    low, high : float
+        Ends of the metric's 95 % interval on examples of the same kind.
     """
 
     __test__ = False  # not one of pytest's
@@ -49,8 +52,27 @@ class TestEvaluation:
     test_sha256: str
     net_sha256: str
     n: int
-    accuracy: float
-    accuracy_first_1000: float
+    unit: str
+    scores: Mapping[str, float]
+    low: float
+    high: float
+
+    @property
+    def metric(self) -> Metric:
+        """What was measured."""
+        return ACCURACY if ACCURACY.name in self.scores else MEAN_SQUARED_ERROR
+
+    @property
+    def interval(self) -> str:
+        """The interval, for people."""
+        return f"95 % CI {self.metric.round(self.low)}-{self.metric.round(self.high)}"
+
+    def describe(self) -> str:
+        """All scores in one line, for people."""
+        metric = self.metric
+        head = f"{metric.test_name} {metric.format(self.scores[metric.name])} ({self.interval})"
+        others = [f", test_{name} {self.scores[name]:.4g}" for name in metric.others]
+        return f"{head}{''.join(others)} on {self.n:,} {self.unit}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,7 @@ class Evaluations:
         studies = [study for _, study, _ in same]
         of = f" of {len(same)} evaluations" if position < len(same) else " evaluation"
         note = (
-            f"{shorten_ordinal(position)}{of} of these {evaluation.n:,} images in this "
+            f"{shorten_ordinal(position)}{of} of these {evaluation.n:,} {evaluation.unit} in this "
             f"workspace: {', '.join(studies)}"
         )
         return {

@@ -79,7 +79,7 @@ class _OptunaPruning:
     trial: Trial
 
     def __call__(self, epoch: int, val_score: float) -> bool:
-        self.trial.report(val_accuracy, epoch)
+        self.trial.report(val_score, epoch)
         return self.trial.should_prune()
 
     def rungs(self) -> dict[str, float]:

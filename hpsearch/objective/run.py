@@ -35,10 +35,10 @@ from hpsearch.training import (
     HistoryWriter,
     Memory,
     averaged,
-    classify,
     film_epochs,
     film_next,
     load_checkpoint,
+    predict,
     save_checkpoint,
     save_predictions,
     start_film,
@@ -108,7 +108,7 @@ def _train(
             return _finish(job, Outcome.PRUNED, epochs, history)
     net = averaged(state.net, state.memory)
     _save_predictions(job, split, net)
-    net_sha256 = hash_arrays({**net, **split.preprocessing.arrays()})
+    net_sha256 = hash_arrays({**net, **split.arrays()})
     result = _finish(job, Outcome.COMPLETE, epochs, history)
     return dataclasses.replace(result, net_sha256=net_sha256)
 
@@ -167,7 +167,8 @@ def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...])
     if len(epochs) == job.hyperparameters.epochs:
         # Nothing goes on from here: the net to be used is all that is wanted.
         net, memory = averaged(net, memory), {}
-    if len(epochs) in film_epochs(job.hyperparameters.epochs) and not epochs[-1].diverged:
+    is_filmed = split.image_shape is not None and not epochs[-1].diverged
+    if is_filmed and len(epochs) in film_epochs(job.hyperparameters.epochs):
         state.film = _film(job, split, state.film, len(epochs), net)
     generator_state = dict(state.rng.bit_generator.state)
     checkpoint = Checkpoint(
@@ -178,15 +179,15 @@ def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...])
 
 def _film(job: TrialJob, split: Split, film: Film, epoch: int, net: Parameters) -> Film:
     if epoch > 1:
-        return film_next(film, epoch, net, split.preprocessing)
+        return film_next(film, epoch, net, split.image_preprocessing)
     # Drawn once more rather than kept for an epoch: the weights of a wide net fill memory.
     initial = training.make_net(split, job.hyperparameters, np.random.default_rng(job.seed()))
-    return start_film(initial, net, split.preprocessing)
+    return start_film(initial, net, split.image_preprocessing)
 
 
 def _save_predictions(job: TrialJob, split: Split, net: Parameters) -> None:
-    labels = classify(net, split.validation_inputs)
-    save_predictions(job.folder / PREDICTIONS_FILE, labels, split.n_classes)
+    predicted = predict(net, split.validation_inputs, split.target_scale)
+    save_predictions(job.folder / PREDICTIONS_FILE, predicted, split.n_classes)
 
 
 def _finish(

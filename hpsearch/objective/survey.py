@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.data import FolderSettings, PreparedData, find_source, load_prepared
+from hpsearch.data import FolderSettings, PreparedData, TabularSettings, find_source, load_prepared
 from hpsearch.differences import list_changes
 from hpsearch.errors import (
     DamagedDataError,
@@ -85,7 +85,7 @@ def report_health(
     prepared: PreparedData | None,
     name: str,
     checksum: str,
-    own: FolderSettings | None = None,
+    own: FolderSettings | TabularSettings | None = None,
 ) -> WorkerReport:
     """Answer the doctor for this worker; prepares nothing.
 
@@ -97,8 +97,8 @@ def report_health(
         The data there, if it has been prepared.
     name, checksum : str
         Of the coordinator's source of it.
-    own : FolderSettings, optional
-        Of the study's own images, if it has any.
+    own : FolderSettings or TabularSettings, optional
+        Of the study's own data, if it has any.
 
     Raises
     ------

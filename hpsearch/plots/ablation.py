@@ -1,9 +1,11 @@
-"""What each technique is worth: the accuracy lost without it."""
+"""What each technique is worth: the score lost without it."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from hpsearch.metrics import Metric
 
 __all__ = ["plot_ablation"]
 
@@ -11,15 +13,19 @@ __all__ = ["plot_ablation"]
 _BLUE, _GREY = "#0072B2", "#999999"
 
 
-def plot_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how far each change of the setting moves the accuracy, largest loss on top.
+def plot_ablation(
+    whole: Sequence[float], without: Mapping[str, Sequence[float]], metric: Metric
+) -> Figure:
+    """Draw how far each change of the setting moves the score, largest loss on top.
 
     Parameters
     ----------
     whole : sequence of float
-        Validation accuracies of the whole setting, one for each seed.
+        Validation scores of the whole setting, one for each seed.
     without : mapping
         For each change, in words, those with it.
+    metric : Metric
+        What the scores are.
 
     Returns
     -------
@@ -27,17 +33,17 @@ def plot_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]]
         Dots are seeds, bars their means; the grey band is the whole setting's own spread.
     """
     base = float(np.mean(whole))
-    order = sorted(without, key=lambda change: np.mean(without[change]), reverse=True)
+    order = sorted(without, key=lambda change: metric.sign * np.mean(without[change]), reverse=True)
     figure = Figure(figsize=(8, 0.9 + 0.36 * len(order)), layout="constrained")
     axes = figure.subplots()
-    axes.axvspan(100 * (min(whole) - base), 100 * (max(whole) - base), color=_GREY, alpha=0.25)
+    axes.axvspan(min(whole) - base, max(whole) - base, color=_GREY, alpha=0.25)
     axes.axvline(0, color=_GREY, linewidth=1)
     for row, change in enumerate(order):
-        points = 100 * (np.asarray(without[change]) - base)
+        points = np.asarray(without[change]) - base
         axes.barh(row, points.mean(), color=_BLUE, alpha=0.35, height=0.6)
         axes.plot(points, [row] * len(points), "o", color=_BLUE, markersize=4)
     axes.set_yticks(range(len(order)), order)
-    axes.set_xlabel(f"val_accuracy, points from the whole setting's {base:.4f}")
+    axes.set_xlabel(f"{metric.val_name}, change from the whole setting's {metric.format(base)}")
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

@@ -1,4 +1,4 @@
-"""Loss and accuracy over the course of one training."""
+"""Loss and score over the course of one training."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from hpsearch.metrics import Metric
 
 __all__ = ["plot_learning_curves"]
 
@@ -34,12 +36,12 @@ class EpochLike(Protocol):
         ...
 
     @property
-    def train_accuracy(self) -> float:
+    def train_score(self) -> float:
         """Mean over the epoch."""
         ...
 
     @property
-    def val_accuracy(self) -> float:
+    def val_score(self) -> float:
         """At the end of the epoch."""
         ...
 
@@ -49,8 +51,8 @@ class EpochLike(Protocol):
         ...
 
 
-def plot_learning_curves(epochs: Sequence[EpochLike], title: str) -> Figure:
-    """Draw the loss of each iteration and the accuracies of each epoch.
+def plot_learning_curves(epochs: Sequence[EpochLike], title: str, metric: Metric) -> Figure:
+    """Draw the loss of each iteration and the scores of each epoch.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ def plot_learning_curves(epochs: Sequence[EpochLike], title: str) -> Figure:
         At least one.
     title : str
         Heading.
+    metric : Metric
+        What the scores are.
 
     Returns
     -------
@@ -65,11 +69,11 @@ def plot_learning_curves(epochs: Sequence[EpochLike], title: str) -> Figure:
         Not known to pyplot: safe in any thread, gone when dropped.
     """
     figure = Figure(figsize=(8, 6))
-    loss_axes, accuracy_axes = figure.subplots(2, 1, gridspec_kw=_MARGINS)
+    loss_axes, score_axes = figure.subplots(2, 1, gridspec_kw=_MARGINS)
     figure.suptitle(title)
     _draw_losses(loss_axes, epochs)
-    _draw_accuracies(accuracy_axes, epochs)
-    for axes in (loss_axes, accuracy_axes):
+    _draw_scores(score_axes, epochs, metric)
+    for axes in (loss_axes, score_axes):
         axes.locator_params(nbins=_MAX_TICKS)
         # A place is looked for even if the title is empty, unless it has one.
         axes.set_title("", y=_TITLE_Y)
@@ -97,19 +101,22 @@ def _draw_losses(axes: Axes, epochs: Sequence[EpochLike]) -> None:
     axes.legend(frameon=False, loc="upper right")
 
 
-def _draw_accuracies(axes: Axes, epochs: Sequence[EpochLike]) -> None:
+def _draw_scores(axes: Axes, epochs: Sequence[EpochLike], metric: Metric) -> None:
     numbers = [epoch.number for epoch in epochs]
-    for name, colour in (("train_accuracy", _BLUE), ("val_accuracy", _ORANGE)):
-        values = [getattr(epoch, name) for epoch in epochs]
+    train, val = [epoch.train_score for epoch in epochs], [epoch.val_score for epoch in epochs]
+    for name, values, colour in (
+        (metric.train_name, train, _BLUE),
+        (metric.val_name, val, _ORANGE),
+    ):
         axes.plot(numbers, values, color=colour, marker="o", markersize=3, label=name)
-    best = max(epochs, key=lambda epoch: epoch.val_score)
+    best = max(epochs, key=lambda epoch: metric.sign * epoch.val_score)
     axes.plot(best.number, best.val_score, "o", color=_ORANGE, markersize=9, fillstyle="none")
     axes.set_title(
-        f"best val_accuracy {best.val_score:.4f}, epoch {best.number}",
+        f"best {metric.val_name} {metric.format(best.val_score)}, epoch {best.number}",
         loc="right",
         y=_TITLE_Y,
         fontsize="small",
         color=_ORANGE,
     )
-    axes.set(xlabel="epoch", ylabel="accuracy")
-    axes.legend(frameon=False, loc="lower right")
+    axes.set(xlabel="epoch", ylabel=metric.name)
+    axes.legend(frameon=False, loc="lower right" if metric.sign > 0 else "upper right")

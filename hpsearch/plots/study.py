@@ -15,7 +15,6 @@ from optuna.visualization import matplotlib as optuna_plots
 
 __all__ = ["plot_study"]
 
-_TARGET = "val_accuracy"
 # matplotlib's names and inches for each plot of one figure.
 _SIZES: Mapping[str, tuple[float, float]] = {
     "optimization_history": (8, 4.5),
@@ -26,13 +25,15 @@ _SIZES: Mapping[str, tuple[float, float]] = {
 }
 
 
-def plot_study(study: optuna.Study) -> dict[str, Figure]:
+def plot_study(study: optuna.Study, target_name: str) -> dict[str, Figure]:
     """Draw those of Optuna's plots for which `study` has enough trials.
 
     Parameters
     ----------
     study : optuna.Study
         With any number of trials.
+    target_name : str
+        What its values are called on the axes.
 
     Returns
     -------
@@ -42,14 +43,14 @@ def plot_study(study: optuna.Study) -> dict[str, Figure]:
     """
     plots: dict[str, Callable[[], Any]] = {
         "optimization_history": lambda: optuna_plots.plot_optimization_history(
-            study, target_name=_TARGET
+            study, target_name=target_name
         ),
         "param_importances": lambda: optuna_plots.plot_param_importances(
-            study, target_name=_TARGET
+            study, target_name=target_name
         ),
-        "slice": lambda: optuna_plots.plot_slice(study, target_name=_TARGET),
+        "slice": lambda: optuna_plots.plot_slice(study, target_name=target_name),
         "parallel_coordinate": lambda: optuna_plots.plot_parallel_coordinate(
-            study, target_name=_TARGET
+            study, target_name=target_name
         ),
         "timeline": lambda: optuna_plots.plot_timeline(study),
     }

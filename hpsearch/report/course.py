@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from plotly.graph_objects import Bar, Figure, Scatter
 
+from hpsearch.metrics import Metric
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.report.figure import (
     BEST,
@@ -29,7 +30,7 @@ _UNITS = ((3600, "hours", 10_000), (60, "minutes", 600), (1, "seconds", 0))
 
 
 def draw_best_so_far(records: Sequence[TrialRecord], threads: int) -> Figure:
-    """The best validation accuracy over the core-seconds that training had taken by then.
+    """The best validation score over the core-seconds that training had taken by then.
 
     Parameters
     ----------
@@ -43,15 +44,19 @@ def draw_best_so_far(records: Sequence[TrialRecord], threads: int) -> Figure:
         key=lambda r: (r.ended_at or datetime.min, r.number),
     )
     spent = threads * np.cumsum([record.duration_s for record in ended])
-    values = [r.value if r.state == State.COMPLETE and r.value else 0.0 for r in ended]
-    best = np.maximum.accumulate(values)
-    first = int(np.argmax(best > 0))
+    metric = ended[0].metric
+    scores = [
+        metric.sign * r.value if r.state == State.COMPLETE and r.value is not None else -np.inf
+        for r in ended
+    ]
+    best = np.maximum.accumulate(scores)
+    first = int(np.argmax(np.isfinite(best)))
     figure = make_figure(340)
     figure.update_xaxes(title="core-seconds in training", rangemode="tozero")
-    figure.update_yaxes(title="val_accuracy")
+    figure.update_yaxes(title=metric.val_name)
     figure.add_scatter(
         x=spent[first:].tolist(),
-        y=best[first:].tolist(),
+        y=(metric.sign * best[first:]).tolist(),
         mode="lines",
         line={"shape": "hv", "color": BEST, "width": 2.5},
         hoverinfo="skip",
@@ -59,19 +64,19 @@ def draw_best_so_far(records: Sequence[TrialRecord], threads: int) -> Figure:
     for state, colour in ((State.PRUNED, FADED), (State.COMPLETE, COMPLETE)):
         shown = [i for i, r in enumerate(ended) if r.state == state and r.value is not None]
         figure.add_trace(_dots(ended, shown, spent.tolist(), colour))
-    figure.update_yaxes(range=_focus([r.value for r in ended if r.state == State.COMPLETE]))
+    figure.update_yaxes(range=_focus([r.value for r in ended if r.state == State.COMPLETE], metric))
     return figure
 
 
 def draw_learning_curves(
     records: Sequence[TrialRecord], best: TrialRecord | None
 ) -> dict[str, Any]:
-    """The validation accuracy of every trial after each epoch; the best in front."""
+    """The validation score of every trial after each epoch; the best in front."""
     shown = [record for record in records if record.val_scores]
     n_points = max(_MIN_POINTS, _MAX_POINTS // max(1, len(shown)))
     figure = make_figure(400)
     figure.update_xaxes(title="epoch", rangemode="tozero")
-    figure.update_yaxes(title="val_accuracy")
+    figure.update_yaxes(title=shown[0].metric.val_name)
     order = {State.COMPLETE: 1}
     traces = [
         _curve(record, n_points, is_best=record is best)
@@ -145,12 +150,12 @@ def _curve(record: TrialRecord, n_points: int, *, is_best: bool) -> dict[str, An
     return {
         "type": "scatter",
         "x": [i + 1 for i in kept],
-        "y": [round(record.val_scores[i], 5) for i in kept],
+        "y": [float(f"{record.val_scores[i]:.5g}") for i in kept],
         "mode": "lines+markers" if n == 1 or is_best else "lines",
         "marker": {"size": 4},
         "line": {"color": colour, "width": 3 if is_best else 1.3},
         "opacity": 1 if is_best or not is_complete else 0.55,
-        **naming_whole(record, "epoch %{x}: %{y:.4f}<br>"),
+        **naming_whole(record, f"epoch %{{x}}: %{{y:{record.metric.format_spec}}}<br>"),
     }
 
 
@@ -195,9 +200,13 @@ def _colour(record: TrialRecord, best: TrialRecord | None) -> str:
     return BEST if record is best else COMPLETE
 
 
-def _focus(values: Sequence[float | None]) -> list[float]:
+def _focus(values: Sequence[float | None], metric: Metric) -> list[float]:
     """A range that shows the better half of `values` well; the worst may fall outside."""
     known = np.array([value for value in values if value is not None])
+    if metric.sign < 0:
+        low, high = known.min(), np.quantile(known, 0.9)
+        margin = 0.08 * (high - low) or 0.08 * high
+        return [float(low - margin), float(high + margin)]
     low, high = np.quantile(known, 0.1), known.max()
     margin = max(0.08 * (high - low), 0.004)
     return [float(max(0.0, low - margin)), float(min(1.0, high) + margin)]

@@ -65,9 +65,12 @@ def naming_whole(record: TrialRecord, lead: str = "") -> dict[str, Any]:
 
 def describe_trial(record: TrialRecord) -> str:
     """What is shown of a trial under the pointer."""
-    value = "-" if record.value is None else f"{record.value:.4f}"
+    metric = record.metric
     note = " (diverged)" if record.diverged else ""
-    lines = [f"<b>trial {record.number}</b> {record.state.lower()}{note}", f"val_accuracy {value}"]
+    lines = [
+        f"<b>trial {record.number}</b> {record.state.lower()}{note}",
+        f"{metric.val_name} {metric.format(record.value)}",
+    ]
     if record.state == State.PRUNED:
         lines[1] += f" when pruned, epoch {len(record.val_scores)}"
     lines += [

@@ -1,16 +1,17 @@
 """What the page shows of images: the confusion of classes, and pictures written into the page."""
 
 import base64
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure, Heatmap
 
 from hpsearch.plots import encode_png
-from hpsearch.report.figure import make_figure
+from hpsearch.report.figure import COMPLETE, FADED, make_figure
 from hpsearch.results import Examination
 
-__all__ = ["draw_confusion", "embed", "embed_image"]
+__all__ = ["draw_confusion", "draw_predictions", "embed", "embed_image"]
 
 # More classes than this and their counts no longer fit into the cells.
 _MAX_NUMBERED = 12
@@ -49,6 +50,25 @@ def embed_image(pixels: NDArray[np.uint8], image_shape: tuple[int, int, int]) ->
         # Digits are kept with few grey levels.
         image = np.repeat((255.0 * image / max(1, image.max())).astype(np.uint8), 3, axis=2)
     return embed(encode_png(np.ascontiguousarray(image)))
+
+
+def draw_predictions(targets: NDArray[Any], predictions: NDArray[Any], name: str) -> Figure:
+    """A dot for each example: its predicted number over the true one; right ones on the line."""
+    figure = make_figure(420)
+    figure.update_xaxes(title=name)
+    figure.update_yaxes(title=f"predicted {name}")
+    ends = [float(targets.min()), float(targets.max())]
+    figure.add_scatter(
+        x=ends, y=ends, mode="lines", line={"color": FADED, "width": 1.5}, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=targets.tolist(),
+        y=predictions.tolist(),
+        mode="markers",
+        marker={"color": COMPLETE, "size": 5, "opacity": 0.6},
+        hovertemplate="%{x:.4g}, predicted %{y:.4g}<extra></extra>",
+    )
+    return figure
 
 
 def embed(png: bytes) -> str:

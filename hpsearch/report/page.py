@@ -11,16 +11,17 @@ from plotly.graph_objects import Figure
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from hpsearch.data import PreparedData, open_split
+from hpsearch.data import PreparedData, Preprocessing, open_split
 from hpsearch.definition import format_definition
 from hpsearch.errors import StoreError
 from hpsearch.files import write_atomically
+from hpsearch.metrics import Task
 from hpsearch.plots import class_tiles, encode_png, film_strip, weight_tiles
 from hpsearch.records import SESSIONS, State
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
-from hpsearch.results import Examination, diagnose, examine, group_ablation
+from hpsearch.results import Examination, Net, diagnose, examine, group_ablation
 from hpsearch.search import SearchStudy, measure_importances
 from hpsearch.training import Film, Hyperparameters
 from hpsearch.versions import code_version, package_versions
@@ -144,8 +145,8 @@ def _draw_ablation(material: Material) -> Iterator[Plot]:
     whole, without = group_ablation(material.records)
     if whole and without:
         note = "Dots are seeds, bars their means; grey: the seeds of the whole setting."
-        figure = space.draw_ablation(whole, without)
-        yield Plot(wording.title_ablation(whole, without), figure, note)
+        figure = space.draw_ablation(whole, without, material.definition.metric)
+        yield Plot(wording.title_ablation(whole, without, material.definition.metric), figure, note)
 
 
 def _draw_slices(material: Material) -> Iterator[Plot]:
@@ -169,7 +170,7 @@ def _draw_timeline(material: Material) -> Plot | None:
 
 def _examine(material: Material) -> Examination | None:
     """The best net on the validation images; None without either."""
-    if material.net is None or material.data is None:
+    if material.net is None or material.data is None or not material.net.class_names:
         return None
     split = open_split(material.data)
     images, labels = split.validation_images, split.validation_labels
@@ -179,24 +180,45 @@ def _examine(material: Material) -> Examination | None:
 def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
     """What there is to see of the best net; or why there is nothing."""
     net, data = material.net, material.data
-    if net is None or data is None or found is None:
-        return {"net_lack": material.net_lack, "weights": None, "confusion": None, "mistakes": []}
+    shown: dict[str, Any] = {
+        "net_lack": material.net_lack,
+        "weights": None,
+        "confusion": None,
+        "mistakes": [],
+    }
+    if net is None or data is None:
+        return shown
+    if found:
+        figure = images.draw_confusion(found, net.class_names)
+        note = f"{found.n_wrong:,} of {found.n_images:,} validation examples get a wrong class."
+        shown["confusion"] = Plot(wording.title_confusion(found, net.class_names), figure, note)
+    if net.schema.task == Task.REGRESSION:
+        shown["confusion"] = _plot_predictions(net, data)
+    if found is None or not isinstance(net.preprocessing, Preprocessing):
+        return shown
     W1 = net.preprocessing.to_pixels(net.parameters["W1"])
     W2, shape = net.parameters["W2"], net.image_shape
     tiles = weight_tiles(W1, W2, shape, alike=True)
-    figure = images.draw_confusion(found, net.class_names)
-    note = f"{found.n_wrong:,} of {found.n_images:,} validation images are given a wrong class."
     return {
-        "net_lack": "",
+        **shown,
         "weights": images.embed(encode_png(tiles)),
         "classes": [
             (name, *(images.embed(encode_png(side)) for side in class_tiles(W1, W2, shape, label)))
             for label, name in enumerate(net.class_names)
         ],
         "film": _show_film(material.film, shape),
-        "confusion": Plot(wording.title_confusion(found, net.class_names), figure, note),
-        "mistakes": list(_show_mistakes(found, material, open_split(data).validation_images)),
+        "mistakes": list(_show_mistakes(found, net, open_split(data).validation_images)),
     }
+
+
+def _plot_predictions(net: Net, data: PreparedData) -> Plot:
+    """Predicted numbers over true ones, on the validation split."""
+    split = open_split(data)
+    predicted = net.predict(split.validation_images)
+    figure = images.draw_predictions(split.validation_labels, predicted, net.schema.target)
+    measured = net.schema.metric.measure(split.validation_labels, predicted)
+    note = ", ".join(f"val_{name} {value:.4g}" for name, value in measured.items())
+    return Plot("Predictions of the best net on the validation split", figure, f"{note}.")
 
 
 def _show_film(film: Film, image_shape: tuple[int, int, int]) -> dict[str, str] | None:
@@ -209,15 +231,12 @@ def _show_film(film: Film, image_shape: tuple[int, int, int]) -> dict[str, str] 
 
 
 def _show_mistakes(
-    found: Examination, material: Material, validation_images: Any
+    found: Examination, net: Net, validation_images: Any
 ) -> Iterator[dict[str, Any]]:
-    assert material.data
-    names = material.data.class_names
+    names = net.class_names
     for mistake in found.mistakes:
         yield {
-            "image": images.embed_image(
-                validation_images[mistake.index], material.data.image_shape
-            ),
+            "image": images.embed_image(validation_images[mistake.index], net.image_shape),
             "label": names[mistake.label],
             "predicted": names[mistake.predicted],
             "probability": f"{mistake.probability:.0%}",
@@ -229,7 +248,13 @@ def _diagnose(material: Material, found: Examination | None) -> list[Any]:
     if material.best is None:
         return []
     setting = Hyperparameters(**material.best.hyperparameters)
-    return diagnose(material.epochs, setting, material.definition.search.space, found)
+    return diagnose(
+        material.epochs,
+        setting,
+        material.definition.search.space,
+        found,
+        material.definition.metric,
+    )
 
 
 def _list_origin(material: Material) -> dict[str, str]:

@@ -10,6 +10,7 @@ from optuna.visualization import plot_parallel_coordinate
 from plotly.graph_objects import Bar, Figure, Scatter
 
 from hpsearch.definition import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.metrics import Metric
 from hpsearch.records import State, TrialRecord, rank
 from hpsearch.report.figure import (
     BEST,
@@ -30,7 +31,6 @@ __all__ = [
     "draw_slice",
 ]
 
-_TARGET = "val_accuracy"
 # Numbers this far apart are choices on a logarithmic scale.
 _WIDE = 30
 # Trials that stand out beside the best one.
@@ -44,7 +44,9 @@ def draw_parallel(
     quiet = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        figure = plot_parallel_coordinate(study, params=list(names), target_name=_TARGET)
+        figure = plot_parallel_coordinate(
+            study, params=list(names), target_name=complete[0].metric.val_name
+        )
     except (ValueError, RuntimeError, ZeroDivisionError):
         return None
     finally:
@@ -69,7 +71,7 @@ def draw_parallel(
     )
     parallel.update_shapes(line={"color": FADED, "width": 1})
     parallel.update_annotations(font={"color": MUTED, "size": 10})
-    named = [_TARGET, *axes.xaxis.ticktext[1:]]
+    named = [complete[0].metric.val_name, *axes.xaxis.ticktext[1:]]
     # Broken after each word: six names stand side by side on a phone too.
     parallel.update_xaxes(ticktext=[name.replace("_", "_<br>") for name in named])
     return with_traces(parallel, [line for line, _ in drawn])
@@ -95,41 +97,43 @@ def draw_importances(importances: Mapping[str, float]) -> Figure:
     return figure
 
 
-def draw_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]]) -> Figure:
-    """How far each change moves the accuracy: bars for means, dots for seeds, worst loss on top."""
+def draw_ablation(
+    whole: Sequence[float], without: Mapping[str, Sequence[float]], metric: Metric
+) -> Figure:
+    """How far each change moves the score: bars for means, dots for seeds, worst loss on top."""
     base = fmean(whole)
-    names = sorted(without, key=lambda change: fmean(without[change]), reverse=True)
+    names = sorted(without, key=lambda change: metric.sign * fmean(without[change]), reverse=True)
     figure = make_figure(90 + 28 * len(names), margin={"l": 160, "r": 40, "t": 8, "b": 44})
-    figure.update_xaxes(title=f"points of val_accuracy from the whole setting's {base:.4f}")
+    figure.update_xaxes(
+        title=f"{metric.val_name}, change from the whole setting's {metric.format(base)}"
+    )
     figure.add_trace(
         Bar(
             orientation="h",
-            x=[100 * (fmean(without[name]) - base) for name in names],
+            x=[fmean(without[name]) - base for name in names],
             y=names,
             marker={"color": COMPLETE},
-            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+            hovertemplate="%{y}: %{x:+.4g}<extra></extra>",
         )
     )
-    dots = [(100 * (value - base), name) for name in names for value in without[name]]
+    dots = [(value - base, name) for name in names for value in without[name]]
     figure.add_trace(
         Scatter(
             x=[x for x, _ in dots],
             y=[name for _, name in dots],
             mode="markers",
             marker={"color": BEST, "size": 6},
-            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+            hovertemplate="%{y}: %{x:+.4g}<extra></extra>",
         )
     )
-    figure.add_vrect(
-        x0=100 * (min(whole) - base), x1=100 * (max(whole) - base), fillcolor=FADED, line_width=0
-    )
+    figure.add_vrect(x0=min(whole) - base, x1=max(whole) - base, fillcolor=FADED, line_width=0)
     return figure
 
 
 def draw_slice(
     name: str, space: SearchSpace, records: Sequence[TrialRecord], best: TrialRecord | None
 ) -> Figure:
-    """The accuracy of every trial over one hyperparameter, on the axis that it is searched on."""
+    """The score of every trial over one hyperparameter, on the axis that it is searched on."""
     figure = make_figure(230, margin={"l": 46, "r": 8, "t": 8, "b": 44})
     searched = space.searched()[name]
     figure.update_xaxes(title=name, **_axis_of(searched))

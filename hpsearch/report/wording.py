@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from hpsearch.metrics import Metric
 from hpsearch.records import State, TrialRecord
 from hpsearch.report.material import Material
 from hpsearch.results import Examination, describe_verdict
@@ -29,14 +30,17 @@ def describe_search(material: Material) -> str:
     names = list(definition.search.space.searched())
     what = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
     source = definition.data
+    examples = "rows" if source.is_tabular else "images"
     shape = ""
-    if data:
+    if data and data.image_shape:
         height, width, colours = data.image_shape
         shape = f" of {height} by {width} pixels{' in colour' if colours == 3 else ''}"
+    metric = definition.metric
+    best = f"the {'highest' if metric.sign > 0 else 'lowest'} {metric.name}"
     verb = "give" if len(names) > 1 else "gives"
     return (
-        f"Which {what or 'setting'} {verb} a two-layer net the highest accuracy on "
-        f"images{shape} of {source.source}? Each net is trained on {source.train:,} images and "
+        f"Which {what or 'setting'} {verb} a two-layer net {best} on "
+        f"{examples}{shape} of {source.source}? Each is trained on {source.train:,} of them and "
         f"judged on {source.validation:,} others; the {definition.search.sampler.name} "
         f"sampler proposes, the pruner is {definition.search.pruner.name}, "
         f"{_count_trials(material)}."
@@ -45,10 +49,12 @@ def describe_search(material: Material) -> str:
 
 def answer_lines(material: Material) -> list[str]:
     """The verdict on the best, line by line, and its score on the test split."""
-    selection = material.verdict.selection
+    selection, metric = material.verdict.selection, material.definition.metric
     # The page's headline has said so much already.
     head = (
-        f"val_accuracy {selection.val_score:.4f} (trial {selection.number})" if selection else ""
+        f"{metric.val_name} {metric.format(selection.val_score)} (trial {selection.number})"
+        if selection
+        else ""
     )
     described = describe_verdict(material.verdict)
     lines = [_sentence(line.removeprefix(head).lstrip(",; ")) for line in described]
@@ -63,7 +69,7 @@ def answer_lines(material: Material) -> list[str]:
         for one in evaluations
         if material.best and one["net_sha256"] == material.best.net_sha256
     ]
-    lines += [f"On {one['n']:,} test images its accuracy is {one['accuracy']:.4f}." for one in mine]
+    lines += [f"Test split: {one['text']}." for one in mine]
     if not evaluations:
         lines.append("No net has been evaluated on the test split.")
     elif not mine:
@@ -103,13 +109,15 @@ def title_importances(importances: Mapping[str, float]) -> str:
     return f"{name} mattered most, with {share:.0%} of the importance"
 
 
-def title_ablation(whole: Sequence[float], without: Mapping[str, Sequence[float]]) -> str:
+def title_ablation(
+    whole: Sequence[float], without: Mapping[str, Sequence[float]], metric: Metric
+) -> str:
     """What is missed most."""
-    worst = min(without, key=lambda change: fmean(without[change]))
-    lost = 100 * (fmean(whole) - fmean(without[worst]))
+    worst = min(without, key=lambda change: metric.sign * fmean(without[change]))
+    lost = metric.sign * (fmean(whole) - fmean(without[worst]))
     if lost <= 0:
         return "Nothing that was left out is missed"
-    return f"What costs most: {worst}, {lost:.2g} points"
+    return f"What costs most: {worst}, {lost:.2g} of {metric.val_name}"
 
 
 def title_timeline(material: Material, n_lanes: int) -> str:

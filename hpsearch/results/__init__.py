@@ -12,6 +12,7 @@ from hpsearch.results.best import (
 )
 from hpsearch.results.diagnosis import Finding, diagnose
 from hpsearch.results.examination import Examination, Mistake, examine
+from hpsearch.results.intervals import mean_interval, wilson_interval
 from hpsearch.results.judging import judge_selection, note_selection, read_verdict
 from hpsearch.results.net import Net
 from hpsearch.results.pictures import (
@@ -56,10 +57,12 @@ __all__ = [
     "make_net_pictures",
     "make_study_pictures",
     "make_trial_pictures",
+    "mean_interval",
     "measure_verdict",
     "note_selection",
     "read_verdict",
     "shed_checkpoints",
     "trial_preprocessing",
+    "wilson_interval",
     "write_table",
 ]

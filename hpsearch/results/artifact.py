@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
-from hpsearch.data import Preprocessing
+from hpsearch.data import Preprocessing, Scaling, Schema, TargetScale, load_scaling, load_schema
 from hpsearch.errors import DamagedDataError, MissingDataError, StoreError
 from hpsearch.files import write_atomically
 from hpsearch.results.net import Net
@@ -20,18 +20,19 @@ __all__ = ["MANIFEST_FILE", "NET_FILE", "export_net", "load_net"]
 
 NET_FILE = "net.safetensors"
 MANIFEST_FILE = "manifest.json"
-_PARAMETERS = ("W1", "b1", "W2", "b2")
 
-_README = """# {study}: the net of trial {trial}
+_HEAD = """# {study}: the net of trial {trial}
 
-A two-layer net (ReLU, softmax), validation accuracy {val_accuracy:.4f}.
-`net.safetensors` holds W1, b1, W2, b2, {arrays}; `manifest.json` the rest.
+A two-layer net (ReLU), {val_score}.
+"""
+
+_IMAGES = """`net.safetensors` holds W1, b1, W2, b2, {arrays}; `manifest.json` the rest.
 
 With this program:
 
     import hpsearch
     net = hpsearch.load_net("{folder}")
-    net.predict(images)            # uint8, shape (N, {height}, {width}, {colours})
+    net.predict(images)            # uint8, shape (N, {shape})
 
 With NumPy and safetensors alone:
 
@@ -41,6 +42,14 @@ With NumPy and safetensors alone:
     {inputs}
     scores = np.maximum(x @ net["W1"] + net["b1"], 0) @ net["W2"] + net["b2"]
     classes = scores.argmax(axis=1)
+"""
+
+_TABLE = """`net.safetensors` holds W1, b1, W2, b2 and how columns are scaled; `manifest.json` names
+the columns and the categories.
+
+    import hpsearch
+    net = hpsearch.load_net("{folder}")
+    net.predict(frame)             # a pandas DataFrame with the columns, or an array (N, {n})
 """
 
 
@@ -54,21 +63,12 @@ def export_net(net: Net, folder: Path) -> None:
     StoreError
         If the disk refuses.
     """
-    height, width, colours = net.image_shape
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # safetensors writes memory as it lies, which an older checkpoint may do by columns.
         arrays = {name: np.ascontiguousarray(array) for name, array in net.arrays().items()}
         write_atomically(folder / NET_FILE, format_tensors(arrays))
-        readme = _README.format(
-            folder=folder.name,
-            height=height,
-            width=width,
-            colours=colours,
-            **_explain(net.preprocessing),
-            **net.facts,
-        )
-        write_atomically(folder / "README.md", readme.encode())
+        write_atomically(folder / "README.md", _write_readme(net, folder.name).encode())
         manifest = json.dumps(_describe(net), indent=2) + "\n"
         write_atomically(folder / MANIFEST_FILE, manifest.encode())
     except OSError as error:
@@ -109,6 +109,14 @@ def load_net(folder: str | Path) -> Net:
     return net
 
 
+def _write_readme(net: Net, folder: str) -> str:
+    head = _HEAD.format(val_score=net.val_score, **net.facts)
+    if isinstance(net.preprocessing, Scaling):
+        return head + _TABLE.format(folder=folder, n=net.schema.n_features)
+    shape = ", ".join(map(str, net.image_shape))
+    return head + _IMAGES.format(folder=folder, shape=shape, **_explain(net.preprocessing))
+
+
 def _explain(preprocessing: Preprocessing) -> dict[str, str]:
     arrays, lines = ["the mean image"], ["x = images.reshape(len(images), -1)"]
     if preprocessing.contrast_floor is not None:
@@ -125,8 +133,7 @@ def _explain(preprocessing: Preprocessing) -> dict[str, str]:
 def _describe(net: Net) -> dict[str, Any]:
     return {
         "net_sha256": net.sha256(),
-        "image_shape": list(net.image_shape),
-        "class_names": list(net.class_names),
+        "schema": net.schema.describe(),
         "arrays": {name: list(array.shape) for name, array in sorted(net.arrays().items())},
         "versions": {name: version(name) for name in ("hpsearch", "numpy", "safetensors")},
         **net.facts,
@@ -134,35 +141,56 @@ def _describe(net: Net) -> dict[str, Any]:
 
 
 def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Net:
-    described = {"net_sha256", "image_shape", "class_names", "arrays", "versions"}
-    height, width, colours = manifest["image_shape"]
-    n_pixels, n_classes = height * width * colours, len(manifest["class_names"])
-    n_inputs, n_hidden = arrays["W1"].shape
-    expected = {
-        "W1": (n_inputs if "components" in arrays else n_pixels, n_hidden),
+    described = {"net_sha256", "schema", "arrays", "versions"}
+    schema = load_schema(manifest["schema"])
+    preprocessing = (_assemble_images if schema.image_shape else _assemble_table)(schema, arrays)
+    n_inputs, n_hidden = preprocessing.n_inputs, len(arrays["b1"])
+    shapes = {
+        "W1": (n_inputs, n_hidden),
         "b1": (n_hidden,),
-        "W2": (n_hidden, n_classes),
-        "b2": (n_classes,),
-        "mean_image": (n_pixels,),
+        "W2": (n_hidden, schema.n_outputs),
+        "b2": (schema.n_outputs,),
     }
-    if "components" in arrays:
-        expected["components"] = (n_pixels, n_inputs)
-    if "contrast_floor" in arrays:
-        expected["contrast_floor"] = (1,)
-    for name, shape in expected.items():
-        if arrays[name].shape != shape or arrays[name].dtype != np.float32:
-            raise ValueError(
-                f"{name}: expected float32 {shape}, got {arrays[name].dtype} {arrays[name].shape}"
-            )
-    floor = arrays.get("contrast_floor")
+    _check(arrays, shapes, np.float32)
+    if "target_scale" in arrays:
+        _check(arrays, {"target_scale": (2,)}, np.float64)
     return Net(
-        parameters={name: arrays[name] for name in _PARAMETERS},
-        preprocessing=Preprocessing(
-            arrays["mean_image"],
-            arrays.get("components"),
-            None if floor is None else float(floor[0]),
-        ),
-        image_shape=(height, width, colours),
-        class_names=tuple(manifest["class_names"]),
+        parameters={name: arrays[name] for name in shapes},
+        preprocessing=preprocessing,
+        schema=schema,
         facts={key: value for key, value in manifest.items() if key not in described},
+        target_scale=(
+            TargetScale(*arrays["target_scale"].tolist()) if "target_scale" in arrays else None
+        ),
     )
+
+
+def _assemble_images(schema: Schema, arrays: dict[str, NDArray[Any]]) -> Preprocessing:
+    shapes: dict[str, tuple[int, ...]] = {"mean_image": (schema.n_features,)}
+    if "components" in arrays:
+        shapes["components"] = (schema.n_features, arrays["W1"].shape[0])
+    if "contrast_floor" in arrays:
+        shapes["contrast_floor"] = (1,)
+    _check(arrays, shapes, np.float32)
+    floor = arrays.get("contrast_floor")
+    return Preprocessing(
+        arrays["mean_image"],
+        arrays.get("components"),
+        None if floor is None else float(floor[0]),
+    )
+
+
+def _assemble_table(schema: Schema, arrays: dict[str, NDArray[Any]]) -> Scaling:
+    _check(arrays, {"scaling": (4, schema.n_features)}, np.float64)
+    return load_scaling(arrays["scaling"])
+
+
+def _check(
+    arrays: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]], dtype: type[np.generic]
+) -> None:
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape or arrays[name].dtype != dtype:
+            raise ValueError(
+                f"{name}: expected {np.dtype(dtype)} {shape}, got {arrays[name].dtype}"
+                f" {arrays[name].shape}"
+            )

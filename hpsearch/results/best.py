@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.data import PreparedData, Preprocessing, open_split
+from hpsearch.data import PreparedData, Preprocessing, Scaling, open_split
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, UsageError
 from hpsearch.records import TrialRecord, best_of
@@ -30,7 +30,7 @@ def find_best_net(
     folder: StudyFolder,
     data: PreparedData,
 ) -> Net:
-    """The net of the complete trial with the best validation accuracy.
+    """The net of the complete trial with the best validation score.
 
     Raises
     ------
@@ -66,17 +66,17 @@ def load_trial_net(
     net = Net(
         parameters=checkpoint.net,
         preprocessing=trial_preprocessing(record, data),
-        image_shape=data.image_shape,
-        class_names=data.class_names,
+        schema=data.schema,
         facts={
             "study": definition.name,
             "trial": record.number,
-            "val_accuracy": record.value,
+            record.metric.val_name: record.value,
             "hyperparameters": record.hyperparameters,
             "seed": definition.seed,
             "data": data.name,
             "data_checksum": data.checksum,
         },
+        target_scale=data.target_scale,
     )
     if net.sha256() != record.net_sha256:
         raise DamagedDataError(
@@ -94,7 +94,7 @@ def find_film(record: TrialRecord, folder: StudyFolder) -> Film:
         return Film()
 
 
-def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing:
+def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing | Scaling:
     """What a trial's net was fed through."""
     inputs = Hyperparameters(**record.hyperparameters).inputs
     return open_split(data).with_inputs(inputs).preprocessing
@@ -126,5 +126,5 @@ def _rank(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Finished trials, those first whose weights are worth most."""
     return sorted(
         (record for record in records if record.state.is_finished),
-        key=lambda r: (r.state != "COMPLETE", -(r.value or 0.0), r.number),
+        key=lambda r: (r.state != "COMPLETE", -r.metric.sign * (r.value or 0.0), r.number),
     )

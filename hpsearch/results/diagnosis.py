@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpsearch.definition import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.metrics import ACCURACY, Metric
 from hpsearch.results.examination import Examination
 from hpsearch.training import Epoch, Hyperparameters
 from hpsearch.wording import shorten_number
@@ -54,6 +55,7 @@ def diagnose(
     hyperparameters: Hyperparameters,
     space: SearchSpace,
     examination: Examination | None = None,
+    metric: Metric = ACCURACY,
 ) -> list[Finding]:
     """Read a complete trial's curves as the assignment's notebook teaches to.
 
@@ -66,7 +68,9 @@ def diagnose(
     space : SearchSpace
         What it was chosen from.
     examination : Examination, optional
-        Of its net, on validation images.
+        Of its net, on validation examples.
+    metric : Metric
+        What the study optimizes; gaps and ends are read for accuracy alone, whose scale is known.
 
     Returns
     -------
@@ -77,7 +81,9 @@ def diagnose(
     """
     findings: list[Finding] = []
     if epochs:
-        findings += [*_read_loss(epochs), _read_gap(epochs[-1]), *_read_end(epochs)]
+        findings += _read_loss(epochs)
+    if epochs and metric is ACCURACY:
+        findings += [_read_gap(epochs[-1]), *_read_end(epochs)]
     if examination:
         findings += _read_units(examination, hyperparameters)
     return findings + list(_list_edges(hyperparameters, space))

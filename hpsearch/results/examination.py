@@ -1,6 +1,7 @@
 """Where a net is wrong, how sure it is of it, and which of its units do nothing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +74,10 @@ class Examination:
 
 
 def examine(
-    net: Net, images: NDArray[np.uint8], labels: NDArray[np.int64], *, n_mistakes: int
+    net: Net, examples: NDArray[Any], labels: NDArray[np.int64], *, n_mistakes: int
 ) -> Examination:
-    """Compare what `net` says of `images`, shape (N, D), with their `labels`, shape (N,)."""
-    inputs = net.preprocessing.apply(images)
+    """Compare what `net` predicts of `examples`, shape (N, D), with their `labels`, shape (N,)."""
+    inputs = net.preprocessing.apply(examples)
     scores = score(net.parameters, inputs).astype(np.float64)
     scores -= scores.max(axis=1, keepdims=True)
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)

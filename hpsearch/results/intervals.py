@@ -1,8 +1,11 @@
-"""Wilson's score interval of a share."""
+"""Intervals of a share, and of a mean."""
 
 import math
 
-__all__ = ["Z_95", "wilson_interval"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Z_95", "mean_interval", "wilson_interval"]
 
 # The normal distribution's quantile for 95 % between both sides.
 Z_95 = 1.959963984540054
@@ -39,3 +42,10 @@ def wilson_interval(n_hits: float, n: int, z: float = Z_95) -> tuple[float, floa
     # min and max: rounding must not put an end on the wrong side of the share.
     low, high = (middle - half) / scale, (middle + half) / scale
     return max(0.0, min(share, low)), min(1.0, max(share, high))
+
+
+def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of the mean of `values`, shape (N,), by the central limit theorem."""
+    mean = float(values.mean())
+    half = Z_95 * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return mean - half, mean + half

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.errors import DamagedDataError
+from hpsearch.metrics import ACCURACY
 from hpsearch.records import SELECTION, Confirmation, State, TrialRecord, rank
-from hpsearch.results.pairing import compare_on_images
+from hpsearch.results.pairing import compare_on_images, compare_scores
 from hpsearch.results.selection import EarlyScores, Estimate, correct_for_selection
 from hpsearch.results.verdict import Confirmed, RunnerUp, Selection, Verdict
 from hpsearch.search import SearchStudy, read_confirmations
@@ -22,7 +23,7 @@ __all__ = ["judge_selection", "note_selection", "read_verdict"]
 
 
 def judge_selection(
-    records: Sequence[TrialRecord], folder: StudyFolder, labels: NDArray[np.int64]
+    records: Sequence[TrialRecord], folder: StudyFolder, targets: NDArray[Any]
 ) -> Selection | None:
     """Judge the best complete trial by the predictions in the trials' folders.
 
@@ -32,9 +33,9 @@ def judge_selection(
         All trials.
     folder : StudyFolder
         Where the predictions are. Trials without, or with others than those of the recorded
-        accuracy, are left out of the comparison.
-    labels : int64 array, shape (M,)
-        The validation images' classes.
+        score, are left out of the comparison.
+    targets : int64 or float64 array, shape (M,)
+        The validation examples' classes or numbers.
 
     Returns
     -------
@@ -47,18 +48,20 @@ def judge_selection(
     winner = best_first[0]
     bare = Selection(winner.number, winner.value or 0.0, len(best_first))
     by_number = sorted(best_first, key=lambda record: record.number)
-    hits = {
+    scores = {
         record.number: found
         for record in by_number
-        if (found := _read_hits(record, folder, labels)) is not None
+        if (found := _read_scores(record, folder, targets)) is not None
     }
-    if winner.number not in hits:
+    if winner.number not in scores:
         return bare
-    compared = [record for record in by_number if record.number in hits]
+    compared = [record for record in by_number if record.number in scores]
     early = _gather_early(winner, compared, records)
-    estimate = correct_for_selection(np.array(list(hits.values())), early)
-    rival = next((record for record in best_first[1:] if record.number in hits), None)
-    runner_up = _compare(hits, winner, rival) if rival else None
+    estimate = correct_for_selection(np.array(list(scores.values())), early)
+    if winner.metric.sign < 0:
+        estimate = estimate.negated()
+    rival = next((record for record in best_first[1:] if record.number in scores), None)
+    runner_up = _compare(scores, winner, rival) if rival else None
     return Selection(bare.number, bare.val_score, bare.n_complete, estimate, runner_up)
 
 
@@ -81,6 +84,7 @@ def read_verdict(search: SearchStudy) -> Verdict:
     return Verdict(
         _parse(noted) if noted and is_current else None,
         _gather(best_first, read_confirmations(search)),
+        search.definition.metric,
     )
 
 
@@ -101,24 +105,24 @@ def _gather(
     ]
 
 
-def _read_hits(
-    record: TrialRecord, folder: StudyFolder, labels: NDArray[np.int64]
-) -> NDArray[np.bool_] | None:
-    """Which images the trial's net is right about, if that is known."""
+def _read_scores(
+    record: TrialRecord, folder: StudyFolder, targets: NDArray[Any]
+) -> NDArray[np.bool_] | NDArray[np.float64] | None:
+    """The score of each validation example, more is better, if that is known; bool for hits."""
+    metric = record.metric
     with contextlib.suppress(FileNotFoundError, DamagedDataError):
         predicted = load_predictions(folder.trial(record.number) / PREDICTIONS_FILE)
-        if predicted.shape == labels.shape:
-            hits: NDArray[np.bool_] = predicted == labels
-            # Others would be those of an earlier study of this name.
-            if float(np.mean(hits)) == record.value:
-                return hits
+        # Others would be those of an earlier study of this name.
+        if predicted.shape == targets.shape and metric(targets, predicted) == record.value:
+            of_each = metric.of_each(targets, predicted)
+            return of_each.astype(np.bool_) if metric is ACCURACY else metric.sign * of_each
     return None
 
 
 def _gather_early(
     winner: TrialRecord, compared: Sequence[TrialRecord], records: Iterable[TrialRecord]
 ) -> EarlyScores | None:
-    """Accuracies of complete and of pruned trials after as many epochs.
+    """Scores of complete and of pruned trials after as many epochs.
 
     Trials are pruned after different numbers of epochs: what counts is how far each was behind the
     winner then. A trial of fewer epochs stands as it ended.
@@ -132,21 +136,24 @@ def _gather_early(
         return None
     n_epochs = statistics.median_low(len(record.val_scores) for record in pruned)
     leads = [
-        _accuracy_after(winner, len(record.val_scores)) - record.val_scores[-1]
+        _score_after(winner, len(record.val_scores)) - _score_after(record, len(record.val_scores))
         for record in pruned
     ]
-    kept = np.array([_accuracy_after(record, n_epochs) for record in compared])
-    return EarlyScores(kept, _accuracy_after(winner, n_epochs) - np.array(leads))
+    kept = np.array([_score_after(record, n_epochs) for record in compared])
+    return EarlyScores(kept, _score_after(winner, n_epochs) - np.array(leads))
 
 
-def _accuracy_after(record: TrialRecord, n_epochs: int) -> float:
-    return record.val_scores[:n_epochs][-1]
+def _score_after(record: TrialRecord, n_epochs: int) -> float:
+    """The validation score after at most so many epochs; more is better."""
+    return record.metric.sign * record.val_scores[:n_epochs][-1]
 
 
-def _compare(
-    hits: dict[int, NDArray[np.bool_]], winner: TrialRecord, rival: TrialRecord
-) -> RunnerUp:
-    pairing = compare_on_images(hits[winner.number], hits[rival.number])
+def _compare(scores: dict[int, NDArray[Any]], winner: TrialRecord, rival: TrialRecord) -> RunnerUp:
+    first, second = scores[winner.number], scores[rival.number]
+    if winner.metric is not ACCURACY:
+        n_differ, p_value = compare_scores(first, second)
+        return RunnerUp(rival.number, rival.value or 0.0, n_differ, p_value)
+    pairing = compare_on_images(first, second)
     n_differ = pairing.n_first + pairing.n_second
     return RunnerUp(rival.number, rival.value or 0.0, n_differ, pairing.p_value)
 

@@ -1,4 +1,4 @@
-"""A trained net with its preprocessing: raw images in, classes out."""
+"""A trained net with its preprocessing: raw examples in, predictions out."""
 
 import base64
 import html
@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Preprocessing
+from hpsearch.data import Preprocessing, Scaling, Schema, TargetScale, encode_features
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
-from hpsearch.training import Views, predict_labels, predict_over_views
-from hpsearch.wording import shorten_number
+from hpsearch.training import Views, predict, predict_labels, predict_over_views
 
 __all__ = ["Net"]
 
@@ -25,54 +24,101 @@ class Net:
     ----------
     parameters : dict of float32 arrays
         W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,).
-    preprocessing : Preprocessing
-        From raw pixels to the net's inputs.
-    image_shape : tuple of int
-        Height, width, colours; their product is the number of pixels.
-    class_names : tuple of str
-        What the C classes are called.
+    preprocessing : Preprocessing or Scaling
+        From raw pixels, or columns of a table, to the net's inputs.
+    schema : Schema
+        What an example consists of, and what is predicted of it.
     facts : dict
-        Where it comes from: study, trial, hyperparameters, val_accuracy; plain JSON.
+        Where it comes from: study, trial, hyperparameters, validation score; plain JSON.
+    target_scale : TargetScale, optional
+        Of a regression.
     """
 
     parameters: Parameters = field(repr=False)
-    preprocessing: Preprocessing = field(repr=False)
-    image_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
+    preprocessing: Preprocessing | Scaling = field(repr=False)
+    schema: Schema
     facts: dict[str, Any]
+    target_scale: TargetScale | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What labels stand for; empty for regression."""
+        return self.schema.class_names
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and colours of an image.
+
+        Raises
+        ------
+        ValueError
+            If the net is one for tables.
+        """
+        if self.schema.image_shape is None:
+            raise ValueError("expected a net for images, got one for tables")
+        return self.schema.image_shape
+
+    @property
+    def val_score(self) -> str:
+        """Name and value of its validation score, for people."""
+        metric = self.schema.metric
+        return f"{metric.val_name} {metric.format(self.facts.get(metric.val_name))}"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All arrays by name: what is saved, and what `sha256` is over."""
-        return {**self.parameters, **self.preprocessing.arrays()}
+        scale = self.target_scale.arrays() if self.target_scale else {}
+        return {**self.parameters, **self.preprocessing.arrays(), **scale}
 
     def sha256(self) -> str:
         """The net's identity: equal nets, equal hash."""
         return hash_arrays(self.arrays())
 
-    def predict(self, images: NDArray[np.uint8], views: Views | None = None) -> NDArray[np.int64]:
-        """Classify raw images.
+    def predict(
+        self, examples: Any, views: Views | None = None
+    ) -> NDArray[np.int64] | NDArray[np.float64]:
+        """Predict the class, or the number, of each example.
 
         Parameters
         ----------
-        images : uint8 array, shape (N, H, W, C) or (N, H * W * C)
-            Pixels as the camera gave them, 0 to 255.
+        examples : uint8 array, shape (N, H, W, C) or (N, H * W * C); DataFrame; or float array
+            Pixels as the camera gave them, 0 to 255. For a table a pandas DataFrame with its
+            columns, or an array of shape (N, D) with their numbers and codes of categories.
         views : Views, optional
             Views of each image to average over; without, the image as it is decides. Scores
             of studies are always without.
 
         Returns
         -------
-        int64 array, shape (N,)
-            Indices into `class_names`.
+        int64 or float64 array, shape (N,)
+            Indices into `class_names`; numbers for regression.
 
         Raises
         ------
         ValueError
-            If the images have another shape or type.
+            If the examples have another shape or type.
         """
-        images = np.asarray(images)
+        if isinstance(self.preprocessing, Scaling):
+            inputs = self.preprocessing.apply(self._read_features(examples))
+            return predict(self.parameters, inputs, self.target_scale)
+        return self._classify_images(np.asarray(examples), self.preprocessing, views)
+
+    def _read_features(self, examples: Any) -> NDArray[np.float64]:
+        columns = self.schema.columns
+        if hasattr(examples, "columns"):
+            return encode_features(examples, columns)
+        features = np.asarray(examples, np.float64)
+        if features.ndim != 2 or features.shape[1] != len(columns):
+            raise ValueError(
+                f"examples: expected a DataFrame or numbers of shape (N, {len(columns)}), got"
+                f" shape {features.shape}"
+            )
+        return features
+
+    def _classify_images(
+        self, images: NDArray[Any], preprocessing: Preprocessing, views: Views | None
+    ) -> NDArray[np.int64]:
         height, width, colours = self.image_shape
-        n_pixels = self.preprocessing.n_pixels
+        n_pixels = preprocessing.n_pixels
         if images.dtype != np.uint8 or images.shape[1:] not in (self.image_shape, (n_pixels,)):
             raise ValueError(
                 f"images: expected uint8 of shape (N, {height}, {width}, {colours}) or "
@@ -80,23 +126,25 @@ class Net:
             )
         if views:
             pictures = images.reshape(-1, *self.image_shape)
-            return predict_over_views(self.parameters, pictures, self.preprocessing, views)
-        return predict_labels(self.parameters, images.reshape(len(images), -1), self.preprocessing)
+            return predict_over_views(self.parameters, pictures, preprocessing, views)
+        return predict_labels(self.parameters, images.reshape(len(images), -1), preprocessing)
 
     def _repr_html_(self) -> str:
-        """Where it comes from, and its first layer as pixels, for notebooks."""
+        """Where it comes from, and its first layer as pixels if there are any, for notebooks."""
+        facts = ", ".join(
+            f"{name} {self.facts[name]}" for name in ("study", "trial") if name in self.facts
+        )
+        facts = f"<b>{html.escape(f'{facts}, {self.val_score}')}</b><br>"
+        if not isinstance(self.preprocessing, Preprocessing):
+            n_hidden = len(self.parameters["b1"])
+            return f"{facts}{n_hidden} hidden units on {self.schema.n_features} columns"
         # matplotlib takes half a second to import, and workers must never import it.
         from hpsearch.plots import encode_png, weight_tiles
 
         W1 = self.preprocessing.to_pixels(self.parameters["W1"])
         png = encode_png(weight_tiles(W1, self.parameters["W2"], self.image_shape))
-        facts = ", ".join(
-            f"{name} {shorten_number(self.facts[name])}"
-            for name in ("study", "trial", "val_accuracy")
-            if name in self.facts
-        )
         return (
-            f"<b>{html.escape(facts)}</b><br>{W1.shape[1]} hidden units on"
+            f"{facts}{W1.shape[1]} hidden units on"
             f" {' x '.join(map(str, self.image_shape))} pixels;"
             f" classes {html.escape(', '.join(self.class_names))}<br>"
             f'<img alt="First-layer weights, the strongest units first" width="480"'

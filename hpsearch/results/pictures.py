@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Preprocessing
+from hpsearch.data import Preprocessing, Scaling
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
+from hpsearch.metrics import Metric
 from hpsearch.results.ablation import group_ablation
 from hpsearch.results.net import Net
 from hpsearch.search import SearchStudy, measure_importances
@@ -42,7 +43,11 @@ LOSSES_FILE = "iteration_losses.csv"
 
 
 def make_trial_pictures(
-    folder: Path, title: str, preprocessing: Preprocessing, image_shape: tuple[int, int, int]
+    folder: Path,
+    title: str,
+    metric: Metric,
+    preprocessing: Preprocessing | Scaling,
+    image_shape: tuple[int, int, int] | None,
 ) -> list[Path]:
     """Draw a finished trial's curves and first-layer weights, unless they are there already.
 
@@ -52,10 +57,12 @@ def make_trial_pictures(
         The trial's.
     title : str
         Heading of the curves.
-    preprocessing : Preprocessing
-        Of the trial's net; weights are drawn as pixels.
-    image_shape : tuple of int
-        Height, width, colours.
+    metric : Metric
+        What the study optimizes.
+    preprocessing : Preprocessing or Scaling
+        Of the trial's net; weights are drawn as pixels, if there are any.
+    image_shape : tuple of int or None
+        Height, width, colours; None for tables.
 
     Returns
     -------
@@ -68,10 +75,10 @@ def make_trial_pictures(
     paths = [folder / name for name in (CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE)]
     curves, weights, losses = paths
     if epochs and not curves.exists():
-        save_figure(plot_learning_curves(epochs, title), curves)
+        save_figure(plot_learning_curves(epochs, title, metric), curves)
     if epochs and not losses.exists():
         write_atomically(losses, _format_losses(epochs))
-    if not weights.exists():
+    if image_shape and isinstance(preprocessing, Preprocessing) and not weights.exists():
         try:
             net = load_checkpoint(folder / CHECKPOINT_FILE).net
         except (FileNotFoundError, DamagedDataError):
@@ -99,6 +106,8 @@ def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
     folder.mkdir(exist_ok=True)
     names = ("best_weights.png", "class_weights.png", "filmstrip.png")
     weights, classes, strip = (folder / name for name in names)
+    if not isinstance(net.preprocessing, Preprocessing):
+        return []
     W1, W2 = net.preprocessing.to_pixels(net.parameters["W1"]), net.parameters["W2"]
     save_png(weight_tiles(W1, W2, net.image_shape, alike=True), weights)
     save_figure(plot_class_weights(W1, W2, net.image_shape, net.class_names), classes)
@@ -108,10 +117,14 @@ def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
     return [weights, classes, strip]
 
 
-def make_frames(film: Film, image_shape: tuple[int, int, int]) -> dict[int, NDArray[np.uint8]]:
+def make_frames(
+    film: Film, image_shape: tuple[int, int, int] | None
+) -> dict[int, NDArray[np.uint8]]:
     """The film to step through: for each epoch that it shows a picture, shape (s, s, 4)."""
     from hpsearch.plots import film_frame
 
+    if image_shape is None:
+        return {}
     frames = zip(film.epochs, film.tiles, strict=True)
     return {int(epoch): film_frame(tiles, image_shape) for epoch, tiles in frames}
 
@@ -127,13 +140,13 @@ def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
     from hpsearch.plots import plot_ablation, plot_study, save_figure
 
     folder.mkdir(exist_ok=True)
-    figures = plot_study(search.optuna_study)
+    figures = plot_study(search.optuna_study, search.definition.metric.val_name)
     if not measure_importances(search.optuna_study):
         figures.pop("param_importances", None)
     if search.definition.search.sampler.name == "ablation":
         whole, without = group_ablation(search.records())
         if whole:
-            figures["ablation"] = plot_ablation(whole, without)
+            figures["ablation"] = plot_ablation(whole, without, search.definition.metric)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")

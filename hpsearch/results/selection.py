@@ -43,6 +43,10 @@ class Estimate:
     n_trials: int
     n_images: int
 
+    def negated(self) -> "Estimate":
+        """The same of a metric that is better when smaller."""
+        return Estimate(-self.val_score, -self.high, -self.low, self.n_trials, self.n_images)
+
 
 @dataclass(frozen=True)
 class EarlyScores:

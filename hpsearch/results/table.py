@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.files import write_atomically
+from hpsearch.metrics import ACCURACY
 from hpsearch.records import TrialRecord
 
 __all__ = ["write_table"]
 
 
 def write_table(records: Sequence[TrialRecord], path: Path) -> None:
-    """Write one CSV row for each trial: number, state, hyperparameters, accuracy, cost."""
+    """Write one CSV row for each trial: number, state, score, hyperparameters, cost."""
+    metric = records[0].metric if records else ACCURACY
     names = list(dict.fromkeys(name for record in records for name in record.hyperparameters))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "val_accuracy", *names, "epochs_run", "duration_s"])
+    writer.writerow(["trial", "state", metric.val_name, *names, "epochs_run", "duration_s"])
     for record in records:
         writer.writerow(
             [

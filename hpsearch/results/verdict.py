@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hpsearch.metrics import ACCURACY, Metric
 from hpsearch.results.selection import Estimate
 
 __all__ = ["Confirmed", "RunnerUp", "Selection", "Verdict", "describe_verdict", "measure_verdict"]
@@ -20,9 +21,9 @@ class RunnerUp:
     val_score : float
         Its own.
     n_differ : int
-        Images about which either the winner or it is right, but not both.
+        Examples whose scores differ: of classes, about which either the winner or it is right.
     p_value : float
-        Of McNemar's exact test.
+        Of McNemar's exact test, or of a paired t-test for a regression.
     """
 
     number: int
@@ -100,19 +101,23 @@ class Verdict:
         None before the study is complete, or if no trial is.
     confirmed : sequence of Confirmed
         Best trial first.
+    metric : Metric
+        What all scores are values of.
     """
 
     selection: Selection | None = None
     confirmed: Sequence[Confirmed] = ()
+    metric: Metric = ACCURACY
 
 
 def describe_verdict(verdict: Verdict) -> list[str]:
     """The verdict in a few lines for people: the estimate, the runner-up, the confirmations."""
     selection = verdict.selection
-    lines = [*_describe_selection(selection)] if selection else []
+    lines = [*_describe_selection(selection, verdict.metric)] if selection else []
     for one in verdict.confirmed:
         is_winner = selection and selection.number == one.number
-        lines.append(f"{'' if is_winner else f'trial {one.number} '}{_describe_confirmed(one)}")
+        whose = "" if is_winner else f"trial {one.number} "
+        lines.append(f"{whose}{_describe_confirmed(one, verdict.metric)}")
     return lines
 
 
@@ -122,30 +127,31 @@ def measure_verdict(verdict: Verdict) -> dict[str, float]:
     if selection is None:
         return {}
     metrics: dict[str, float | None] = {}
+    name = verdict.metric.val_name
     if estimate := selection.estimate:
         metrics |= {
-            "val_accuracy_corrected": estimate.val_score,
-            "val_accuracy_corrected_low": estimate.low,
-            "val_accuracy_corrected_high": estimate.high,
+            f"{name}_corrected": estimate.val_score,
+            f"{name}_corrected_low": estimate.low,
+            f"{name}_corrected_high": estimate.high,
         }
     if runner_up := selection.runner_up:
         metrics["runner_up_p_value"] = runner_up.p_value
     for one in verdict.confirmed:
         if one.number == selection.number:
-            metrics |= {"confirmed_val_accuracy": one.mean, "confirmed_spread": one.spread}
+            metrics |= {f"confirmed_{name}": one.mean, "confirmed_spread": one.spread}
     return {name: value for name, value in metrics.items() if value is not None}
 
 
-def _describe_selection(selection: Selection) -> Iterator[str]:
+def _describe_selection(selection: Selection, metric: Metric) -> Iterator[str]:
     estimate, n_complete = selection.estimate, selection.n_complete
-    head = f"val_accuracy {selection.val_score:.4f} (trial {selection.number})"
+    head = f"{metric.val_name} {metric.format(selection.val_score)} (trial {selection.number})"
     if estimate is None:
         yield (
             f"{head}, not corrected for selection bias among {n_complete} trials: "
             "its validation predictions are not kept"
         )
         return
-    interval = f"(95 % CI {estimate.low:.3f}-{estimate.high:.3f})"
+    interval = f"(95 % CI {metric.round(estimate.low)}-{metric.round(estimate.high)})"
     if n_complete == 1:
         yield f"{head}, the only complete trial {interval}"
     elif estimate.n_trials == 1:
@@ -156,22 +162,28 @@ def _describe_selection(selection: Selection) -> Iterator[str]:
     else:
         kept = f" of {n_complete}" if estimate.n_trials < n_complete else ""
         yield (
-            f"{head}; {estimate.val_score:.3f} after correction for selection bias among "
+            f"{head}; {metric.round(estimate.val_score)} after correction for selection bias among "
             f"{estimate.n_trials}{kept} trials {interval}"
         )
     if rival := selection.runner_up:
         is_better = "better than" if rival.is_told_apart else "not significantly different from"
         yield (
-            f"{is_better} trial {rival.number} ({rival.val_score:.4f}; McNemar "
-            f"p = {rival.p_value:.2g}, {rival.n_differ:,} discordant images)"
+            f"{is_better} trial {rival.number} ({metric.format(rival.val_score)}; "
+            f"{_describe_test(rival, metric)})"
         )
 
 
-def _describe_confirmed(one: Confirmed) -> str:
+def _describe_test(rival: RunnerUp, metric: Metric) -> str:
+    if metric is ACCURACY:
+        return f"McNemar p = {rival.p_value:.2g}, {rival.n_differ:,} discordant examples"
+    return f"paired t-test p = {rival.p_value:.2g}"
+
+
+def _describe_confirmed(one: Confirmed, metric: Metric) -> str:
     n = len(one.val_scores)
     text = f"confirmed on {n} fresh seed{'s' if n != 1 else ''}"
     if one.mean is not None:
-        text += f": {one.mean:.3f}"
+        text += f": {metric.round(one.mean)}"
     if one.spread is not None:
-        text += f" +- {one.spread:.3f}"
+        text += f" +- {metric.round(one.spread)}"
     return text + (f"; {one.n_lost} more diverged or failed" if one.n_lost else "")

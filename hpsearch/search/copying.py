@@ -50,9 +50,10 @@ def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
     original = search.optuna_study
     with quiet_optuna(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        copy = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+        metric = search.definition.metric
+        copy = optuna.create_study(study_name=name, storage=storage, direction=metric.direction)
         copy.set_user_attr(_COPY_OF, name)
-        copy.set_metric_names(["val_accuracy"])
+        copy.set_metric_names([metric.val_name])
         trials = original.get_trials(deepcopy=False)
         copy.add_trials(trials)
     # The address is that of another MLflow server; nobody has run the copy yet.

@@ -9,7 +9,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 
-from hpsearch.definition import StudyDefinition, list_changes
+from hpsearch.definition import OWN_SOURCES, StudyDefinition, list_changes
 from hpsearch.errors import RefusedError, StoreError, UsageError
 from hpsearch.records import DATA, MEANING, RECORD_ID
 from hpsearch.search.journal import StudyJournal
@@ -143,10 +143,10 @@ def _create(definition: StudyDefinition, storage: BaseStorage, data_checksum: st
         study = optuna.create_study(
             study_name=definition.name,
             storage=storage,
-            direction="maximize",
+            direction=definition.metric.direction,
             load_if_exists=True,
         )
-        study.set_metric_names(["val_accuracy"])
+        study.set_metric_names([definition.metric.val_name])
         notes = {
             RECORD_ID: uuid.uuid4().hex,
             **_list_changeable(definition),
@@ -163,7 +163,7 @@ def _list_changeable(definition: StudyDefinition) -> dict[str, Any]:
         _TOTAL: definition.trials,
         _CONFIRM: definition.confirm.model_dump() if definition.confirm else None,
         _DESCRIPTION: definition.description,
-        _FOLDER: definition.data.folder,
+        _FOLDER: definition.data.place,
     }
 
 
@@ -176,7 +176,7 @@ def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
     # Read through the model: keys that are newer than the record have their defaults there.
     meaning = {**search.attribute(MEANING), "trials": 1}
-    recorded = _restore(meaning, search.attribute(_FOLDER) or search.definition.data.folder)
+    recorded = _restore(meaning, search.attribute(_FOLDER) or search.definition.data.place)
     changes = list_changes(recorded.meaning(), search.definition.meaning())
     if search.attribute(DATA) != data_checksum:
         changes.append(f"data: {search.attribute(DATA)} -> {data_checksum}")
@@ -188,7 +188,9 @@ def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
 
 
 def _restore(recorded: dict[str, Any], folder: str | None) -> StudyDefinition:
-    """The definition of what was recorded, with own images in `folder` if it has any."""
-    if recorded["data"]["source"] == "folder":
-        recorded = recorded | {"data": recorded["data"] | {"folder": folder}}
+    """The definition of what was recorded, with own data in `folder` if it has any."""
+    source = recorded["data"]["source"]
+    if source in OWN_SOURCES:
+        key = "folder" if source == "folder" else "path"
+        recorded = recorded | {"data": recorded["data"] | {key: folder}}
     return StudyDefinition.model_validate(recorded)

@@ -75,9 +75,10 @@ class PruningRule:
                 self.definition.name,
                 [unpack(packed) for packed in self.known],
                 self.number,
+                self.definition.metric.direction,
                 pruner=make_pruner(self.definition),
             )
-        self._trial.report(val_accuracy, epoch)
+        self._trial.report(val_score, epoch)
         return self._trial.should_prune()
 
     def rungs(self) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.metrics import Metric
 from hpsearch.records import Retry, State, TrialRecord
 from hpsearch.search.reopening import RETRIES
 
@@ -16,8 +17,8 @@ _STATES = {
 }
 
 
-def read_trial(trial: FrozenTrial) -> TrialRecord:
-    """The record of one trial."""
+def read_trial(trial: FrozenTrial, metric: Metric) -> TrialRecord:
+    """The record of one trial, whose values are those of `metric`."""
     attrs = trial.user_attrs
     return TrialRecord(
         number=trial.number,
@@ -37,4 +38,5 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
             Retry(**retry | {"known_to": tuple(retry["known_to"])})
             for retry in attrs.get(RETRIES, ())
         ),
+        metric=metric,
     )

@@ -142,6 +142,7 @@ class LaggedSampler(BaseSampler):
             definition.name,
             known_trials(trials, number, definition.lag),
             number,
+            definition.metric.direction,
             sampler=make_sampler(definition, number),
             pruner=make_pruner(definition),
             distributions=self._distributions,

@@ -54,7 +54,9 @@ class SearchStudy:
         notes: Mapping[str, Any] | None = None,
     ) -> "SearchStudy":
         """The study in memory, as trials and notes tell it: to be looked at, not to go on."""
-        search = cls(definition, open_view(definition.name, trials, len(trials)))
+        search = cls(
+            definition, open_view(definition.name, trials, len(trials), definition.metric.direction)
+        )
         for key, value in (notes or {}).items():
             search.note(key, value)
         return search
@@ -67,7 +69,7 @@ class SearchStudy:
     def records(self) -> list[TrialRecord]:
         """All trials so far, by number."""
         with telling_damage(self.definition.name):
-            return [read_trial(trial) for trial in self._trials()]
+            return [read_trial(trial, self.definition.metric) for trial in self._trials()]
 
     def trials(self) -> list[FrozenTrial]:
         """All trials so far as Optuna has them, by number; not to be changed."""
@@ -75,7 +77,7 @@ class SearchStudy:
 
     def record(self, number: int) -> TrialRecord:
         """One trial."""
-        return read_trial(self._trials()[number])
+        return read_trial(self._trials()[number], self.definition.metric)
 
     def writing_together(self) -> contextlib.AbstractContextManager[None]:
         """Record what is recorded inside at once: wholly or not at all.

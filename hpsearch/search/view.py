@@ -12,6 +12,8 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection, load_study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from hpsearch.metrics import Direction
+
 __all__ = ["known_trials", "open_view", "quiet_optuna", "read_system_attrs", "start_view_trial"]
 
 
@@ -34,6 +36,7 @@ def start_view_trial(
     name: str,
     known: Sequence[FrozenTrial],
     number: int,
+    direction: Direction,
     *,
     sampler: BaseSampler | None = None,
     pruner: BasePruner | None = None,
@@ -51,6 +54,8 @@ def start_view_trial(
         Finished trials; never changed.
     number : int
         The trial's number.
+    direction : Direction
+        Whether larger or smaller values are better.
     sampler, pruner : optional
         The view's; Optuna's defaults if left out.
     distributions : mapping, optional
@@ -61,7 +66,7 @@ def start_view_trial(
     optuna.trial.Trial
         Running, with the `params` asked for.
     """
-    study = open_view(name, known, number, sampler=sampler, pruner=pruner)
+    study = open_view(name, known, number, direction, sampler=sampler, pruner=pruner)
     return study.ask(fixed_distributions=dict(distributions or {}))
 
 
@@ -69,6 +74,7 @@ def open_view(
     name: str,
     known: Sequence[FrozenTrial],
     number: int,
+    direction: Direction,
     *,
     sampler: BaseSampler | None = None,
     pruner: BasePruner | None = None,
@@ -76,7 +82,7 @@ def open_view(
     """The study in memory, whose next trial is trial `number`; see `start_view_trial`."""
     storage = _ViewStorage(known, number)
     with quiet_optuna():
-        storage.create_new_study([StudyDirection.MAXIMIZE], name)
+        storage.create_new_study([StudyDirection[direction.upper()]], name)
     return load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
 
 

@@ -37,6 +37,7 @@ from hpsearch.tracking.terms import (
     best_so_far,
     end_ms,
     epoch_points,
+    fixed_tags,
     study_params,
     trial_tags,
 )
@@ -45,7 +46,6 @@ from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
 __all__ = ["Mirror"]
 
 _NOTE_TAG = "mlflow.note.content"
-_CODE_TAG = "code_version"
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ class Mirror:
             self.experiment_id = find_or_create_experiment(
                 self._client, self._name, store.artifacts
             )
-            for name, value in describe_table(list(definition.search.space.searched())).items():
+            for name, value in describe_table(
+                list(definition.search.space.searched()), definition.metric
+            ).items():
                 self._client.set_experiment_tag(self.experiment_id, name, value)
             self.run_id = self._find_runs() or self._create_run(self._name, {}).info.run_id
 
@@ -135,17 +137,19 @@ class Mirror:
                 # Its curves are those of the attempt that failed.
                 self._client.delete_run(shown.run_id)
                 shown = None
+            known = shown
             if self._repairer:
                 shown = self._check_trial(self._repairer, view, shown)
-            if is_new := shown is None:
+            if shown is None:
                 shown = self._create_trial_run(record, {})
+            is_new = shown is not known
             run_id, status = shown.run_id, STATUS[record.state]
             n_shown = self._n_epochs_shown.get(record.number, 0)
             log(
                 self._client,
                 run_id,
                 params=None if n_shown else record.hyperparameters,
-                metrics=epoch_points(view.epochs[n_shown:]),
+                metrics=epoch_points(view.epochs[n_shown:], record.metric),
                 # A new run has the record's tags already, and no files to look for.
                 tags=view.tags if is_new else {**trial_tags(record), **view.tags},
             )
@@ -166,11 +170,10 @@ class Mirror:
         if self._repairer is None:
             return
         with telling_failures(self._store):
-            points = best_so_far(view.records)
             expected = Expected(
                 params=self._params,
-                points=points,
-                tags=self._fixed_tags(),
+                points=best_so_far(view.records),
+                tags=fixed_tags(self._tags),
                 status=view.status,
                 defaults=self._tags,
                 metrics=view.metrics,
@@ -188,8 +191,10 @@ class Mirror:
             run = self._client.get_run(self.run_id)
             points = best_so_far(view.records)
             points += newest_points(self._client, run, view.metrics)
-            note = f"{view.summary}\n\n{self._link_study(best_of(view.records))}"
-            tags = {_NOTE_TAG: note}
+            links = [f"[All trials, best first]({trials_page(self.experiment_id)})"]
+            if best := best_of(view.records):
+                links += self._link_trial(f"trial {best.number}", best.number)
+            tags = {_NOTE_TAG: f"{view.summary}\n\n{', '.join(links)}"}
             log(self._client, self.run_id, params=self._params, metrics=points, tags=tags)
             attach(self._client, self.run_id, view.files, replace=True)
             set_status(self._client, self.run_id, run.info.status, view.status, None)
@@ -207,23 +212,14 @@ class Mirror:
             log_frames(self._client, self.run_id, f"weights of trial {view.trial}", view.frames)
             if self._repairer:
                 self._repairer.check_net(self._name, self.run_id, view)
-            note = f"{view.summary}\n\n{self._link_net(view)}"
+            links = [f"[Its study]({run_page(self.experiment_id, self.run_id)})"]
+            links += self._link_trial("its trial", view.trial)
+            note = f"{view.summary}\n\n{', '.join(links)}"
             return register_net(self._client, self._name, self.run_id, replace(view, summary=note))
 
-    def _link_study(self, best: TrialRecord | None) -> str:
-        links = [f"[All trials, best first]({trials_page(self.experiment_id)})"]
-        if best and best.number in self._shown:
-            links.append(f"[trial {best.number}]({self._trial_page(best.number)})")
-        return ", ".join(links)
-
-    def _link_net(self, view: NetView) -> str:
-        links = [f"[Its study]({run_page(self.experiment_id, self.run_id)})"]
-        if view.trial in self._shown:
-            links.append(f"[its trial]({self._trial_page(view.trial)})")
-        return ", ".join(links)
-
-    def _trial_page(self, number: int) -> str:
-        return run_page(self.experiment_id, self._shown[number].run_id)
+    def _link_trial(self, text: str, number: int) -> list[str]:
+        shown = self._shown.get(number)
+        return [f"[{text}]({run_page(self.experiment_id, shown.run_id)})"] if shown else []
 
     def _find_runs(self) -> str | None:
         """Note the trials' runs; the parent run's id, if there is one."""
@@ -249,10 +245,10 @@ class Mirror:
         if shown is None:
             repairer.note_created(what)
             return None
-        tags = {**self._fixed_tags(), **self._trial_tags(record), **view.tags}
+        tags = {**fixed_tags(self._tags), **self._trial_tags(record), **view.tags}
         expected = Expected(
             params=record.hyperparameters,
-            points=epoch_points(view.epochs),
+            points=epoch_points(view.epochs, record.metric),
             tags=tags,
             status=STATUS[record.state],
             defaults=self._tags,
@@ -260,14 +256,6 @@ class Mirror:
         )
         kept = repairer.check_run(what, self._client.get_run(shown.run_id), expected)
         return shown if kept is None else self._create_trial_run(record, kept)
-
-    def _fixed_tags(self) -> dict[str, str]:
-        """Tags that all runs get, but those that say with which versions a run was made."""
-        return {
-            name: value
-            for name, value in self._tags.items()
-            if name != _CODE_TAG and not name.startswith(VERSION_TAG)
-        }
 
     def _trial_tags(self, record: TrialRecord) -> dict[str, str]:
         own = {TRIAL_TAG: str(record.number), PARENT_TAG: self.run_id}

@@ -15,8 +15,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Schema, TensorSpec
-from numpy.typing import NDArray
+from mlflow.types.schema import ColSpec, DataType, Schema, TensorSpec
 from safetensors.numpy import save_file
 
 from hpsearch.tracking.views import NetView
@@ -91,7 +90,7 @@ def rehearse() -> None:
     net = {"W1": one, "b1": one[0], "W2": one, "b2": one[0], "mean_image": one[0]}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as net_folder:
         save_file(net, Path(net_folder, _NET_FILE))
-        model = _describe_model(Path(net_folder), np.zeros((1, 1, 1, 1), np.uint8))
+        model = _describe_model(Path(net_folder), np.zeros((1, 1, 1, 1), np.uint8), "int64")
         mlflow.pyfunc.save_model(str(Path(folder, "model")), **model)
 
 
@@ -130,7 +129,7 @@ def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "model"))
-        described = _describe_model(view.folder, view.example)
+        described = _describe_model(view.folder, view.example, view.output_type)
         mlflow.pyfunc.save_model(path, mlflow_model=about, **described)
         client.log_model_artifacts(logged.model_id, path)
     client.finalize_logged_model(logged.model_id, "READY")
@@ -148,14 +147,25 @@ def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) ->
     return str(added.version)
 
 
-def _describe_model(net: Path, example: NDArray[np.uint8]) -> dict[str, Any]:
+def _describe_inputs(example: Any) -> Schema:
+    """A tensor of images or numbers; of a table its columns, which may all be missing."""
+    if not hasattr(example, "columns"):
+        return Schema([TensorSpec(example.dtype, (-1, *example.shape[1:]))])
+    kinds = {
+        name: DataType.double if example[name].dtype == float else DataType.string
+        for name in example
+    }
+    return Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()])
+
+
+def _describe_model(net: Path, example: Any, output_type: str) -> dict[str, Any]:
     """The net in a folder, what serves it, and what that needs."""
     packages = ("mlflow", "numpy", "safetensors")
     return {
         "artifacts": {"net": str(net)},
         "signature": ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
-            outputs=Schema([TensorSpec(np.dtype(np.int64), (-1,))]),
+            inputs=_describe_inputs(example),
+            outputs=Schema([TensorSpec(np.dtype(output_type), (-1,))]),
         ),
         "input_example": example,
         "python_model": str(Path(__file__).with_name("served_net.py")),

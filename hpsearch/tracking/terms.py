@@ -1,17 +1,18 @@
 """The record in MLflow's terms: parameters, tags, and points of metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, TypeAlias
 
 from hpsearch.definition import BasisSettings, Choices, Range, StudyDefinition
+from hpsearch.metrics import Metric
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.tracking.views import TrialView
 from hpsearch.training import Epoch
 
 __all__ = [
     *("Point", "STATUS", "TRIAL_TAGS", "VERSION_TAG"),
-    *("best_so_far", "end_ms", "epoch_points", "study_params", "trial_tags"),
+    *("best_so_far", "end_ms", "epoch_points", "fixed_tags", "study_params", "trial_tags"),
 ]
 
 # Name, value, time in ms, step.
@@ -29,7 +30,7 @@ TRIAL_TAGS = frozenset(
     {"state", "pruned", "diverged", "error", "ended_by_machine", "retries", "net_sha256"}
 )
 VERSION_TAG = "version."
-_EPOCH_METRICS = ("train_loss", "train_accuracy", "val_accuracy", "learning_rate", "duration_s")
+_CODE_TAG = "code_version"
 
 
 def study_params(definition: StudyDefinition) -> dict[str, Any]:
@@ -68,14 +69,34 @@ def trial_tags(record: TrialRecord) -> dict[str, str]:
     return tags
 
 
-def epoch_points(epochs: Sequence[Epoch]) -> list[Point]:
+def fixed_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of a study's tags that do not say with which versions a run was made."""
+    return {
+        name: value
+        for name, value in tags.items()
+        if name != _CODE_TAG and not name.startswith(VERSION_TAG)
+    }
+
+
+def epoch_points(epochs: Sequence[Epoch], metric: Metric) -> list[Point]:
     """Metric points of `epochs`; nan and inf, which stores disagree about, are left out."""
     return [
         (name, value, int(epoch.ended_at * 1000), epoch.number)
         for epoch in epochs
-        for name in _EPOCH_METRICS
-        if abs(value := getattr(epoch, name)) < float("inf")
+        for name, value in _measure(epoch, metric).items()
+        if abs(value) < float("inf")
     ]
+
+
+def _measure(epoch: Epoch, metric: Metric) -> dict[str, float]:
+    return {
+        "train_loss": epoch.train_loss,
+        metric.train_name: epoch.train_score,
+        metric.val_name: epoch.val_score,
+        **{f"val_{name}": value for name, value in epoch.val_others.items()},
+        "learning_rate": epoch.learning_rate,
+        "duration_s": epoch.duration_s,
+    }
 
 
 def end_ms(view: TrialView) -> int | None:
@@ -84,14 +105,14 @@ def end_ms(view: TrialView) -> int | None:
 
 
 def best_so_far(records: Sequence[TrialRecord]) -> list[Point]:
-    """The best validation accuracy after each trial, up to the first that has not ended."""
+    """The best validation score after each trial, up to the first that has not ended."""
     points = []
     best: TrialRecord | None = None
     for record in takewhile(lambda record: record.state.is_finished, records):
         best = best_of([best, record] if best else [record])
         if best and best.value is not None and record.ended_at:
             ms = int(record.ended_at.timestamp() * 1000)
-            points.append(("best_val_accuracy", best.value, ms, record.number))
+            points.append((f"best_{best.metric.val_name}", best.value, ms, record.number))
     return points
 
 

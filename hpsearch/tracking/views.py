@@ -134,14 +134,16 @@ class NetView:
         Its identity; a net is registered once.
     trial : int
         Number of the trial that it comes from.
-    example : uint8 array, shape (n, H, W, C)
-        A few raw images that show what `predict` takes.
+    example : uint8 array, shape (n, H, W, C); float array, shape (n, D); or DataFrame
+        A few raw examples that show what `predict` takes.
     summary : str
         Markdown for the model's page.
     tags : mapping
         Tags of the model version.
     frames : mapping
         Pictures of its weights, uint8 of shape (h, w, 3), by the epoch that they are of.
+    output_type : str
+        Name of the dtype of predictions.
     """
 
     folder: Path
@@ -151,3 +153,4 @@ class NetView:
     summary: str
     tags: Mapping[str, str] = field(default_factory=dict)
     frames: Mapping[int, Any] = field(default_factory=dict)
+    output_type: str = "int64"

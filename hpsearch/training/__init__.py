@@ -18,7 +18,7 @@ from hpsearch.training.film import Film, film_epochs, film_next, start_film
 from hpsearch.training.history import HISTORY_FILE, HistoryWriter, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.memory import Memory
-from hpsearch.training.prediction import classify, predict_labels, score
+from hpsearch.training.prediction import classify, predict, predict_labels, score
 from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
 from hpsearch.training.versions import read_versions
 from hpsearch.training.views import Views, predict_over_views
@@ -50,6 +50,7 @@ __all__ = [
     "load_history",
     "load_predictions",
     "make_net",
+    "predict",
     "predict_labels",
     "predict_over_views",
     "read_versions",

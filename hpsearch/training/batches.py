@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Split, WaveProjection
+from hpsearch.data import Preprocessing, Split, WaveProjection
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.compiling import compiled
 from hpsearch.training.hyperparameters import Hyperparameters
@@ -25,6 +25,8 @@ Numbers = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
 NO_AUGMENTATION = Augmentation()
+# Of rows that are inputs already.
+NO_PREPROCESSING = Preprocessing(np.zeros(0, np.float32))
 # Pixels from which on whole numbers are quicker.
 _WORTH_PACKING = 1024
 
@@ -46,16 +48,16 @@ class BatchReader:
         self, split: Split, batch_size: int, augmentation: Augmentation = NO_AUGMENTATION
     ) -> None:
         self._rows: NDArray[Any] = split.train_rows
-        self._preprocessing = split.preprocessing
         n_inputs = split.preprocessing.n_inputs
         self._ones = np.ones(n_inputs, np.float32)
         self._scales = self._ones if split.scales is None else split.scales
         self._is_raw = self._rows.dtype == np.uint8
+        self._preprocessing = split.image_preprocessing if self._is_raw else NO_PREPROCESSING
         # The same product with the components as the preprocessing's, but quicker.
         self._project = WaveProjection(split.waves) if self._is_raw and split.waves else None
         n = min(batch_size, len(self._rows))
-        n_pixels = split.preprocessing.n_pixels if self._is_raw else 0
-        self._draw_images = _ImageDrawer(split, n, augmentation)
+        n_pixels = self._preprocessing.n_pixels
+        self._draw_images = _ImageDrawer(split, n, augmentation) if self._is_raw else None
         self._all = np.arange(n)
         self._pixels = np.empty((n, n_pixels), np.float32)
         self._products = np.empty((n, len(split.waves.down) if split.waves else 0), np.float32)
@@ -68,7 +70,7 @@ class BatchReader:
 
         Quickest if `numbers` ascend: neighbours on disk are then read one after the other.
         """
-        if not self._is_raw:
+        if self._draw_images is None:
             return self._scale(self._rows, numbers, self._scales)
         return self._take_in(*self._draw_images(numbers, rng))
 
@@ -111,10 +113,11 @@ def make_reader(
     split: Split, setting: Hyperparameters, augmentation: Augmentation = NO_AUGMENTATION
 ) -> "BatchReader | PixelReader":
     """The quicker one, of those that may read `split` for `setting`."""
-    preprocessing = split.preprocessing
+    if split.train_rows.dtype != np.uint8:
+        return BatchReader(split, setting.batch_size)
+    preprocessing = split.image_preprocessing
     are_pixels_less_their_mean = (
-        split.train_rows.dtype == np.uint8
-        and preprocessing.components is None
+        preprocessing.components is None
         and preprocessing.contrast_floor is None
         and not setting.mixup
         and not setting.input_dropout
@@ -147,7 +150,7 @@ class PixelReader:
     ) -> None:
         n = min(batch_size, len(split.train_rows))
         self._draw_images = _ImageDrawer(split, n, augmentation)
-        self._mean_image = split.preprocessing.mean_image
+        self._mean_image = split.image_preprocessing.mean_image
         self._rooms: dict[int, PackedPixels] = {}
 
     def __call__(self, numbers: Numbers, rng: np.random.Generator) -> PackedPixels:
@@ -164,6 +167,7 @@ class _ImageDrawer:
 
     def __init__(self, split: Split, n: int, augmentation: Augmentation) -> None:
         self._rows: NDArray[Any] = split.train_rows
+        assert split.image_shape is not None
         self._image_shape = split.image_shape
         self._augmentation = augmentation
         self._images = np.empty((n, *split.image_shape), np.uint8)

@@ -20,8 +20,8 @@ __all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"
 
 CHECKPOINT_FILE = "checkpoint.npz"
 
-# 2: what optimizers remember lies in blocks and panels. 3: with versions.
-_FORMAT = 3
+# 2: what optimizers remember lies in blocks and panels. 3: with versions. 4: any metric.
+_FORMAT = 4
 _NET = ("W1", "b1", "W2", "b2")
 _MEMORY = "memory."
 _FILM = "film."
@@ -88,6 +88,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "generator_state": _as_bytes(json.dumps(checkpoint.generator_state)),
         "versions": _as_bytes(json.dumps(checkpoint.versions)),
         "columns": np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
+        "val_others": _as_bytes(json.dumps([dict(epoch.val_others) for epoch in epochs])),
         "diverged": np.array([epoch.diverged for epoch in epochs], np.bool_),
         "n_iterations": np.array([len(one) for one in losses], np.int64),
         "iteration_losses": np.array([loss for one in losses for loss in one], np.float64),
@@ -150,6 +151,7 @@ def _pick(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any
 def _unpack_epochs(arrays: dict[str, NDArray[Any]]) -> tuple[Epoch, ...]:
     ends = np.cumsum(arrays["n_iterations"])
     starts = ends - arrays["n_iterations"]
+    val_others = json.loads(_as_text(arrays["val_others"]))
     return tuple(
         Epoch(
             number=index + 1,
@@ -157,6 +159,7 @@ def _unpack_epochs(arrays: dict[str, NDArray[Any]]) -> tuple[Epoch, ...]:
                 arrays["iteration_losses"][starts[index] : ends[index]].tolist()
             ),
             diverged=bool(arrays["diverged"][index]),
+            val_others=val_others[index],
             **dict(zip(_COLUMNS, row.tolist(), strict=True)),
         )
         for index, row in enumerate(arrays["columns"])

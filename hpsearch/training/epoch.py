@@ -1,6 +1,7 @@
 """What training tells: one epoch after the other."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Epoch"]
 
@@ -14,10 +15,11 @@ class Epoch:
     number : int
         1 for the first.
     train_loss, train_score : float
-        Means over the epoch's images, each taken before the step that used it.
+        Loss and metric, means over the epoch's examples, each taken before the step that
+        used it.
     val_score : float
-        Accuracy on all validation images at the end of the epoch. If training diverged in
-        it: the last accuracy of a finite net.
+        The metric on all validation examples at the end of the epoch. If training diverged in
+        it: the last of a finite net.
     learning_rate : float
         The rate in force in the middle of the epoch.
     duration_s : float
@@ -28,6 +30,8 @@ class Epoch:
         Loss of each step, in order.
     diverged : bool
         True if a loss was nan or inf; the epoch ended there and training with it.
+    val_others : mapping
+        What is shown beside the metric, by name.
     """
 
     number: int
@@ -39,3 +43,4 @@ class Epoch:
     ended_at: float
     iteration_losses: tuple[float, ...]
     diverged: bool = False
+    val_others: Mapping[str, float] = field(default_factory=dict)

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Preprocessing
+from hpsearch.data import Preprocessing, TargetScale
 from hpsearch.net import Parameters
 
-__all__ = ["classify", "predict_labels", "score"]
+__all__ = ["classify", "predict", "predict_labels", "score"]
 
 # Images at a time; bounds the memory.
 _CHUNK = 1000
@@ -34,6 +34,15 @@ def predict_labels(
     chunks = (images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK))
     labels = [classify(net, preprocessing.apply(chunk)) for chunk in chunks]
     return np.concatenate(labels) if labels else np.empty(0, np.int64)
+
+
+def predict(
+    net: Parameters, inputs: NDArray[np.float32], target_scale: TargetScale | None
+) -> NDArray[np.int64] | NDArray[np.float64]:
+    """Labels of rows of `inputs`, shape (N, n_inputs); numbers, with the scale of a regression."""
+    if target_scale is None:
+        return classify(net, inputs)
+    return target_scale.invert(score(net, inputs))
 
 
 def classify(net: Parameters, inputs: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -11,16 +11,18 @@ from hpsearch.data import Split
 from hpsearch.net import Parameters
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.averaging import averaged, take_into_average
-from hpsearch.training.batches import make_reader
+from hpsearch.training.batches import NO_AUGMENTATION, make_reader
+from hpsearch.training.cross_entropy import differentiate_cross_entropy
 from hpsearch.training.dropout import Dropout
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.first_layer import Inputs
 from hpsearch.training.hyperparameters import Hyperparameters
 from hpsearch.training.memory import Memory
-from hpsearch.training.prediction import classify
+from hpsearch.training.prediction import predict
 from hpsearch.training.schedules import make_schedule
+from hpsearch.training.squared_error import differentiate_squared_error
 from hpsearch.training.step import Step
-from hpsearch.training.targets import TargetMaker
+from hpsearch.training.targets import make_target_maker
 
 __all__ = ["train"]
 
@@ -70,34 +72,49 @@ def train(
         The last one has `diverged` set if a loss was nan or inf.
     """
     memory = {} if memory is None else memory
+    name = split.metric.name
     pass_once = _Pass(net, split, setting, rng, memory)
 
-    def validate() -> float:
-        labels = classify(averaged(net, memory), split.validation_inputs)
-        return float(np.mean(labels == split.validation_labels))
+    def validate() -> dict[str, float]:
+        predicted = predict(averaged(net, memory), split.validation_inputs, split.target_scale)
+        return split.metric.measure(split.validation_labels, predicted)
 
-    val_accuracy = validate()
+    measured = validate()
     for number in range(completed_epochs + 1, setting.epochs + 1):
         started = time.perf_counter()
-        losses, hits = pass_once(number, count_threads())
+        losses, total = pass_once(number, count_threads())
         diverged = not math.isfinite(losses[-1])
         if not diverged:
             if setting.averaging:
                 take_into_average(net, memory, setting.averaging, number)
-            val_accuracy = validate()
+            measured = validate()
         yield Epoch(
             number=number,
             train_loss=float(np.mean(losses)),
-            train_score=hits / len(split.train_rows),
-            val_score=val_accuracy,
+            train_score=_mean_score(total, split),
+            val_score=measured[name],
             learning_rate=pass_once.rate(number, 0.5),
             duration_s=time.perf_counter() - started,
             ended_at=time.time(),
             iteration_losses=tuple(losses),
             diverged=diverged,
+            val_others={other: value for other, value in measured.items() if other != name},
         )
         if diverged:
             return
+
+
+def _mean_score(total: float, split: Split) -> float:
+    """The metric's mean over the training examples, of the sum that steps have counted."""
+    variance = split.target_scale.std**2 if split.target_scale else 1.0
+    return total * variance / len(split.train_rows)
+
+
+def _make_augmentation(split: Split, setting: Hyperparameters) -> Augmentation:
+    if split.plain is None or split.image_shape is None:
+        return NO_AUGMENTATION
+    mean_image = split.plain.mean_image.round().astype(np.uint8).reshape(split.image_shape)
+    return Augmentation(setting.mirror, setting.max_shift, setting.cutout, mean_image)
 
 
 class _Pass:
@@ -115,32 +132,28 @@ class _Pass:
         self._n = len(split.train_rows)
         self._batch_size = setting.batch_size
         self._rng = rng
-        mean_image = split.plain.mean_image.round().astype(np.uint8).reshape(split.image_shape)
-        self._read = make_reader(
-            split,
-            setting,
-            Augmentation(setting.mirror, setting.max_shift, setting.cutout, mean_image),
-        )
-        self._make_targets = TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
+        self._read = make_reader(split, setting, _make_augmentation(split, setting))
+        self._make_targets = make_target_maker(split, setting)
         self._input_dropout = Dropout(setting.input_dropout, rng)
         self.rate = make_schedule(setting)
-        self._step = Step(net, setting, rng, memory)
+        loss = differentiate_squared_error if split.target_scale else differentiate_cross_entropy
+        self._step = Step(net, setting, rng, memory, loss)
         self._soft_threshold = setting.soft_threshold / setting.learning_rate
         self._directions = split.preprocessing.directions if setting.soft_threshold else None
 
     @np.errstate(all="ignore")  # a diverging run is seen by its loss
-    def __call__(self, number: int, n_threads: int) -> tuple[list[float], int]:
-        """Train through epoch `number`: the loss of each step, and the images it had right."""
+    def __call__(self, number: int, n_threads: int) -> tuple[list[float], float]:
+        """Train through epoch `number`: the loss of each step, and the sum of what steps count."""
         self._step.share_among(n_threads)
-        losses, hits = self._take_steps(number)
+        losses, total = self._take_steps(number)
         if self._soft_threshold and math.isfinite(losses[-1]):
             share = self._soft_threshold * self.rate(number, 0.5)
             self._step.shrink_first_weights(self._directions, share)
         self._step.write_back()
-        return losses, hits
+        return losses, total
 
-    def _take_steps(self, number: int) -> tuple[list[float], int]:
-        losses, hits = [], 0
+    def _take_steps(self, number: int) -> tuple[list[float], float]:
+        losses, total = [], 0.0
         order = self._rng.permutation(self._n)
         for index, start in enumerate(range(0, len(order), self._batch_size)):
             if index % _STEPS_BETWEEN_FLUSHES == 0:
@@ -148,12 +161,12 @@ class _Pass:
             # A batch is a set; sorted, its rows lie closer together on disk.
             numbers = np.sort(order[start : start + self._batch_size])
             rate = self.rate(number, start / self._n)
-            loss, n_correct = self._step(*self._draw(numbers), rate)
+            loss, count = self._step(*self._draw(numbers), rate)
             losses.append(loss)
-            hits += n_correct
+            total += count
             if not math.isfinite(loss):
                 break
-        return losses, hits
+        return losses, total
 
     def _draw(self, numbers: NDArray[np.int64]) -> tuple[Inputs, NDArray[np.float32]]:
         """The inputs of the images `numbers`, and what the net shall say of them."""

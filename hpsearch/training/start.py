@@ -40,6 +40,7 @@ def make_net(split: Split, setting: Hyperparameters, rng: np.random.Generator) -
         net["W1"] *= np.float32(setting.initial_gain) / np.sqrt(size)
         net["W2"] *= np.float32(setting.initial_gain * np.sqrt(2 / n_hidden))
     if setting.initial_field:
-        directions = split.preprocessing.directions
+        assert split.image_shape is not None
+        directions = split.image_preprocessing.directions
         apply_windows(net["W1"], directions, split.image_shape, setting.initial_field, rng)
     return net

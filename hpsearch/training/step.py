@@ -1,6 +1,8 @@
 """One step of gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
 
 import itertools
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +28,10 @@ from hpsearch.training.products import (
     zeros,
 )
 
-__all__ = ["Step"]
+__all__ = ["BatchLoss", "Step"]
 
 Float32 = NDArray[np.float32]
+BatchLoss: TypeAlias = Callable[[Float32, Float32, np.float32, Float32], tuple[float, float]]
 
 # Weights of W1 from which on sharing is worth its trouble: on 200 images two threads were 0.8 times
 # as fast as one with 60,000, and 1.1 times with 120,000.
@@ -53,6 +56,9 @@ class Step:
         For dropout.
     memory : dict of arrays
         What the optimizer remembers between steps, in the order of the copy; changed in place.
+    loss : callable
+        Computes the loss of a batch, replaces scores by their gradient, and counts what is
+        averaged over an epoch: `differentiate_cross_entropy` or `differentiate_squared_error`.
     """
 
     def __init__(
@@ -61,7 +67,9 @@ class Step:
         setting: Hyperparameters,
         rng: np.random.Generator,
         memory: Memory,
+        loss: BatchLoss = differentiate_cross_entropy,
     ) -> None:
+        self._loss = loss
         self._whole, self._setting = net, setting
         self._layout = NetLayout.of(net)
         self._net = self._layout.cut(net)
@@ -75,7 +83,9 @@ class Step:
         self._W2 = _W2ByClasses(self._layout)
         self._squares = self._sum_squares()
 
-    def __call__(self, inputs: Inputs, targets: Float32, learning_rate: float) -> tuple[float, int]:
+    def __call__(
+        self, inputs: Inputs, targets: Float32, learning_rate: float
+    ) -> tuple[float, float]:
         """Update the net on a batch.
 
         Parameters
@@ -83,7 +93,7 @@ class Step:
         inputs : float32 array, shape (B, n, K); or PackedPixels
             The batch, in blocks; of the same kind at each call.
         targets : float32 array, shape (n, C)
-            Shares of its classes, each row of sum 1.
+            Shares of its classes, each row of sum 1; or standardised targets.
         learning_rate : float
             Step size.
 
@@ -91,8 +101,8 @@ class Step:
         -------
         loss : float
             Of the net as it was before; nan or inf if training has diverged.
-        n_correct : int
-            Images that it had right.
+        count : float
+            Examples that it had right; for regression the sum of squared errors.
         """
         n, n_classes = targets.shape
         if n not in self._buffers:
@@ -105,10 +115,10 @@ class Step:
         # a pass over all of W1 later.
         factor = np.float32(self._optimizer.begin(learning_rate) / n)
         db2 = self._flat["b2"][:n_classes]
-        loss, n_correct = differentiate_cross_entropy(buffers.scores, targets, factor, db2)
+        loss, count = self._loss(buffers.scores, targets, factor, db2)
         loss += self._setting.reg * self._squares
         self._update(inputs, buffers)
-        return loss, n_correct
+        return loss, count
 
     def share_among(self, n_threads: int) -> None:
         """Have so many threads share the large products from now on; no number depends on it.

@@ -3,9 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.data import Split, TargetScale
 from hpsearch.training.first_layer import Inputs
+from hpsearch.training.hyperparameters import Hyperparameters
 
-__all__ = ["TargetMaker"]
+__all__ = ["NumberTargets", "TargetMaker", "make_target_maker"]
 
 Float32 = NDArray[np.float32]
 
@@ -41,13 +43,47 @@ class TargetMaker:
         if not self._mixup:
             return targets
         assert isinstance(inputs, np.ndarray)
-        share, partners = (
-            np.float32(rng.beta(self._mixup, self._mixup)),
-            rng.permutation(len(labels)),
-        )
-        _mix(inputs, share, partners)
-        _mix(targets, share, partners)
+        _mix_pairs(inputs, targets, self._mixup, rng)
         return targets
+
+
+class NumberTargets:
+    """Standardises the targets of a regression, and mixes rows in pairs.
+
+    Parameters
+    ----------
+    scale : TargetScale
+        Of the training targets.
+    mixup : float
+        As of `TargetMaker`.
+    """
+
+    def __init__(self, scale: TargetScale, mixup: float) -> None:
+        self._scale = scale
+        self._mixup = mixup
+
+    def __call__(
+        self, inputs: Inputs, targets: NDArray[np.float64], rng: np.random.Generator
+    ) -> Float32:
+        """Standardised targets, shape (n, 1); `inputs` are mixed in place."""
+        scaled = self._scale.apply(targets)
+        if self._mixup:
+            assert isinstance(inputs, np.ndarray)
+            _mix_pairs(inputs, scaled, self._mixup, rng)
+        return scaled
+
+
+def make_target_maker(split: Split, setting: Hyperparameters) -> TargetMaker | NumberTargets:
+    """The one for classes, or the one for the numbers of a regression."""
+    if split.target_scale:
+        return NumberTargets(split.target_scale, setting.mixup)
+    return TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
+
+
+def _mix_pairs(inputs: Float32, targets: Float32, mixup: float, rng: np.random.Generator) -> None:
+    share, partners = np.float32(rng.beta(mixup, mixup)), rng.permutation(len(targets))
+    _mix(inputs, share, partners)
+    _mix(targets, share, partners)
 
 
 def _mix(rows: Float32, share: np.float32, partners: NDArray[np.int64]) -> None:

@@ -1,6 +1,7 @@
-"""The classes that a net gave the validation images, kept so that nets can be compared later."""
+"""What a net predicted of the validation examples, kept so that nets can be compared later."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,15 @@ __all__ = ["PREDICTIONS_FILE", "load_predictions", "save_predictions"]
 PREDICTIONS_FILE = "validation_predictions.npy"
 
 
-def save_predictions(path: Path, labels: NDArray[np.int64], n_classes: int) -> None:
-    """Write predicted classes to `path`, wholly or not at all: a byte each up to 256 classes.
+def save_predictions(path: Path, predictions: NDArray[Any], n_classes: int) -> None:
+    """Write predictions to `path`, wholly or not at all: a byte each up to 256 classes.
 
     Parameters
     ----------
     path : Path
         The file.
-    labels : int64 array, shape (M,)
-        A class in [0, n_classes) for each validation image, in the images' order.
+    predictions : int64 or float64 array, shape (M,)
+        A class in [0, n_classes), or a number, for each validation example, in their order.
     n_classes : int
         Number of classes.
 
@@ -30,11 +31,13 @@ def save_predictions(path: Path, labels: NDArray[np.int64], n_classes: int) -> N
     OSError
         If the disk is full or read-only.
     """
+    if predictions.dtype.kind == "i":
+        predictions = predictions.astype(np.min_scalar_type(n_classes - 1))
     with replacing(path) as file:
-        np.save(file, labels.astype(np.min_scalar_type(n_classes - 1)), allow_pickle=False)
+        np.save(file, predictions, allow_pickle=False)
 
 
-def load_predictions(path: Path) -> NDArray[np.int64]:
+def load_predictions(path: Path) -> NDArray[Any]:
     """Read what `save_predictions` wrote, shape (M,).
 
     Raises
@@ -42,14 +45,14 @@ def load_predictions(path: Path) -> NDArray[np.int64]:
     FileNotFoundError
         If there is none: the trial did not complete, or ran before predictions were kept.
     DamagedDataError
-        If the file is not an array of classes.
+        If the file is not an array of predictions.
     """
     try:
-        labels = np.load(path, allow_pickle=False)
-        if labels.ndim != 1 or labels.dtype.kind != "u":
-            raise ValueError(f"{labels.dtype} of shape {labels.shape}")
-        return np.asarray(labels, np.int64)
+        found = np.load(path, allow_pickle=False)
+        if found.ndim != 1 or found.dtype.kind not in "uf":
+            raise ValueError(f"{found.dtype} of shape {found.shape}")
+        return np.asarray(found, np.int64 if found.dtype.kind == "u" else np.float64)
     except FileNotFoundError:
         raise
     except Exception as error:  # a garbled header can raise any
-        raise DamagedDataError(f"{path}: expected predicted classes, got {error}") from error
+        raise DamagedDataError(f"{path}: expected predictions, got {error}") from error

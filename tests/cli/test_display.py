@@ -50,7 +50,16 @@ RECORD = TrialRecord(
     started_at=None,
     ended_at=None,
 )
-SCORE = TestEvaluation("small", "c" * 64, "a" * 64, 10_000, 0.5431, 0.544)
+SCORE = TestEvaluation(
+    "small",
+    "c" * 64,
+    "a" * 64,
+    10_000,
+    "images",
+    {"accuracy": 0.5431, "accuracy_first_1000": 0.544},
+    low=0.533,
+    high=0.553,
+)
 
 
 @pytest.fixture
@@ -119,6 +128,7 @@ def test_confirmations_stand_beside_their_trial_and_leave_its_count_alone(
     assert "1/8" in _text(display)
 
     lines = make(_Lines)
+    lines.show(StudyOpened(define(), [RECORD], 2))
     lines.show(ConfirmationEnded(Confirmation(3, 1, State.COMPLETE, 0.8, "net", 1.0, None)))
     assert "trial    3, fresh seed 1  complete" in lines.console.file.getvalue()
 
@@ -146,7 +156,9 @@ def test_the_outcome_names_score_best_and_next_commands(
     display.show(TestScored(SCORE, "1st evaluation", is_new=True))
     display.show(StudyEnded([RECORD], is_complete=True))
     text = display.console.file.getvalue()
-    assert "test_accuracy 0.5431 on 10,000 images (evaluated just now)" in text
+    assert (
+        "test_accuracy 0.5431 (95 % CI 0.533-0.553) on 10,000 images (evaluated just now)" in text
+    )
     assert "0.5440 on the first 1,000" in text
     for words in ("best of 1 complete", "hpsearch ui", "hpsearch best small --out best_net"):
         assert words in text

@@ -28,7 +28,8 @@ def test_a_study_is_listed_with_its_state_and_scores(program: Program, has_run: 
     assert f"{status['best']['value']:.4f}" in line
     assert f"{status['test']['looks'][0]['accuracy']:.4f}" in line
     listed = json.loads(program("list", "--json")[1])
-    assert listed["studies"] == [status]
+    # Only `status` compares the record with its checksums.
+    assert listed["studies"] == [status | {"record": None}]
     assert {"quickstart", "cifar10"} <= {file["name"] for file in listed["files"]}
 
 

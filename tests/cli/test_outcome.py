@@ -25,11 +25,21 @@ from hpsearch.coordinator import (
 )
 from hpsearch.definition import StudyDefinition
 from hpsearch.evaluations import TestEvaluation
+from hpsearch.metrics import ACCURACY
 from hpsearch.records import Confirmation, State, TrialRecord
 from hpsearch.results import Confirmed, Selection, Verdict
 from hpsearch.workspace import Workspace
 
-SCORE = TestEvaluation("small", "cd" * 32, "ab" * 32, 10_000, 0.5123, 0.504)
+SCORE = TestEvaluation(
+    "small",
+    "cd" * 32,
+    "ab" * 32,
+    10_000,
+    "images",
+    {"accuracy": 0.5123, "accuracy_first_1000": 0.504},
+    low=0.5025,
+    high=0.5221,
+)
 REFUSED = EvaluationRefused("small: its test evaluation was spent")
 
 
@@ -62,7 +72,9 @@ def shown(define: Callable[..., StudyDefinition]) -> Callable[..., str]:
 
 def test_a_score_is_given_with_its_size_and_whether_it_is_new(shown: Callable[..., str]) -> None:
     text = shown(TestScored(SCORE, "3rd evaluation of these", is_new=True))
-    assert "test_accuracy 0.5123 on 10,000 images (evaluated just now)" in text
+    assert (
+        "test_accuracy 0.5123 (95 % CI 0.502-0.522) on 10,000 images (evaluated just now)" in text
+    )
     assert "3rd evaluation of these" in text
     assert "0.5040 on the first 1,000" in text
     assert "not opened again" in shown(TestScored(SCORE, "", is_new=False))
@@ -189,15 +201,15 @@ def test_a_trial_is_described_on_a_line() -> None:
 
 def test_a_confirmation_is_described_on_a_line() -> None:
     one = Confirmation(3, 2, State.COMPLETE, 0.5, "net", 61.0, None)
-    assert describe_confirmation(one).split() == [
+    assert describe_confirmation(one, ACCURACY).split() == [
         *("trial", "3,", "fresh", "seed", "2", "complete", "val_accuracy", "0.5000"),
         *("1", "min", "1", "s"),
     ]
     assert "diverged" in describe_confirmation(
-        Confirmation(3, 2, State.PRUNED, None, None, 1, None)
+        Confirmation(3, 2, State.PRUNED, None, None, 1, None), ACCURACY
     )
     lost = Confirmation(3, 2, State.FAILED, None, None, 1.0, "OSError: x")
-    assert "failed   OSError: x val_accuracy -" in describe_confirmation(lost)
+    assert "failed   OSError: x val_accuracy -" in describe_confirmation(lost, ACCURACY)
 
 
 @pytest.mark.parametrize("reason", ["KeyError: '[/]'", "ValueError: [red] is no colour"])

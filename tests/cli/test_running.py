@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from hpsearch.cli.running import RunningTrial, tabulate_running
+from hpsearch.metrics import ACCURACY
 from hpsearch.training import Epoch
 
 SEARCHED = ["learning_rate", "learning_rate_decay", "reg", "hidden_size", "epochs", "dropout"]
@@ -29,7 +30,7 @@ RUNNING = [
 
 def _print(width: int, searched: list[str]) -> list[str]:
     console = Console(width=width, file=io.StringIO())
-    console.print(tabulate_running(RUNNING, searched, width))
+    console.print(tabulate_running(RUNNING, searched, width, ACCURACY))
     return str(console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
 
 

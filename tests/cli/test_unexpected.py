@@ -201,7 +201,6 @@ def test_what_libraries_print_of_nonsense_in_the_environment_stays_away(
     "name",
     [
         "studies/small/optuna.journal",
-        "studies/small/optuna.journal.checksums",
         "studies/small/record_checksums.jsonl",
         "studies/small/lock",
         "test_evaluations.jsonl",

@@ -438,6 +438,6 @@ def test_workers_start_while_the_data_of_a_first_study_are_prepared(
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr("hpsearch.execution.Backend.start", lambda _, n: asked.append(n))
-    conduct(define(name="first", trials=1), n_jobs=3)
-    conduct(define(name="second", trials=1), n_jobs=3)
+    conduct(define(name="first", trials=3), n_jobs=3)
+    conduct(define(name="second", trials=3), n_jobs=3)
     assert asked == [3]

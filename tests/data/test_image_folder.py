@@ -113,8 +113,8 @@ def test_a_test_image_stays_one_when_images_are_added_or_fewer_are_tested_on(
     searched = _rows(split.train_rows) | _rows(split.validation_images)
     assert not searched & (_rows(before.test_images) | _rows(after.test_images))
     with np.load(prepared.folder / TEST_FILE) as test:
-        assert len(test["images"]) == 3
-        assert _rows(test["images"]) <= _rows(after.test_images)
+        assert len(test["inputs"]) == 3
+        assert _rows(test["inputs"]) <= _rows(after.test_images)
 
 
 def test_images_of_one_group_stay_in_one_split(tmp_path: Path) -> None:

@@ -39,13 +39,13 @@ def test_splits_are_the_first_images_and_the_next_flattened_by_height_width_colo
     dataset = source.dataset
     np.testing.assert_array_equal(train, dataset.train_images[:8].reshape(8, 12))
     np.testing.assert_array_equal(validation, dataset.train_images[8:11].reshape(3, 12))
-    np.testing.assert_array_equal(test["images"], dataset.test_images[:2].reshape(2, 12))
+    np.testing.assert_array_equal(test["inputs"], dataset.test_images[:2].reshape(2, 12))
     assert train[0, 2 * (3 * 1 + 2) + 1] == dataset.train_images[0, 1, 2, 1]
     labels = [np.load(prepared.folder / f"{split}_labels.npy") for split in ("train", "validation")]
     np.testing.assert_array_equal(np.concatenate(labels), dataset.train_labels[:11])
-    np.testing.assert_array_equal(test["labels"], dataset.test_labels[:2])
-    assert {train.dtype, test["images"].dtype} == {np.dtype(np.uint8)}
-    assert {labels[0].dtype, test["labels"].dtype} == {np.dtype(np.int64)}
+    np.testing.assert_array_equal(test["targets"], dataset.test_labels[:2])
+    assert {train.dtype, test["inputs"].dtype} == {np.dtype(np.uint8)}
+    assert {labels[0].dtype, test["targets"].dtype} == {np.dtype(np.int64)}
 
 
 def test_mean_image_is_the_exact_mean_of_the_training_split(source, tmp_path):

@@ -76,7 +76,7 @@ def test_file_that_is_no_manifest_is_refused(prepared, content):
         load_prepared(prepared.folder)
 
 
-@pytest.mark.parametrize("change", [{"format": 1}, {"image_shape": [1]}, {"class_names": None}])
+@pytest.mark.parametrize("change", [{"format": 1}, {"schema": [1]}, {"notices": None}])
 def test_sealed_manifest_of_something_else_is_refused(prepared, change):
     path = prepared.folder / "manifest.json"
     manifest = json.loads(path.read_bytes())

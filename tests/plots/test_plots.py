@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 from matplotlib.image import imread
 
+from hpsearch.metrics import ACCURACY
 from hpsearch.net import TwoLayerNet
 from hpsearch.plots import (
     class_tiles,
@@ -162,7 +163,7 @@ def _epoch(number: int) -> Epoch:
 
 @pytest.mark.parametrize("n_epochs", [1, 5])
 def test_curves_speak_the_projects_words(n_epochs: int) -> None:
-    figure = plot_learning_curves([_epoch(n + 1) for n in range(n_epochs)], "trial 3")
+    figure = plot_learning_curves([_epoch(n + 1) for n in range(n_epochs)], "trial 3", ACCURACY)
     loss, accuracy = figure.axes
     assert (loss.get_xlabel(), loss.get_ylabel()) == ("iteration", "train_loss")
     assert accuracy.get_xlabel() == "epoch"
@@ -180,7 +181,7 @@ def test_a_study_of_any_length_is_drawn_as_far_as_it_goes(n_trials: int, tmp_pat
         return trial.suggest_float("a", 0.001, 1, log=True) + trial.suggest_int("b", 1, 5)
 
     study.optimize(objective, n_trials=n_trials)
-    figures = plot_study(study)
+    figures = plot_study(study, "val_accuracy")
     for name, figure in figures.items():
         save_figure(figure, tmp_path / f"{name}.png")
         assert imread(tmp_path / f"{name}.png").std() > 0
@@ -204,8 +205,8 @@ def test_a_picture_is_saved_pixel_by_pixel(tmp_path: Path) -> None:
 def test_a_figure_is_saved_as_matplotlib_saves_it(tmp_path: Path) -> None:
     """To the pixel, without the channel for transparency."""
     epochs = [_epoch(n + 1) for n in range(5)]
-    save_figure(plot_learning_curves(epochs, "trial 3"), tmp_path / "ours.png")
-    plot_learning_curves(epochs, "trial 3").savefig(tmp_path / "theirs.png", dpi=110)
+    save_figure(plot_learning_curves(epochs, "trial 3", ACCURACY), tmp_path / "ours.png")
+    plot_learning_curves(epochs, "trial 3", ACCURACY).savefig(tmp_path / "theirs.png", dpi=110)
     ours, theirs = imread(tmp_path / "ours.png"), imread(tmp_path / "theirs.png")
     assert ours.shape == (660, 880, 3)
     assert np.array_equal(ours, theirs[..., :3])
@@ -214,9 +215,9 @@ def test_a_figure_is_saved_as_matplotlib_saves_it(tmp_path: Path) -> None:
 
 def test_the_dearest_technique_is_on_top_and_every_seed_is_a_dot() -> None:
     without = {"no dropout": [0.60, 0.62], "no mirror": [0.50, 0.54]}
-    (axes,) = plot_ablation([0.64, 0.66], without).axes
+    (axes,) = plot_ablation([0.64, 0.66], without, ACCURACY).axes
     labels = [text.get_text() for text in axes.get_yticklabels()]
     assert labels == ["no dropout", "no mirror"]
     dots = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(dots, [[-5, -3], [-15, -11]])
-    assert [bar.get_width() for bar in axes.patches[1:]] == pytest.approx([-4, -13])
+    np.testing.assert_allclose(dots, [[-0.05, -0.03], [-0.15, -0.11]])
+    assert [bar.get_width() for bar in axes.patches[1:]] == pytest.approx([-0.04, -0.13])

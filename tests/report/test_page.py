@@ -162,7 +162,7 @@ def test_the_answer_is_given_first(finished: Page) -> None:
     text = finished.text
     assert text.index("Which learning_rate, hidden_size and epochs") < text.index("Trial ")
     assert "after correction for selection bias among" in text
-    assert "On 100 test images its accuracy is" in text
+    assert "Test split: test_accuracy" in text
     assert "1st evaluation of these 100 images in this workspace: small." in text
 
 
@@ -170,7 +170,11 @@ def test_the_page_shows_the_net_its_mistakes_the_cost_and_how_to_do_it_again(
     finished: Page,
 ) -> None:
     for words in (
-        *("The best was found after", "All settings at once", "Accuracy over each hyperparameter"),
+        *(
+            "The best was found after",
+            "All settings at once",
+            "val_accuracy over each hyperparameter",
+        ),
         *("mattered most", "busy", "What the best net looks for", "Most often it takes"),
         *("The mistakes that it is surest of", "Diagnosis of trial", "What it cost"),
         *("To do it again", 'source = "digits"', "fingerprint", "data checksum"),

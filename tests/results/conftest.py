@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpsearch.data import Preprocessing
+from hpsearch.data import Preprocessing, Schema
 from hpsearch.definition import StudyDefinition
 from hpsearch.net import make_parameters
 from hpsearch.records import State
@@ -31,8 +31,7 @@ def net(request: pytest.FixtureRequest) -> Net:
     return Net(
         parameters=parameters,
         preprocessing=preprocessing,
-        image_shape=(4, 4, 3),
-        class_names=("cat", "dog", "ship"),
+        schema=Schema((4, 4, 3), class_names=("cat", "dog", "ship")),
         facts={
             "study": "small",
             "trial": 3,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from hpsearch.data import Preprocessing
 from hpsearch.definition import StudyDefinition
+from hpsearch.metrics import ACCURACY
 from hpsearch.net import make_parameters
 from hpsearch.plots import film_frame
 from hpsearch.records import State, TrialRecord
@@ -53,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_trial_has_curves_weights_and_losses(folder: Path) -> None:
-    paths = make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
+    paths = make_trial_pictures(folder, "trial 0", ACCURACY, PIXELS, SHAPE)
     assert {path.name for path in paths} == {CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE}
     for name in (CURVES_FILE, WEIGHTS_FILE):
         with Image.open(folder / name) as picture:
@@ -65,10 +66,10 @@ def test_a_trial_has_curves_weights_and_losses(folder: Path) -> None:
 
 
 def test_what_is_drawn_is_not_drawn_again_and_outlives_the_checkpoint(folder: Path) -> None:
-    make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
+    make_trial_pictures(folder, "trial 0", ACCURACY, PIXELS, SHAPE)
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     (folder / CHECKPOINT_FILE).unlink()
-    assert len(make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)) == 3
+    assert len(make_trial_pictures(folder, "trial 0", ACCURACY, PIXELS, SHAPE)) == 3
     after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert after == {name: ns for name, ns in before.items() if name != CHECKPOINT_FILE}
 
@@ -80,18 +81,18 @@ def test_without_a_checkpoint_only_the_weights_are_missing(
     (folder / CHECKPOINT_FILE).unlink()
     if content is not None:
         (folder / CHECKPOINT_FILE).write_bytes(content)
-    paths = make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
+    paths = make_trial_pictures(folder, "trial 0", ACCURACY, PIXELS, SHAPE)
     assert {path.name for path in paths} == {CURVES_FILE, LOSSES_FILE}
 
 
 def test_a_diverged_trial_can_be_drawn(folder: Path) -> None:
     last = dataclasses.replace(EPOCHS[-1], train_loss=float("nan"), diverged=True)
     save_history(folder / HISTORY_FILE, [*EPOCHS[:-1], last])
-    assert len(make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)) == 3
+    assert len(make_trial_pictures(folder, "trial 0", ACCURACY, PIXELS, SHAPE)) == 3
 
 
 def test_a_trial_that_failed_before_its_first_epoch_has_no_pictures(tmp_path: Path) -> None:
-    assert make_trial_pictures(tmp_path, "trial 0", PIXELS, SHAPE) == []
+    assert make_trial_pictures(tmp_path, "trial 0", ACCURACY, PIXELS, SHAPE) == []
 
 
 def test_the_best_net_has_its_pictures_and_its_film_if_there_is_one(
@@ -117,7 +118,7 @@ def test_a_film_has_a_frame_for_each_epoch_that_it_shows(net: Net) -> None:
 
 def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path) -> None:
     """The same picture as of the net on pixels that computes the same scores."""
-    make_trial_pictures(folder, "trial 0", PIXELS, SHAPE)
+    make_trial_pictures(folder, "trial 0", ACCURACY, PIXELS, SHAPE)
     with Image.open(folder / WEIGHTS_FILE) as picture:
         expected = np.asarray(picture).astype(int)
     rotation = np.linalg.qr(np.random.default_rng(1).standard_normal((48, 48)))[0]
@@ -129,7 +130,7 @@ def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path)
     save_history(rotated / HISTORY_FILE, EPOCHS)
     save_checkpoint(rotated / CHECKPOINT_FILE, Checkpoint("identity", net, {}, EPOCHS))
     preprocessing = Preprocessing(PIXELS.mean_image, components)
-    make_trial_pictures(rotated, "trial 0", preprocessing, SHAPE)
+    make_trial_pictures(rotated, "trial 0", ACCURACY, preprocessing, SHAPE)
     with Image.open(rotated / WEIGHTS_FILE) as picture:
         assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1
 

@@ -82,9 +82,7 @@ def test_pruned_trials_count_as_far_as_they_were_near() -> None:
     near, far = (EarlyScores(kept, np.full(60, value)) for value in (0.69, 0.1))
     without = correct_for_selection(hits)
     assert correct_for_selection(hits, near).val_score < without.val_score - 0.003
-    assert correct_for_selection(hits, far).val_score == pytest.approx(
-        without.val_score, abs=0.002
-    )
+    assert correct_for_selection(hits, far).val_score == pytest.approx(without.val_score, abs=0.002)
     assert correct_for_selection(hits, EarlyScores(kept, np.empty(0))) == without
 
 

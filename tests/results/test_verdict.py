@@ -27,7 +27,7 @@ def test_a_verdict_gives_estimate_runner_up_and_confirmations() -> None:
         "val_accuracy 0.6870 (trial 12); 0.681 after correction for selection bias "
         "among 63 trials (95 % CI 0.668-0.694)",
         "not significantly different from trial 17 (0.6866; McNemar p = 0.71, "
-        "1,204 discordant images)",
+        "1,204 discordant examples)",
         "confirmed on 2 fresh seeds: 0.684 +- 0.003",
         "trial 17 confirmed on 1 fresh seed: 0.690; 1 more diverged or failed",
     ]
@@ -46,7 +46,7 @@ def test_a_verdict_gives_estimate_runner_up_and_confirmations() -> None:
 def test_a_lead_that_is_none_of_chances_is_called_one() -> None:
     selection = Selection(12, 0.687, 63, ESTIMATE, RunnerUp(17, 0.60, 900, 0.00012))
     line = describe_verdict(Verdict(selection))[1]
-    assert line == "better than trial 17 (0.6000; McNemar p = 0.00012, 900 discordant images)"
+    assert line == "better than trial 17 (0.6000; McNemar p = 0.00012, 900 discordant examples)"
 
 
 def test_a_single_trial_was_not_picked() -> None:

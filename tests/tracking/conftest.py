@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import Preprocessing
+from hpsearch.data import Preprocessing, Schema
 from hpsearch.definition import StudyDefinition
 from hpsearch.net import make_parameters
 from hpsearch.records import State, TrialRecord
@@ -74,7 +74,8 @@ def make_net(tmp_path: Path) -> Callable[[int], NetView]:
         facts = {"study": "small", "trial": seed, "val_accuracy": 0.5, "hyperparameters": {}}
         preprocessing = Preprocessing(np.full(48, 120, np.float32))
         parameters = make_parameters(48, 5, 3, 0.1, rng)
-        net = Net(parameters, preprocessing, (4, 4, 3), ("a", "b", "c"), facts)
+        schema = Schema((4, 4, 3), class_names=("a", "b", "c"))
+        net = Net(parameters, preprocessing, schema, facts)
         folder = tmp_path / f"net-{seed}"
         export_net(net, folder)
         example = rng.integers(0, 256, (2, 4, 4, 3), np.uint8)

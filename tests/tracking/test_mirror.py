@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from hpsearch.data import Preprocessing
+from hpsearch.data import Preprocessing, Schema
 from hpsearch.errors import StoreError
 from hpsearch.net import make_parameters
 from hpsearch.records import State
@@ -242,8 +242,7 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
         net = Net(
             make_parameters(preprocessing.n_inputs, 5, 3, 0.1, np.random.default_rng(seed)),
             preprocessing,
-            (4, 4, 3),
-            ("a", "b", "c"),
+            Schema((4, 4, 3), class_names=("a", "b", "c")),
             {"study": "small", "trial": seed, "val_accuracy": 0.5, "hyperparameters": {}},
         )
         folder = tmp_path / f"net-{seed}"

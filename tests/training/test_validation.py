@@ -27,15 +27,17 @@ def test_no_predictions_are_told_from_damaged_ones(tmp_path: Path) -> None:
         load_predictions(tmp_path / "p.npy")
 
 
-@pytest.mark.parametrize("wrong", [np.zeros(3), np.zeros((2, 2), np.uint8), np.array(1, np.uint8)])
+@pytest.mark.parametrize(
+    "wrong", [np.zeros(3, np.int64), np.zeros((2, 2), np.uint8), np.array(1, np.uint8)]
+)
 def test_another_array_is_refused(wrong: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", wrong)
-    with pytest.raises(DamagedDataError, match="expected predicted classes"):
+    with pytest.raises(DamagedDataError, match="expected predictions"):
         load_predictions(tmp_path / "p.npy")
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x93NUMPY\x01\x00v\x00{", b"PK\x03\x04"])
 def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "p.npy").write_bytes(content)
-    with pytest.raises(DamagedDataError, match="expected predicted classes"):
+    with pytest.raises(DamagedDataError, match="expected predictions"):
         load_predictions(tmp_path / "p.npy")

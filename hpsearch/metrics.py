@@ -1,0 +1,115 @@
+"""What predictions are judged by: the value that a study optimizes, and what is shown beside it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ACCURACY", "MEAN_SQUARED_ERROR", "Direction", "Metric", "Task", "metric_of"]
+
+Floats = NDArray[np.float64]
+# Whether larger or smaller values are better, in Optuna's words.
+Direction: TypeAlias = Literal["maximize", "minimize"]
+
+
+class Task(StrEnum):
+    """What is predicted of an example."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A mean over examples by which predictions are compared with targets.
+
+    Parameters
+    ----------
+    name : str
+        As in ``val_<name>`` and ``test_<name>``.
+    direction : Direction
+        Whether larger values are better.
+    of_each : callable
+        Maps (targets, predictions), two arrays of shape (N,), to the metric of each example,
+        float64 of shape (N,), whose mean is the metric.
+    others : dict
+        What is shown beside it: from name to a callable on (targets, predictions).
+    format_spec : str
+        How values are printed.
+    """
+
+    name: str
+    direction: Direction
+    of_each: Callable[[NDArray[Any], NDArray[Any]], Floats]
+    others: Mapping[str, Callable[[NDArray[Any], NDArray[Any]], float]]
+    format_spec: str
+
+    @property
+    def sign(self) -> int:
+        """1 if larger values are better, -1 if smaller ones are."""
+        return 1 if self.direction == "maximize" else -1
+
+    def __call__(self, targets: NDArray[Any], predictions: NDArray[Any]) -> float:
+        """Mean over all examples."""
+        return float(np.mean(self.of_each(targets, predictions)))
+
+    def measure(self, targets: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:
+        """The metric and what is shown beside it, by name."""
+        beside = {name: measure(targets, predictions) for name, measure in self.others.items()}
+        return {self.name: self(targets, predictions), **beside}
+
+    def format(self, value: float | None) -> str:
+        """A value for people; a dash if there is none."""
+        return "-" if value is None else f"{value:{self.format_spec}}"
+
+    def round(self, value: float) -> str:
+        """A value that is known less well, a digit shorter than by `format`."""
+        digits, kind = int(self.format_spec[1:-1]) - 1, self.format_spec[-1]
+        return f"{value:.{digits}{kind}}"
+
+    @property
+    def val_name(self) -> str:
+        """Its name on the validation split."""
+        return f"val_{self.name}"
+
+    @property
+    def test_name(self) -> str:
+        """Its name on the test split."""
+        return f"test_{self.name}"
+
+    @property
+    def train_name(self) -> str:
+        """Its name on the training split."""
+        return f"train_{self.name}"
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Whether `value` beats `than`."""
+        return self.sign * value > self.sign * than
+
+
+def metric_of(task: Task) -> Metric:
+    """The metric that studies of `task` optimize."""
+    return ACCURACY if task == Task.CLASSIFICATION else MEAN_SQUARED_ERROR
+
+
+def _hits(targets: NDArray[Any], predictions: NDArray[Any]) -> Floats:
+    hits: Floats = np.equal(targets, predictions).astype(np.float64)
+    return hits
+
+
+def _squared_errors(targets: NDArray[Any], predictions: NDArray[Any]) -> Floats:
+    errors: Floats = np.asarray(predictions, np.float64) - targets
+    return errors**2
+
+
+def _r2(targets: NDArray[Any], predictions: NDArray[Any]) -> float:
+    """Share of the targets' variance that the predictions explain; 0 if there is no variance."""
+    variance = float(np.var(targets))
+    return 1 - float(np.mean(_squared_errors(targets, predictions))) / variance if variance else 0.0
+
+
+ACCURACY = Metric("accuracy", "maximize", _hits, {}, ".4f")
+MEAN_SQUARED_ERROR = Metric("mse", "minimize", _squared_errors, {"r2": _r2}, ".5g")
