@@ -17,7 +17,7 @@ __all__ = ["Cell", "Contest", "Round", "gather", "play"]
 Floats = NDArray[np.float64]
 # How much lower the accuracy of a model is when it may be pruned, in probits.
 _EARLY_DEFICIT = 0.15
-# One model's lead is limited by this: n = 50 and 0.97 leave no room for three standard deviations.
+# One model's lead is limited by this: n = 50 and 0.97 allow no lead of three standard deviations.
 _HIGHEST = 0.995
 
 

@@ -64,7 +64,7 @@ def _fixed_versions() -> dict[str, str]:
 
 
 def _libc() -> str:
-    """The C library, and what it was told of the processor: its exp and log depend on that."""
+    """The C library, and the processor settings given to it: its exp and log depend on them."""
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     return " ".join(filter(None, (*platform.libc_ver(), tunables)))
 

@@ -51,7 +51,7 @@ class FolderSettings:
 
     @classmethod
     def load(cls, folder: Path, described: dict[str, Any]) -> "FolderSettings":
-        """What `describe` told of the settings, for the images in `folder`."""
+        """The settings that `describe` gave, for the images in `folder`."""
         height, width = described["image_size"]
         return cls(folder, (height, width), described["group"])
 

@@ -49,7 +49,7 @@ class TabularSettings:
 
     @classmethod
     def load(cls, place: str, described: dict[str, Any]) -> "TabularSettings":
-        """What `describe` told of the settings, for the data at `place`."""
+        """The settings that `describe` gave, for the data at `place`."""
         task, ignore = Task(described["task"]), tuple(described["ignore"])
         return cls(place, task, described["target"], ignore, described["group"])
 

@@ -20,7 +20,7 @@ __all__ = ["GRID", "combine_noise", "estimate_fidelity", "infer_position"]
 Floats = NDArray[np.float64]
 
 _STEP = 0.2
-# Where the true value may lie, given the score: selection pulls down, so there is more room below.
+# Where the true value may be, given the score: it is lower for a winner, so more lower values.
 GRID: Floats = np.arange(-50.0, 31.0) * _STEP
 _LIKELIHOOD: Floats = np.exp(-0.5 * (GRID[:, None] - GRID) ** 2)
 # The possibility that the score resembles no other: a flat prior, which counts for so many scores

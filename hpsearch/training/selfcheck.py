@@ -14,7 +14,7 @@ from hpsearch.training.start import make_net
 __all__ = ["check_training"]
 
 _N_IMAGES, _N_CLASSES = 8, 3
-# The second is large enough for products in whole numbers, where the processor is quicker at them.
+# The second is large enough for integer products, where the processor is faster at them.
 _IMAGE_SHAPES = ((4, 4, 1), (32, 32, 1))
 _SETTING = Hyperparameters(
     learning_rate=0.1,
@@ -25,7 +25,7 @@ _SETTING = Hyperparameters(
     batch_size=_N_IMAGES,
     initial_std=0.01,
 )
-# Of the largest weight's change: float32 and whole numbers of 24 bits are off by less than 1e-5.
+# Of the largest weight's change: float32 and 24-bit integers are off by less than 1e-5.
 _TOLERANCE = 1e-3
 
 
