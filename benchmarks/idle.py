@@ -82,10 +82,13 @@ def idle_epochs(setting: Hyperparameters, done: int = 0, duration_s: float = 0.0
     ]
 
 
-def run_idle(job: TrialJob, trial_s: float) -> TrialResult:
+def run_idle(
+    job: TrialJob, trial_s: float, held_from: int = 0, release: Path | None = None
+) -> TrialResult:
     """`run_job` as it is, checkpoints and pruner included, around a trainer that only waits.
 
-    Notes in the trial's folder which process it was, and when it began and ended.
+    Trials from number `held_from` on begin only once the file `release` exists. Writes into the
+    trial's folder which process ran it, and when it began and ended.
     """
 
     def train(
@@ -103,6 +106,8 @@ def run_idle(job: TrialJob, trial_s: float) -> TrialResult:
             yield epoch
 
     check_installation()  # with the real trainer: once for each process
+    while release is not None and job.number >= held_from and not release.exists():
+        time.sleep(0.001)
     begun = time.time()
     with mock.patch("hpsearch.training.sgd.train", train):
         result = run_job(job)

@@ -72,8 +72,8 @@ class _WatchedShowcase(Showcase):
 
 
 @contextmanager
-def _idle_workers(trial_s: float) -> Iterator[None]:
-    run = partial(run_idle, trial_s=trial_s)
+def _idle_workers(trial_s: float, held_from: int, release: Path) -> Iterator[None]:
+    run = partial(run_idle, trial_s=trial_s, held_from=held_from, release=release)
     with (
         mock.patch("hpsearch.coordinator.conduct.run_job", run),
         mock.patch("hpsearch.coordinator.run.Showcase", _WatchedShowcase),
@@ -81,34 +81,36 @@ def _idle_workers(trial_s: float) -> Iterator[None]:
         yield
 
 
-def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> tuple[float, float]:
+def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> float:
     """Run `window` trials of the idle study, which has `mark`, after some to warm up.
+
+    The trials of the window begin when MLflow shows those of the warm-up, however long that took.
 
     Returns
     -------
     cpu_s : float
-        The coordinator's CPU time, in seconds, for those trials until all of them are shown.
-    since : float
-        When that began, in seconds since 1970: study, workers and helper were at work by then.
+        The coordinator's CPU time, in seconds, for the window's trials until MLflow shows them.
     """
     options = RunOptions(workspace, n_jobs=_N_JOBS)
-    n_ended, since = 0, 0.0
+    n_ended = 0
+    release = workspace.root / f"released-{mark}"
     before: dict[int, float] = {}
     after: dict[int, float] = {}
-    with _idle_workers(trial_s):
+    with _idle_workers(trial_s, mark + _N_WARM_UP, release):
         definition = define_idle_study(mark + _N_WARM_UP + window)
         for event in run_study(definition, options, threading.Event()):
             if isinstance(event, TrialEnded):
                 n_ended += 1
                 if n_ended == _N_WARM_UP:
                     _WatchedShowcase.latest.wait()
-                    before, since = _cpu_times(), time.time()
+                    before = _cpu_times()
+                    release.touch()
                 elif n_ended == _N_WARM_UP + window:
                     _WatchedShowcase.latest.wait()
                     after = _cpu_times()
     workers = {note["pid"] for note in _read_notes(workspace.study("idle"), mark, window)}
     own = [pid for pid in after if pid not in workers]
-    return sum(after[pid] - before.get(pid, 0.0) for pid in own), since
+    return sum(after[pid] - before.get(pid, 0.0) for pid in own)
 
 
 def _cpu_times() -> dict[int, float]:
@@ -122,7 +124,8 @@ def _cpu_times() -> dict[int, float]:
 
 
 def _read_notes(folder: StudyFolder, mark: int, window: int) -> list[dict[str, Any]]:
-    numbers = range(mark, mark + _N_WARM_UP + window)
+    """Process, begin and end of each of the window's trials."""
+    numbers = range(mark + _N_WARM_UP, mark + _N_WARM_UP + window)
     return [json.loads((folder.trial(n) / IDLE_FILE).read_text()) for n in numbers]
 
 
@@ -140,9 +143,8 @@ def measure(workspace: Workspace, mark: int, window: int, trial_s: float) -> Cos
     folder = workspace.study("idle")
     fill_record(folder, mark)
     fill_mlflow(workspace.mlflow_db, mark)
-    cpu_s, since = run_window(workspace, window, trial_s, mark)
-    notes = _read_notes(folder, mark, window)
-    pauses = find_pauses([note for note in notes if note["begun"] >= since])
+    cpu_s = run_window(workspace, window, trial_s, mark)
+    pauses = find_pauses(_read_notes(folder, mark, window))
     return Cost(
         mark=mark,
         pause_s=median(pauses),

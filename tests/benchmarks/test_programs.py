@@ -30,7 +30,7 @@ def test_the_scale_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_overhead_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.overhead.Report.write", lambda *_: None)
     monkeypatch.setattr("benchmarks.overhead.measure_mlflow_storage", lambda *_: _NOTHING)
-    report = overhead.run(tmp_path, [6, 20], 8, 0.5, 2)
+    report = overhead.run(tmp_path, [6, 20], 8, 0.1, 2)
     assert [row[1] for row in report.rows if row[0] == "CPU for each trial"] == ["6", "20"]
 
 
