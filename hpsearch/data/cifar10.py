@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hpsearch.data.archive import extract
 from hpsearch.data.dataset import Dataset, hash_splits
-from hpsearch.data.pickles import IMAGE_BYTES, N_CLASSES, load_batch
+from hpsearch.data.pickles import load_batch
 from hpsearch.data.reading import read_bytes
 from hpsearch.errors import DamagedDataError, DataError, MissingDataError
 
@@ -38,6 +38,7 @@ _CLASS_NAMES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
+_IMAGE_BYTES = 3 * 32 * 32
 
 _Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -154,21 +155,19 @@ class Cifar10:
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if found != expected:
             raise DamagedDataError(f"{path}: has the MD5 {found}, expected {expected}")
-        return load_batch(content, where=str(path), is_vouched_for=True)
+        return load_batch(content, str(path))
 
     def _read_binary(self, name: str) -> _Batch:
         path = self.folder / (name + _BINARY_SUFFIX)
         content = read_bytes(path)
-        record = 1 + IMAGE_BYTES
+        record = 1 + _IMAGE_BYTES
         expected = self.edition.batch_size * record
         if len(content) != expected:
             raise DamagedDataError(f"{path}: has {len(content)} bytes, expected {expected}")
         records = np.frombuffer(content, dtype=np.uint8).reshape(-1, record)
         labels = records[:, 0].astype(np.int64)
-        if labels.max() >= N_CLASSES:
-            raise DamagedDataError(
-                f"{path}: has the label {labels.max()}, expected 0 to {N_CLASSES - 1}"
-            )
+        if labels.max() >= len(_CLASS_NAMES):
+            raise DamagedDataError(f"{path}: has the label {labels.max()}, expected 0 to 9")
         return records[:, 1:], labels
 
 

@@ -35,7 +35,7 @@ def test_batch_with_a_wrong_checksum_is_refused_before_unpickling(
 ):
     folder = fake_cifar10.write_pickled(tmp_path / "py")
     (folder / "data_batch_1").write_bytes(pickle.dumps("anything"))
-    monkeypatch.setattr(cifar10, "load_batch", lambda *_, **__: pytest.fail("was unpickled"))
+    monkeypatch.setattr(cifar10, "load_batch", lambda *_: pytest.fail("was unpickled"))
     with pytest.raises(DamagedDataError, match=r"data_batch_1: has the MD5 \w{32}, expected"):
         Cifar10(folder, fake_cifar10.edition).load()
 
@@ -43,10 +43,10 @@ def test_batch_with_a_wrong_checksum_is_refused_before_unpickling(
 def test_batches_are_let_go_of_one_after_the_other(fake_cifar10, tmp_path, monkeypatch):
     read, most = [], 0
 
-    def load_and_count(content: bytes, **options: object) -> tuple[object, object]:
+    def load_and_count(content: bytes, where: str) -> tuple[object, object]:
         nonlocal most
         most = max(most, sum(pixels() is not None for pixels in read))
-        pixels, labels = load_batch(content, **options)
+        pixels, labels = load_batch(content, where)
         pixels = pixels.copy()
         read.append(weakref.ref(pixels))
         return pixels, labels
