@@ -34,7 +34,7 @@ SETTING = Hyperparameters(
     epochs=1,
     batch_size=250,
     initial_std=0.01,
-    contrast="normalised",
+    contrast_normalization="per_image",
     optimizer="nesterov",
 )
 CHANGES = {

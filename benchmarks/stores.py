@@ -23,6 +23,8 @@ _SPACE = {
     "reg": 1e-3,
     "hidden_size": {"low": 4, "high": 24},
     "epochs": 20,
+    "batch_size": 50,
+    "initial_std": 0.01,
 }
 
 
@@ -33,7 +35,6 @@ def define(name: str, n_trials: int) -> StudyDefinition:
             "name": name,
             "trials": n_trials,
             "data": {"source": "digits", "train": 600, "validation": 150, "test": 100},
-            "training": {"batch_size": 50, "initial_std": 0.01},
             "search": {"sampler": "random", "space": _SPACE},
         }
     )

@@ -36,7 +36,15 @@ N_COMPONENTS = 300
 def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], object]:
     """Our step, from the row numbers of its batch on."""
     rng = np.random.default_rng(0)
-    setting = Hyperparameters(LEARNING_RATE, 0.95, REG, n_hidden, 1, BATCH_SIZE, 1e-4)
+    setting = Hyperparameters(
+        learning_rate=LEARNING_RATE,
+        learning_rate_decay=0.95,
+        reg=REG,
+        hidden_size=n_hidden,
+        epochs=1,
+        batch_size=BATCH_SIZE,
+        initial_std=1e-4,
+    )
     read = make_reader(split, setting)
     step = Step(make_net(split, setting, rng), setting, rng, {})
     step.share_among(n_threads)

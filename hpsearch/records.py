@@ -91,7 +91,7 @@ class TrialRecord:
     value : float or None
         Validation score at its end; of a pruned trial, where it was pruned.
     hyperparameters : dict
-        All that were searched or fixed.
+        All of the trainer, with their values.
     val_scores : tuple of float
         One for each epoch.
     net_sha256 : str or None
@@ -112,6 +112,8 @@ class TrialRecord:
         Failures after which it was run again, oldest first.
     metric : Metric
         What `value` and `val_scores` are values of.
+    searched : dict
+        Those of `hyperparameters` that the study searches.
     """
 
     number: int
@@ -129,6 +131,7 @@ class TrialRecord:
     ended_by_machine: bool = False
     retries: tuple[Retry, ...] = ()
     metric: Metric = ACCURACY
+    searched: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ from pydantic_core import PydanticUndefined
 from hpsearch.definition import (
     ConfirmSettings,
     DataSettings,
-    SearchSpace,
     StudyDefinition,
     Table,
-    describe_keys,
 )
 from hpsearch.definition.pruners import Hyperband, Median, Patient, Percentile, SuccessiveHalving
 from hpsearch.definition.samplers import Cmaes, Gp, Tpe
-from hpsearch.definition.study import BasisSettings, SearchSettings, TrainingSettings
+from hpsearch.definition.space import NetSpace
+from hpsearch.definition.study import BasisSettings, SearchSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "study_keys.md"
 
@@ -24,9 +23,8 @@ _TABLES: dict[str, type[Table]] = {
     "The study": StudyDefinition,
     "[data]": DataSettings,
     "[data] basis": BasisSettings,
-    "[training]": TrainingSettings,
     "[search]": SearchSettings,
-    "[search.space]": SearchSpace,
+    "[search.space]": NetSpace,
     "[confirm]": ConfirmSettings,
     "Sampler tpe": Tpe,
     "Sampler gp": Gp,
@@ -54,7 +52,7 @@ def _render_table(title: str) -> Iterator[str]:
     table = _TABLES[title]
     yield f"## {title}\n"
     yield "| key | kind | if left out | what it means |\n| --- | --- | --- | --- |"
-    for name, (kind, text) in describe_keys(table).items():
+    for name, (kind, text) in table.describe_keys().items():
         is_stem = table is StudyDefinition and name == "name"
         default = "the file's stem" if is_stem else _show(table.model_fields[name].default)
         yield f"| `{name}` | {_name_kind(kind)} | {default} | {_tidy(text)} |"
@@ -73,7 +71,7 @@ def _show(default: Any) -> str:
 
 def _name_kind(kind: str) -> str:
     kind = kind.removesuffix(", optional")
-    return "table" if kind.endswith(("Settings", "SearchSpace")) else kind
+    return "table" if kind.endswith(("Settings", "Space")) else kind
 
 
 def _tidy(text: str) -> str:

@@ -30,6 +30,8 @@ SPACE = {
     "reg": {"low": 1e-5, "high": 1e-2, "log": True},
     "hidden_size": {"low": 4, "high": 24},
     "epochs": {"low": 3, "high": 6},
+    "batch_size": 50,
+    "initial_std": 0.01,
 }
 
 
@@ -63,7 +65,6 @@ def define() -> Callable[..., StudyDefinition]:
             "trials": 8,
             "lag": 3,
             "data": DATA,
-            "training": {"batch_size": 50, "initial_std": 0.01},
             "search": search,
         }
         return StudyDefinition.model_validate(base | changes)

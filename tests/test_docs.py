@@ -100,7 +100,7 @@ def test_the_keys_are_documented_as_they_are() -> None:
 def test_every_key_is_described() -> None:
     for title, table in document_keys._TABLES.items():
         keys = set(table.model_fields) - ({"name"} if table is not StudyDefinition else set())
-        assert set(document_keys.describe_keys(table)) == keys, title
+        assert set(table.describe_keys()) == keys, title
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -19,8 +19,9 @@ SPACE = {
     "hidden_size": 16,
     "epochs": {"low": 15, "high": 25},
     "learning_rate": {"low": 0.05, "high": 0.3},
+    "batch_size": 10,
+    "initial_std": 0.3,
 }
-TRAINING = {"batch_size": 10, "initial_std": 0.3}
 
 
 @pytest.fixture
@@ -51,9 +52,7 @@ def test_a_table_of_classes_is_searched_kept_and_served(
     path = tmp_path / "people.csv"
     frame.to_csv(path, index=False)
     data = {"source": "table", "path": str(path), "target": "heavy", "ignore": ["weight"], **SIZES}
-    study = hpsearch.run_study(
-        define(data=data, space=SPACE, training=TRAINING, trials=4), options, quiet=True
-    )
+    study = hpsearch.run_study(define(data=data, space=SPACE, trials=4), options, quiet=True)
 
     status = study.status()
     (look,) = status["test"]["looks"]
@@ -111,7 +110,6 @@ def test_a_regression_minimises_and_says_so_everywhere(
     definition = define(
         data=data,
         space=SPACE,
-        training=TRAINING,
         trials=6,
         pruner={"name": "median", "n_startup_trials": 2},
     )
@@ -172,7 +170,7 @@ def test_a_function_is_called_once_whatever_runs(
     options = hpsearch.RunOptions(workspace, n_jobs=n_jobs)
     for trials in (2, 3):
         study = hpsearch.run_study(
-            define(data=data, space=SPACE, training=TRAINING, trials=trials), options, quiet=True
+            define(data=data, space=SPACE, trials=trials), options, quiet=True
         )
     assert study.status()["trials"]["complete"] == 3
     assert (tmp_path / "calls").read_text() == "x"
@@ -190,9 +188,7 @@ def test_arrays_have_their_own_test_split_and_the_same_study_for_any_workers(
     fingerprints = set()
     for n_jobs in (1, 2):
         options = hpsearch.RunOptions(Workspace(tmp_path / f"w{n_jobs}"), n_jobs=n_jobs)
-        study = hpsearch.run_study(
-            define(data=data, space=SPACE, training=TRAINING, trials=4), options, quiet=True
-        )
+        study = hpsearch.run_study(define(data=data, space=SPACE, trials=4), options, quiet=True)
         fingerprints.add(study.status()["fingerprint"])
         assert study.status()["test"]["looks"][0]["n"] == 50
     assert len(fingerprints) == 1
@@ -223,8 +219,11 @@ def test_training_rows_are_scaled_and_validation_rows_with_them(
             {"data": {"source": "digits", "path": None, "target": None, "task": "regression"}},
             "digits",
         ),
-        ({"space": {"mirror": 0.5}}, "search.space.mirror is for images"),
-        ({"space": {"contrast": "normalised"}}, "search.space.contrast is for images"),
+        ({"space": {"horizontal_flip": 0.5}}, "search.space.horizontal_flip is for images"),
+        (
+            {"space": {"contrast_normalization": "per_image"}},
+            "search.space.contrast_normalization is for images",
+        ),
         ({"data": {"task": "regression"}, "space": {"label_smoothing": 0.1}}, "label_smoothing"),
     ],
 )
@@ -289,4 +288,4 @@ def test_a_table_that_is_too_small_to_split_is_refused(
     path.write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
     data = {"source": "table", "path": str(path), "target": "y", **SIZES}
     with pytest.raises(UsageError, match="ask for 150 examples"):
-        hpsearch.run_study(define(data=data, space=SPACE, training=TRAINING), options, quiet=True)
+        hpsearch.run_study(define(data=data, space=SPACE), options, quiet=True)

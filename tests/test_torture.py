@@ -23,12 +23,11 @@ source = "digits"
 train = 600
 validation = 150
 test = 100
-[training]
-batch_size = 50
-initial_std = 0.01
 [search]
 pruner = { name = "median", n_startup_trials = 2 }
 [search.space]
+batch_size = 50
+initial_std = 0.01
 learning_rate = { low = 0.003, high = 0.1, log = true }
 reg = 1e-3
 hidden_size = { low = 4, high = 24 }

@@ -1,7 +1,6 @@
 """What a running study looks like at the terminal: a live table, or plain lines."""
 
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -284,7 +283,7 @@ class _LiveDisplay(_Quiet):
         running = [
             RunningTrial(
                 f"{number}, fresh seed {replicate}" if replicate else str(number),
-                dataclasses.asdict(job.hyperparameters),
+                job.hyperparameters.model_dump(),
                 epochs,
             )
             for (number, replicate), (job, epochs) in sorted(self.running.items())

@@ -128,7 +128,7 @@ def _print_survey(console: Console, survey: WorkerSurvey, options: RunOptions) -
 def describe_record(record: TrialRecord) -> str:
     """One trial in one line."""
     value = record.metric.format(record.value)
-    setting = " ".join(f"{k}={shorten_number(v)}" for k, v in record.hyperparameters.items())
+    setting = " ".join(f"{k}={shorten_number(v)}" for k, v in record.searched.items())
     note = " diverged" if record.diverged else f" {record.reason}" if record.reason else ""
     note = f" by its machine:{note}" if record.ended_by_machine else note
     return (
@@ -160,12 +160,8 @@ def _list_best(records: Sequence[TrialRecord]) -> Table:
         table.add_column(str(record.number), justify="right", no_wrap=True)
     metric = best[0].metric
     table.add_row(metric.val_name, *(metric.format(record.value) for record in best), style="bold")
-    for name in dict.fromkeys(name for record in records for name in record.hyperparameters):
-        values = [record.hyperparameters.get(name) for record in records]
-        if len(set(values)) > 1:
-            # A technique that a trial leaves off is not in its record.
-            shown = (record.hyperparameters.get(name, "off") for record in best)
-            table.add_row(name, *(shorten_number(value) for value in shown))
+    for name in best[0].searched:
+        table.add_row(name, *(shorten_number(record.searched[name]) for record in best))
     table.add_row("training", *(shorten_duration(record.duration_s) for record in best))
     return table
 

@@ -148,7 +148,10 @@ def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:
     """Refuse what only the data shows to be too much."""
     if data.image_shape is None:
         return
-    limits = {"max_shift": min(data.image_shape[:2]) - 1, "components": data.n_components or 0}
+    limits = {
+        "max_shift": min(data.image_shape[:2]) - 1,
+        "n_components": data.n_components or 0,
+    }
     for name, limit in limits.items():
         if (largest := definition.search.space.largest(name)) > limit:
             raise UsageError(

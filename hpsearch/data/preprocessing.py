@@ -13,7 +13,7 @@ __all__ = ["CONTRAST_FLOOR", "Contrast", "InputSettings", "Preprocessing"]
 CONTRAST_FLOOR = 10.0
 
 
-Contrast: TypeAlias = Literal["as_is", "scaled", "normalised"]
+Contrast: TypeAlias = Literal["none", "global", "per_image"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class InputSettings:
     Parameters
     ----------
     contrast : str
-        ``as_is``; ``scaled``, all pixels over the standard deviation of one; or ``normalised``,
-        each image for itself.
+        ``none``; ``global``: all pixels over the standard deviation of one; ``per_image``: each
+        image less its mean, over its own standard deviation.
     n_components : int
         Components to keep, strongest first; 0 for all.
     whitening : float
@@ -33,7 +33,7 @@ class InputSettings:
         See there; in mean pixel variances.
     """
 
-    contrast: Contrast = "as_is"
+    contrast: Contrast = "none"
     n_components: int = 0
     whitening: float = 0.0
     ridge: float = 0.1

@@ -146,7 +146,7 @@ class Split:
             return self
         if not isinstance(self.preprocessing, Preprocessing):
             raise DamagedDataError("contrast, components and whitening are for images alone")
-        is_normalised = settings.contrast == "normalised"
+        is_normalised = settings.contrast == "per_image"
         fitted = self.normalised if is_normalised else self.plain
         if fitted is None:
             raise DamagedDataError("the data was not prepared for normalised contrast")
@@ -157,7 +157,7 @@ class Split:
             return dataclasses.replace(self, preprocessing=preprocessing)
         kept = slice(settings.n_components or len(variances))
         scales = (variances[kept] + np.float32(settings.ridge)) ** np.float32(-settings.whitening)
-        if settings.contrast == "scaled":
+        if settings.contrast == "global":
             scales /= np.float32(self.pixel_std)
         # By columns: the last bits of their lengths, and so of a study's result, depend on it.
         scaled = np.asfortranarray(components[:, kept]) * scales

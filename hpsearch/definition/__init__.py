@@ -1,6 +1,6 @@
 """Study files: TOML in, a frozen and checked `StudyDefinition` out."""
 
-from hpsearch.definition.base import Table, describe_keys
+from hpsearch.definition.base import Table
 from hpsearch.definition.changes import list_changes
 from hpsearch.definition.loading import (
     find_study_file,
@@ -38,7 +38,6 @@ __all__ = [
     "SearchSpace",
     "StudyDefinition",
     "Table",
-    "describe_keys",
     "find_study_file",
     "format_definition",
     "list_changes",

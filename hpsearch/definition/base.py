@@ -1,7 +1,7 @@
 """What all tables of a study file share: frozen, strict, and helpful about misspelt keys."""
 
 import inspect
-from typing import Any, Literal, Union, get_args
+from typing import Any, ClassVar, Literal, Union, get_args
 
 from pydantic import (
     BaseModel,
@@ -10,17 +10,33 @@ from pydantic import (
     GetJsonSchemaHandler,
     model_validator,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, ErrorDetails
 
 from hpsearch.wording import suggest
 
-__all__ = ["Table", "describe_keys", "named"]
+__all__ = ["Table", "named", "reword_error"]
+
+# Types of pydantic's errors about bounds: key of the bound, and how it is put.
+_BOUNDS = {
+    "greater_than": ("gt", "above {:g}"),
+    "greater_than_equal": ("ge", "{:g} or more"),
+    "less_than": ("lt", "below {:g}"),
+    "less_than_equal": ("le", "{:g} or less"),
+}
 
 
 class Table(BaseModel):
     """A table of a study file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    renamed: ClassVar[dict[str, str]] = {}
+    """Former keys, and what is written in their place now."""
+
+    @classmethod
+    def describe_keys(cls) -> dict[str, tuple[str, str]]:
+        """Type and meaning of each key, as the class's docstring gives them."""
+        return _read_parameters(inspect.getdoc(cls) or "")
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -29,7 +45,7 @@ class Table(BaseModel):
         """The table's schema, with what its docstring says of each key."""
         schema = handler.resolve_ref_schema(handler(core))
         schema["description"] = (inspect.getdoc(cls) or "").partition("\n")[0]
-        for name, (_, text) in describe_keys(cls).items():
+        for name, (_, text) in cls.describe_keys().items():
             schema["properties"][name]["description"] = text
         return schema
 
@@ -38,6 +54,8 @@ class Table(BaseModel):
     def _name_the_nearest_key(cls, given: Any) -> Any:
         if isinstance(given, dict):
             for key in given:
+                if key in cls.renamed:
+                    raise ValueError(f"{key} is now {cls.renamed[key]}")
                 if key not in cls.model_fields:
                     raise ValueError(f"has no key {key!r}{suggest(str(key), cls.model_fields)}")
         return given
@@ -50,11 +68,27 @@ def named(*tables: type[Table]) -> BeforeValidator:
     return BeforeValidator(_name_to_table, json_schema_input_type=shapes)
 
 
-def describe_keys(table: type[Table]) -> dict[str, tuple[str, str]]:
-    """What the docstring of `table` says of each key: its kind, and what it means."""
+def reword_error(error: ErrorDetails) -> str:
+    """What pydantic found wrong with one value, as the end of a line."""
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] in _BOUNDS:
+        key, wording = _BOUNDS[error["type"]]
+        return f"must be {wording.format(error['ctx'][key])}, got {error['input']!r}"
+    match error["type"]:
+        case "value_error":
+            return message
+        case "missing":
+            return "is missing"
+        case "union_tag_invalid":
+            known = [tag.strip("'") for tag in error["ctx"]["expected_tags"].split(", ")]
+            return f"there is no {error['ctx']['tag']!r}{suggest(error['ctx']['tag'], known)}"
+    return f"{message[0].lower()}{message[1:]}, got {error['input']!r}"
+
+
+def _read_parameters(docstring: str) -> dict[str, tuple[str, str]]:
     described: dict[str, tuple[str, str]] = {}
     names: list[str] = []
-    for line in (inspect.getdoc(table) or "").partition("Parameters\n----------\n")[2].splitlines():
+    for line in docstring.partition("Parameters\n----------\n")[2].splitlines():
         if line and not line.startswith(" "):
             left, _, kind = line.partition(" : ")
             names = left.split(", ")

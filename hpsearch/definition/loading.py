@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from hpsearch.definition.base import reword_error
 from hpsearch.definition.study import StudyDefinition
 from hpsearch.errors import UsageError
 from hpsearch.wording import suggest
@@ -102,19 +102,6 @@ def parse_definition(text: str, path: Path) -> StudyDefinition:
 def _describe(error: ValidationError) -> str:
     first, *others = error.errors(include_url=False)
     key = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
-    message = _reword(first)
+    message = reword_error(first)
     more = f" (and {len(others)} more)" if others else ""
     return f"{key or 'the study'}: {message}{more}"
-
-
-def _reword(error: ErrorDetails) -> str:
-    message = error["msg"].removeprefix("Value error, ")
-    match error["type"]:
-        case "value_error":
-            return message
-        case "missing":
-            return "is missing"
-        case "union_tag_invalid":
-            known = [tag.strip("'") for tag in error["ctx"]["expected_tags"].split(", ")]
-            return f"there is no {error['ctx']['tag']!r}{suggest(error['ctx']['tag'], known)}"
-    return f"{message[0].lower()}{message[1:]}, got {error['input']!r}"

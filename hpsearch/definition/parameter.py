@@ -1,29 +1,23 @@
 """The space of one hyperparameter: a range, a list of choices, or one fixed value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 
-from hpsearch.data import Contrast
-from hpsearch.definition.base import Table
-from hpsearch.training import Optimizer, Schedule
+from hpsearch.definition.base import Table, reword_error
 
-__all__ = [
-    "Choices",
-    "ContrastSpace",
-    "Count",
-    "FieldRadius",
-    "NotNegative",
-    "OptimizerSpace",
-    "ParameterSpace",
-    "Positive",
-    "PositiveCount",
-    "Range",
-    "ScheduleSpace",
-    "Share",
-    "ends",
-]
+__all__ = ["Choices", "ParameterSpace", "Range", "describe_kind", "ends", "make_parameter_space"]
 
 Number = TypeVar("Number", int, float)
 Value = TypeVar("Value")
@@ -91,86 +85,57 @@ class Choices(Table, Generic[Value]):
         return f"one of {', '.join(map(str, self.choices))}"
 
 
-def _shape_of(given: Any) -> str:
-    if isinstance(given, Mapping):
-        return "choices" if "choices" in given else "range"
-    if isinstance(given, Range):
-        return "range"
-    return "choices" if isinstance(given, Choices) else "fixed"
-
-
-FloatSpace: TypeAlias = Annotated[
-    Annotated[Range[float], Tag("range")]
-    | Annotated[Choices[float], Tag("choices")]
-    | Annotated[float, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-IntSpace: TypeAlias = Annotated[
-    Annotated[Range[int], Tag("range")]
-    | Annotated[Choices[int], Tag("choices")]
-    | Annotated[int, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-OptimizerSpace: TypeAlias = Annotated[
-    Annotated[Choices[Optimizer], Tag("choices")] | Annotated[Optimizer, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-ScheduleSpace: TypeAlias = Annotated[
-    Annotated[Choices[Schedule], Tag("choices")] | Annotated[Schedule, Tag("fixed")],
-    Discriminator(_shape_of),
-]
-ContrastSpace: TypeAlias = Annotated[
-    Annotated[Choices[Contrast], Tag("choices")] | Annotated[Contrast, Tag("fixed")],
-    Discriminator(_shape_of),
-]
 ParameterSpace: TypeAlias = (
     Range[float] | Range[int] | Choices[float] | Choices[int] | Choices[str] | float | int | str
 )
 
-
-def _bounded(
-    end: Callable[[ParameterSpace], float], is_within: Callable[[float], bool], bound: str
-) -> AfterValidator:
-    """A check that one `end` of a space keeps within a bound, told in words."""
-
-    def check(space: ParameterSpace) -> ParameterSpace:
-        if not is_within(value := end(space)):
-            raise ValueError(f"must be {bound}, got {value}")
-        return space
-
-    return AfterValidator(check)
+_BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
 
-def _above(least: float) -> AfterValidator:
-    return _bounded(lambda space: ends(space)[0], lambda value: value > least, f"above {least}")
+def make_parameter_space(field: FieldInfo) -> Any:
+    """The type of the space of one declared hyperparameter: a range, choices or a fixed value.
 
+    Parameters
+    ----------
+    field : FieldInfo
+        The declaration: a float, an int or a `Literal` of names, with its bounds.
 
-def _at_least(least: float) -> AfterValidator:
-    return _bounded(lambda space: ends(space)[0], lambda value: value >= least, f"{least} or more")
+    Returns
+    -------
+    type
+        What a study file may say of the hyperparameter. Every value that the file names is
+        checked against the declaration.
+    """
+    kind: Any = field.annotation
+    choices = Annotated[Choices[kind], Tag("choices")]
+    fixed = Annotated[kind, Tag("fixed")]
+    declared = TypeAdapter(Annotated[kind, Field(), *field.metadata])
 
-
-def _below(limit: float) -> AfterValidator:
-    return _bounded(lambda space: ends(space)[1], lambda value: value < limit, f"below {limit}")
-
-
-def _zero_or_at_least(least: float) -> AfterValidator:
     def check(space: ParameterSpace) -> ParameterSpace:
         for value in _listed(space):
-            # A range that begins at 0 has all between 0 and the least as well.
-            if value < least and (value != 0 or isinstance(space, Range)):
-                raise ValueError(f"must be 0 or at least {least}, got {value}")
+            try:
+                declared.validate_python(value)
+            except ValidationError as error:
+                raise ValueError(reword_error(error.errors(include_url=False)[0])) from error
         return space
 
-    return AfterValidator(check)
+    union: Any = choices | fixed
+    if kind in (float, int):
+        union = Annotated[Range[kind], Tag("range")] | union
+    return Annotated[union, Discriminator(_shape_of), AfterValidator(check)]
 
 
-Positive: TypeAlias = Annotated[FloatSpace, _above(0)]
-NotNegative: TypeAlias = Annotated[FloatSpace, _at_least(0)]
-# Less than half a pixel is one pixel, and soon none that float32 can tell from 0.
-FieldRadius: TypeAlias = Annotated[FloatSpace, _zero_or_at_least(0.5)]
-Share: TypeAlias = Annotated[FloatSpace, _at_least(0), _below(1)]
-Count: TypeAlias = Annotated[IntSpace, _at_least(0)]
-PositiveCount: TypeAlias = Annotated[IntSpace, _at_least(1)]
+def describe_kind(field: FieldInfo) -> str:
+    """The type and bounds of a declared hyperparameter, such as ``float space, above 0``."""
+    if field.annotation not in (float, int):
+        return "name"
+    bounds = [
+        f"{word} {getattr(one, bound)}"
+        for one in field.metadata
+        for bound, word in _BOUNDS.items()
+        if hasattr(one, bound)
+    ]
+    return ", ".join([f"{field.annotation.__name__} space", *bounds])
 
 
 def ends(space: Any) -> tuple[float, float]:
@@ -179,8 +144,16 @@ def ends(space: Any) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _listed(space: Any) -> tuple[float, ...]:
-    """The numbers that a file gives: a range's ends, the choices, or the one value."""
+def _listed(space: Any) -> tuple[Any, ...]:
+    """The values that a file gives: a range's ends, the choices, or the one value."""
     if isinstance(space, Range):
         return space.low, space.high
     return space.choices if isinstance(space, Choices) else (space,)
+
+
+def _shape_of(given: Any) -> str:
+    if isinstance(given, Mapping):
+        return "choices" if "choices" in given else "range"
+    if isinstance(given, Range):
+        return "range"
+    return "choices" if isinstance(given, Choices) else "fixed"

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -18,7 +18,7 @@ from hpsearch.definition.base import Table
 from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings, Tpe
-from hpsearch.definition.space import SearchSpace
+from hpsearch.definition.space import NetSpace, SearchSpace
 from hpsearch.metrics import Metric, Task, metric_of
 from hpsearch.wording import suggest
 
@@ -61,7 +61,14 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
 }
 OWN_SOURCES = frozenset(_KEYS)
 # Hyperparameters that change images, or read them.
-_FOR_IMAGES = (*("initial_field", "components", "whitening", "mirror", "max_shift", "cutout"),)
+_FOR_IMAGES = (
+    "receptive_field_radius",
+    "n_components",
+    "whitening",
+    "horizontal_flip",
+    "max_shift",
+    "cutout_size",
+)
 
 PixelCount: TypeAlias = Annotated[int, Field(ge=4, le=512)]
 
@@ -188,21 +195,6 @@ class DataSettings(Table):
         return PrincipalComponents(self.basis.components, self.basis.variance)
 
 
-class TrainingSettings(Table):
-    """What all trials have in common.
-
-    Parameters
-    ----------
-    batch_size : int
-        Images per SGD step.
-    initial_std : float
-        Standard deviation of the first weights.
-    """
-
-    batch_size: Annotated[int, Field(ge=1)] = 200
-    initial_std: Annotated[float, Field(gt=0)] = 1e-4
-
-
 class SearchSettings(Table):
     """How the space is searched.
 
@@ -220,7 +212,7 @@ class SearchSettings(Table):
 
     sampler: SamplerSettings = Tpe(name="tpe")
     pruner: PrunerSettings = NoPruner(name="none")
-    space: SearchSpace
+    space: NetSpace
     first: Annotated[tuple[dict[str, float | str], ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
@@ -289,13 +281,13 @@ class StudyDefinition(Table):
         part of the definition.
     data : DataSettings
         The images.
-    training : TrainingSettings
-        What all trials have in common.
     search : SearchSettings
         Sampler, pruner and space.
     confirm : ConfirmSettings, optional
         Which trials are confirmed on fresh seeds; none if left out.
     """
+
+    renamed: ClassVar[dict[str, str]] = {"training": "in [search.space]: write its keys there"}
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     description: str = ""
@@ -304,7 +296,6 @@ class StudyDefinition(Table):
     lag: Annotated[int, Field(ge=1)] = 8
     threads_per_trial: Annotated[int, Field(ge=1)] = 1
     data: DataSettings
-    training: TrainingSettings = TrainingSettings()
     search: SearchSettings
     confirm: ConfirmSettings | None = None
 
@@ -320,8 +311,9 @@ class StudyDefinition(Table):
     @model_validator(mode="after")
     def _check_there_is_a_basis(self) -> "StudyDefinition":
         space = self.search.space
-        needing = [name for name in ("components", "whitening") if space.largest(name) > 0]
-        needing += ["contrast"] if space.may_be("contrast", "scaled") else []
+        needing = [name for name in ("n_components", "whitening") if space.largest(name) > 0]
+        if space.may_be("contrast_normalization", "global"):
+            needing.append("contrast_normalization")
         if needing and self.data.basis == "pixels":
             raise ValueError(
                 f"search.space.{needing[0]} needs a basis: set data.basis, "
@@ -342,7 +334,7 @@ class StudyDefinition(Table):
             n_validation=data.validation,
             n_test=data.test,
             basis=data.image_basis(),
-            is_augmentable=self.search.space.changes_images,
+            is_augmentable=_changes_images(self.search.space),
             shuffle_seed=data.shuffle_seed,
             stratify=data.source in OWN_SOURCES if data.stratify is None else data.stratify,
         )
@@ -352,7 +344,8 @@ class StudyDefinition(Table):
         space, source = self.search.space, self.data.source
         if self.data.is_tabular:
             given = [name for name in _FOR_IMAGES if space.largest(name) > 0]
-            given += [] if space.fixed().get("contrast") == "as_is" else ["contrast"]
+            if space.fixed().get("contrast_normalization") != "none":
+                given.append("contrast_normalization")
             if given:
                 raise ValueError(f'search.space.{given[0]} is for images, not source = "{source}"')
         if self.data.task == Task.REGRESSION and space.largest("label_smoothing") > 0:
@@ -382,3 +375,10 @@ class StudyDefinition(Table):
             "data": {"folder", "path"},
         }
         return self.model_dump(mode="json", exclude=left_out)
+
+
+def _changes_images(space: SearchSpace) -> bool:
+    """Whether trials may change images before they are projected or centred."""
+    return space.may_be("contrast_normalization", "per_image") or any(
+        space.largest(name) > 0 for name in ("horizontal_flip", "max_shift", "cutout_size")
+    )

@@ -30,10 +30,6 @@ lag = 8       # trial k knows the finished trials up to k - lag; two to four tim
 
 [data]
 {data}
-[training]
-batch_size = {batch_size}
-initial_std = {initial_std}   # standard deviation of the first weights
-
 [search]
 sampler = "tpe"   # learns which regions are good; or random, qmc, grid
 pruner = {{ name = "median", n_warmup_epochs = 3 }}   # ends hopeless trials early; or "none"
@@ -45,6 +41,8 @@ learning_rate_decay = 0.95
 reg = {{ low = 1e-5, high = 1e-2, log = true }}
 hidden_size = {{ low = 16, high = 128, log = true }}
 epochs = {{ low = 10, high = 30 }}
+batch_size = {batch_size}
+initial_std = {initial_std}   # standard deviation of the initial weights
 {hint}
 # Train the best again on fresh seeds, before the test split is opened:
 # [confirm]
@@ -53,7 +51,7 @@ epochs = {{ low = 10, high = 30 }}
 """
 
 _IMAGE_HINT = """\
-# For colour images and longer searches: mirror, max_shift, dropout, optimizer = "nesterov" ...
+# For colour images and longer searches: horizontal_flip, max_shift, dropout, schedule = "cosine"
 """
 
 _PUBLISHED = {

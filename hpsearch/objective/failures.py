@@ -86,7 +86,7 @@ def describe_failure(job: TrialJob, error: Exception) -> TrialResult:
     elif isinstance(error, MachineError):
         reason = str(error)
     elif isinstance(error, MemoryError):
-        setting = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.describe().items())
+        setting = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.model_dump().items())
         reason = (
             f"not enough memory for trial {job.number} ({setting}): {reason}; fewer --jobs need "
             "less; if it can never fit, give a study with a smaller space another name"

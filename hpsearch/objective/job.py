@@ -94,7 +94,7 @@ class TrialJob:
             [
                 self.study_seed,
                 self.number,
-                self.hyperparameters.describe(),
+                self.hyperparameters.model_dump(),
                 self.data.checksum,
                 self.data.contents,
                 self.threads,

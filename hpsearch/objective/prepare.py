@@ -37,8 +37,8 @@ def prepare_job(
         What the worker shall ask.
     """
     chosen = suggest_hyperparameters(trial, definition.search.space)
-    hyperparameters = Hyperparameters(**chosen, **definition.training.model_dump())
-    trial.set_user_attr("hyperparameters", hyperparameters.describe())
+    hyperparameters = Hyperparameters(**chosen)
+    trial.set_user_attr("hyperparameters", hyperparameters.model_dump())
     return TrialJob(
         number=trial.number,
         study_seed=definition.seed,

@@ -73,9 +73,7 @@ def describe_trial(record: TrialRecord) -> str:
     ]
     if record.state == State.PRUNED:
         lines[1] += f" when pruned, epoch {len(record.val_scores)}"
-    lines += [
-        f"{name} {escape(shorten_number(value))}" for name, value in record.hyperparameters.items()
-    ]
+    lines += [f"{name} {escape(shorten_number(value))}" for name, value in record.searched.items()]
     lines += [f"training {shorten_duration(record.duration_s)}"]
     if record.reason:
         lines.append(str(escape(record.reason[:80])))

@@ -11,7 +11,7 @@ from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.results import Net, Verdict, find_film, load_trial_net, read_verdict
 from hpsearch.search import SearchStudy, check_training_data
 from hpsearch.status import read_status
-from hpsearch.training import HISTORY_FILE, Epoch, Film, Hyperparameters, load_history
+from hpsearch.training import HISTORY_FILE, Epoch, Film, load_history
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Material", "gather"]
@@ -89,8 +89,3 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
     film = find_film(best, folder) if best and net else Film()
     status, verdict = read_status(search, folder), read_verdict(search)
     return Material(search, records, status, verdict, best, epochs, data, net, lack, film)
-
-
-def value_of(record: TrialRecord, name: str) -> Any:
-    """A hyperparameter of a trial; of a technique that is not in its record, that it is off."""
-    return record.hyperparameters.get(name, getattr(Hyperparameters, name, None))

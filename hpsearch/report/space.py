@@ -22,7 +22,6 @@ from hpsearch.report.figure import (
     naming_whole,
     with_traces,
 )
-from hpsearch.report.material import value_of
 
 __all__ = [
     "draw_ablation",
@@ -143,7 +142,7 @@ def draw_slice(
         BEST: [best] if best else [],
     }
     for colour, chosen in groups.items():
-        values = [value_of(record, name) for record in chosen]
+        values = [record.hyperparameters[name] for record in chosen]
         figure.add_trace(
             Scatter(
                 x=[str(v) for v in values] if _is_named(searched) else values,

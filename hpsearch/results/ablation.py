@@ -1,11 +1,9 @@
 """The trials of an ablation, by what each of them leaves out of the whole setting."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpsearch.records import State, TrialRecord
-from hpsearch.training import Hyperparameters
 
 __all__ = ["group_ablation"]
 
@@ -38,13 +36,8 @@ def group_ablation(
 
 
 def _describe_change(whole: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In words what `other` has changed; a record does not tell what is off."""
-    off = {field.name: field.default for field in dataclasses.fields(Hyperparameters)}
-    changes = {
-        name: other.get(name, off[name])
-        for name in dict.fromkeys([*whole, *other])
-        if whole.get(name) != other.get(name)
-    }
+    """In words what `other` has changed."""
+    changes = {name: other[name] for name, value in whole.items() if other[name] != value}
     return ", ".join(
         f"no {name}" if not isinstance(value, str) and not value else f"{name} = {value}"
         for name, value in changes.items()

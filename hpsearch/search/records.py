@@ -39,4 +39,5 @@ def read_trial(trial: FrozenTrial, metric: Metric) -> TrialRecord:
             for retry in attrs.get(RETRIES, ())
         ),
         metric=metric,
+        searched=trial.params,
     )

@@ -119,7 +119,7 @@ def make_reader(
     are_pixels_less_their_mean = (
         preprocessing.components is None
         and preprocessing.contrast_floor is None
-        and not setting.mixup
+        and not setting.mixup_alpha
         and not setting.input_dropout
     )
     are_quicker_in_whole_numbers = (

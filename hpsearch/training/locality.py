@@ -16,6 +16,7 @@ Float32 = NDArray[np.float32]
 
 # Units whose pictures are in memory at a time: 3 MB on CIFAR-10.
 _N_UNITS = 256
+_MIN_RADIUS = 0.25
 
 
 def apply_windows(
@@ -39,7 +40,8 @@ def apply_windows(
     image_shape : tuple of int
         Rows, columns, channels; their product is D.
     max_radius : float
-        In pixels, above 0.
+        In pixels, above 0. No window's standard deviation is below a quarter of a pixel, which
+        leaves one pixel; float32 could not tell the weights of a narrower one from 0.
     rng : numpy.random.Generator
         Draws centres and radii.
 
@@ -53,7 +55,7 @@ def apply_windows(
     n_hidden: int = W1.shape[1]
     rows = _squared_distances(n_rows, n_rows * rng.random(n_hidden) - 0.5)
     columns = _squared_distances(n_columns, n_columns * rng.random(n_hidden) - 0.5)
-    radii = max_radius * np.exp2(-rng.random(n_hidden))
+    radii = np.maximum(max_radius * np.exp2(-rng.random(n_hidden)), _MIN_RADIUS)
 
     def look_through(pictures: Float32, units: slice) -> None:
         distances = rows[:, None, units] + columns[None, :, units]

@@ -85,8 +85,8 @@ def train(
         losses, total = pass_once(number, count_threads())
         diverged = not math.isfinite(losses[-1])
         if not diverged:
-            if setting.averaging:
-                take_into_average(net, memory, setting.averaging, number)
+            if setting.averaging_epochs:
+                take_into_average(net, memory, setting.averaging_epochs, number)
             measured = validate()
         yield Epoch(
             number=number,
@@ -114,7 +114,7 @@ def _make_augmentation(split: Split, setting: Hyperparameters) -> Augmentation:
     if split.plain is None or split.image_shape is None:
         return NO_AUGMENTATION
     mean_image = split.plain.mean_image.round().astype(np.uint8).reshape(split.image_shape)
-    return Augmentation(setting.mirror, setting.max_shift, setting.cutout, mean_image)
+    return Augmentation(setting.horizontal_flip, setting.max_shift, setting.cutout_size, mean_image)
 
 
 class _Pass:

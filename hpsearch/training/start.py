@@ -25,7 +25,7 @@ def make_net(split: Split, setting: Hyperparameters, rng: np.random.Generator) -
         Hidden units, and the weights' standard deviation; or, with `initial_gain`, that times
         ``1 / sqrt(mean sum of an image's squared inputs)`` for W1 and ``sqrt(2 / H)`` for W2,
         so that scores start at about that size whatever the inputs. He et al. 2015, section 2.2.
-        Windows on W1, with `initial_field`.
+        Windows on W1, with `receptive_field_radius`.
     rng : numpy.random.Generator
         Draws W1, then W2, then windows.
     """
@@ -39,8 +39,8 @@ def make_net(split: Split, setting: Hyperparameters, rng: np.random.Generator) -
         size = np.mean(np.sum(np.square(inputs), axis=(0, 2)))
         net["W1"] *= np.float32(setting.initial_gain) / np.sqrt(size)
         net["W2"] *= np.float32(setting.initial_gain * np.sqrt(2 / n_hidden))
-    if setting.initial_field:
+    if radius := setting.receptive_field_radius:
         assert split.image_shape is not None
         directions = split.image_preprocessing.directions
-        apply_windows(net["W1"], directions, split.image_shape, setting.initial_field, rng)
+        apply_windows(net["W1"], directions, split.image_shape, radius, rng)
     return net

@@ -76,8 +76,8 @@ class NumberTargets:
 def make_target_maker(split: Split, setting: Hyperparameters) -> TargetMaker | NumberTargets:
     """The one for classes, or the one for the numbers of a regression."""
     if split.target_scale:
-        return NumberTargets(split.target_scale, setting.mixup)
-    return TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup)
+        return NumberTargets(split.target_scale, setting.mixup_alpha)
+    return TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup_alpha)
 
 
 def _mix_pairs(inputs: Float32, targets: Float32, mixup: float, rng: np.random.Generator) -> None:

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,9 @@ def digits_as_images(tmp_path: Path) -> PreparedData:
 def test_each_augmentation_is_timed_against_a_step(
     digits_as_images: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(augmentation, "SETTING", replace(augmentation.SETTING, hidden_size=8))
+    monkeypatch.setattr(
+        augmentation, "SETTING", augmentation.SETTING.model_copy(update={"hidden_size": 8})
+    )
     split = open_split(digits_as_images).with_inputs(augmentation.SETTING.inputs)
     report = augmentation.measure({"pixels": split}, {"n_rounds": 1, "n_calls": 1}, tmp_path)
     (row,) = report.rows

@@ -18,10 +18,9 @@ train = 600
 validation = 150
 test = 100
 basis = { components = 20 }
-[training]
+[search.space]
 batch_size = 50
 initial_std = 0.01
-[search.space]
 learning_rate = { low = 0.003, high = 0.1, log = true }
 reg = 1e-3
 hidden_size = { low = 4, high = 24 }

@@ -56,7 +56,15 @@ def test_the_floor_is_two_products(order: str) -> None:
 
 
 def test_nets_are_scored_on_test_images(digits: PreparedData) -> None:
-    setting = Hyperparameters(0.05, 0.95, 1e-4, 24, 10, 50, 0.01)
+    setting = Hyperparameters(
+        learning_rate=0.05,
+        learning_rate_decay=0.95,
+        reg=1e-4,
+        hidden_size=24,
+        epochs=10,
+        batch_size=50,
+        initial_std=0.01,
+    )
     assert basis.train_and_score(setting, 0, digits).test_accuracy > 0.7
 
 

@@ -35,12 +35,20 @@ from hpsearch.records import Confirmation, State, TrialRecord
 from hpsearch.training import Epoch, Hyperparameters
 from hpsearch.workspace import Workspace
 
-SETTING = Hyperparameters(0.012, 0.9, 0.001, 24, 6, 50, 0.01)
+SETTING = Hyperparameters(
+    learning_rate=0.012,
+    learning_rate_decay=0.9,
+    reg=0.001,
+    hidden_size=24,
+    epochs=6,
+    batch_size=50,
+    initial_std=0.01,
+)
 RECORD = TrialRecord(
     number=3,
     state=State.COMPLETE,
     value=0.8125,
-    hyperparameters=dataclasses.asdict(SETTING),
+    hyperparameters=SETTING.model_dump(),
     val_scores=(0.5, 0.8125),
     net_sha256="a" * 64,
     duration_s=75.0,

@@ -70,7 +70,7 @@ def test_a_study_is_the_same_and_the_user_is_told(
     definition = define(
         pruner={"name": "median", "n_startup_trials": 2},
         confirm={"top": 2},
-        space={"contrast": "normalised", "mirror": 0.1},
+        space={"contrast_normalization": "per_image", "horizontal_flip": 0.1},
     )
     events = conduct(definition, workspace=HERE, backend="dask")
     survey = _survey(events)

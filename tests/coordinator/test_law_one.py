@@ -30,14 +30,14 @@ PAIRS = list(zip(cycle(OFFERED), PRUNERS, strict=False))
 TECHNIQUES = {
     "learning_rate": {"low": 0.01, "high": 0.1},
     "initial_gain": 1.0,
-    "initial_field": {"choices": [0.0, 2.0]},
-    "contrast": {"choices": ["scaled", "normalised"]},
-    "components": {"low": 10, "high": 20},
+    "receptive_field_radius": {"choices": [0.0, 2.0]},
+    "contrast_normalization": {"choices": ["global", "per_image"]},
+    "n_components": {"low": 10, "high": 20},
     "whitening": {"low": 0.0, "high": 0.5},
-    "mirror": 0.5,
+    "horizontal_flip": 0.5,
     "max_shift": 1,
-    "cutout": {"choices": [0, 2]},
-    "mixup": 0.2,
+    "cutout_size": {"choices": [0, 2]},
+    "mixup_alpha": 0.2,
     "label_smoothing": 0.1,
     "input_dropout": 0.05,
     "dropout": 0.2,
@@ -45,7 +45,7 @@ TECHNIQUES = {
     "optimizer": {"choices": ["nesterov", "adam"]},
     "schedule": "cosine",
     "warmup_epochs": 1,
-    "averaging": 2,
+    "averaging_epochs": 2,
 }
 
 

@@ -135,8 +135,8 @@ def test_prepared_data_serves_when_its_source_is_gone(
     [
         ({"max_shift": 8}, "search.space.max_shift must be at most 7 on digits"),
         (
-            {"components": {"low": 10, "high": 30}},
-            "search.space.components must be at most 20 on digits as it was prepared, got 30",
+            {"n_components": {"low": 10, "high": 30}},
+            "search.space.n_components must be at most 20 on digits as it was prepared, got 30",
         ),
     ],
 )

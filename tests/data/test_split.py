@@ -97,7 +97,7 @@ def test_whitened_components_vary_by_what_the_power_leaves(based, source):
 def test_scaled_pixels_have_the_standard_deviation_one_on_average(based, source):
     images = source.dataset.train_images[:8].reshape(8, 12)
     plain = based.preprocessing.apply(images)
-    scaled = based.with_inputs(InputSettings(contrast="scaled")).preprocessing.apply(images)
+    scaled = based.with_inputs(InputSettings(contrast="global")).preprocessing.apply(images)
     std = np.sqrt(np.mean(np.var(images, axis=0)))
     np.testing.assert_allclose(scaled, plain / std, rtol=1e-4, atol=1e-5)
 
@@ -131,7 +131,7 @@ def test_normalised_contrast_has_its_own_mean_image_and_variances(source, tmp_pa
     normal = normal / np.sqrt(normal.var(axis=1, keepdims=True) + 10)
     for basis in (None, PrincipalComponents(count=5)):
         prepared = prepare(source, Cut(**sizes, basis=basis, is_augmentable=True), tmp_path)
-        split = open_split(prepared).with_inputs(InputSettings(contrast="normalised"))
+        split = open_split(prepared).with_inputs(InputSettings(contrast="per_image"))
         mean_image = split.preprocessing.mean_image
         np.testing.assert_allclose(mean_image, normal.mean(axis=0), atol=1e-5)
         assert split.train_rows.dtype == np.uint8
@@ -148,7 +148,7 @@ def test_normalised_contrast_has_its_own_mean_image_and_variances(source, tmp_pa
 
 def test_contrast_that_was_not_prepared_for_is_refused(prepared):
     with pytest.raises(DamagedDataError, match="not prepared for normalised contrast"):
-        open_split(prepared).with_inputs(InputSettings(contrast="normalised"))
+        open_split(prepared).with_inputs(InputSettings(contrast="per_image"))
 
 
 def test_opening_leaves_the_test_file_closed(prepared):

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -26,7 +25,7 @@ def test_everything_else_is(define: Define) -> None:
         {"seed": 1},
         {"lag": 4},
         {"threads_per_trial": 2},
-        {"training": {"batch_size": 51}},
+        {"space": {"batch_size": 51}},
         {"pruner": "median"},
         {"sampler": "random"},
         {"space": {"reg": 0.5}},
@@ -59,17 +58,3 @@ def test_the_most_epochs_are_known(define: Define) -> None:
     assert define().search.space.max_epochs() == 6
     assert define(space={"epochs": 9}).search.space.max_epochs() == 9
     assert define(space={"epochs": {"choices": [2, 7]}}).search.space.max_epochs() == 7
-
-
-@pytest.mark.parametrize(
-    "field",
-    [0.2, -1.0, {"choices": [0.0, 0.4]}, {"low": 0.0, "high": 4.0}, {"low": 0.1, "high": 1}],
-)
-def test_windows_that_let_no_pixel_through_are_refused(define: Define, field: Any) -> None:
-    with pytest.raises(ValidationError, match=r"must be 0 or at least 0\.5"):
-        define(space={"initial_field": field})
-
-
-@pytest.mark.parametrize("field", [0.0, 0.5, {"choices": [0.0, 2.4]}, {"low": 0.5, "high": 4.0}])
-def test_windows_are_off_or_of_half_a_pixel_and_more(define: Define, field: Any) -> None:
-    assert "initial_field" in define(space={"initial_field": field}).meaning()["search"]["space"]

@@ -53,7 +53,7 @@ def train(digits: PreparedData, folder: StudyFolder) -> Callable[..., TrialRecor
         job = TrialJob(number, 0, hyperparameters, digits, folder.trial(number), 1)
         result = run_job(job)
         record = _record(number, result.epochs[-1].val_score)
-        told = hyperparameters.describe()
+        told = hyperparameters.model_dump()
         return dataclasses.replace(
             record, hyperparameters=told, net_sha256=result.net_sha256, **changes
         )

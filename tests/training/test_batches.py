@@ -51,7 +51,7 @@ def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> S
     )
     plain = "whitened" not in kind and "normalised" not in kind
     inputs = InputSettings(
-        contrast="normalised" if "normalised" in kind else "as_is",
+        contrast="per_image" if "normalised" in kind else "none",
         n_components=0 if plain else 12,
         whitening=0.0 if plain else 0.3,
     )
@@ -136,8 +136,16 @@ def test_pixels_are_packed_changed_or_not_and_in_batches_of_any_size(split: Spli
 
 
 def _setting(**changes: object) -> Hyperparameters:
-    base = Hyperparameters(0.1, 0.95, 0.0, 8, epochs=1, batch_size=64, initial_std=0.1)
-    return dataclasses.replace(base, **changes)
+    base = Hyperparameters(
+        learning_rate=0.1,
+        learning_rate_decay=0.95,
+        reg=0.0,
+        hidden_size=8,
+        epochs=1,
+        batch_size=64,
+        initial_std=0.1,
+    )
+    return base.model_copy(update=changes)
 
 
 @pytest.mark.parametrize("can", [True, False])
@@ -154,7 +162,7 @@ def test_only_pixels_less_their_mean_are_packed(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"mixup": 0.2}, {"input_dropout": 0.1}, {"batch_size": MOST_BYTES + 1}],
+    [{"mixup_alpha": 0.2}, {"input_dropout": 0.1}, {"batch_size": MOST_BYTES + 1}],
     ids=lambda changes: next(iter(changes)),
 )
 def test_what_would_not_be_bytes_or_not_add_up_is_not_packed(

@@ -1,10 +1,13 @@
-import dataclasses
 from collections.abc import Callable
+
+import pytest
+from pydantic import ValidationError
 
 from hpsearch.data import InputSettings
 from hpsearch.training import Hyperparameters
 
 Make = Callable[..., Hyperparameters]
+# What the assignment has, with a value of its own or the assignment's.
 PLAIN = {
     "learning_rate",
     "learning_rate_decay",
@@ -16,20 +19,29 @@ PLAIN = {
 }
 
 
-def test_a_technique_that_is_off_is_not_told(setting: Make) -> None:
-    """Else every record and checkpoint from before there was the technique would be another."""
-    assert setting().describe().keys() == PLAIN
-    assert setting(dropout=0.2).describe().keys() == PLAIN | {"dropout"}
-
-
-def test_what_is_told_is_enough(setting: Make) -> None:
-    one = setting(mirror=0.5, optimizer="adam", contrast="normalised")
-    assert Hyperparameters(**one.describe()) == one
-
-
 def test_every_technique_is_off_by_default(setting: Make) -> None:
-    names = {field.name for field in dataclasses.fields(Hyperparameters)} - PLAIN
+    names = Hyperparameters.model_fields.keys() - PLAIN
     off = {name for name in names if not getattr(setting(), name)}
-    assert names - off == {"contrast", "ridge", "optimizer", "momentum", "schedule"}
+    others = {"contrast_normalization", "whitening_ridge", "optimizer", "momentum", "schedule"}
+    assert names - off == others
     assert setting().inputs == InputSettings()
     assert (setting().optimizer, setting().schedule) == ("sgd", "exponential")
+
+
+def test_a_record_of_a_setting_is_enough_to_make_it_again(setting: Make) -> None:
+    one = setting(horizontal_flip=0.5, optimizer="adam", contrast_normalization="per_image")
+    assert one.model_dump().keys() == Hyperparameters.model_fields.keys()
+    assert Hyperparameters(**one.model_dump()) == one
+
+
+@pytest.mark.parametrize(
+    "changes", [{"learning_rate": 0.0}, {"dropout": 1.0}, {"optimizer": "rmsprop"}, {"mirror": 0.5}]
+)
+def test_a_value_out_of_bounds_is_refused(setting: Make, changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        setting(**changes)
+
+
+def test_every_hyperparameter_is_described() -> None:
+    for name, field in Hyperparameters.model_fields.items():
+        assert (field.description or "").endswith("."), name

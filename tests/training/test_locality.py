@@ -40,6 +40,13 @@ def test_windows_leave_each_unit_its_norm_and_put_it_at_one_place(weights: Pair)
     assert 1.5 < middle[0].std() < 3.5  # and the places are anywhere
 
 
+def test_windows_narrower_than_a_pixel_leave_finite_weights(weights: Pair) -> None:
+    W1, directions = weights
+    before = np.linalg.norm(W1, axis=0)
+    apply_windows(W1, directions, SHAPE, 1e-6, np.random.default_rng(1))
+    np.testing.assert_allclose(np.linalg.norm(W1, axis=0), before, rtol=1e-4)
+
+
 def test_windows_of_one_generator_are_the_same(weights: Pair) -> None:
     W1, directions = weights
     other = W1.copy()

@@ -73,7 +73,17 @@ def test_steps_are_those_of_the_formula_part_by_part_and_over_an_interruption(
 
 def test_nesterov_looks_ahead() -> None:
     """On a quadratic bowl it must be as good as its name: the same as Sutskever's two lines."""
-    setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer="nesterov", momentum=0.9)
+    setting = Hyperparameters(
+        learning_rate=0.1,
+        learning_rate_decay=1,
+        reg=0,
+        hidden_size=1,
+        epochs=1,
+        batch_size=1,
+        initial_std=1,
+        optimizer="nesterov",
+        momentum=0.9,
+    )
     ahead, memory = np.ones((1, 1), np.float32), {}
     optimizer = make_optimizer(setting, {"W1": ahead}, memory)
     theta, v = 1.0, 0.0
@@ -119,7 +129,17 @@ def test_weights_are_numpys_to_the_bit(
     name: Any, by_numpy: Callable[[Any, Any, Any], None], seed: int, shape: tuple[int, int]
 ) -> None:
     rng = np.random.default_rng(seed)
-    setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer=name, momentum=0.9)
+    setting = Hyperparameters(
+        learning_rate=0.1,
+        learning_rate_decay=1,
+        reg=0,
+        hidden_size=1,
+        epochs=1,
+        batch_size=1,
+        initial_std=1,
+        optimizer=name,
+        momentum=0.9,
+    )
     weights = np.asarray(rng.standard_normal(shape), np.float32)
     memory: dict[str, Any] = {}
     optimizer = make_optimizer(setting, {"W1": weights}, memory)
@@ -133,14 +153,33 @@ def test_weights_are_numpys_to_the_bit(
 
 
 def test_arrays_that_are_not_in_one_piece_are_refused_as_a_copy_would_be_moved_instead() -> None:
-    setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer="nesterov")
+    setting = Hyperparameters(
+        learning_rate=0.1,
+        learning_rate_decay=1,
+        reg=0,
+        hidden_size=1,
+        epochs=1,
+        batch_size=1,
+        initial_std=1,
+        optimizer="nesterov",
+    )
     first_columns = np.ones((4, 6), np.float32)[:, :3]
     with pytest.raises(ValueError, match="copy"):
         make_optimizer(setting, {"W1": first_columns}, {})
 
 
 def test_what_is_remembered_by_columns_goes_on_as_what_is_remembered_by_rows() -> None:
-    setting = Hyperparameters(0.1, 1, 0, 1, 1, 1, 1, optimizer="nesterov", momentum=0.9)
+    setting = Hyperparameters(
+        learning_rate=0.1,
+        learning_rate_decay=1,
+        reg=0,
+        hidden_size=1,
+        epochs=1,
+        batch_size=1,
+        initial_std=1,
+        optimizer="nesterov",
+        momentum=0.9,
+    )
     rng = np.random.default_rng(0)
     velocity, gradient = (rng.standard_normal((3, 4)).astype(np.float32) for _ in range(2))
     ends = []

@@ -77,17 +77,17 @@ def test_a_training_taken_up_again_is_the_same_to_the_bit(
 
 TECHNIQUES: tuple[dict[str, Any], ...] = (
     {"initial_gain": 1.0},
-    {"contrast": "normalised", "learning_rate": 0.3},
-    {"components": 12, "whitening": 0.4, "learning_rate": 0.3},
-    {"mirror": 0.5, "max_shift": 1, "cutout": 3, "learning_rate": 0.1},
-    {"mixup": 0.3},
+    {"contrast_normalization": "per_image", "learning_rate": 0.3},
+    {"n_components": 12, "whitening": 0.4, "learning_rate": 0.3},
+    {"horizontal_flip": 0.5, "max_shift": 1, "cutout_size": 3, "learning_rate": 0.1},
+    {"mixup_alpha": 0.3},
     {"label_smoothing": 0.1},
     {"input_dropout": 0.1, "dropout": 0.3},
-    {"initial_field": 2.0, "soft_threshold": 0.2},
+    {"receptive_field_radius": 2.0, "soft_threshold": 0.2},
     {"optimizer": "nesterov"},
     {"optimizer": "adam", "learning_rate": 0.002},
     {"schedule": "cosine", "warmup_epochs": 1},
-    {"averaging": 2},
+    {"averaging_epochs": 2},
 )
 ALL_AT_ONCE = {key: value for one in TECHNIQUES for key, value in one.items()}
 

@@ -1,6 +1,5 @@
 """A step against the mathematics of `hpsearch.net`, block by block."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +31,15 @@ N_INPUTS, N_CLASSES = 6, 3
 
 
 def _plain(reg: float, n_hidden: int) -> Hyperparameters:
-    return Hyperparameters(0.1, 0.95, reg, n_hidden, epochs=1, batch_size=8, initial_std=0.5)
+    return Hyperparameters(
+        learning_rate=0.1,
+        learning_rate_decay=0.95,
+        reg=reg,
+        hidden_size=n_hidden,
+        epochs=1,
+        batch_size=8,
+        initial_std=0.5,
+    )
 
 
 def _draw_floats(rng: np.random.Generator) -> Inputs:
@@ -133,7 +140,7 @@ def test_nothing_depends_on_the_number_of_threads(
         net = make_parameters(700, 70, N_CLASSES, 0.05, rng)
         # Else their squares would have the same sum in any order.
         net["W1"] *= np.logspace(-6, 6, 70, dtype=np.float32)
-        setting = dataclasses.replace(_plain(0.1, 70), optimizer=optimizer, momentum=0.9)
+        setting = _plain(0.1, 70).model_copy(update={"optimizer": optimizer, "momentum": 0.9})
         take = Step(net, setting, rng, {})
         for count in n_threads:
             take.share_among(count)
@@ -228,7 +235,7 @@ def test_gradients_with_soft_targets_and_dropout_are_those_of_central_difference
         Dropout(dropout, np.random.default_rng(5)).drop(panels)
         panels /= 1 - dropout
     mask = Panels(7).join(panels)
-    setting = dataclasses.replace(_plain(0.05, 7), dropout=dropout)
+    setting = _plain(0.05, 7).model_copy(update={"dropout": dropout})
     take = Step(net, setting, np.random.default_rng(5), {})
     loss, _ = take(_cut(X), targets, 1e-2)
     take.write_back()
