@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import DATA, Retry, State, TrialRecord
 from hpsearch.search.journal import StudyJournal
-from hpsearch.search.pruning import PruningRule, PruningRules
+from hpsearch.search.pruning import PruningRule, make_pruning_rule
 from hpsearch.search.record_checksums import RecordChecksums
 from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler
@@ -44,7 +44,6 @@ class SearchStudy:
         self.optuna_study = study
         # What notes get their checksums from, if a run holds the study; see `watch_record`.
         self.checksums: RecordChecksums | None = None
-        self._rules = PruningRules(definition)
 
     @classmethod
     def of_trials(
@@ -140,7 +139,7 @@ class SearchStudy:
 
     def pruning_rule(self, number: int) -> PruningRule | None:
         """What decides in the worker whether trial `number` goes on."""
-        return self._rules.make(self._trials(), number)
+        return make_pruning_rule(self.definition, self._trials(), number)
 
     def finish(self, trial: Trial, state: State, value: float | None = None) -> None:
         """Record how `trial` ended; pruned trials take the last value reported."""

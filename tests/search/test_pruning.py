@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.search import PruningRule, SearchStudy
-from hpsearch.search.pruning import PruningRules, pack, unpack
+from hpsearch.search.pruning import make_pruning_rule
 
 
 def _past(number: int, accuracies: list[float]) -> FrozenTrial:
@@ -25,7 +25,7 @@ MEDIAN = {"name": "median", "n_startup_trials": 2}
 def test_a_rule_decides_as_optunas_own_pruner_does(
     accuracies: list[float], define: Callable[..., StudyDefinition]
 ) -> None:
-    rule = PruningRules(define(pruner=MEDIAN, lag=1)).make(PAST, 3)
+    rule = make_pruning_rule(define(pruner=MEDIAN, lag=1), PAST, 3)
     assert rule is not None
     study = optuna.create_study(
         direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=2)
@@ -38,14 +38,14 @@ def test_a_rule_decides_as_optunas_own_pruner_does(
 
 
 def test_a_rule_travels(define: Callable[..., StudyDefinition]) -> None:
-    rule = PruningRules(define(pruner=MEDIAN, lag=1)).make(PAST, 3)
+    rule = make_pruning_rule(define(pruner=MEDIAN, lag=1), PAST, 3)
     travelled: PruningRule = pickle.loads(pickle.dumps(rule))
     assert travelled(1, 0.1)
     assert not travelled(2, 0.9)
 
 
 def test_without_a_pruner_there_is_no_rule(define: Callable[..., StudyDefinition]) -> None:
-    assert PruningRules(define(pruner="none")).make(PAST, 3) is None
+    assert make_pruning_rule(define(pruner="none"), PAST, 3) is None
 
 
 def test_rungs_are_handed_on_to_later_trials(
@@ -54,17 +54,21 @@ def test_rungs_are_handed_on_to_later_trials(
     search = simulate(define(pruner={"name": "successive_halving", "reduction_factor": 2}))
     notes = [trial.user_attrs["rungs"] for trial in search.optuna_study.trials]
     assert all("completed_rung_0" in note for note in notes)
-    later = PruningRules(search.definition).make(search.optuna_study.trials, 7)
+    later = make_pruning_rule(search.definition, search.optuna_study.trials, 7)
     assert later is not None
-    assert "completed_rung_0" in unpack(later.known[0]).system_attrs
+    assert "completed_rung_0" in later.known[0].system_attrs
 
 
-def test_a_packed_trial_is_to_pruners_what_it_was() -> None:
-    for trial in PAST:
-        unpacked = unpack(pack(trial))
-        assert unpacked.intermediate_values == trial.intermediate_values
-        assert (unpacked.number, unpacked.state, unpacked.value) == (
-            trial.number,
-            trial.state,
-            trial.value,
-        )
+def test_a_rule_carries_of_other_trials_only_what_pruners_look_at(
+    define: Callable[..., StudyDefinition],
+) -> None:
+    """It travels with each job: a trial's versions and hyperparameters would double it."""
+    past = [_past(n, [0.5]) for n in range(3)]
+    for trial in past:
+        trial.user_attrs = {"versions": "long"}
+    rule = make_pruning_rule(define(pruner=MEDIAN, lag=1), past, 3)
+    assert rule is not None
+    assert b"long" not in pickle.dumps(rule)
+    assert [(t.number, t.state, t.value, t.intermediate_values) for t in rule.known] == [
+        (t.number, t.state, t.value, t.intermediate_values) for t in past
+    ]
