@@ -13,9 +13,10 @@ from scipy.special import ndtr
 from hpsearch.results.intervals import wilson_interval
 from hpsearch.results.noise import Noise
 
-__all__ = ["correct_by_bbc", "correct_by_hybrid", "keep_plain", "project"]
+__all__ = ["correct_by_bbc", "correct_by_hybrid", "keep_plain", "project", "resample"]
 
 Floats = NDArray[np.float64]
+Resamples = NDArray[np.float32]
 Interval = tuple[Floats, Floats, Floats]
 # Andrews, Kitagawa and McCloskey take a tenth of the error for the projection in the hybrid.
 _ALPHA, _BETA = 0.05, 0.005
@@ -55,17 +56,19 @@ def correct_by_hybrid(scores: Floats, noise: Noise, beta: float = _BETA) -> Inte
     return low, middle, high
 
 
-def correct_by_bbc(
-    hits: NDArray[np.bool_], rng: np.random.Generator, n_resamples: int = 300
-) -> tuple[float, float, float]:
+def resample(n_examples: int, rng: np.random.Generator, n_resamples: int = 300) -> Resamples:
+    """How often each example is drawn in each bootstrap resample, shape (B, N)."""
+    shares = np.full(n_examples, 1 / n_examples)
+    return rng.multinomial(n_examples, shares, n_resamples).astype(np.float32)
+
+
+def correct_by_bbc(hits: NDArray[np.bool_], drawn: Resamples) -> tuple[float, float, float]:
     """BBC-CV of one study, for hits of shape (K, N), with the percentile interval.
 
     Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the out-of-sample predictions for
     efficient and accurate cross-validation", Machine Learning 107 (2018), algorithms 5 and 6: the
     choice is made again on resampled examples and judged on those left out.
     """
-    n = hits.shape[1]
-    drawn = rng.multinomial(n, np.full(n, 1 / n), n_resamples).astype(np.float32)
     winners = (drawn @ hits.T.astype(np.float32)).argmax(axis=1)
     left_out = drawn == 0
     scores = (hits[winners] & left_out).sum(axis=1) / left_out.sum(axis=1)
@@ -98,7 +101,7 @@ def _critical_value(n_models: int, correlation: float, level: float) -> float:
 def _find_mean(x: Floats, lowest: Floats, reach: Floats, q: float) -> Floats:
     """Mean of a normal, cut at `lowest` and at `reach` from the mean, with P(X <= x) = q."""
     low, high = x - reach, x + reach
-    for _ in range(50):
+    for _ in range(30):
         middle = (low + high) / 2
         bottom = np.maximum(lowest, middle - reach)
         inside = ndtr(middle - bottom) - ndtr(-reach)

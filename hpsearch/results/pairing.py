@@ -36,8 +36,8 @@ def compare_on_images(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Pa
     Notes
     -----
     McNemar's test (1947), exact and two-sided: were both equally good, each such image would be
-    a fair coin's throw. Picking the winner makes its lead look larger than it is, so a lead
-    that cannot be told from chance here is none to build on.
+    a fair coin's throw. Selection makes the winner's lead look larger than it is, so a lead that is
+    not significantly different from zero even here is no evidence of a better net.
     """
     # scipy.stats.binomtest says the same, but takes half a second to import.
     from scipy.special import bdtr

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
+from scipy.stats import multivariate_normal
 
-from benchmarks.contests import Cell, Contest, gather, play
-from benchmarks.corrections import correct_by_bbc, correct_by_hybrid, keep_plain, project
+from benchmarks.contests import Cell, Contest, both_below, gather, play
+from benchmarks.corrections import correct_by_bbc, correct_by_hybrid, keep_plain, project, resample
 from benchmarks.selection import (
     CELLS,
     CONTESTS,
@@ -51,6 +53,52 @@ def test_the_kept_are_the_best_early_ones_and_their_luck_correlates_as_asked() -
         pairs.append(np.corrcoef(*own)[0, 1])
     # Hits correlate less than the numbers that they come from.
     assert 0.6 < np.mean(pairs) < 0.9
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.9])
+def test_chance_that_two_numbers_are_below_is_that_of_scipy(correlation: float) -> None:
+    x = np.linspace(-4, 4, 9)
+    normal = multivariate_normal([0, 0], [[1, correlation], [correlation, 1]])
+    expected = [normal.cdf([one, one - 0.3]) for one in x]
+    assert both_below(x, x - 0.3, correlation) == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def _describe(late: np.ndarray, early: np.ndarray) -> np.ndarray:
+    """Moments of final and early accuracies of the models of many studies, shape (R, K)."""
+    own = [one - one.mean(axis=1, keepdims=True) for one in (late, early)]
+    shared = [one.mean(axis=1) for one in (late, early)]
+    return np.array(
+        [
+            late.mean(),
+            early.mean(),
+            own[0].std(),
+            own[1].std(),
+            (own[0] * own[1]).mean() / (own[0].std() * own[1].std()),
+            shared[0].std(),
+            np.corrcoef(shared[0], shared[1])[0, 1],
+        ]
+    )
+
+
+def test_one_number_for_each_example_gives_the_same_studies_as_drawing_luck_twice() -> None:
+    """`play` draws whether a model is right at the end and earlier at once, not their luck."""
+    contest, n_studies, n_models = Contest(50, 0.8, 0.5, fidelity=0.6), 1000, 20
+    rng = np.random.default_rng(0)
+    cell = Cell(n_models, 0.0, n_models - 1)
+    rounds = [one for _ in range(n_studies) for _, one in play(contest, [cell], rng)]
+    found = _describe(
+        np.array([one.scores for one in rounds]), np.array([one.kept for one in rounds])
+    )
+    # 0.5 is the correlation of the hits; of the numbers behind them it is 0.7464.
+    difficulty = np.sqrt(0.7464) * rng.standard_normal((n_studies, 1, 50))
+    luck, fresh = rng.standard_normal((2, n_studies, n_models, 50))
+    late = (luck * np.sqrt(1 - 0.7464) < ndtri(0.8) + difficulty).mean(axis=2)
+    early_luck = 0.6 * luck + 0.8 * fresh
+    early = (early_luck * np.sqrt(1 - 0.7464) < ndtri(0.8) - 0.15 + difficulty).mean(axis=2)
+    # The worst of the earlier version is pruned.
+    order = np.argsort(-early, axis=1, kind="stable")[:, :-1]
+    kept = [np.take_along_axis(one, order, axis=1) for one in (late, early)]
+    assert found == pytest.approx(_describe(*kept), abs=0.006)
 
 
 def test_many_studies_at_once_are_estimated_as_one_by_one() -> None:
@@ -98,9 +146,8 @@ def test_a_clear_leader_needs_no_correction() -> None:
     low, middle, high = correct_by_hybrid(scores, _noise(1, 0.5), 0.0)
     assert (low[0], middle[0], high[0]) == pytest.approx((1.04, 3, 4.96), abs=0.01)
     hits = np.random.default_rng(0).random((2, 300)) < [[0.9], [0.2]]
-    assert correct_by_bbc(hits, np.random.default_rng(0))[1] == pytest.approx(
-        hits[0].mean(), abs=0.01
-    )
+    resamples = resample(300, np.random.default_rng(0))
+    assert correct_by_bbc(hits, resamples)[1] == pytest.approx(hits[0].mean(), abs=0.01)
     assert keep_plain(np.array([[1.0, 0.5]]), _noise(1, 0.5))[1][0] == 1.0
 
 
