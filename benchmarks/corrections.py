@@ -13,7 +13,15 @@ from scipy.special import ndtr
 from hpsearch.results.intervals import wilson_interval
 from hpsearch.results.noise import Noise
 
-__all__ = ["correct_by_bbc", "correct_by_hybrid", "keep_plain", "project", "resample"]
+__all__ = [
+    "correct_by_bbc",
+    "correct_by_hybrid",
+    "correct_by_scaled_bbc",
+    "keep_plain",
+    "project",
+    "resample",
+    "score_left_out",
+]
 
 Floats = NDArray[np.float64]
 Resamples = NDArray[np.float32]
@@ -41,11 +49,14 @@ def correct_by_hybrid(scores: Floats, noise: Noise, beta: float = _BETA) -> Inte
 
     "Inference on Winners", QJE 139 (2024), section 5: given that it won, the best score is normal,
     truncated where the second would have won, and to the projection interval of level 1 - beta.
-    With beta = 0 it is their conditional estimate. All models have the same correlation here.
+    With beta = 0 it is their conditional estimate. All models have the same correlation here. The
+    method is for continuous scores: counted hits lead by half a hit more, a tie by half a hit.
     """
-    error, best = _error(noise), scores[:, 0] / _error(noise)
-    second = scores[:, 1] / error
-    lowest = best - (best - second) / (1 - noise.shared)
+    error = _error(noise)
+    best = scores[:, 0] / error
+    step = 1 / noise.n_examples if noise.deviation is None else 0.0
+    lead = scores[:, 0] - scores[:, 1:].max(axis=1) + step / 2
+    lowest = best - lead / error / (1 - noise.shared)
     reach = (
         _simultaneous(scores.shape[1], _correlations(noise), 1 - beta)
         if beta
@@ -62,18 +73,37 @@ def resample(n_examples: int, rng: np.random.Generator, n_resamples: int = 300) 
     return rng.multinomial(n_examples, shares, n_resamples).astype(np.float32)
 
 
-def correct_by_bbc(hits: NDArray[np.bool_], drawn: Resamples) -> tuple[float, float, float]:
-    """BBC-CV of one study, for hits of shape (K, N), with the percentile interval.
+def score_left_out(hits: NDArray[np.bool_], drawn: Resamples) -> Floats:
+    """Choose the best model on each resample and score it on the examples not drawn, shape (B,).
 
-    Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the out-of-sample predictions for
-    efficient and accurate cross-validation", Machine Learning 107 (2018), algorithms 5 and 6: the
-    choice is made again on resampled examples and judged on those left out.
+    For hits of shape (K, N): Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the
+    out-of-sample predictions for efficient and accurate cross-validation", Machine Learning 107
+    (2018), algorithm 5.
     """
     winners = (drawn @ hits.T.astype(np.float32)).argmax(axis=1)
     left_out = drawn == 0
-    scores = (hits[winners] & left_out).sum(axis=1) / left_out.sum(axis=1)
-    low, high = np.quantile(scores, (_ALPHA / 2, 1 - _ALPHA / 2))
-    return float(low), float(scores.mean()), float(high)
+    scores: Floats = (hits[winners] & left_out).sum(axis=1) / left_out.sum(axis=1)
+    return scores
+
+
+def correct_by_bbc(left_out: Floats) -> Interval:
+    """BBC-CV from the scores of B resamples, shape (R, B), with its percentile interval."""
+    low, high = np.quantile(left_out, (_ALPHA / 2, 1 - _ALPHA / 2), axis=1)
+    return low, left_out.mean(axis=1), high
+
+
+def correct_by_scaled_bbc(left_out: Floats, n_examples: int) -> Interval:
+    """BBC-CV with a shorter interval, as a score on all examples varies less than on those left.
+
+    Wilson's, for as many examples as give the variance of a mean over all of them.
+    """
+    share = (1 - 1 / n_examples) ** n_examples
+    estimates, variances = left_out.mean(axis=1), left_out.var(axis=1) * share / (1 - share)
+    n_worth = estimates * (1 - estimates) / np.maximum(variances, 1e-12)
+    sizes = np.clip(np.round(n_worth), 1, n_examples).astype(int)
+    ends = [wilson_interval(one * n, n) for one, n in zip(estimates, sizes, strict=True)]
+    low, high = np.array(ends).T
+    return low, estimates, high
 
 
 def _error(noise: Noise) -> Floats:

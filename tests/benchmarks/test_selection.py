@@ -8,17 +8,17 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 
 from benchmarks.contests import Cell, Contest, both_below, gather, play
-from benchmarks.corrections import correct_by_bbc, correct_by_hybrid, keep_plain, project, resample
-from benchmarks.selection import (
-    CELLS,
-    CONTESTS,
-    OURS,
-    PLAIN,
-    find_missed,
-    report,
-    simulate,
-    simulate_all,
+from benchmarks.corrections import (
+    correct_by_bbc,
+    correct_by_hybrid,
+    correct_by_scaled_bbc,
+    keep_plain,
+    project,
+    resample,
+    score_left_out,
 )
+from benchmarks.coverage import OURS, PLAIN, find_missed, simulate, simulate_all
+from benchmarks.selection import CELLS, CONTESTS, report
 from hpsearch.results.noise import Noise
 from hpsearch.results.selection import EarlyScores, correct_for_selection, estimate_winner
 
@@ -120,7 +120,9 @@ def _noise(n_studies: int, shared: float) -> Noise:
 def _draw(n_studies: int, n_models: int, shared: float) -> np.ndarray:
     rng = np.random.default_rng(0)
     own, common = rng.normal(size=(n_studies, n_models)), rng.normal(size=(n_studies, 1))
-    return -np.sort(-(np.sqrt(shared) * common + np.sqrt(1 - shared) * own), axis=1)
+    scores = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+    # The best first, and the others in no order, as in the simulation.
+    return np.take_along_axis(scores, np.argsort(scores != scores.max(axis=1, keepdims=True)), 1)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.005])
@@ -129,6 +131,14 @@ def test_the_hybrid_is_median_unbiased_and_covers(beta: float) -> None:
     low, middle, high = correct_by_hybrid(_draw(2000, 10, 0.5), _noise(2000, 0.5), beta)
     assert np.mean(middle > 0) == pytest.approx(0.5, abs=0.04)
     assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_hybrid_covers_although_hits_are_counted_and_many_models_tie() -> None:
+    contest, rng = Contest(50, 0.8, 0.5), np.random.default_rng(0)
+    rounds = [one for _ in range(200) for _, one in play(contest, [Cell(30, 0.0, None)], rng)]
+    scores, noise, *_ = gather(rounds, 50)
+    low, _, high = correct_by_hybrid(scores, noise)
+    assert np.mean((low <= 0.8) & (high >= 0.8)) > 0.92
 
 
 def test_the_projection_covers_and_the_plain_interval_does_not() -> None:
@@ -146,8 +156,13 @@ def test_a_clear_leader_needs_no_correction() -> None:
     low, middle, high = correct_by_hybrid(scores, _noise(1, 0.5), 0.0)
     assert (low[0], middle[0], high[0]) == pytest.approx((1.04, 3, 4.96), abs=0.01)
     hits = np.random.default_rng(0).random((2, 300)) < [[0.9], [0.2]]
-    resamples = resample(300, np.random.default_rng(0))
-    assert correct_by_bbc(hits, resamples)[1] == pytest.approx(hits[0].mean(), abs=0.01)
+    left_out = score_left_out(hits, resample(300, np.random.default_rng(0)))[None, :]
+    low, middle, high = correct_by_bbc(left_out)
+    assert middle[0] == pytest.approx(hits[0].mean(), abs=0.01)
+    # A score on the third that is left out varies more than one on all examples.
+    scaled_low, scaled, scaled_high = correct_by_scaled_bbc(left_out, 300)
+    assert scaled[0] == middle[0]
+    assert scaled_high[0] - scaled_low[0] < 0.8 * (high[0] - low[0])
     assert keep_plain(np.array([[1.0, 0.5]]), _noise(1, 0.5))[1][0] == 1.0
 
 
@@ -159,7 +174,7 @@ def test_all_is_simulated_repeated_and_reported(
     assert found.keys() == {(contest, cell) for cell in cells}
     missed = [cell for cell in cells if not found[contest, cell][OURS].is_met]
     assert find_missed(found) == ({contest: missed} if missed else {})
-    report(found, {}, "title", tmp_path)
+    report(found, "title", tmp_path)
     printed = capsys.readouterr().out
     for name in ("selection", "selection_cells", "selection_missed"):
         assert (tmp_path / f"{name}.txt").read_text() in printed
