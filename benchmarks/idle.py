@@ -25,7 +25,7 @@ from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import SearchStudy, load_study
-from hpsearch.training import HISTORY_FILE, Epoch, Hyperparameters, Memory, load_history
+from hpsearch.training import HISTORY_FILE, Epoch, Hyperparameters, OptimizerState, load_history
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["IDLE_FILE", "N_EPOCHS", "define_idle_study", "fill_mlflow", "fill_record", "run_idle"]
@@ -96,7 +96,7 @@ def run_idle(
         split: Split,
         setting: Hyperparameters,
         *_: Any,
-        memory: Memory,
+        memory: OptimizerState,
         completed_epochs: int,
         count_threads: Callable[[], int],
     ) -> Iterator[Epoch]:

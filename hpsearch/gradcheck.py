@@ -1,4 +1,4 @@
-"""Checking gradients against central differences."""
+"""Gradient checking with central differences."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,10 +17,10 @@ def eval_numerical_gradient(
     Parameters
     ----------
     f : callable
-        From an array like `x` to a float. It may ignore its argument and read `x` itself,
-        which is changed in place one entry at a time and put back.
+        Takes an array like `x`, returns a float. It may ignore its argument and read `x` itself,
+        which is changed in place one entry at a time and restored.
     x : float array, any shape
-        Where.
+        Point at which to differentiate.
     verbose : bool
         Whether to print each index with its slope.
     h : float
@@ -46,12 +46,12 @@ def eval_numerical_gradient(
 
 
 def rel_error(x: Any, y: Any) -> float:
-    """Largest relative difference of `x` and `y`; below 1e-8 in sum counts as 1e-8.
+    """Largest relative difference |x - y| / (|x| + |y|), with a denominator of at least 1e-8.
 
     Parameters
     ----------
     x, y : float arrays, equal shapes
-        To compare.
+        Arrays to compare.
     """
     x, y = np.asarray(x), np.asarray(y)
     return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y))))

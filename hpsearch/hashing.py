@@ -1,4 +1,4 @@
-"""Names for contents: equal content, equal hash, on every machine."""
+"""Content hashes: equal content has an equal hash on every machine."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def hash_json(value: Any) -> str:
     Parameters
     ----------
     value : Any
-        Made of what JSON knows.
+        Serialisable as JSON.
 
     Returns
     -------

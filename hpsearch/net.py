@@ -31,7 +31,7 @@ def make_parameters(
     rng: np.random.Generator,
     dtype: DTypeLike = np.float32,
 ) -> Parameters:
-    """Gaussian weights and zero biases.
+    """Draw Gaussian weights; biases are zero.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ class TwoLayerNet:
         return loss_and_gradients(self.params, X, y, reg)
 
     def predict(self, X: FloatArray) -> NDArray[np.int64]:
-        """The class with the largest score for each row of `X`, shape (N,)."""
+        """Predict the class of each row of `X`, that with the largest score: shape (N,)."""
         labels: NDArray[np.int64] = compute_scores(self.params, X).argmax(axis=1)
         return labels
 
@@ -216,9 +216,9 @@ class TwoLayerNet:
         X_val, y_val : arrays, shapes (M, D) and (M,)
             Validation images and classes.
         learning_rate : float
-            Step size; multiplied by `learning_rate_decay` after each epoch.
+            Step size in the first epoch.
         learning_rate_decay : float
-            See there.
+            Factor applied to the learning rate after each epoch.
         reg : float
             Weight of the squared weights in the loss.
         num_iters : int
@@ -241,7 +241,7 @@ class TwoLayerNet:
         train_accuracies: list[float] = []
         val_scores: list[float] = []
         diverged_at = None
-        with np.errstate(all="ignore"):  # divergence is told once, by the loss
+        with np.errstate(all="ignore"):  # divergence is reported once, by the loss
             for iteration in range(num_iters):
                 rows = np.random.choice(n, batch_size)  # noqa: NPY002 - see __init__
                 X_batch, y_batch = X[rows], y[rows]

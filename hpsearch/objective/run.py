@@ -33,7 +33,7 @@ from hpsearch.training import (
     Epoch,
     Film,
     HistoryWriter,
-    Memory,
+    OptimizerState,
     averaged,
     film_epochs,
     film_next,
@@ -118,7 +118,7 @@ class _State:
     """All that training changes; `epochs` apart, what a checkpoint holds."""
 
     net: Parameters
-    memory: Memory
+    memory: OptimizerState
     rng: np.random.Generator
     film: Film
     versions: dict[str, str]

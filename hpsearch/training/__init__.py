@@ -1,7 +1,7 @@
-"""Training for studies: gradient descent one epoch at a time, in float32, resumable to the bit.
+"""Training of two-layer nets: gradient descent in float32, one epoch at a time, exactly resumable.
 
-What trains is imported on first use: compiled loops take half a second to load, and of all that
-know a training's words few train.
+`train`, `make_net` and `check_training` are imported on first use: their compiled loops take half
+a second to load, and few of the modules that import this package train.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from hpsearch.training.epoch import Epoch
 from hpsearch.training.film import Film, film_epochs, film_next, start_film
 from hpsearch.training.history import HISTORY_FILE, HistoryWriter, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
-from hpsearch.training.memory import Memory
+from hpsearch.training.optimizer_state import OptimizerState
 from hpsearch.training.prediction import classify, predict, predict_labels, score
 from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
 from hpsearch.training.versions import read_versions
@@ -37,8 +37,8 @@ __all__ = [
     "Film",
     "HistoryWriter",
     "Hyperparameters",
-    "Memory",
     "Optimizer",
+    "OptimizerState",
     "Schedule",
     "Views",
     "averaged",

@@ -1,4 +1,4 @@
-"""Changing images as one would not mind at a glance: mirrored, shifted, partly covered."""
+"""Label-preserving augmentation of images: horizontal flip, shift and cutout."""
 
 from dataclasses import dataclass
 
@@ -15,17 +15,18 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Augmentation:
-    """How training images are changed, anew each time they are drawn.
+    """Random changes of training images, drawn anew in each epoch.
 
     Parameters
     ----------
     mirror : float
-        Probability with which an image is mirrored, left to right.
+        Probability of a horizontal flip.
     max_shift : int
-        Each image is shifted by -max_shift to max_shift pixels, down and to the right.
+        Each image is shifted by -max_shift to max_shift pixels, down and to the right; its border
+        is reflected.
     cutout : int
-        Side of the square, around any pixel, in which an image is replaced by `filling`; 0 for
-        none. DeVries & Taylor 2017.
+        Side of a square, centred on a random pixel, in which an image is replaced by `filling`; 0
+        for none. DeVries & Taylor 2017.
     filling : uint8 array, shape (H, W, C), optional
         The mean image; needed for `cutout`.
     """
@@ -37,24 +38,24 @@ class Augmentation:
 
     @property
     def changes_anything(self) -> bool:
-        """Whether any of it is on."""
+        """Whether any change is enabled."""
         return bool(self.mirror or self.max_shift or self.cutout)
 
     def __call__(
         self, images: Images, numbers: Numbers, rng: np.random.Generator, out: Images
     ) -> None:
-        """Write changed copies of the images `numbers` into `out`.
+        """Write changed copies of some images to `out`.
 
         Parameters
         ----------
         images : uint8 array, shape (N, H, W, C)
-            All of them.
+            All images.
         numbers : int64 array, shape (n,)
-            Which.
+            Indices of the images to change.
         rng : numpy.random.Generator
             Draws the changes.
         out : uint8 array, shape (n, H, W, C)
-            Where to.
+            Overwritten.
         """
         n, (height, width) = len(numbers), out.shape[1:3]
         down, right = np.zeros((2, n), np.int64)
@@ -71,7 +72,7 @@ class Augmentation:
 
 @compiled("int64(int64, int64)")
 def _reflect(place: int, length: int) -> int:
-    """Where in a line of `length` pixels, reflected at its ends, `place` is."""
+    """Map an index beyond the ends of `length` pixels into them, by reflection at the ends."""
     place = abs(place) % max(1, 2 * (length - 1))
     return min(place, 2 * (length - 1) - place)
 
@@ -88,7 +89,7 @@ def _shift_and_mirror(
     mirrored: NDArray[np.bool_],
     out: Images,
 ) -> None:
-    """Shift each image by its own way, its border reflected, then mirror it or not."""
+    """Shift each image, its border reflected, and flip it where `mirrored` is set."""
     n, height, width, n_channels = out.shape
     columns = np.empty(width, np.uint32)
     for i in range(n):
@@ -106,7 +107,7 @@ def _shift_and_mirror(
     "void(uint8[:, :, :, ::1], int64[::1], int64[::1], int64, Array(uint8, 3, 'C', readonly=True))"
 )
 def _cut_out(images: Images, rows: Numbers, columns: Numbers, side: int, filling: Images) -> None:
-    """Replace what lies in a square around a pixel of each image by what `filling` has there."""
+    """Replace a square around a pixel of each image by the same pixels of `filling`."""
     n, height, width, _ = images.shape
     for i in range(n):
         top, left = rows[i] - side // 2, columns[i] - side // 2

@@ -1,4 +1,4 @@
-"""Batches of inputs, drawn into buffers that are used again and again."""
+"""Batches of training inputs, written to buffers that are reused."""
 
 import math
 from typing import Any
@@ -25,23 +25,23 @@ Numbers = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
 NO_AUGMENTATION = Augmentation()
-# Of rows that are inputs already.
+# For rows that are the net's inputs already.
 NO_PREPROCESSING = Preprocessing(np.zeros(0, np.float32))
-# Pixels from which on whole numbers are quicker.
+# Number of pixels from which on integer products are faster.
 _WORTH_PACKING = 1024
 
 
 class BatchReader:
-    """Reads the inputs of any training images, ready for the net.
+    """Reads the inputs of training examples as float32, preprocessed for the net.
 
     Parameters
     ----------
     split : Split
-        Its training rows may be mapped from disk.
+        Its training rows may be memory-mapped.
     batch_size : int
-        Rows at a time at most.
+        Largest number of rows in a batch.
     augmentation : Augmentation, optional
-        What happens to images first; the split's rows must then be pixels.
+        Applied to images first; the split's rows must then be pixels.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class BatchReader:
         self._scales = self._ones if split.scales is None else split.scales
         self._is_raw = self._rows.dtype == np.uint8
         self._preprocessing = split.image_preprocessing if self._is_raw else NO_PREPROCESSING
-        # The same product with the components as the preprocessing's, but quicker.
+        # The preprocessing's product with all components, but faster.
         self._project = WaveProjection(split.waves) if self._is_raw and split.waves else None
         n = min(batch_size, len(self._rows))
         n_pixels = self._preprocessing.n_pixels
@@ -66,16 +66,16 @@ class BatchReader:
         self._room = zeros((n * self._blocks.count * self._blocks.size,))
 
     def __call__(self, numbers: Numbers, rng: np.random.Generator) -> Float32:
-        """The inputs of the images `numbers` in blocks, (B, n, K); valid until the next call.
+        """Return the inputs of examples `numbers` in blocks, (B, n, K); valid until the next call.
 
-        Quickest if `numbers` ascend: neighbours on disk are then read one after the other.
+        Fastest if `numbers` ascend: adjacent rows on disk are then read one after the other.
         """
         if self._draw_images is None:
             return self._scale(self._rows, numbers, self._scales)
         return self._take_in(*self._draw_images(numbers, rng))
 
     def _take_in(self, rows: Pixels, numbers: Numbers) -> Float32:
-        """Of the images `numbers` the net's inputs."""
+        """Preprocess the rows `numbers` of `rows`."""
         preprocessing = self._preprocessing
         if preprocessing.contrast_floor is None and preprocessing.components is None:
             inputs = self._make_room(len(numbers))
@@ -94,7 +94,7 @@ class BatchReader:
         return self._room[: math.prod(shape)].reshape(shape)
 
     def _centre(self, rows: Pixels, numbers: Numbers) -> Float32:
-        """Of the images `numbers` all that `Preprocessing.apply` does before it projects."""
+        """Apply all of `Preprocessing.apply` before its projection to the rows `numbers`."""
         pixels = self._pixels[: len(numbers)]
         if self._preprocessing.contrast_floor is None:
             _read_less(rows, numbers, self._preprocessing.mean_image, pixels[np.newaxis])
@@ -103,7 +103,7 @@ class BatchReader:
         return self._preprocessing.centre(pixels)
 
     def _scale(self, products: Float32, numbers: Numbers, scales: Float32) -> Float32:
-        """Of the rows `numbers` of products with all components the inputs."""
+        """Scale the first components of the rows `numbers` of `products`, in blocks."""
         inputs = self._make_room(len(numbers))
         _read_times(products, numbers, scales, inputs)
         return inputs
@@ -112,7 +112,7 @@ class BatchReader:
 def make_reader(
     split: Split, setting: Hyperparameters, augmentation: Augmentation = NO_AUGMENTATION
 ) -> "BatchReader | PixelReader":
-    """The quicker one, of those that may read `split` for `setting`."""
+    """Return the faster reader of those that can read `split` for `setting`."""
     if split.train_rows.dtype != np.uint8:
         return BatchReader(split, setting.batch_size)
     preprocessing = split.image_preprocessing
@@ -133,16 +133,16 @@ def make_reader(
 
 
 class PixelReader:
-    """Reads raw images, changed or not, for products in whole numbers.
+    """Reads raw images, augmented or not, for integer products.
 
     Parameters
     ----------
     split : Split
         Its training rows are pixels.
     batch_size : int
-        Rows at a time at most.
+        Largest number of images in a batch.
     augmentation : Augmentation, optional
-        What happens to images first.
+        Applied to images first.
     """
 
     def __init__(
@@ -154,7 +154,10 @@ class PixelReader:
         self._rooms: dict[int, PackedPixels] = {}
 
     def __call__(self, numbers: Numbers, rng: np.random.Generator) -> PackedPixels:
-        """The images `numbers`; valid until the next call. Quickest if `numbers` ascend."""
+        """Return the images `numbers`, packed; valid until the next call.
+
+        Fastest if `numbers` ascend.
+        """
         n = len(numbers)
         if n not in self._rooms:
             self._rooms[n] = PackedPixels.room(n, self._mean_image)
@@ -163,7 +166,7 @@ class PixelReader:
 
 
 class _ImageDrawer:
-    """Changes training images, if they shall be: at most `n` at a time."""
+    """Selects training images and augments them if required: at most `n` at a time."""
 
     def __init__(self, split: Split, n: int, augmentation: Augmentation) -> None:
         self._rows: NDArray[Any] = split.train_rows
@@ -174,7 +177,7 @@ class _ImageDrawer:
         self._all = np.arange(n)
 
     def __call__(self, numbers: Numbers, rng: np.random.Generator) -> tuple[Pixels, Numbers]:
-        """Rows of pixels, and which of them are the images `numbers`."""
+        """Return rows of pixels, and the rows' indices of the images `numbers`."""
         if not self._augmentation.changes_anything:
             return self._rows, numbers
         images, n = self._images[: len(numbers)], len(numbers)
@@ -185,7 +188,7 @@ class _ImageDrawer:
 
 @compiled("void(Array(uint8, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, :, ::1])")
 def _read_less(rows: Pixels, numbers: Numbers, mean_image: Float32, out: Float32) -> None:
-    """The rows `numbers` less `mean_image`, in blocks."""
+    """Copy the rows `numbers` less `mean_image`, in blocks."""
     size, n_inputs = out.shape[2], len(mean_image)
     for i in range(len(numbers)):
         row = rows[numbers[i]]
@@ -201,7 +204,7 @@ def _read_less(rows: Pixels, numbers: Numbers, mean_image: Float32, out: Float32
     "void(Array(float32, 2, 'C', readonly=True), int64[::1], float32[::1], float32[:, :, ::1])"
 )
 def _read_times(rows: Float32, numbers: Numbers, scales: Float32, out: Float32) -> None:
-    """The first of the values in the rows `numbers`, each times its scale, in blocks."""
+    """Copy the first values of the rows `numbers`, each times its scale, in blocks."""
     size, n_inputs = out.shape[2], len(scales)
     for i in range(len(numbers)):
         row = rows[numbers[i]]

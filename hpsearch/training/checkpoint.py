@@ -14,7 +14,7 @@ from hpsearch.files import replacing
 from hpsearch.net import Parameters
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.film import Film
-from hpsearch.training.memory import Memory
+from hpsearch.training.optimizer_state import OptimizerState
 
 __all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -61,7 +61,7 @@ class Checkpoint:
     net: Parameters
     generator_state: dict[str, Any]
     epochs: tuple[Epoch, ...]
-    memory: Memory = field(default_factory=dict)
+    memory: OptimizerState = field(default_factory=dict)
     film: Film = field(default_factory=Film)
     versions: dict[str, str] = field(default_factory=dict)
 

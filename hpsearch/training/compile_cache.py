@@ -17,11 +17,11 @@ _DIGEST_SIZE = hashlib.sha256().digest_size
 class _CheckedFiles(IndexDataCacheFile):
     """Numba's cache files, in which machine code is preceded by its SHA-256.
 
-    A flipped bit in machine code is another program: it may crash, or compute something else.
+    Machine code with a flipped bit may crash, or compute something else.
     """
 
     def load(self, key: Any) -> Any:
-        """What was saved under `key`; None if there is nothing for the source as it is now."""
+        """Return what was saved under `key`; None if there is nothing for the current source."""
         saved = super().load(key)
         return saved[2] if saved and saved[:2] == (self._source_stamp, key) else None
 
@@ -51,7 +51,7 @@ class _CheckedFiles(IndexDataCacheFile):
 
 
 class CompileCache(FunctionCache):
-    """The cache of one compiled loop. What cannot be read is compiled again and replaced."""
+    """Numba's cache for one compiled loop; a damaged entry is compiled again and replaced."""
 
     _cache_file: _CheckedFiles
 
@@ -65,14 +65,14 @@ class CompileCache(FunctionCache):
 
     @classmethod
     def locate(cls, loop: Callable[..., Any]) -> Self | None:
-        """The cache of `loop`; None if numba finds no folder that it may write."""
+        """Return the cache of `loop`; None if numba finds no writable folder for it."""
         try:
             return cls(loop)
         except (RuntimeError, OSError):  # "cannot cache function: no locator available"
             return None
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was compiled for `sig`; None if there is nothing that can be used."""
+        """Load the code compiled for `sig`; None if there is none or it is damaged."""
         try:
             return super().load_overload(sig, target_context)
         except MemoryError:
@@ -83,6 +83,6 @@ class CompileCache(FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep what was compiled for `sig`; without that it is compiled again next time."""
+        """Save the code compiled for `sig`; on an error it is compiled again next time."""
         with contextlib.suppress(Exception):  # a full disk, a folder that has become read-only
             super().save_overload(sig, data)

@@ -1,9 +1,9 @@
-"""Loops over arrays, compiled for the processor that they run on.
+"""Loops over arrays, compiled by numba for the processor they run on.
 
-NumPy does one operation at a time, and each goes over all of its arrays; what is larger than the
-nearest cache waits for memory as often. A compiled loop does all operations to one number before it
-turns to the next. They are NumPy's own, in float32 and in the same order, so that the results
-are too, bit for bit.
+A NumPy operation reads and writes whole arrays, and those that are larger than a cache go through
+main memory at each operation. A compiled loop applies all operations to one number before the
+next. They are NumPy's operations, in float32 and in the same order, so that results are equal to
+the bit.
 """
 
 from collections.abc import Callable
@@ -21,26 +21,25 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
 def compiled(signature: str, *, reorders: bool = False) -> Callable[[Loop], Loop]:
-    """Compile the decorated loop, or load what was compiled before.
+    """Compile the decorated loop, or load it from the cache.
 
-    That is kept beside the module, or in the user's cache folder if nothing can be written there,
-    or where ``NUMBA_CACHE_DIR`` says; without any it is compiled again in each process. A file of
-    that cache which cannot be read is written anew. It is kept for the module's file as it
-    is: what changes elsewhere, the options below for one, needs ``make clean`` to be noticed.
+    The cache is stored beside the module, or in the user's cache folder if the module's is not
+    writable, or in ``NUMBA_CACHE_DIR``; without a writable folder each process compiles anew. A
+    damaged cache file is replaced. An entry is valid as long as the module's file is unchanged: a
+    change elsewhere, as of the options below, requires ``make clean``.
 
     Parameters
     ----------
     signature : str
-        Numba's: what it returns and takes. Arrays of another type or layout are refused, never
-        copied.
+        Numba's signature: types of the result and the arguments. Arrays of another dtype or layout
+        are refused, never copied.
     reorders : bool
-        Whether additions may be done in another order, many at a time. For sums that no weight
-        depends on.
+        Whether additions may be reordered, to be vectorised. For sums on which no weight depends.
 
     Raises
     ------
     MachineError
-        If numba is told to compile nothing.
+        If ``NUMBA_DISABLE_JIT`` is set.
     """
     fastmath = {"reassoc"} if reorders else set()
 
@@ -50,7 +49,7 @@ def compiled(signature: str, *, reorders: bool = False) -> Callable[[Loop], Loop
                 "NUMBA_DISABLE_JIT is set, but training needs compiled loops; unset it"
             )
         dispatcher: Any = njit(nogil=True, error_model="numpy", fastmath=fastmath)(loop)
-        # What ``cache=True`` does, but for the cache's class.
+        # As ``cache=True`` does, with another class of cache.
         if cache := CompileCache.locate(loop):
             dispatcher._cache = cache
         with register_dispatcher(dispatcher):

@@ -1,4 +1,4 @@
-"""What a batch's scores are worth, and how the worth changes with them."""
+"""Softmax cross-entropy of a batch and its gradient."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +13,25 @@ Float32 = NDArray[np.float32]
 def differentiate_cross_entropy(
     scores: Float32, targets: Float32, factor: np.float32, sums: Float32
 ) -> tuple[float, int]:
-    """The mean cross-entropy of softmax; its gradient takes the place of `scores`.
+    """Compute the mean softmax cross-entropy; its gradient replaces `scores`.
 
     Parameters
     ----------
     scores : float32 array, shape (n, C)
-        Unnormalised; overwritten by n times the gradient, times `factor`.
+        Unnormalised class scores; overwritten by n times the gradient, times `factor`.
     targets : float32 array, shape (n, C)
-        Shares of the classes, each row of sum 1.
+        Class probabilities, each row of sum 1.
     factor : float32
-        What the gradient shall carry.
+        What the gradient is multiplied by.
     sums : float32 array, shape (C,)
         Overwritten by the gradient's sum over the batch.
 
     Returns
     -------
     loss : float
-        nan or inf if scores are.
+        Batch mean, in nats; nan or inf if scores are.
     n_correct : int
-        Rows whose largest score is where their largest share is.
+        Rows in which the largest score is that of the most probable class.
     """
     true_scores = np.empty(len(scores), np.float32)
     n_correct = _subtract_largest(scores, targets, true_scores)
@@ -43,9 +43,9 @@ def differentiate_cross_entropy(
 
 @compiled("int64(float32[:, ::1], float32[:, ::1], float32[::1])")
 def _subtract_largest(scores: Float32, targets: Float32, true_scores: Float32) -> int:
-    """Make each row's largest score 0, in place; how many of them are where the target's is.
+    """Subtract each row's largest score, in place; return the number of correct rows.
 
-    What is left of the target's score, on average over its shares, goes to `true_scores`.
+    `true_scores` becomes each row's remaining scores, averaged with `targets` as weights.
     """
     n_correct = 0
     for i in range(len(scores)):
@@ -76,9 +76,9 @@ def _differentiate(
     factor: np.float32,
     sums: Float32,
 ) -> float:
-    """Mean cross-entropy; turns `exponentials` into n times its gradient times `factor`.
+    """Return the mean cross-entropy; turn `exponentials` into n times its gradient times `factor`.
 
-    The sum of that over the batch goes to `sums`.
+    The gradient's sum over the batch is written to `sums`.
     """
     sums[:] = 0
     loss = 0.0

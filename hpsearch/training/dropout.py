@@ -1,4 +1,4 @@
-"""Dropout: leaving units out at random, each step others."""
+"""Dropout: setting random units to 0, others in each step."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ class Dropout:
     Parameters
     ----------
     rate : float
-        Share, at least 0 and below 1; rounded to a multiple of 1/256, as each value's fate
-        takes a byte of chance.
+        Share, at least 0 and below 1; rounded to a multiple of 1/256, as one random byte is drawn
+        for each value.
     rng : numpy.random.Generator
         Draws the bytes.
     """
@@ -26,16 +26,16 @@ class Dropout:
 
     @property
     def is_on(self) -> bool:
-        """Whether anything is left out at all."""
+        """Whether anything is dropped at all."""
         return self._n_lost > 0
 
     @property
     def scale(self) -> np.float32:
-        """What the values that are left must be multiplied by to make up for the others."""
+        """Factor for the remaining values that preserves the expected sum."""
         return np.float32(256 / (256 - self._n_lost))
 
     def drop(self, values: NDArray[np.float32]) -> None:
-        """Zero some of `values` in place; does not scale the others."""
+        """Zero a random share of `values` in place; the others are not scaled."""
         chance = np.frombuffer(self._rng.bytes(values.size), np.uint8)
         _drop(values.reshape(-1, copy=False), chance, self._n_lost)
 

@@ -1,4 +1,4 @@
-"""What training tells: one epoch after the other."""
+"""Result of one epoch of training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,30 +8,30 @@ __all__ = ["Epoch"]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images, as it was.
+    """Result of one pass over the training examples.
 
     Parameters
     ----------
     number : int
         1 for the first.
     train_loss, train_score : float
-        Loss and metric, means over the epoch's examples, each taken before the step that
-        used it.
+        Loss and metric, means over the epoch's examples, each evaluated before the step that used
+        it.
     val_score : float
-        The metric on all validation examples at the end of the epoch. If training diverged in
-        it: the last of a finite net.
+        The metric on all validation examples at the end of the epoch; if training diverged in the
+        epoch, the value before.
     learning_rate : float
-        The rate in force in the middle of the epoch.
+        The rate in the middle of the epoch.
     duration_s : float
         Wall time of the epoch, its validation included. Not part of a result.
     ended_at : float
-        When it ended, in seconds since 1970. Not part of a result.
+        Time of its end, in seconds since 1970. Not part of a result.
     iteration_losses : tuple of float
         Loss of each step, in order.
     diverged : bool
-        True if a loss was nan or inf; the epoch ended there and training with it.
+        Whether a loss was nan or inf; the epoch and the training ended there.
     val_others : mapping
-        What is shown beside the metric, by name.
+        Other metrics on the validation examples, by name.
     """
 
     number: int

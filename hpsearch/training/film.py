@@ -1,4 +1,4 @@
-"""A film of a training: what a few hidden units look for after some of its epochs."""
+"""Weight snapshots: first-layer weights of a few hidden units after some epochs, as images."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ _N_FRAMES = 8
 
 @dataclass(frozen=True)
 class Film:
-    """First-layer weights as pixels, each tile stretched to its own full range.
+    """Weight snapshots in pixel space, each unit's image stretched to its full range.
 
     Parameters
     ----------
     units : int64 array, shape (U,)
-        Hidden units: those whose outgoing weights were largest after the first epoch.
+        Hidden units: those with the largest outgoing weights after the first epoch.
     epochs : int64 array, shape (F,)
-        After which epoch each frame was taken; 0 for the weights that training began with.
+        Epoch after which each snapshot was taken; 0 for the initial weights.
     tiles : uint8 array, shape (F, U, D)
-        The frames.
+        The snapshots.
     """
 
     units: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -35,17 +35,20 @@ class Film:
 
 
 def film_epochs(n_epochs: int) -> set[int]:
-    """After which epochs of so many a frame is taken: close together first, where most happens."""
+    """Return the epochs after which snapshots are taken, in a training of `n_epochs`.
+
+    They are evenly spaced on a log scale, as weights change most in the first epochs.
+    """
     return {round(float(epoch)) for epoch in np.geomspace(1, n_epochs, _N_FRAMES)}
 
 
 def start_film(initial: Parameters, net: Parameters, preprocessing: Preprocessing) -> Film:
-    """The frames before and after the first epoch.
+    """Return the snapshots before and after the first epoch.
 
     Parameters
     ----------
     initial, net : dict of float32 arrays
-        The net before and after its first epoch; the latter chooses the units.
+        The net before and after its first epoch; units are chosen by the latter.
     preprocessing : Preprocessing
         Of the net.
     """
@@ -54,18 +57,20 @@ def start_film(initial: Parameters, net: Parameters, preprocessing: Preprocessin
 
 
 def film_next(film: Film, epoch: int, net: Parameters, preprocessing: Preprocessing) -> Film:
-    """`film` with the frame after `epoch` at its end: a function of the net, so equal when redone.
+    """Append the snapshot after `epoch` to `film`.
+
+    The result depends on the arguments only, so that an epoch that is repeated gives the same.
 
     Parameters
     ----------
     film : Film
-        Frames of earlier epochs.
+        Snapshots of earlier epochs.
     epoch : int
         1 for the first.
     net : dict of float32 arrays
-        As it is after the epoch.
+        The net after the epoch.
     preprocessing : Preprocessing
-        Of the net; weights are filmed as pixels.
+        Of the net; converts weights to pixel space.
     """
     pixels = preprocessing.to_pixels(net["W1"][:, film.units]).T
     low = pixels.min(axis=1, keepdims=True)

@@ -1,7 +1,7 @@
-"""The two large products of a step: inputs by W1, and inputs by the hidden layer's gradient.
+"""The two large products of a step: inputs @ W1, and inputs.T @ the hidden layer's gradient.
 
-On raw pixels they are done in whole numbers, if the processor is quicker at that: the sums are at
-least as exact as in float32. On all other inputs they are done in float32.
+On raw pixels they use integer arithmetic, if the processor is faster at that; its sums are at
+least as accurate as float32's. On all other inputs they use float32.
 """
 
 from typing import Any, Protocol, TypeAlias
@@ -25,21 +25,21 @@ __all__ = ["FirstLayer", "Inputs", "make_first_layer"]
 
 Float32 = NDArray[np.float32]
 
-# In blocks, shape (B, n, K); or raw pixels.
+# Float32 in blocks, shape (B, n, K); or raw pixels.
 Inputs: TypeAlias = Float32 | PackedPixels
 
-_ONES = 0x01010101  # a word of four bytes
+_ONES = 0x01010101  # a word of four bytes, each 1
 
 
 class FirstLayer(Protocol):
-    """Both products of a batch, for some hidden units or a part of W1 at a time."""
+    """Both products of a batch, each for some hidden units or a part of W1 at a time."""
 
     def multiply(self, inputs: Any, net: Parameters, panels: slice, hidden: Float32) -> None:
         """Write b1 + inputs @ W1 to `hidden`, for the units `panels`."""
         ...
 
     def take_gradient(self, panels: slice) -> None:
-        """Take note that the gradient of the units `panels` is there."""
+        """Prepare the gradient of the units `panels` for `multiply_transposed`."""
         ...
 
     def multiply_transposed(self, inputs: Any, part: Part) -> None:
@@ -48,7 +48,10 @@ class FirstLayer(Protocol):
 
 
 def make_first_layer(inputs: Inputs, layout: NetLayout, dhidden: Float32) -> FirstLayer:
-    """For batches like `inputs`, whose gradient will be in `dhidden`, shape (P, n, LANES)."""
+    """Make the products for batches like `inputs`.
+
+    The gradient is read from `dhidden`, shape (P, n, LANES).
+    """
     if isinstance(inputs, PackedPixels):
         return _WholeNumbers(layout, dhidden)
     return _Floats(dhidden)

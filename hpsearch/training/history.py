@@ -1,4 +1,4 @@
-"""The history of a training as a file for others to read; training itself never needs it."""
+"""The history of a training as a JSON file for users; training itself does not read it."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ HISTORY_FILE = "history.json"
 
 
 class HistoryWriter:
-    """Writes a history again after each epoch, turning none of them into text twice.
+    """Writes the history after each epoch, encoding each epoch only once.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ class HistoryWriter:
         self._texts: list[str] = []
 
     def save(self, epochs: Sequence[Epoch], *, durable: bool = True) -> None:
-        """Write all epochs so far, wholly or not at all; see `write_atomically`.
+        """Write all epochs so far, atomically; see `write_atomically`.
 
         Parameters
         ----------
         epochs : sequence of Epoch
-            Those of the call before, and any that have come since.
+            Those of the previous call, followed by new ones.
         durable : bool
-            Whether the file shall be there even if the machine fails.
+            Whether the file must survive a failure of the machine.
         """
         new = epochs[len(self._texts) :]
         self._texts += [json.dumps(vars(epoch)) for epoch in new]
@@ -42,7 +42,7 @@ class HistoryWriter:
 
 
 def save_history(path: Path, epochs: Sequence[Epoch]) -> None:
-    """Write a history that is complete to `path`, wholly or not at all."""
+    """Write a complete history to `path`, atomically."""
     HistoryWriter(path).save(epochs)
 
 

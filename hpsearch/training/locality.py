@@ -1,8 +1,8 @@
-"""First weights that look at one part of the image: windows to begin with, a threshold later.
+"""Local first-layer weights: Gaussian windows at the start, a soft threshold during training.
 
-What lies close together in an image belongs together. A fully connected layer is not told; these
-two tell it without taking a connection away. Both work on the weights as a picture, whatever
-basis the net is fed in.
+Adjacent pixels are correlated, which a fully connected layer does not know; these two methods make
+its weights local without removing a connection. Both operate on the weights in pixel space, also if
+the net's inputs are components of an input transform.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ __all__ = ["apply_soft_threshold", "apply_windows"]
 
 Float32 = NDArray[np.float32]
 
-# Units whose pictures are in memory at a time: 3 MB on CIFAR-10.
+# Units that are converted to pixel space at a time: 3 MB on CIFAR-10.
 _N_UNITS = 256
 _MIN_RADIUS = 0.25
 
@@ -26,22 +26,22 @@ def apply_windows(
     max_radius: float,
     rng: np.random.Generator,
 ) -> None:
-    """Let each unit see its weights' picture through a Gaussian window, in place.
+    """Multiply each unit's weights by a Gaussian window in pixel space, in place.
 
-    A window has its centre anywhere in the image and a standard deviation from
-    ``max_radius / 2`` to `max_radius`, evenly in the logarithm. The unit's norm stays.
+    A window is centred anywhere in the image, with a standard deviation from ``max_radius / 2`` to
+    `max_radius`, uniform in the logarithm. The norm of each unit's weights is preserved.
 
     Parameters
     ----------
     W1 : float32 array, shape (n_inputs, H)
         First weights.
     directions : float32 array, shape (D, n_inputs), or None
-        Orthonormal columns: the picture that each input stands for; None if inputs are pixels.
+        Orthonormal columns: each input's direction in pixel space; None if inputs are pixels.
     image_shape : tuple of int
         Rows, columns, channels; their product is D.
     max_radius : float
-        In pixels, above 0. No window's standard deviation is below a quarter of a pixel, which
-        leaves one pixel; float32 could not tell the weights of a narrower one from 0.
+        In pixels, above 0. Standard deviations are at least a quarter of a pixel, which leaves one
+        pixel; in float32 all weights in a narrower window could be 0.
     rng : numpy.random.Generator
         Draws centres and radii.
 
@@ -49,7 +49,7 @@ def apply_windows(
     -----
     McDonnell et al. 2015, "Fast, simple and accurate handwritten digit classification by
     training shallow neural network classifiers with the extreme learning machine algorithm",
-    has random weights in receptive fields.
+    uses random weights in receptive fields.
     """
     n_rows, n_columns, n_channels = image_shape
     n_hidden: int = W1.shape[1]
@@ -68,20 +68,20 @@ def apply_windows(
 
 
 def apply_soft_threshold(W1: Float32, directions: Float32 | None, share: float) -> None:
-    """Pull each weight of the pictures towards 0 by `share` of their mean size, in place.
+    """Soft-threshold the weights in pixel space by `share` of their mean magnitude, in place.
 
     Parameters
     ----------
     W1, directions
         See `apply_windows`.
     share : float
-        Of the mean absolute weight of 256 units' pictures.
+        Threshold, relative to the mean absolute weight of each group of 256 units.
 
     Notes
     -----
     The proximal step of an L1 penalty (Parikh & Boyd 2014, "Proximal algorithms", section
     6.5.2). Neyshabur 2020, "Towards learning convolutions from scratch", found that a sparse
-    first layer of a fully connected net becomes a local one, and generalises better.
+    first layer of a fully connected net becomes local, and that it generalises better.
     """
 
     def shrink(pictures: Float32, units: slice) -> None:
@@ -95,7 +95,7 @@ def apply_soft_threshold(W1: Float32, directions: Float32 | None, share: float) 
 
 
 def _squared_distances(n: int, centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distances of `n` lines of pixels from each centre: shape (n, H)."""
+    """Squared distances of `n` rows or columns of pixels from each centre: shape (n, H)."""
     return np.square(np.arange(n)[:, None] - centres)
 
 

@@ -1,7 +1,7 @@
-"""How gradients move the weights: plain steps, Nesterov's momentum, Adam.
+"""Optimizers: plain gradient descent, Nesterov's momentum, Adam.
 
-An optimizer is told of each step once (`begin`), then of each array, or part of one, in it
-(`descend`). What it remembers between steps is in a dict of arrays that the caller keeps.
+An optimizer is called once for each step (`begin`), then for each array or part of one (`descend`).
+Its state between steps is a dict of arrays that the caller owns.
 """
 
 from typing import Protocol
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpsearch.net import Parameters
 from hpsearch.training.compiling import compiled
 from hpsearch.training.hyperparameters import Hyperparameters
-from hpsearch.training.memory import Memory, flush_to_zero
+from hpsearch.training.optimizer_state import OptimizerState, flush_to_zero
 
 __all__ = ["StepRule", "flatten", "make_optimizer"]
 
@@ -24,26 +24,26 @@ _BETA2, _EPSILON = 0.999, 1e-8
 
 
 class StepRule(Protocol):
-    """What an optimizer does."""
+    """Interface of an optimizer."""
 
     def begin(self, learning_rate: float) -> float:
-        """Take note of a step's rate; what gradients shall carry as a factor."""
+        """Begin a step; return the factor that gradients must be multiplied by."""
         ...
 
     def descend(self, name: str, gradient: Float32, decay: float, part: slice = ALL) -> float:
-        """Move the weights of `part` of the parameter `name`.
+        """Update a slice of the parameter `name`.
 
         Parameters
         ----------
         name : str
             W1, b1, W2 or b2.
         gradient : float32 array, 1-d
-            Of the loss without its weight decay, times the factor of `begin`; as the weights
-            lie in memory.
+            Of the loss without weight decay, times the factor of `begin`; in the weights' order in
+            memory.
         decay : float
             The gradient of the weight decay is this times the weights.
         part : slice
-            Of all weights as they lie in memory.
+            Of the weights as a 1-d array.
 
         Returns
         -------
@@ -53,25 +53,25 @@ class StepRule(Protocol):
         ...
 
     def flush(self) -> None:
-        """Set to 0 what is remembered and has come to nothing.
+        """Set to 0 what has become negligible in the optimizer's state.
 
-        The velocity of a unit that is never active again only shrinks. Below 1e-38, where it
-        would stay for good, Intel's processors take many times as long for each operation.
+        The velocity of a unit that is never active again only shrinks. Below 1e-38 numbers are
+        subnormal, and each operation on them takes many times as long on Intel's processors.
         """
         ...
 
 
-def make_optimizer(setting: Hyperparameters, net: Parameters, memory: Memory) -> StepRule:
-    """The optimizer that `setting` names, going on from what is in `memory`.
+def make_optimizer(setting: Hyperparameters, net: Parameters, memory: OptimizerState) -> StepRule:
+    """Return the optimizer of `setting`, continuing from its state in `memory`.
 
     Parameters
     ----------
     setting : Hyperparameters
-        Names it.
+        Has its name and momentum.
     net : dict of float32 arrays
-        What it will move; each array's numbers are neighbours in memory, row after row.
+        Parameters to update, each contiguous.
     memory : dict of arrays
-        Filled with zeros for what is not there yet; changed in place from then on.
+        Optimizer state; missing arrays are added as zeros. Changed in place from then on.
     """
     match setting.optimizer:
         case "sgd":
@@ -83,12 +83,12 @@ def make_optimizer(setting: Hyperparameters, net: Parameters, memory: Memory) ->
 
 
 def flatten(array: Float32) -> Float32:
-    """The numbers of `array` as they lie in memory, shared with it: 1-d.
+    """Return a 1-d view of `array`.
 
     Raises
     ------
     ValueError
-        If they are not neighbours, row after row.
+        If `array` is not contiguous.
     """
     return np.reshape(array, -1, copy=False)
 
@@ -97,8 +97,8 @@ def _flatten_all(arrays: Parameters) -> Parameters:
     return {name: flatten(array) for name, array in arrays.items()}
 
 
-def _recall(what: str, net: Parameters, memory: Memory) -> Parameters:
-    """What `memory` has of each parameter, as the parameter lies in memory."""
+def _recall(what: str, net: Parameters, memory: OptimizerState) -> Parameters:
+    """Return 1-d views of the state `what` for each parameter, after adding missing arrays."""
     for name, array in net.items():
         key = f"{what}.{name}"
         memory[key] = np.ascontiguousarray(memory.get(key, np.zeros_like(array)))
@@ -124,9 +124,9 @@ class _Sgd:
 
 
 class _Nesterov:
-    """Sutskever et al. 2013, equations 3 and 4, seen from the point that is looked ahead to."""
+    """Sutskever et al. 2013, equations 3 and 4, with the weights at the look-ahead point."""
 
-    def __init__(self, net: Parameters, momentum: float, memory: Memory) -> None:
+    def __init__(self, net: Parameters, momentum: float, memory: OptimizerState) -> None:
         self._weights = _flatten_all(net)
         self._momentum = np.float32(momentum)
         self._velocity = _recall("velocity", net, memory)
@@ -149,9 +149,9 @@ class _Nesterov:
 
 
 class _Adam:
-    """Kingma & Ba 2015, with the decay beside the gradient: Loshchilov & Hutter 2019."""
+    """Kingma & Ba 2015, with decoupled weight decay: Loshchilov & Hutter 2019."""
 
-    def __init__(self, net: Parameters, beta1: float, memory: Memory) -> None:
+    def __init__(self, net: Parameters, beta1: float, memory: OptimizerState) -> None:
         self._weights = _flatten_all(net)
         self._beta1 = beta1
         self._steps = memory.setdefault("adam_steps", np.zeros((), np.int64))

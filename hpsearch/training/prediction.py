@@ -1,4 +1,4 @@
-"""Predicting with a trained net: the same arithmetic for validation, test and use."""
+"""Prediction with a trained net: the same arithmetic for validation, test and use."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,14 +8,14 @@ from hpsearch.net import Parameters
 
 __all__ = ["classify", "predict", "predict_labels", "score"]
 
-# Images at a time; bounds the memory.
+# Images at a time; limits memory.
 _CHUNK = 1000
 
 
 def predict_labels(
     net: Parameters, images: NDArray[np.uint8], preprocessing: Preprocessing
 ) -> NDArray[np.int64]:
-    """The class with the largest score for each image.
+    """Predict the class of each image: that with the largest score.
 
     Parameters
     ----------
@@ -39,14 +39,17 @@ def predict_labels(
 def predict(
     net: Parameters, inputs: NDArray[np.float32], target_scale: TargetScale | None
 ) -> NDArray[np.int64] | NDArray[np.float64]:
-    """Labels of rows of `inputs`, shape (N, n_inputs); numbers, with the scale of a regression."""
+    """Predict the target of each row of `inputs`, shape (N, n_inputs).
+
+    Returns labels, or, with the `target_scale` of a regression, numbers in the target's units.
+    """
     if target_scale is None:
         return classify(net, inputs)
     return target_scale.invert(score(net, inputs))
 
 
 def classify(net: Parameters, inputs: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The class with the largest score for each row of `inputs`, shape (N, n_inputs)."""
+    """Predict the class of each row of `inputs`, shape (N, n_inputs)."""
     labels: NDArray[np.int64] = score(net, inputs).argmax(axis=1)
     return labels
 

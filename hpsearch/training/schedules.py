@@ -1,4 +1,4 @@
-"""How large steps are, as training goes on."""
+"""Learning-rate schedules."""
 
 import math
 from collections.abc import Callable
@@ -9,12 +9,12 @@ __all__ = ["make_schedule"]
 
 
 def make_schedule(setting: Hyperparameters) -> Callable[[int, float], float]:
-    """The learning rate as a function of the epoch, from 1, and of the share of it that is over.
+    """Return the learning rate as a function of the epoch, from 1, and the completed part of it.
 
     Parameters
     ----------
     setting : Hyperparameters
-        Schedule, warm-up and rates.
+        Has the schedule, warm-up and rates.
     """
     n_warmup = setting.warmup_epochs
 
@@ -32,7 +32,7 @@ def make_schedule(setting: Hyperparameters) -> Callable[[int, float], float]:
 def _exponential(setting: Hyperparameters, epoch: int) -> float:
     rate = setting.learning_rate
     for _ in range(epoch - 1):
-        # Multiplied rather than raised to a power: the rounding that training always had.
+        # Multiplied, not raised to a power: another rounding would change recorded results.
         rate *= setting.learning_rate_decay
     return rate
 

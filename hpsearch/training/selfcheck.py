@@ -1,4 +1,4 @@
-"""A check that training works on this machine: one step on made-up images, against NumPy's."""
+"""Check that training works on this machine: one step on random images, compared with NumPy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _SETTING = Hyperparameters(
     batch_size=_N_IMAGES,
     initial_std=0.01,
 )
-# Of the largest weight's change: float32 and 24-bit integers are off by less than 1e-5.
+# Relative to the largest change of a weight; float32 and 24-bit integers are off by less than 1e-5.
 _TOLERANCE = 1e-3
 
 
@@ -64,7 +64,7 @@ def _make_split(image_shape: tuple[int, int, int], rng: np.random.Generator) -> 
     images: NDArray[np.uint8] = rng.integers(0, 256, (_N_IMAGES, n_pixels), np.uint8)
     labels = rng.integers(0, _N_CLASSES, _N_IMAGES)
     for array in (images, labels):
-        array.flags.writeable = False  # as those that are mapped from files
+        array.flags.writeable = False  # like memory-mapped ones
     mean_image = np.full(n_pixels, 127.5, np.float32)
     return Split(
         train_rows=images,

@@ -17,7 +17,7 @@ from hpsearch.training.dropout import Dropout
 from hpsearch.training.epoch import Epoch
 from hpsearch.training.first_layer import Inputs
 from hpsearch.training.hyperparameters import Hyperparameters
-from hpsearch.training.memory import Memory
+from hpsearch.training.optimizer_state import OptimizerState
 from hpsearch.training.prediction import predict
 from hpsearch.training.schedules import make_schedule
 from hpsearch.training.squared_error import differentiate_squared_error
@@ -26,7 +26,7 @@ from hpsearch.training.targets import make_target_maker
 
 __all__ = ["train"]
 
-# Counted within an epoch, so that a training taken up again does the same.
+# Counted within an epoch, so that a resumed training flushes at the same steps.
 _STEPS_BETWEEN_FLUSHES = 64
 
 
@@ -36,35 +36,35 @@ def train(
     setting: Hyperparameters,
     rng: np.random.Generator,
     *,
-    memory: Memory | None = None,
+    memory: OptimizerState | None = None,
     completed_epochs: int = 0,
     count_threads: Callable[[], int] = lambda: 1,
 ) -> Iterator[Epoch]:
     """Train `net` in place and yield each epoch as it ends.
 
-    The caller records, prunes by leaving the loop, or goes on. `net`, `memory` and `rng` are
-    the whole state: saved after an epoch and passed in again with `completed_epochs`, training
-    continues as if it had never stopped. With the exponential schedule the first epochs do not
-    depend on how many are to come.
+    The caller records the epochs, and prunes by leaving the loop. `net`, `memory` and `rng` are
+    the whole state: if they are saved after an epoch and passed in again with `completed_epochs`,
+    training continues as if it had never stopped. With the exponential schedule the first epochs
+    do not depend on the number of epochs.
 
     Parameters
     ----------
     net : dict of float32 arrays
-        W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,); changed in place. The net to be used in
+        W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,); changed in place. The net to be used at
         the end is ``averaged(net, memory)``.
     split : Split
-        Training and validation images, made into the inputs that `setting` wants.
+        Training and validation examples, with the preprocessing that `setting` requires.
     setting : Hyperparameters
-        The setting.
+        The hyperparameters.
     rng : numpy.random.Generator
-        Draws a permutation of the training images for each epoch, and all other chance.
+        Draws a permutation of the training examples for each epoch, and everything else random.
     memory : dict of arrays, optional
-        What optimizer and averaging remember between epochs; filled and changed in place.
+        State of optimizer and averaging between epochs; filled and changed in place.
     completed_epochs : int
-        How many epochs `net`, `memory` and `rng` have behind them.
+        Number of epochs after which `net`, `memory` and `rng` were saved.
     count_threads : callable
-        Asked before each epoch how many threads share the large products of its steps. No
-        number depends on it.
+        Called before each epoch; returns the number of threads for the large products. Results do
+        not depend on it.
 
     Yields
     ------
@@ -105,7 +105,7 @@ def train(
 
 
 def _mean_score(total: float, split: Split) -> float:
-    """The metric's mean over the training examples, of the sum that steps have counted."""
+    """Return the metric's mean over the training examples from the steps' total."""
     variance = split.target_scale.std**2 if split.target_scale else 1.0
     return total * variance / len(split.train_rows)
 
@@ -118,7 +118,7 @@ def _make_augmentation(split: Split, setting: Hyperparameters) -> Augmentation:
 
 
 class _Pass:
-    """One pass over the training images: batches in, steps taken."""
+    """One pass over the training examples: reads batches and takes steps."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class _Pass:
         split: Split,
         setting: Hyperparameters,
         rng: np.random.Generator,
-        memory: Memory,
+        memory: OptimizerState,
     ) -> None:
         self._labels = split.train_labels
         self._n = len(split.train_rows)
@@ -141,9 +141,9 @@ class _Pass:
         self._soft_threshold = setting.soft_threshold / setting.learning_rate
         self._directions = split.preprocessing.directions if setting.soft_threshold else None
 
-    @np.errstate(all="ignore")  # a diverging run is seen by its loss
+    @np.errstate(all="ignore")  # divergence is detected by the loss
     def __call__(self, number: int, n_threads: int) -> tuple[list[float], float]:
-        """Train through epoch `number`: the loss of each step, and the sum of what steps count."""
+        """Train for epoch `number`; return each step's loss, and the total of the metric."""
         self._step.share_among(n_threads)
         losses, total = self._take_steps(number)
         if self._soft_threshold and math.isfinite(losses[-1]):
@@ -158,7 +158,7 @@ class _Pass:
         for index, start in enumerate(range(0, len(order), self._batch_size)):
             if index % _STEPS_BETWEEN_FLUSHES == 0:
                 self._step.flush()
-            # A batch is a set; sorted, its rows lie closer together on disk.
+            # The order within a batch does not matter; sorted, rows are read in order from disk.
             numbers = np.sort(order[start : start + self._batch_size])
             rate = self.rate(number, start / self._n)
             loss, count = self._step(*self._draw(numbers), rate)
@@ -169,7 +169,7 @@ class _Pass:
         return losses, total
 
     def _draw(self, numbers: NDArray[np.int64]) -> tuple[Inputs, NDArray[np.float32]]:
-        """The inputs of the images `numbers`, and what the net shall say of them."""
+        """Return the inputs and targets of the examples `numbers`."""
         inputs = self._read(numbers, self._rng)
         targets = self._make_targets(inputs, self._labels[numbers], self._rng)
         if self._input_dropout.is_on:

@@ -14,7 +14,7 @@ Float32 = NDArray[np.float32]
 def differentiate_squared_error(
     outputs: Float32, targets: Float32, factor: np.float32, sums: Float32
 ) -> tuple[float, float]:
-    """Mean squared error of `outputs`; their gradient replaces them.
+    """Compute the mean squared error of `outputs`; its gradient replaces them.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def differentiate_squared_error(
     for i in range(len(outputs)):
         for j in range(outputs.shape[1]):
             error = outputs[i, j] - targets[i, j]
-            # float64: the squares of errors that grow without end overflow later.
+            # float64: when training diverges, squared errors overflow later.
             total += np.float64(error) * np.float64(error)
             gradient = np.float32(2) * error * factor
             outputs[i, j] = gradient

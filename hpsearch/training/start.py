@@ -1,4 +1,4 @@
-"""A net before its first step."""
+"""Initial weights of a net."""
 
 import numpy as np
 
@@ -10,22 +10,22 @@ from hpsearch.training.locality import apply_windows
 
 __all__ = ["make_net"]
 
-# Evenly spaced training images by which the size of inputs is judged.
+# Number of training images, evenly spaced, from which the inputs' scale is estimated.
 _N_JUDGED = 1000
 
 
 def make_net(split: Split, setting: Hyperparameters, rng: np.random.Generator) -> Parameters:
-    """Gaussian weights and zero biases.
+    """Draw a net's initial parameters: Gaussian weights and zero biases.
 
     Parameters
     ----------
     split : Split
-        Says how many inputs and classes there are, and how large inputs are.
+        Has the numbers of inputs and classes, and the inputs' scale.
     setting : Hyperparameters
         Hidden units, and the weights' standard deviation; or, with `initial_gain`, that times
         ``1 / sqrt(mean sum of an image's squared inputs)`` for W1 and ``sqrt(2 / H)`` for W2,
-        so that scores start at about that size whatever the inputs. He et al. 2015, section 2.2.
-        Windows on W1, with `receptive_field_radius`.
+        so that initial scores are of about that size whatever the inputs. He et al. 2015, section
+        2.2. Windows on W1, with `receptive_field_radius`.
     rng : numpy.random.Generator
         Draws W1, then W2, then windows.
     """

@@ -1,4 +1,4 @@
-"""One step of gradient descent: the arithmetic of `hpsearch.net` without new arrays."""
+"""One step of gradient descent: the arithmetic of `hpsearch.net` without allocations."""
 
 import itertools
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from hpsearch.training.dropout import Dropout
 from hpsearch.training.first_layer import Inputs, make_first_layer
 from hpsearch.training.hyperparameters import Hyperparameters
 from hpsearch.training.locality import apply_soft_threshold
-from hpsearch.training.memory import Memory
+from hpsearch.training.optimizer_state import OptimizerState
 from hpsearch.training.optimizers import flatten, make_optimizer
 from hpsearch.training.products import (
     LANES,
@@ -33,32 +33,32 @@ __all__ = ["BatchLoss", "Step"]
 Float32 = NDArray[np.float32]
 BatchLoss: TypeAlias = Callable[[Float32, Float32, np.float32, Float32], tuple[float, float]]
 
-# Weights of W1 from which on sharing is worth its trouble: on 200 images two threads were 0.8 times
-# as fast as one with 60,000, and 1.1 times with 120,000.
+# Size of W1 from which on threads are used. The speed-up of two threads, on batches of 200, was 0.8
+# with 60,000 weights and 1.1 with 120,000.
 _WORTH_SHARING = 150_000
 
 
 class Step:
     """Updates a net on one batch after the other.
 
-    Of all that a step costs, two products are the floor: inputs by W1, and inputs by the
-    hidden layer's gradient. What else goes over large arrays does so once, in compiled loops;
-    over W1 part by part, while the second product of a part is still in a cache.
+    Two products take most of a step: inputs @ W1, and inputs.T @ the hidden layer's gradient. All
+    other operations on large arrays go over them once, in compiled loops; those on W1 part by part,
+    while the gradient of the part is still in a cache.
 
     Parameters
     ----------
     net : dict of float32 arrays
-        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,). Steps move a copy of it, in an order of its own;
-        `write_back` brings it up to date.
+        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,). Steps update a copy of it, in blocks and panels;
+        `write_back` updates the net.
     setting : Hyperparameters
         Optimizer, regularization and dropout are taken from it.
     rng : numpy.random.Generator
         For dropout.
     memory : dict of arrays
-        What the optimizer remembers between steps, in the order of the copy; changed in place.
+        The optimizer's state, in the layout of the copy; changed in place.
     loss : callable
-        Computes the loss of a batch, replaces scores by their gradient, and counts what is
-        averaged over an epoch: `differentiate_cross_entropy` or `differentiate_squared_error`.
+        Computes the loss of a batch, replaces scores by their gradient, and returns the loss and
+        the total of the metric: `differentiate_cross_entropy` or `differentiate_squared_error`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Step:
         net: Parameters,
         setting: Hyperparameters,
         rng: np.random.Generator,
-        memory: Memory,
+        memory: OptimizerState,
         loss: BatchLoss = differentiate_cross_entropy,
     ) -> None:
         self._loss = loss
@@ -93,16 +93,16 @@ class Step:
         inputs : float32 array, shape (B, n, K); or PackedPixels
             The batch, in blocks; of the same kind at each call.
         targets : float32 array, shape (n, C)
-            Shares of its classes, each row of sum 1; or standardised targets.
+            Class probabilities, each row of sum 1; or standardised targets.
         learning_rate : float
             Step size.
 
         Returns
         -------
         loss : float
-            Of the net as it was before; nan or inf if training has diverged.
+            Before the update; nan or inf if training has diverged.
         count : float
-            Examples that it had right; for regression the sum of squared errors.
+            Number of examples classified correctly; for regression the sum of squared errors.
         """
         n, n_classes = targets.shape
         if n not in self._buffers:
@@ -111,7 +111,7 @@ class Step:
             )
         buffers = self._buffers[n]
         self._forward(inputs, buffers)
-        # From here on gradients carry the optimizer's factor: scaling (n, C) numbers now saves
+        # From here on gradients include the optimizer's factor: scaling (n, C) numbers now saves
         # a pass over all of W1 later.
         factor = np.float32(self._optimizer.begin(learning_rate) / n)
         db2 = self._flat["b2"][:n_classes]
@@ -121,9 +121,9 @@ class Step:
         return loss, count
 
     def share_among(self, n_threads: int) -> None:
-        """Have so many threads share the large products from now on; no number depends on it.
+        """Use `n_threads` threads for the large products from now on; results do not depend on it.
 
-        A net whose products take no longer than sharing them does is left to one.
+        A net that is too small to gain from threads is left to one.
         """
         n_threads = n_threads if self._net["W1"].size >= _WORTH_SHARING else 1
         if n_threads == self._n_threads:
@@ -136,16 +136,16 @@ class Step:
         self._W1_squares = [0.0] * sum(map(len, self._parts))
 
     def flush(self) -> None:
-        """Set to 0 what the optimizer remembers and has come to nothing; now and then."""
+        """Set to 0 what has become negligible in the optimizer's state; call now and then."""
         self._optimizer.flush()
 
     def write_back(self) -> None:
-        """Make the net that the step was given what steps have made of it."""
+        """Copy the updated parameters to the net that was passed in."""
         for name, array in self._layout.join(self._net).items():
             self._whole[name][...] = array
 
     def shrink_first_weights(self, directions: Float32 | None, share: float) -> None:
-        """`apply_soft_threshold` to W1."""
+        """Apply `apply_soft_threshold` to W1."""
         net = self._layout.join(self._net)
         apply_soft_threshold(net["W1"], directions, share)
         self._net["W1"][...] = self._layout.cut(net)["W1"]
@@ -189,17 +189,17 @@ class Step:
 
         self._threads(find_gradients, buffers.units)
         self._threads(descend_parts, self._parts)
-        # Added up in the order of the parts: a loss is the same with any number of threads.
+        # Summed in the order of the parts, so that losses do not depend on the number of threads.
         self._squares = descend("W2", flat["W2"], decay) + sum(self._W1_squares)
         descend("b1", flat["b1"], 0.0)
         descend("b2", flat["b2"], 0.0)
 
     def _sum_squares(self) -> float:
-        """The sum of squared weights, to the bit as the step that made them found it.
+        """Sum the squared weights, with the same rounding as the step that updated them.
 
-        Added up in another order it would be another number, and a training taken up again
-        another than one never stopped: so it is found by a step that leads nowhere. 0 if the
-        loss does without it.
+        A sum in another order would differ in its last bits, and so would the losses of a resumed
+        training. So it is computed by a step with gradient and rate 0 on a copy. 0 without
+        regularization.
         """
         if not self._setting.reg:
             return 0.0
@@ -214,7 +214,7 @@ class Step:
 
 
 class _Buffers:
-    """What a step writes of a batch of `n` images, and what of it each thread works on."""
+    """Arrays that a step writes for a batch of `n` images, and each thread's views of them."""
 
     def __init__(
         self,
@@ -232,13 +232,13 @@ class _Buffers:
         self.sums = sums.reshape(n, -1, LANES).swapaxes(0, 1)  # in panels of classes
         self.sums_by_image = sums[:, : layout.classes.length]
         self.scores = np.empty((n, layout.classes.length), np.float32)
-        self.dscores = self.scores[np.newaxis]  # what the loss makes of scores, as one block
+        self.dscores = self.scores[np.newaxis]  # the gradient, as one block
         self.ones = np.ones((1, n, 1), np.float32)
         self.units = [_Units(net, gradients, self, some) for some in panels]
 
 
 class _Units:
-    """Hidden units that one thread works on: what there is of them, in some panels."""
+    """Views of the parameters, gradients and activations of one thread's hidden units."""
 
     def __init__(
         self, net: Parameters, gradients: Parameters, buffers: _Buffers, panels: slice
@@ -252,7 +252,7 @@ class _Units:
 
 
 class _W2ByClasses:
-    """Room for W2 in panels of classes, as scores need it: the same numbers in two shapes."""
+    """Buffer for W2 in panels of classes, as scores need it: two views of the same memory."""
 
     def __init__(self, layout: NetLayout) -> None:
         room = zeros((layout.units.count, LANES, layout.classes.count * LANES))
@@ -262,17 +262,17 @@ class _W2ByClasses:
 
 @compiled("void(float32[::1])")
 def _rectify(hidden: Float32) -> None:
-    """Leave what is above 0, in place."""
+    """Apply ReLU in place."""
     for i in range(len(hidden)):
-        # nan stays, and is noticed
+        # nan stays, so that divergence is detected
         hidden[i] = np.float32(0) if hidden[i] < 0 else hidden[i]
 
 
 @compiled("void(float32[::1], float32[::1])")
 def _rectify_gradient(dhidden: Float32, hidden: Float32) -> None:
-    """Leave of `dhidden` what belongs to active units, in place.
+    """Set `dhidden` to 0 for inactive units, in place.
 
-    Units that dropout has left out are not active: it has set them to 0.
+    Units that dropout has set to 0 count as inactive.
     """
     for i in range(len(hidden)):
         dhidden[i] = dhidden[i] if hidden[i] > 0 else np.float32(0)

@@ -1,7 +1,7 @@
-"""The processor that numba compiles for, and what the compiled loops use of it.
+"""The processor that numba compiles for, and which of its features the compiled loops use.
 
-The environment variables NUMBA_CPU_NAME and NUMBA_CPU_FEATURES replace what LLVM finds. Either
-may change the last bits of a trained model, so both belong to its recorded versions.
+The environment variables NUMBA_CPU_NAME and NUMBA_CPU_FEATURES override what LLVM detects. Either
+may change the last bits of a trained model, so both are among its recorded versions.
 """
 
 import re
@@ -13,25 +13,25 @@ __all__ = ["FEATURES", "HAS_AVX512", "VNNI", "describe_target"]
 
 _TRIPLE, _CPU_NAME, FEATURES = cpu_target.target_context.codegen().magic_tuple()
 HAS_AVX512 = "+avx512f" in FEATURES
-# The instruction that multiplies four pairs of bytes and adds them up in each lane, if any.
+# Instruction set with byte products (see `products.integer_tiles`), or None.
 VNNI = (
     "AVX-512 VNNI" if "+avx512vnni" in FEATURES else "AVX-VNNI" if "+avxvnni" in FEATURES else None
 )
-# Of x86-64 (which always has SSE2) and ARM, the features that arithmetic may use; others, such as
-# rdrnd, change no bits.
+# Features of x86-64 (beyond SSE2, which all have) and ARM that arithmetic may use; others, such as
+# rdrnd, do not change results.
 _ARITHMETIC = re.compile(r"amx|avx|bf16|dotprod|f16c|fma|fp|fullfp16|i8mm|neon|sme|sve|xop")
 
 
 def describe_target() -> dict[str, str]:
-    """What compiled loops are made for, and which code they choose for it.
+    """Describe the processor that loops are compiled for, and the code that is chosen for it.
 
     Returns
     -------
     dict
-        ``cpu_name`` as LLVM calls it; ``cpu_features``, those that arithmetic may use, by name;
-        ``float32_products``, the tile that products in float32 are made of;
-        ``pixel_products``, the arithmetic of the two large products on raw pixels; and
-        ``math_functions``, whose exp and log they call.
+        ``cpu_name``, LLVM's name; ``cpu_features``, names of those that may affect arithmetic;
+        ``float32_products``, the tile size of float32 products; ``pixel_products``, the
+        arithmetic of the two large products on raw pixels; and ``math_functions``, the library
+        of exp and log.
     """
     features = (feature[1:] for feature in FEATURES.split(",") if feature.startswith("+"))
     return {

@@ -1,4 +1,4 @@
-"""What a net is asked to say of an image, where that is less than certain."""
+"""Training targets: label smoothing, mixup, and standardised targets of a regression."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,17 @@ Float32 = NDArray[np.float32]
 
 
 class TargetMaker:
-    """Makes shares of classes from labels, and mixes images in pairs.
+    """Makes class probabilities from labels, and mixes examples in pairs.
 
     Parameters
     ----------
     n_classes : int
         C.
     label_smoothing : float
-        Share that is spread evenly over all classes. Szegedy et al. 2016, section 7.
+        Probability that is spread evenly over all classes. Szegedy et al. 2016, section 7.
     mixup : float
-        Parameter of the Beta distribution that shares are drawn from; 0 mixes nothing.
-        Zhang et al. 2018, with one share for a batch.
+        Parameter of the Beta distribution of mixing weights; 0 for no mixing. Zhang et al. 2018,
+        with one weight for a batch.
     """
 
     def __init__(self, n_classes: int, label_smoothing: float, mixup: float) -> None:
@@ -35,9 +35,9 @@ class TargetMaker:
     def __call__(
         self, inputs: Inputs, labels: NDArray[np.int64], rng: np.random.Generator
     ) -> Float32:
-        """Shares of the classes, shape (n, C), each row of sum 1; `inputs` are mixed in place.
+        """Return class probabilities, shape (n, C), each row of sum 1; `inputs` are mixed in place.
 
-        Those must be numbers then, not pixels.
+        With mixup, inputs must be float32, not packed pixels.
         """
         targets: Float32 = self._shares.take(labels, axis=0)
         if not self._mixup:
@@ -48,14 +48,14 @@ class TargetMaker:
 
 
 class NumberTargets:
-    """Standardises the targets of a regression, and mixes rows in pairs.
+    """Standardises the targets of a regression, and mixes examples in pairs.
 
     Parameters
     ----------
     scale : TargetScale
         Of the training targets.
     mixup : float
-        As of `TargetMaker`.
+        See `TargetMaker`.
     """
 
     def __init__(self, scale: TargetScale, mixup: float) -> None:
@@ -65,7 +65,7 @@ class NumberTargets:
     def __call__(
         self, inputs: Inputs, targets: NDArray[np.float64], rng: np.random.Generator
     ) -> Float32:
-        """Standardised targets, shape (n, 1); `inputs` are mixed in place."""
+        """Return standardised targets, shape (n, 1); `inputs` are mixed in place."""
         scaled = self._scale.apply(targets)
         if self._mixup:
             assert isinstance(inputs, np.ndarray)
@@ -74,7 +74,7 @@ class NumberTargets:
 
 
 def make_target_maker(split: Split, setting: Hyperparameters) -> TargetMaker | NumberTargets:
-    """The one for classes, or the one for the numbers of a regression."""
+    """Return the target maker for classification or for regression, as `split` is."""
     if split.target_scale:
         return NumberTargets(split.target_scale, setting.mixup_alpha)
     return TargetMaker(split.n_classes, setting.label_smoothing, setting.mixup_alpha)

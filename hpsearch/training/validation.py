@@ -1,4 +1,4 @@
-"""What a net predicted of the validation examples, kept so that nets can be compared later."""
+"""A net's predictions on the validation examples, saved for comparisons of nets."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ PREDICTIONS_FILE = "validation_predictions.npy"
 
 
 def save_predictions(path: Path, predictions: NDArray[Any], n_classes: int) -> None:
-    """Write predictions to `path`, wholly or not at all: a byte each up to 256 classes.
+    """Write predictions to `path`, atomically: one byte each for up to 256 classes.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def save_predictions(path: Path, predictions: NDArray[Any], n_classes: int) -> N
 
 
 def load_predictions(path: Path) -> NDArray[Any]:
-    """Read what `save_predictions` wrote, shape (M,).
+    """Read the predictions written by `save_predictions`, shape (M,).
 
     Raises
     ------
     FileNotFoundError
-        If there is none: the trial did not complete, or ran before predictions were kept.
+        If there are none: the trial did not complete, or ran before predictions were saved.
     DamagedDataError
         If the file is not an array of predictions.
     """
@@ -54,5 +54,5 @@ def load_predictions(path: Path) -> NDArray[Any]:
         return np.asarray(found, np.int64 if found.dtype.kind == "u" else np.float64)
     except FileNotFoundError:
         raise
-    except Exception as error:  # a garbled header can raise any
+    except Exception as error:  # a damaged header can raise any
         raise DamagedDataError(f"{path}: expected predictions, got {error}") from error

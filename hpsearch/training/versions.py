@@ -1,4 +1,4 @@
-"""All that the last bits of a training depend on, besides the trial itself."""
+"""Versions, processor and code paths that the last bits of a training depend on."""
 
 from hpsearch.errors import MachineError
 from hpsearch.versions import machine_versions

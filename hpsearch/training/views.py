@@ -1,4 +1,4 @@
-"""Looking at an image more than once: mirrored and shifted, the answers averaged."""
+"""Test-time augmentation: predictions averaged over flipped and shifted copies of an image."""
 
 import itertools
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ from hpsearch.net import Parameters, compute_scores
 
 __all__ = ["Views", "predict_over_views"]
 
-# Images at a time; bounds the memory.
+# Images at a time; limits memory.
 _CHUNK = 1000
 
 
 @dataclass(frozen=True)
 class Views:
-    """Which views of an image there are; the image as it is always is one.
+    """The copies of an image that predictions are averaged over, the image itself included.
 
     Parameters
     ----------
     mirror : bool
-        Whether each view is there mirrored, too.
+        Whether each copy is also flipped horizontally.
     max_shift : int
-        All shifts by up to so many pixels, down and to the right, are views.
+        All shifts by up to `max_shift` pixels in each direction are included.
     """
 
     mirror: bool = True
     max_shift: int = 0
 
     def make(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-        """Each view of all `images`, uint8 of shape (N, H, W, C), one after the other."""
+        """Yield each copy of all `images`, uint8 of shape (N, H, W, C), in turn."""
         border, (height, width) = self.max_shift, images.shape[1:3]
         padded = np.pad(images, ((0, 0), (border, border), (border, border), (0, 0)), "reflect")
         shifts = range(-border, border + 1)
@@ -47,7 +47,7 @@ class Views:
 def predict_over_views(
     net: Parameters, images: NDArray[np.uint8], preprocessing: Preprocessing, views: Views
 ) -> NDArray[np.int64]:
-    """The class with the largest probability, on average over all views of an image.
+    """Predict the class with the largest probability, averaged over all copies of an image.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def predict_over_views(
     preprocessing : Preprocessing
         From pixels to the net's inputs.
     views : Views
-        What to average over; takes as many times as long as there are.
+        Copies to average over; time is proportional to their number.
 
     Returns
     -------

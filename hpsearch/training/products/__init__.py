@@ -1,4 +1,10 @@
-"""Products of matrices on arrays that lie as a product reads them."""
+"""Matrix products of a training step, on arrays stored in the order in which products read them.
+
+`layout` describes that order, and `parts` and `threads` divide the work. `multiplication` has the
+products in float32, whose inner loops `tiles` generates. `pixels` has those of 8-bit images with
+weights or gradients that `rounding` converts to 24-bit integers; `integer_tiles` generates their
+inner loops. `vectors` explains how code is generated.
+"""
 
 from hpsearch.training.products.integer_tiles import CAN_MULTIPLY_BYTES, MOST_BYTES
 from hpsearch.training.products.layout import Blocks, NetLayout, Panels, zeros

@@ -1,8 +1,14 @@
-"""A corner of a product of bytes and whole numbers of 24 bits: exact sums, kept in registers.
+"""Inner loop of an integer matrix product: bytes times 24-bit integers, with exact sums.
 
-One instruction of AVX-512 VNNI multiplies four bytes by four others in each lane and adds all to
-a sum of 32 bits: 64 multiplications, where one in float32 does 16. AVX-VNNI has it half as long,
-as AVX2 has float32's. A number of 24 bits takes three of them, one for each of its bytes.
+The instruction is VPDPBUSD, of the extension VNNI: in each 32-bit lane of a register it multiplies
+four unsigned bytes by four signed bytes and adds the four products to a 32-bit sum. With 16 lanes
+(AVX-512 VNNI) these are 64 multiplications, where one instruction in float32 does 16. AVX-VNNI has
+8 lanes, as AVX2 has for float32.
+
+A 24-bit integer n is split into three signed bytes, n = n0 + 256 * n1 + 256**2 * n2. A product of
+matrices is then three products of bytes, one for each "plane" n0, n1 and n2, whose sums stay in
+registers and are combined at the end with the weights 1, 256 and 256**2. That is three instructions
+for 64 multiplications, where float32 takes four.
 """
 
 from collections.abc import Callable
@@ -37,29 +43,33 @@ __all__ = [
     "make_integer_tile",
 ]
 
-# Lanes of the instruction: all, or half of them (AVX-VNNI); 0 where there is none.
+# Lanes of the instruction: a vector's 16, or half of them; 0 if the processor lacks it.
 _AT_ONCE = {"AVX-512 VNNI": LANES, "AVX-VNNI": LANES // 2, None: 0}[VNNI]
 CAN_MULTIPLY_BYTES = _AT_ONCE > 0
-BYTES = 4  # of a word, multiplied at once
-PLANES = 3  # bytes of a number, each in words of its own, the lowest first
-# Rows of a tile: with PLANES sums each, as many as leave registers for what is added.
+BYTES = 4  # in a word, which is the 32 bits of a lane
+PLANES = 3  # bytes of an integer, lowest first; a word holds bytes of one plane
+# Rows of a tile. Their sums, PLANES for each row, take 24 of AVX-512's 32 registers, or 12 of 16
+# with AVX-VNNI (two for each vector); the others are needed for the operands.
 TALL = 8 if _AT_ONCE == LANES else 2
-MOST_BYTES = 2**31 // (255 * 128)  # whose products a sum can hold
+MOST_BYTES = 2**31 // (255 * 128)  # products of bytes that fit into a 32-bit sum
 
 _WORDS, _FLOATS = vector_of(WORD), vector_of(FLOAT)
 
 
 def make_integer_tile(n_rows: int) -> Callable[..., None]:
-    """A function of (left, right, scales, factors, offsets, out), to be called in compiled loops.
+    """Return the inner loop for `n_rows` rows of the result, for use in compiled loops.
 
-    It takes left (R, K), right (PLANES, K, LANES), scales and offsets (LANES,), factors (R,) and
-    out (R, LANES). Words of left are four bytes from 0 to 255, those of right four from -128 to
-    127. It writes for the first `n_rows` of out ``out[r] = scales * sum(left[r, k, byte] *
-    256**plane * right[plane, k, byte]) + factors[r] * offsets``. Each plane's sum is exact if it
-    is of MOST_BYTES at most.
+    It is a function of (left, right, scales, factors, offsets, out): left (R, K) and right
+    (PLANES, K, LANES) of int32 words, scales and offsets (LANES,), factors (R,) and out (R, LANES)
+    of float32. A word of left holds four bytes from 0 to 255, one of right four from -128 to 127.
+    For the first `n_rows` of out it writes ``out[r] = scales * sum(left[r, k, byte] * 256**plane *
+    right[plane, k, byte]) + factors[r] * offsets``. The sum of a plane is exact if it has at most
+    MOST_BYTES terms.
     """
     places = [(row, plane) for row in range(n_rows) for plane in range(PLANES)]
-    # Of rows and planes the fewer stay in registers while the others pass by.
+    # In each iteration over k, a word of left is loaded once per row, and of right once per plane
+    # (the caches below). With this order all operands of the smaller set, rows or planes, are in
+    # registers at once, but only one of the larger.
     passing_by = sorted(places, key=lambda place: place if n_rows > PLANES else place[::-1])
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -94,7 +104,7 @@ def make_integer_tile(n_rows: int) -> Callable[..., None]:
 
 
 def join_planes(builder: Any, sums: list[Any]) -> Any:
-    """The sums of all planes, kept in memory, as one float32 in each lane."""
+    """Return sum(256**plane * sums[plane]) in float32; `sums` are stack slots, lowest first."""
     total = fill(FLOAT, 0.0)
     for place in reversed(sums):
         plane = builder.sitofp(builder.load(place), _FLOATS)
@@ -103,11 +113,14 @@ def join_planes(builder: Any, sums: list[Any]) -> Any:
 
 
 def add_products(builder: Any, sums: Any, four: Any, others: Any) -> Any:
-    """To each lane of `sums` the products of its bytes of `four` and of `others`."""
+    """Return `sums` plus the dot product of four bytes by four, in each lane.
+
+    The bytes of `four` are unsigned, those of `others` signed.
+    """
     if CAN_MULTIPLY_BYTES:
         some = ir.VectorType(WORD, _AT_ONCE)
         kind = ir.FunctionType(some, [some] * 3)
-        name = f"llvm.x86.avx512.vpdpbusd.{32 * _AT_ONCE}"  # so called for AVX-VNNI too
+        name = f"llvm.x86.avx512.vpdpbusd.{32 * _AT_ONCE}"  # LLVM's name for AVX-VNNI too
         function = cgutils.get_or_insert_function(builder.module, kind, name)
         if _AT_ONCE == LANES:
             return builder.call(function, [sums, four, others])
@@ -116,8 +129,10 @@ def add_products(builder: Any, sums: Any, four: Any, others: Any) -> Any:
             for first in (0, _AT_ONCE)
         ]
         return builder.shuffle_vector(*halves, ir.Constant(_WORDS, list(range(LANES))))
-    for byte in range(BYTES):  # slow, but the same
+    # Without the instruction: slow, but with the same results.
+    for byte in range(BYTES):
         unsigned = builder.and_(builder.lshr(four, fill(WORD, 8 * byte)), fill(WORD, 255))
+        # Shifted to the top and back down with its sign (an arithmetic shift).
         raised = builder.shl(others, fill(WORD, 8 * (BYTES - 1 - byte)))
         signed = builder.ashr(raised, fill(WORD, 8 * (BYTES - 1)))
         sums = builder.add(sums, builder.mul(unsigned, signed))
@@ -125,6 +140,6 @@ def add_products(builder: Any, sums: Any, four: Any, others: Any) -> Any:
 
 
 def _take(builder: Any, vector: Any, first: int) -> Any:
-    """Lanes of a vector from `first` on, as many as are multiplied at once."""
+    """Return the _AT_ONCE lanes of a vector from `first` on."""
     lanes = ir.Constant(ir.VectorType(WORD, _AT_ONCE), list(range(first, first + _AT_ONCE)))
     return builder.shuffle_vector(vector, vector, lanes)

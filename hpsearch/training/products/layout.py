@@ -1,7 +1,9 @@
-"""How arrays lie in memory during a step: inputs in blocks, units in panels.
+"""Memory layout of a step's arrays: inputs in blocks, units in panels.
 
-Numbers that a product reads one after the other are neighbours. Where a block or a panel is
-longer than what there is for it, it holds zeros, and steps leave them zeros.
+Numbers that a product reads one after the other are adjacent in memory, so that it loads whole
+vectors and cache lines. Blocks and panels both divide the columns of a matrix: blocks so that a
+product's operands fit into a cache, panels by the length of a vector. The last of them is padded
+with zeros, which steps leave zeros.
 """
 
 import math
@@ -18,72 +20,72 @@ __all__ = ["Blocks", "NetLayout", "Panels", "zero_words", "zeros"]
 Float32 = NDArray[np.float32]
 Words = NDArray[np.int32]
 
-# So many inputs are one block. More are cut: of 256 the weights in two panels fit into the
-# nearest cache, and the inputs of 200 images into the next.
+# Up to 512 inputs are one block, more are divided into blocks of at most 256: their weights in two
+# panels (32 KiB) fit into the L1 cache, and the inputs of 200 images (200 KiB) into L2.
 _ONE_BLOCK, _LARGEST_BLOCK = 512, 256
-_LINE = 64  # bytes of a cache's line
+_LINE = 64  # bytes of a cache line
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Rows of `length` numbers, cut into blocks of columns.
+    """Division of rows of `length` numbers into blocks of columns.
 
     Parameters
     ----------
     length : int
-        Inputs of the net, say.
+        Columns: inputs of the net, for example.
     """
 
     length: int
 
     @property
     def count(self) -> int:
-        """B, how many blocks there are."""
+        """Number of blocks, B."""
         return 1 if self.length <= _ONE_BLOCK else math.ceil(self.length / _LARGEST_BLOCK)
 
     @property
     def size(self) -> int:
-        """K, columns in each."""
+        """Columns in each block, K."""
         return math.ceil(self.length / self.count)
 
     def cut(self, rows: Float32) -> Float32:
-        """A copy of `rows`, shape (N, length), in blocks: (B, N, K)."""
+        """Return a copy of `rows`, shape (N, length), in blocks: (B, N, K)."""
         whole = np.zeros((len(rows), self.count * self.size), np.float32)
         whole[:, : self.length] = rows
         return np.ascontiguousarray(whole.reshape(len(rows), self.count, -1).swapaxes(0, 1))
 
     def join(self, blocks: Float32) -> Float32:
-        """A copy of `blocks`, shape (B, N, K), as rows: (N, length)."""
+        """Return a copy of `blocks`, shape (B, N, K), as rows: (N, length)."""
         whole = blocks.swapaxes(0, 1).reshape(blocks.shape[1], -1)
         return whole[:, : self.length].copy()
 
 
 @dataclass(frozen=True)
 class Panels:
-    """Rows of `length` numbers, cut into panels of LANES columns.
+    """Division of rows of `length` numbers into panels of LANES columns.
 
     Parameters
     ----------
     length : int
-        Units of a layer.
+        Columns: units of a layer.
     """
 
     length: int
 
     @property
     def count(self) -> int:
-        """P, how many panels there are."""
+        """Number of panels, P."""
         return math.ceil(self.length / LANES)
 
     def cut(self, rows: Float32, blocks: Blocks | None = None) -> Float32:
-        """A copy of `rows`, shape (N, length), in panels: (B, P, K, LANES).
+        """Return a copy of `rows`, shape (N, length), in panels: (B, P, K, LANES).
 
         Parameters
         ----------
         rows : float32 array, shape (N, length)
-            The weights from N units, or N images' values.
+            Weights, a row for each unit of the layer before; or values, a row for each image.
         blocks : Blocks, optional
-            Cuts the N rows; else they are one block, of size K = N.
+            Division of the N rows; by default one block, of size K = N.
         """
         n_blocks, size = (blocks.count, blocks.size) if blocks else (1, len(rows))
         whole = np.zeros((n_blocks * size, self.count * LANES), np.float32)
@@ -93,14 +95,14 @@ class Panels:
         return panels
 
     def join(self, panels: Float32) -> Float32:
-        """A copy of `panels`, shape (B, P, K, LANES), as rows: (B * K, length)."""
+        """Return a copy of `panels`, shape (B, P, K, LANES), as rows: (B * K, length)."""
         whole = panels.swapaxes(1, 2).reshape(-1, self.count * LANES)
         return whole[:, : self.length].copy()
 
 
 @dataclass(frozen=True)
 class NetLayout:
-    """A net in blocks and panels.
+    """Division of a net's parameters into blocks and panels.
 
     Parameters
     ----------
@@ -116,15 +118,15 @@ class NetLayout:
 
     @classmethod
     def of(cls, net: Parameters) -> "NetLayout":
-        """For a net with W1 (D, H) and b2 (C,)."""
+        """Return the layout for a net with W1 (D, H) and b2 (C,)."""
         n_inputs, n_hidden = net["W1"].shape
         return cls(Blocks(n_inputs), Panels(n_hidden), Panels(len(net["b2"])))
 
     def cut(self, net: Parameters) -> Parameters:
-        """A copy of `net`.
+        """Return a copy of `net` in blocks and panels.
 
-        W1 is (B, P, K, LANES), b1 (1, P, 1, LANES), W2 (1, P, C, LANES), in panels of hidden
-        units too, and b2 (1, Q, 1, LANES), in panels of classes.
+        W1 is (B, P, K, LANES), b1 (1, P, 1, LANES), and W2 (1, P, C, LANES), transposed: in panels
+        of hidden units too. b2 is (1, Q, 1, LANES), in Q panels of classes.
         """
         return {
             "W1": self.units.cut(net["W1"], self.inputs),
@@ -134,7 +136,7 @@ class NetLayout:
         }
 
     def join(self, cut: Parameters) -> Parameters:
-        """The net of which `cut` is a copy."""
+        """Return the net of which `cut` is a copy, as new arrays."""
         return {
             "W1": self.units.join(cut["W1"])[: self.inputs.length],
             "b1": self.units.join(cut["b1"])[0],
@@ -144,7 +146,7 @@ class NetLayout:
 
 
 def zeros(shape: tuple[int, ...]) -> Float32:
-    """Zeros from the start of a cache's line on: a vector of LANES never lies across two."""
+    """Return zeros aligned to a cache line, so that no vector of LANES numbers spans two lines."""
     n, spare = math.prod(shape), _LINE // 4
     room = np.zeros(n + spare, np.float32)
     skipped = -room.ctypes.data % _LINE // 4
@@ -152,5 +154,5 @@ def zeros(shape: tuple[int, ...]) -> Float32:
 
 
 def zero_words(shape: tuple[int, ...]) -> Words:
-    """The same for words: four bytes each, as one number of 32 bits."""
+    """Return zeros, aligned as by `zeros`, as 32-bit words, each of which holds four bytes."""
     return zeros(shape).view(np.int32)

@@ -1,9 +1,9 @@
-"""The products of a step, on arrays that lie as a product reads them.
+"""The float32 products of a step, on arrays in blocks and panels.
 
-A library's product copies both factors into such an order first. With two hundred images at a
-time that is up to a sixth of its time; here they lie so from step to step (`layout`). The
-numbers of a result are each summed up in one order, however a product is cut and by however many
-threads, so that all have the same bits.
+A library's matrix product first copies ("packs") both factors into such an order. With 200 images
+in a batch that takes up to a sixth of its time; here arrays are kept in it from step to step
+(`layout`). Each number of a result is summed in one order, whatever the tiles and the number of
+threads, so that results are equal to the bit.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ __all__ = ["multiply", "multiply_transposed"]
 
 Float32 = NDArray[np.float32]
 
-_NEIGHBOUR = 4  # bytes from a float32 to the next
-# What is left of rows when they are divided among tall tiles goes to low ones, then row by row.
+_NEIGHBOUR = 4  # stride, in bytes, of adjacent float32 numbers
+# Rows that tall tiles leave over go to low ones, and what those leave over is done row by row.
 _LOW = TALL // 3
 _tall_wide, _low_wide, _row_wide = (make_tile(n, WIDE) for n in (TALL, _LOW, 1))
 _tall_narrow, _low_narrow, _row_narrow = (make_tile(n, 1) for n in (TALL, _LOW, 1))
@@ -60,12 +60,12 @@ def multiply(inputs: Float32, weights: Float32, biases: Float32, out: Float32) -
     biases : float32 array, shape (P, 1, LANES)
         In panels.
     out : float32 array, shape (P, N, LANES)
-        Rows, in panels.
+        N rows, in panels.
 
     Raises
     ------
     ValueError
-        If shapes do not fit together, or lanes are no neighbours.
+        If shapes do not match, or lanes are not adjacent in memory.
     """
     (n_blocks, n_rows, size), n_panels = inputs.shape, len(out)
     if (
@@ -89,14 +89,14 @@ def multiply_transposed(inputs: Float32, gradients: Float32, out: Float32) -> No
     inputs : float32 array, shape (B, N, K)
         N rows, in blocks.
     gradients : float32 array, shape (P, N, LANES)
-        Rows, in panels.
+        N rows, in panels.
     out : float32 array, shape (B, P, K, LANES)
         In blocks and panels.
 
     Raises
     ------
     ValueError
-        If shapes do not fit together, or lanes are no neighbours.
+        If shapes do not match, or lanes are not adjacent in memory.
     """
     (n_blocks, n_rows, size), n_panels = inputs.shape, len(gradients)
     if (

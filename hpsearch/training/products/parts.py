@@ -1,4 +1,4 @@
-"""W1 in parts: the gradient of one is still in a cache when its weights are moved."""
+"""Parts of W1, so small that a part's gradient is still in a cache when its weights are updated."""
 
 import itertools
 import math
@@ -14,26 +14,26 @@ __all__ = ["Part", "cut_evenly", "share_out"]
 
 Float32 = NDArray[np.float32]
 
-# Weights in a part at most, if it is not a single panel of a block.
+# Weights in a part at most, unless it is a single panel of a block.
 _LARGEST = 100_000
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Weights of W1 that lie together.
+    """A contiguous part of W1, and an array for its gradient.
 
     Parameters
     ----------
     number : int
-        Its place among the parts, from 0.
+        Index among the parts, from 0.
     blocks, panels : slice
-        Which of W1's: all blocks' panels, or one block's.
+        Of W1: all panels of some blocks, or some panels of one block.
     place : slice
-        Of all numbers of W1 as they lie in memory.
+        The part's weights in W1 as a 1-d array.
     gradient : float32 array, shape (blocks, panels, K, LANES)
-        Room for it.
+        Overwritten in each step.
     flat_gradient : float32 array, 1-d
-        The same numbers.
+        The same memory as `gradient`.
     """
 
     number: int
@@ -45,19 +45,19 @@ class Part:
 
 
 def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
-    """All of W1 in parts, dealt to so many threads: the same parts, however many.
+    """Divide W1 into parts and assign them to threads: the same parts, however many threads.
 
     Parameters
     ----------
     shape : tuple of int
         (B, P, K, LANES), W1's.
     n_shares : int
-        Threads. The gradients of a share take turns in the same memory.
+        Number of threads. The gradients of a thread's parts share one piece of memory in turn.
 
     Returns
     -------
     list of lists of Part
-        Fewer than `n_shares` if there are fewer parts.
+        One list for each thread; fewer than `n_shares` if there are fewer parts.
     """
     n_blocks, n_panels, size, _ = shape
     panel_size = size * LANES
@@ -81,7 +81,7 @@ def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
 
 
 def cut_evenly(n: int, n_pieces: int) -> list[slice]:
-    """The numbers from 0 to `n` in at most so many pieces, about as long each."""
+    """Divide range(n) into at most `n_pieces` slices of about equal length."""
     size = math.ceil(n / n_pieces)
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 

@@ -1,4 +1,10 @@
-"""The first layer's two products on raw pixels, which are bytes: in whole numbers."""
+"""The first layer's two products on raw 8-bit pixels, with integer arithmetic.
+
+The net's inputs are pixels less the mean image. Pixels are bytes as they are; weights or gradients
+are rounded to integers of 24 bits (`rounding`). The mean image, which is not of integers, is taken
+out of the product: (pixels - means) @ weights = pixels @ weights - means @ weights. The last term,
+a vector, is the weighted sum that rounding computes on the way.
+"""
 
 import math
 from collections.abc import Callable
@@ -25,28 +31,32 @@ Numbers = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 Words = NDArray[np.int32]
 
-_NEIGHBOUR = 4  # bytes from a float32 to the next
+_NEIGHBOUR = 4  # stride, in bytes, of adjacent float32 numbers
 _tall, _row = make_integer_tile(TALL), make_integer_tile(1)
 
 
 @dataclass(frozen=True, eq=False)
 class PackedPixels:
-    """Raw images, as the two products read them; S words hold the pixels of a block.
+    """Raw images packed four pixels to a 32-bit word, in the order of either product.
+
+    S words hold the pixels of an image in a block.
 
     Parameters
     ----------
     n : int
-        How many.
+        Number of images.
     by_image : int32 array, shape (4 * M, B * S)
-        Four neighbouring pixels of an image in a word; images are filled up to fours.
+        For pixels @ weights: four adjacent pixels of an image in a word. The number of images is
+        padded to a multiple of four.
     by_pixel : int32 array, shape (B, G, M, LANES)
-        The same pixel of four images in a word, LANES pixels in a group.
+        For pixels.T @ gradients: the same pixel of four images in a word, LANES pixels in each of
+        the G groups of a block.
     means : float32 array, shape (B, K)
-        What is subtracted from each pixel, in blocks.
+        The mean image, in blocks; subtracted from each image.
     mean_bytes : int32 array, shape (B, S)
-        The same rounded, in words like an image's.
+        The mean image rounded to bytes, in words like an image's.
     mean_rests : float32 array, shape (B, K)
-        What rounding has left of it.
+        The mean image less the rounded one.
     """
 
     n: int
@@ -58,7 +68,7 @@ class PackedPixels:
 
     @classmethod
     def room(cls, n: int, mean_image: Float32) -> "PackedPixels":
-        """For `n` images, from which `mean_image`, shape (D,), is subtracted."""
+        """Allocate for `n` images, from which `mean_image`, shape (D,), is subtracted."""
         blocks = Blocks(len(mean_image))
         n_groups, n_fours = math.ceil(blocks.size / LANES), math.ceil(n / BYTES)
         n_words = n_groups * LANES // BYTES
@@ -74,7 +84,7 @@ class PackedPixels:
         )
 
     def take(self, rows: Pixels, numbers: Numbers) -> None:
-        """Pack the images `numbers`, shape (n,), of `rows`, shape (N, D)."""
+        """Pack the images with indices `numbers`, shape (n,), of `rows`, shape (N, D)."""
         if len(numbers) != self.n:
             raise ValueError(f"room for {self.n} images, got {len(numbers)}")
         by_image = self.by_image.view(np.uint8).reshape(len(self.by_image), len(self.by_pixel), -1)
@@ -95,14 +105,14 @@ def multiply_pixels(
     biases : float32 array, shape (P, 1, LANES)
         In panels.
     room : Rounded
-        For a panel of the weights; they take turns in it.
+        Overwritten: one panel, into which the weights are rounded panel by panel.
     out : float32 array, shape (P, n, LANES)
-        Rows, in panels.
+        n rows, in panels.
 
     Raises
     ------
     ValueError
-        If shapes do not fit together, or lanes are no neighbours.
+        If shapes do not match, or lanes are not adjacent in memory.
     """
     (n_blocks, size), n_panels, n_words = pixels.means.shape, len(out), pixels.mean_bytes.shape[1]
     if (
@@ -136,16 +146,16 @@ def multiply_pixels_transposed(
     pixels : PackedPixels
         n images.
     blocks : slice
-        Of their pixels.
+        Blocks of pixels to compute.
     gradients : Rounded
-        P panels of n rows, their sums with factors of 1.
+        P panels of n rows, with sums in which each row has the weight 1.
     out : float32 array, shape (blocks, P, K, LANES)
         In blocks and panels.
 
     Raises
     ------
     ValueError
-        If shapes do not fit together.
+        If shapes do not match.
     """
     left, n_panels = pixels.by_pixel[blocks], len(gradients.words)
     size, n_words = pixels.means.shape[1], gradients.words.shape[3]
@@ -162,7 +172,10 @@ def multiply_pixels_transposed(
 
 
 def _type_interleave(_: Any, rows: Any, words: Any) -> Any:
-    """Put the bytes of four `rows`, (4, G * LANES), side by side into `words`, (G, LANES)."""
+    """Generate: interleave the bytes of four `rows`, (4, G * LANES), in `words`, (G, LANES).
+
+    Byte r of words[g, lane] is rows[r, g * LANES + lane].
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, words = read_arrays(context, builder, signature, arguments)
@@ -184,7 +197,7 @@ _interleave = cast(Callable[[Pixels, Words], None], intrinsic(_type_interleave))
 
 @compiled("void(Array(uint8, 1, 'C', readonly=True), int64, uint8[:, ::1])")
 def _cut(image: Pixels, size: int, blocks: Pixels) -> None:
-    """Put an image into blocks of `size` pixels."""
+    """Copy an image into blocks of `size` pixels."""
     for block in range(len(blocks)):
         part = image[block * size : min((block + 1) * size, len(image))]
         room = blocks[block]
@@ -225,7 +238,7 @@ def _multiply(
     offsets = np.empty(LANES, np.float32)
     right, scale = words[0].reshape((PLANES, -1, LANES)), scales[0]
     for p in range(n_panels):
-        # One panel after the other, so that what is rounded stays in a cache.
+        # One panel at a time, so that its integers are still in a cache when they are multiplied.
         round_panels(weights[:, p : p + 1], mean_bytes, mean_rests, words, scales, sums)
         rows = out[p]
         for lane in range(LANES):

@@ -1,7 +1,7 @@
-"""Numbers in panels rounded to whole numbers of 24 bits, with a scale for each unit.
+"""Conversion of panels to 24-bit integers with a scale for each unit, for integer products.
 
-Rounding changes a number by less than 2 ** -22 of its unit's largest. A sum of products is then
-nearer to the exact one than float32 comes with its own rounding, of each number added.
+Rounding changes a number by less than 2**-22 of the largest magnitude among its unit's. A sum of
+products is then closer to the exact one than in float32, which rounds after each addition.
 """
 
 import math
@@ -36,28 +36,28 @@ __all__ = ["Rounded", "round_panels"]
 Float32 = NDArray[np.float32]
 Words = NDArray[np.int32]
 
-# Each byte is from -128 to 127. The largest number leaves room above, as a product with its scale
-# may have been rounded upwards.
+# Largest integer. Signed bytes would allow a slightly larger one; the margin is needed because a
+# number divided by its scale may be rounded upwards.
 _LARGEST = 127 * 256 ** (PLANES - 1)
-# A unit whose numbers are all smaller counts as 0: its scale would no longer be a normal number.
+# A unit whose numbers are all smaller counts as 0: its scale would be a subnormal number.
 _LEAST = np.float32(1e-30)
-_SIZE_BITS = 0x7FFFFFFF  # of a float32: all but its sign
+_SIZE_BITS = 0x7FFFFFFF  # magnitude of a float32: all bits but the sign
 
 _WORDS, _FLOATS = vector_of(WORD), vector_of(FLOAT)
 
 
 @dataclass(frozen=True, eq=False)
 class Rounded:
-    """Panels of rounded numbers, packed as an integer product reads them.
+    """Panels rounded to integers and packed for integer products: number = integer * scale.
 
     Parameters
     ----------
     words : int32 array, shape (P, PLANES, B, S, LANES)
-        A byte of four rows' numbers in each.
+        Each word holds one byte, that of the plane, of four consecutive rows' integers.
     scales : float32 array, shape (P, LANES)
-        What a unit's whole numbers must be multiplied by.
+        Of each unit.
     sums : float32 array, shape (P, LANES)
-        A unit's rounded numbers, each times a factor of its row, added up.
+        Weighted sum over the rows of each unit's rounded numbers; see `take` for the weights.
     """
 
     words: Words
@@ -66,36 +66,37 @@ class Rounded:
 
     @classmethod
     def room(cls, n_panels: int, n_blocks: int, size: int) -> "Rounded":
-        """For `n_blocks` of `size` rows each; they are filled up to whole vectors of bytes."""
+        """Allocate for `n_blocks` of `size` rows each, padded to a multiple of LANES rows."""
         n_words = math.ceil(size / LANES) * LANES // BYTES
         words = zero_words((n_panels, PLANES, n_blocks, n_words, LANES))
         return cls(words, zeros((n_panels, LANES)), zeros((n_panels, LANES)))
 
     def __getitem__(self, panels: slice) -> "Rounded":
-        """Some of the panels, shared."""
+        """Return a view of some of the panels."""
         return Rounded(self.words[panels], self.scales[panels], self.sums[panels])
 
     def take(self, panels: Float32, factors: Words, rests: Float32) -> None:
-        """Round `panels`.
+        """Round `panels` into this object's arrays.
 
-        What is not finite leaves its unit's scale not a number, or infinite.
+        The scale of a unit whose numbers are not all finite becomes nan or infinite.
 
         Parameters
         ----------
         panels : float32 array, shape (B, P, K, LANES)
             In blocks and panels.
         factors : int32 array, shape (B, S)
-            For the sums: a byte from 0 to 255 for each row.
+            Integer part of each row's weight in `sums`: bytes from 0 to 255, four in a word.
         rests : float32 array, shape (B, K)
-            What is added to it.
+            The rest of each row's weight.
         """
         round_panels(panels, factors, rests, self.words, self.scales, self.sums)
 
 
 def _type_find_largest(_: Any, rows: Any, largest: Any) -> Any:
-    """Of `rows` (K, LANES) and `largest` (LANES,) the largest sizes, to `largest`.
+    """Generate: raise `largest` (LANES,) to the largest magnitudes in `rows` (K, LANES).
 
-    Compared as bits: what is infinite is larger than all numbers, and what is none larger still.
+    Magnitudes are compared by their bits as unsigned integers, which order floats of one sign by
+    value, then inf, then nan: neither is lost, as nan would be in a comparison of floats.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -115,11 +116,10 @@ def _type_find_largest(_: Any, rows: Any, largest: Any) -> Any:
 def _type_pack_rows(
     _: Any, rows: Any, factors: Any, rests: Any, per_scale: Any, words: Any, sums: Any
 ) -> Any:
-    """Round `rows` (K, LANES) times `per_scale` (LANES,), four to each of `words`.
+    """Generate: round `rows` (K, LANES) times `per_scale` (LANES,), four to each of `words`.
 
-    Those are of shape (PLANES, S, LANES); S is K / 4 or more. Each whole number times its row's
-    factor is added to `sums` (LANES,): a byte of `factors` (S,) and a number of `rests` (K,), added
-    up.
+    Those are of shape (PLANES, S, LANES); S is K / 4 or more. To `sums` (LANES,) are added the
+    integers, each times its row's weight: a byte of `factors` (S,) plus a number of `rests` (K,).
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -139,7 +139,7 @@ def _type_pack_rows(
             planes = [fill(WORD, 0)] * PLANES
             for byte in range(BYTES):
                 k = builder.add(builder.mul(loop.index, number_of(BYTES)), number_of(byte))
-                # A word that is not full is filled up with the last row times 0.
+                # The last word may have fewer than four rows: it is padded with 0 * the last row.
                 is_row = builder.icmp_unsigned("<=", k, last)
                 k = builder.select(is_row, k, last)
                 times = builder.select(is_row, scale, no_scale)
@@ -162,15 +162,19 @@ def _type_pack_rows(
 
 
 def _round(builder: Any, numbers: Any) -> Any:
-    """The nearest whole numbers, still as float32."""
+    """Round to the nearest integers, as float32."""
     kind = ir.FunctionType(_FLOATS, [_FLOATS])
     rint = cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f32")
     return builder.call(rint, [numbers])
 
 
 def _put_byte(builder: Any, numbers: Any, plane: int, byte: int) -> Any:
-    """Words whose byte `byte` is the numbers' byte `plane`, from -128 to 127; the others are 0."""
-    # Lower bytes of 128 and above count as negative, so that they raise this one.
+    """Return words with byte `plane` of each number as their byte `byte`, and 0 elsewhere.
+
+    The bytes of a number are signed: n = n0 + 256 * n1 + 256**2 * n2, each from -128 to 127.
+    """
+    # A byte of 128 or more, read as signed, is 256 less, so that 1 must be carried to the next
+    # byte: adding 128 to each lower byte does that.
     raised = builder.add(numbers, fill(WORD, sum(128 * 256**lower for lower in range(plane))))
     bits = builder.and_(builder.lshr(raised, fill(WORD, 8 * plane)), fill(WORD, 255))
     return builder.shl(bits, fill(WORD, 8 * byte))
@@ -187,7 +191,7 @@ _pack_rows = cast(Callable[..., None], intrinsic(_type_pack_rows))
 def round_panels(
     panels: Float32, factors: Words, rests: Float32, words: Words, scales: Float32, sums: Float32
 ) -> None:
-    """`Rounded.take`, for compiled loops."""
+    """Round panels in compiled loops; for the arguments see `Rounded.take`."""
     n_blocks, n_panels = panels.shape[:2]
     per_scale = np.empty(LANES, np.float32)
     for p in range(n_panels):

@@ -1,7 +1,8 @@
-"""Sharing work among a few threads of a training, each share a fraction of a millisecond long.
+"""Worker threads for the shares of a step's work, each a fraction of a millisecond long.
 
-A thread that sleeps takes as long to wake as such a share takes, longer on a virtual machine. So
-threads stay awake for a moment, outside of Python, before they fall asleep.
+A sleeping thread takes as long to wake as such a share takes, longer on a virtual machine. So a
+worker thread that waits for work first spins for about a millisecond, without the GIL, before it
+sleeps.
 """
 
 import threading
@@ -22,18 +23,18 @@ __all__ = ["Threads"]
 Share = TypeVar("Share")
 Result = TypeVar("Result")
 
-# About a millisecond: longer than what lies between two shares of a step, shorter than what lies
-# between two epochs.
+# Iterations of the spin, about a millisecond: longer than the time between two shares of a step,
+# shorter than that between two epochs.
 _LOOKS_BEFORE_SLEEP = 2_000_000
 
 
 class Threads:
-    """Calls a function for each of some shares of work at the same time.
+    """Threads that call a function for each of several shares of work at the same time.
 
     Parameters
     ----------
     count : int
-        Threads, the caller's own included.
+        Number of threads, including the caller's own.
     """
 
     def __init__(self, count: int) -> None:
@@ -44,9 +45,9 @@ class Threads:
     def __call__(
         self, function: Callable[[Share], Result], shares: Sequence[Share]
     ) -> list[Result]:
-        """The results, in the order of `shares`: one share for each thread, or fewer.
+        """Call `function` for each of `shares`, at most one per thread.
 
-        Returns or raises when all shares are done.
+        Returns the results in the order of `shares`, or raises, when all calls have ended.
         """
         if len(shares) == 1:
             return [function(shares[0])]
@@ -66,7 +67,7 @@ class Threads:
 
 
 class _Hand:
-    """A thread that does one thing after the other, as it is asked to."""
+    """A worker thread that runs one task at a time."""
 
     def __init__(self) -> None:
         self._asked, self.done = _Signal(), _Signal()
@@ -75,19 +76,20 @@ class _Hand:
         threading.Thread(target=self._work, daemon=True).start()
 
     def begin(self, task: Callable[[], Any] | None) -> None:
-        """Have it do something, or end."""
+        """Start a task; None ends the thread."""
         self._task = task
         self._asked.give()
 
     def take_result(self) -> tuple[Any, BaseException | None]:
-        """What the task returned, or raised."""
+        """Return the result of the last task and None, or None and its exception."""
         result, self._result = self._result, (None, None)
         return result
 
     def _work(self) -> None:
         while True:
             self._asked.wait()
-            # Not kept: who is worked for, and so this thread, would stay for ever.
+            # Not kept: it refers to the owner of `Threads`, which would never be collected, so that
+            # this thread would never end.
             task, self._task = self._task, None
             if task is None:
                 return
@@ -100,7 +102,7 @@ class _Hand:
 
 
 class _Signal:
-    """Given by one thread and waited for by another, in turns."""
+    """A semaphore between two threads, one of which gives and the other waits, in turns."""
 
     def __init__(self) -> None:
         self._not_given = threading.Lock()
@@ -110,7 +112,7 @@ class _Signal:
 
     def give(self) -> None:
         self._not_given.release()
-        self._n_given[0] += 1  # to be seen by who is awake
+        self._n_given[0] += 1  # for a waiting thread that spins
 
     def wait(self) -> None:
         self._n_waited += 1
@@ -119,7 +121,10 @@ class _Signal:
 
 
 def _type_look(_: Any, numbers: Any) -> Any:
-    """The first of some numbers as it is now, for which a compiler would look only once."""
+    """Generate: load the first of `numbers` from memory.
+
+    The load is atomic: the compiler would move an ordinary one out of the loop that waits.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -133,7 +138,7 @@ _look = cast(Callable[..., int], intrinsic(_type_look))
 
 @compiled("void(int64[::1], int64, int64)")
 def _look_for(numbers: NDArray[np.int64], number: int, n_looks: int) -> None:
-    """Return once the first of `numbers` is `number`, or after so many looks."""
+    """Spin until the first of `numbers` is `number`, `n_looks` times at most."""
     for _ in range(n_looks):
         if _look(numbers) == number:
             return

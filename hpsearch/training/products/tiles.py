@@ -1,7 +1,8 @@
-"""A corner of a matrix product whose sums stay in a processor's registers until they are done.
+"""Inner loop of a float32 matrix product: a tile of the result, with its sums in registers.
 
-That is what makes a product quick, and what cannot be said in NumPy or in a compiled loop:
-those leave to a compiler which numbers it keeps where. Goto & van de Geijn 2008, section 4.
+Sums that stay in registers until they are complete are what makes a matrix product fast. Neither
+NumPy nor a compiled loop can ask for that: there the compiler decides. Goto & van de Geijn 2008,
+"Anatomy of high-performance matrix multiplication", section 4.
 """
 
 from collections.abc import Callable
@@ -16,19 +17,20 @@ from hpsearch.training.target import HAS_AVX512
 
 __all__ = ["TALL", "WIDE", "make_tile"]
 
-# Rows and panels of a tile: as many sums as leave registers for what is added to them.
+# Rows and panels of a tile. Its sums take 24 of AVX-512's 32 registers, or 12 of AVX2's 16 (two
+# for each vector); the others are needed for the operands.
 TALL, WIDE = (12, 2) if HAS_AVX512 else (6, 1)
 
 _FLOATS = vector_of(FLOAT)
 
 
 def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
-    """A function of (start, left, right, out), to be called in compiled loops.
+    """Return the inner loop for `n_rows` rows and `n_panels` panels, for use in compiled loops.
 
-    It takes start and out of shape (P, R, LANES), left (R, K) and right (P, K, LANES), and writes
-    for the first `n_rows` and `n_panels` of out, in the order of k, ``out[p, r] = start[p, r] +
-    sum(left[r, k] * right[p, k])``. Each product is added without being rounded before, whatever
-    the processor, so that all have the same bits. `out` may be `start`.
+    It is a function of (start, left, right, out): start and out of shape (P, R, LANES), left (R, K)
+    and right (P, K, LANES), all float32. It writes for the first `n_rows` and `n_panels`
+    ``out[p, r] = start[p, r] + sum(left[r, k] * right[p, k])``, summed in ascending k with fused
+    multiply-add on every processor, so that results are equal to the bit. `out` may be `start`.
     """
     places = [(panel, row) for row in range(n_rows) for panel in range(n_panels)]
 
@@ -38,7 +40,8 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
         for place in places:
             builder.store(start.load(_FLOATS, *place), sums[place])
         with cgutils.for_range(builder, left.shape[1]) as loop:
-            # If left is transposed, what the tile after the next one reads lies right of this.
+            # If `left` is transposed, its rows are adjacent in memory: this is what the tile after
+            # the next one reads.
             left.prefetch(2 * n_rows, loop.index)
             vectors = [right.load(_FLOATS, panel, loop.index) for panel in range(n_panels)]
             for row in range(n_rows):

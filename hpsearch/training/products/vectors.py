@@ -1,4 +1,13 @@
-"""What tiles are made of: vectors of LANES numbers, loaded from arrays and worked on as one."""
+"""Vectors of LANES numbers, the operands of the generated inner loops.
+
+The inner loops are numba intrinsics: numba's compiled loops call them like functions, but their
+bodies are LLVM's intermediate code, generated here with llvmlite. A `generate` function runs once
+per compilation. Each method of `builder` appends one instruction and returns a handle of its
+result; a Python loop appends its instructions once per iteration, so it is unrolled, and
+`cgutils.for_range` makes a loop of the generated code. A handle is assigned once: a variable that
+changes in a loop is a stack slot (`cgutils.alloca_once`) with `load` and `store`, which LLVM
+replaces by a register as long as there are enough.
+"""
 
 from typing import Any
 
@@ -17,8 +26,7 @@ __all__ = [
     "vector_of",
 ]
 
-# Neighbours that are worked on at once: what a register holds with AVX-512, two hold with AVX2
-# and four with NEON.
+# Numbers in a vector: one register with AVX-512, two with AVX2, four with NEON.
 LANES = 16
 
 FLOAT, WORD = ir.FloatType(), ir.IntType(32)
@@ -26,12 +34,12 @@ _BYTE = ir.IntType(8)
 
 
 def vector_of(kind: Any) -> Any:
-    """The type of LANES numbers of type `kind`."""
+    """Return the type of a vector of LANES numbers of type `kind`."""
     return ir.VectorType(kind, LANES)
 
 
 class Array:
-    """An array that a compiled loop passes on."""
+    """An array argument of an intrinsic, accessed by index without bounds checks."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
         array = context.make_array(kind)(context, builder, value)
@@ -41,21 +49,22 @@ class Array:
         self.shape = cgutils.unpack_tuple(builder, array.shape)
 
     def load(self, kind: Any, *indices: Any) -> Any:
-        """What lies at the first axes' `indices`."""
+        """Load a value of type `kind`, a number or a vector, at the first axes' `indices`."""
         return self._builder.load(self._find(kind, *indices), align=4)
 
     def store(self, value: Any, *indices: Any) -> None:
-        """Put `value` there."""
+        """Store `value` at the first axes' `indices`."""
         self._builder.store(value, self._find(value.type, *indices), align=4)
 
     def prefetch(self, *indices: Any) -> None:
-        """Have what lies there brought into the second cache, if there is anything."""
+        """Prefetch from `indices` into the L2 cache; they may be out of bounds."""
         kind = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), WORD, WORD, WORD])
         function = cgutils.get_or_insert_function(self._builder.module, kind, "llvm.prefetch.p0")
         to_read, second_cache, data = (ir.Constant(WORD, flag) for flag in (0, 2, 1))
         self._builder.call(function, [self._find(_BYTE, *indices), to_read, second_cache, data])
 
     def _find(self, kind: Any, *indices: Any) -> Any:
+        # Trailing axes without an index are contiguous: a vector is loaded from there.
         address = self._start
         for index, stride in zip(indices, self._strides, strict=False):
             times = ir.Constant(stride.type, index) if isinstance(index, int) else index
@@ -64,7 +73,7 @@ class Array:
 
 
 def read_arrays(context: Any, builder: Any, signature: Any, arguments: Any) -> list[Array]:
-    """The arrays that a compiled loop passes to an intrinsic."""
+    """Wrap the arguments of an intrinsic, all of them arrays."""
     return [
         Array(context, builder, kind, value)
         for kind, value in zip(signature.args, arguments, strict=True)
@@ -72,19 +81,19 @@ def read_arrays(context: Any, builder: Any, signature: Any, arguments: Any) -> l
 
 
 def fill(kind: Any, value: float) -> Any:
-    """A constant in every lane."""
+    """Return a constant vector with `value` in every lane."""
     return ir.Constant(vector_of(kind), [value] * LANES)
 
 
 def spread(builder: Any, number: Any) -> Any:
-    """`number` in every lane."""
+    """Broadcast `number` to every lane."""
     nothing = ir.Constant(vector_of(number.type), ir.Undefined)
     first = builder.insert_element(nothing, number, ir.Constant(WORD, 0))
     return builder.shuffle_vector(first, first, ir.Constant(vector_of(WORD), [0] * LANES))
 
 
 def fma(builder: Any, one: Any, other: Any, total: Any) -> Any:
-    """One * other + total, rounded once."""
+    """Return one * other + total in each lane, rounded once (fused multiply-add)."""
     kind = ir.FunctionType(one.type, [one.type] * 3)
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
     return builder.call(function, [one, other, total])
