@@ -1,4 +1,4 @@
-"""Optuna under law 1: storages, samplers and pruners that see what trial k may know."""
+"""Optuna under law 1: storages, samplers and pruners that use only what trial k may know."""
 
 from optuna.trial import Trial
 

@@ -1,7 +1,7 @@
-"""CMA-ES whose state is rebuilt from the trials, never loaded from the record.
+"""CMA-ES whose state is recomputed from the trials, never loaded from the record.
 
-Optuna's sampler keeps its optimizer in the record as a pickle, which runs code when it is loaded:
-whoever can write a study's storage could run code in the coordinator.
+Optuna's sampler stores its optimizer in the record as a pickle. Loading a pickle can run code, so
+whoever can write to a study's storage could run code in the coordinator.
 """
 
 import copy
@@ -20,19 +20,19 @@ _GENERATION = "cma:generation"
 
 
 def keep_generation(notes: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what Optuna's sampler noted on a trial, what `RebuiltCmaEsSampler` needs: an integer."""
+    """Select from the attributes of Optuna's sampler the one that is needed: an integer."""
     return {key: value for key, value in notes.items() if key == _GENERATION}
 
 
 class RebuiltCmaEsSampler(CmaEsSampler):
-    """Optuna's CMA-ES, which tells the optimizer all earlier generations again for each trial.
+    """Optuna's CMA-ES, with an optimizer that is recomputed from all generations for each trial.
 
-    Proposals are those of Optuna's own sampler, to the bit.
+    Proposals are equal to the bit to those of Optuna's own sampler.
 
     Parameters
     ----------
     seed : int
-        Of this trial's draw.
+        For this trial's draw.
     n_startup_trials : int
         See `CmaEsSampler`.
     """
@@ -46,30 +46,30 @@ class RebuiltCmaEsSampler(CmaEsSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Propose a point, in the search space that the generations are told in."""
+        """Propose a point in `search_space`, in which the optimizer is recomputed too."""
         self._space = search_space
         return super().sample_relative(study, trial, search_space)
 
     def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> Any:
-        """The optimizer as the latest trial of the newest generation found it.
+        """Recompute the optimizer as it was when the newest generation began.
 
-        Generation g + 1 begins when a population of generation g has ended, by the first so many
-        of its trials: all later trials know those too, so they come to the same optimizer.
+        Generation g + 1 begins when as many trials of generation g as the population has ended. All
+        later trials know these, so they arrive at the same optimizer.
         """
         space = _SearchSpaceTransform(self._space, transform_step=True, transform_0_1=True)
-        # Another sampler's, as it draws: what this one draws next is the trial's own.
+        # By another sampler, as it draws: this one's generator is for the trial's own draw.
         optimizer: Any = CmaEsSampler()._init_optimizer(space, StudyDirection.MAXIMIZE)
         generation = 0
         while True:
             solutions = self._get_solution_trials(completed_trials, generation)
             has_next = bool(self._get_solution_trials(completed_trials, generation + 1))
             if len(solutions) < optimizer.population_size or not has_next:
-                # Optuna makes the first one itself, and its seed is drawn for that.
+                # For the first generation Optuna makes the optimizer, and draws its seed.
                 return optimizer if generation else None
-            told = solutions[: optimizer.population_size]
-            values = [t.value or 0.0 for t in told]  # complete trials have one
-            points = [space.transform(t.params) for t in told]
+            population = solutions[: optimizer.population_size]
+            values = [t.value or 0.0 for t in population]  # complete trials have one
+            points = [space.transform(t.params) for t in population]
             optimizer.tell([(x, -value) for x, value in zip(points, values, strict=True)])
-            # As if it had been stored and loaded, which rounds off asymmetries.
+            # Like Optuna's pickling, this makes the covariance matrix symmetric.
             optimizer = copy.copy(optimizer)
             generation += 1

@@ -1,6 +1,6 @@
-"""Confirmations in a study's record: which are due when its trials have ended, and which are done.
+"""Confirmations in a study's record: which are due after its trials, and which are done.
 
-Optuna knows nothing of them: they are no trials, and neither sampler nor pruner may see them.
+They are stored as a study attribute, not as trials: samplers and pruners must not use them.
 """
 
 from dataclasses import asdict
@@ -12,20 +12,20 @@ __all__ = ["forget_failed", "is_complete", "list_due", "note_confirmation", "rea
 
 
 def read_confirmations(search: SearchStudy) -> list[Confirmation]:
-    """All that are recorded, by trial and replicate."""
+    """All recorded confirmations, by trial and replicate."""
     noted = search.attribute(CONFIRMATIONS) or []
     return [Confirmation(**one | {"state": State(one["state"])}) for one in noted]
 
 
 def note_confirmation(search: SearchStudy, confirmation: Confirmation) -> None:
-    """Record how a confirmation ended."""
+    """Record the outcome of a confirmation."""
     by_key = {(one.number, one.replicate): one for one in read_confirmations(search)}
     by_key[confirmation.number, confirmation.replicate] = confirmation
     search.note(CONFIRMATIONS, [asdict(one) for _, one in sorted(by_key.items())])
 
 
 def forget_failed(search: SearchStudy) -> list[tuple[int, int]]:
-    """Let failed confirmations be due again; trial and replicate of each."""
+    """Remove failed confirmations, so that they are due again; return trials and replicates."""
     noted = read_confirmations(search)
     failed = [one for one in noted if one.state == State.FAILED]
     if failed:
@@ -34,9 +34,9 @@ def forget_failed(search: SearchStudy) -> list[tuple[int, int]]:
 
 
 def list_due(search: SearchStudy) -> list[tuple[int, int]]:
-    """Trial and replicate of each confirmation to come, in the order in which they start.
+    """Trial and replicate of each confirmation to run, in the order in which they start.
 
-    Until the last trial has ended nobody knows which are the best: then there is none.
+    Empty until the last trial has ended: only then is it known which are the best.
     """
     confirm = search.definition.confirm
     if confirm is None or search.next_number() is not None:
@@ -54,7 +54,7 @@ def list_due(search: SearchStudy) -> list[tuple[int, int]]:
 
 
 def is_complete(search: SearchStudy) -> bool:
-    """Whether all trials have ended, and all confirmations."""
+    """Whether all trials and confirmations have ended."""
     return (
         search.next_number() is None
         and all(record.state.is_finished for record in search.records())

@@ -1,4 +1,4 @@
-"""Carrying a study from one of Optuna's storages to another, trial by trial."""
+"""Copying a study from one Optuna storage to another."""
 
 import warnings
 
@@ -19,27 +19,27 @@ _COPY_OF = "copy_of"
 
 
 def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
-    """Copy `search` into `storage`: numbers, states, values, notes; the original stays.
+    """Copy `search` into `storage`: numbers, states, values, attributes; the original stays.
 
-    `optuna.copy_study` does nearly this. Here the note without which a study is none of ours is
-    written last, so that half a copy, left by a crash, is known as one and made anew.
+    Like `optuna.copy_study`, except that the attribute that marks a study as this program's is
+    written last: an incomplete copy, left by a crash, is recognised and replaced.
 
     Parameters
     ----------
     search : SearchStudy
         Held by this process, so that no trial of it is running.
     storage : optuna storage
-        Where to.
+        Destination.
 
     Returns
     -------
     int
-        How many trials.
+        Number of trials.
 
     Raises
     ------
     RefusedError
-        If a study of that name is there.
+        If `storage` has a study of that name.
     """
     name = search.definition.name
     if name in optuna.get_all_study_names(storage):
@@ -56,7 +56,7 @@ def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
         copy.set_metric_names([metric.val_name])
         trials = original.get_trials(deepcopy=False)
         copy.add_trials(trials)
-    # The address is that of another MLflow server; nobody has run the copy yet.
+    # The copy has neither an MLflow server nor a holder yet.
     left_out = (MLFLOW_ADDRESS, MEANING, HOLDER)
     notes = {k: v for k, v in original.user_attrs.items() if k not in left_out}
     for key, value in notes.items():
@@ -66,5 +66,5 @@ def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
 
 
 def _is_part_of(there: optuna.Study, search: SearchStudy) -> bool:
-    """Whether `there` is what an interrupted copy of `search` left behind."""
+    """Whether `there` is an incomplete copy of `search`."""
     return there.user_attrs.get(_COPY_OF) == search.definition.name

@@ -1,7 +1,7 @@
-"""A database for Optuna's storage: opening it, and trying it without leaving anything in it.
+"""Optuna's storage in a database: opening it, and checking that it can be written.
 
-Nothing imports this module before there is a URL: SQLAlchemy takes a sixth of the time in which a
-command starts, and a journal needs none of it.
+This module is imported only if a URL is given: SQLAlchemy takes a sixth of a command's start-up
+time, and a journal does not need it.
 """
 
 import contextlib
@@ -33,14 +33,14 @@ _EXPECTED = "expected an SQLAlchemy URL such as sqlite:///a.db"
 
 
 def open_database(url: str, patience_s: float | None) -> BaseStorage:
-    """Open the storage at `url`, for a study's one writer if there is a patience to have.
+    """Open the storage at `url`, for a study's only writer if `patience_s` is given.
 
     Parameters
     ----------
     url : str
         An SQLAlchemy URL.
     patience_s : float or None
-        See `hpsearch.search.open_storage`, and there for what is raised.
+        See `hpsearch.search.open_storage`, also for the errors raised.
     """
     database = _open(url)
     return database if patience_s is None else _for_one_writer(database, patience_s)
@@ -64,8 +64,8 @@ def held_database(url: str, name: str, patience_s: float) -> Iterator[BaseStorag
             finally:
                 database.engine.dispose()
         return
-    _open(url).engine.dispose()  # making its tables takes two connections
-    # One, so that what is written is written by the connection that has the lock.
+    _open(url).engine.dispose()  # creating the tables takes two connections
+    # A single connection, so that everything is written by the one that has the lock.
     database = _open(url, pool_size=1, max_overflow=0)
     lock = ServerLock(name)
     try:
@@ -81,7 +81,7 @@ def _open(url: str, **pool: int) -> RDBStorage:
     shown = redact(url)
     is_server = address.get_backend_name() != "sqlite"
     try:
-        # Whether a connection still lives is asked before each use: servers restart.
+        # Servers restart: each connection is tested before it is used.
         return RDBStorage(
             url,
             engine_kwargs={"pool_pre_ping": is_server, **pool},
@@ -89,7 +89,7 @@ def _open(url: str, **pool: int) -> RDBStorage:
             skip_table_creation=bool(pool),
         )
     except ImportError as error:
-        raise _lacking_driver(shown, error) from error
+        raise _missing_driver(shown, error) from error
     except (
         SQLAlchemyError,
         StorageInternalError,
@@ -113,10 +113,10 @@ def _for_one_writer(database: RDBStorage, patience_s: float) -> SoleWriterStorag
 
 @contextlib.contextmanager
 def _in_one_transaction(database: RDBStorage) -> Iterator[None]:
-    """Write all that `database` is told inside at the end, or nothing.
+    """Write everything that is written to `database` inside in one transaction.
 
-    Its sessions join a transaction around them, as SQLAlchemy has it for tests: what they commit
-    stays within it.
+    Its sessions join an outer transaction, as described in SQLAlchemy's documentation for tests:
+    their commits take effect with it.
     """
     sessions = database.scoped_session
     sessions.remove()
@@ -133,7 +133,7 @@ def _in_one_transaction(database: RDBStorage) -> Iterator[None]:
 
 
 def _reopen_trials(database: RDBStorage, retries: Retries) -> BaseStorage:
-    """Change the rows of failed trials to those of trials that wait; once more does no harm."""
+    """Reset the rows of failed trials to those of waiting trials; idempotent."""
     with _in_one_transaction(database):
         session = database.scoped_session()
         for trial_id, noted in retries.items():
@@ -153,7 +153,7 @@ def _reopen_trials(database: RDBStorage, retries: Retries) -> BaseStorage:
 
 
 def probe_database(url: str) -> str:
-    """Reach the database at `url` and write to it; then take it back.
+    """Check that the database at `url` can be reached and written; nothing is left in it.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def probe_database(url: str) -> str:
     Returns
     -------
     str
-        What it is, without passwords. For what is raised: `hpsearch.search.probe_storage`.
+        The URL without passwords. For the errors raised see `hpsearch.search.probe_storage`.
     """
     address = _parse(url)
     shown = redact(url)
@@ -173,11 +173,11 @@ def probe_database(url: str) -> str:
     try:
         engine = create_engine(url)
     except ImportError as error:
-        raise _lacking_driver(shown, error) from error
+        raise _missing_driver(shown, error) from error
     try:
         with engine.connect() as connection:
             is_in_use = inspect(connection).has_table("studies")
-            _write_and_take_back(connection)
+            _write_and_roll_back(connection)
     except SQLAlchemyError as error:
         raise StoreError(f"--storage {shown}: {_reason(error, url)}") from error
     finally:
@@ -188,7 +188,7 @@ def probe_database(url: str) -> str:
 
 
 def _parse(url: str) -> URL:
-    if len(url.split()) != 1:  # not shown: the password may go on after the space
+    if len(url.split()) != 1:  # not shown: the password may continue after the space
         raise UsageError(f"--storage: {_EXPECTED}; write %20 for a space in a password")
     given = f"--storage {url}"
     try:
@@ -202,30 +202,30 @@ def _parse(url: str) -> URL:
     except ValueError as error:
         raise UsageError(f"{given}: expected a number for the port ({error})") from error
     if "@" in (address.host or ""):
-        # Else a part of the password would be looked for in the network as a host's name.
+        # Otherwise part of the password would be sent to name servers as a host name.
         raise UsageError(f"{given}: write %40 for an @ in a password")
     return address
 
 
-def _lacking_driver(shown: str, error: ImportError) -> UsageError:
-    lacking = error.__cause__ or error.__context__ or error
+def _missing_driver(shown: str, error: ImportError) -> UsageError:
+    missing = error.__cause__ or error.__context__ or error
     return UsageError(
-        f"--storage {shown}: its driver is not installed ({lacking}); install it, or name another "
+        f"--storage {shown}: its driver is not installed ({missing}); install it, or name another "
         "in the URL, such as postgresql+psycopg:// or mysql+pymysql://"
     )
 
 
 def _reason(error: Exception, url: str) -> str:
-    """The driver's first line, without the password, which it may quote."""
+    """Return the first line of the driver's message, without the password, which it may quote."""
     lines = str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__]
     return redact(lines[0], url)
 
 
-def _write_and_take_back(connection: Connection) -> None:
+def _write_and_roll_back(connection: Connection) -> None:
     table = f"hpsearch_doctor_{uuid.uuid4().hex}"
     with connection.begin_nested() if connection.in_transaction() else connection.begin() as step:
         connection.execute(text(f"CREATE TABLE {table} (x INTEGER)"))
         connection.execute(text(f"INSERT INTO {table} VALUES (1)"))
-        # Not all databases take a table back with its transaction.
+        # Not all databases undo the creation of a table when a transaction is rolled back.
         connection.execute(text(f"DROP TABLE {table}"))
         step.rollback()

@@ -1,4 +1,4 @@
-"""Locks of a study in a database: a file beside SQLite's, a lock of the server's elsewhere."""
+"""Locks of a study in a database: a file beside an SQLite database, a lock on a server."""
 
 import contextlib
 import functools
@@ -16,8 +16,8 @@ from hpsearch.files import HeldElsewhereError, holding_file
 
 __all__ = ["ServerLock", "holding_sqlite"]
 
-# How a server is asked for a lock that ends with the connection, and told to notice within a
-# minute that the other end of one is gone.
+# For each server, the statement that acquires a lock for as long as the connection exists, and
+# settings with which it notices a dead connection within a minute.
 _LOCKING = {
     "postgresql": (
         "SELECT pg_try_advisory_lock(%s)",
@@ -33,7 +33,7 @@ _LOCKING = {
 
 @contextlib.contextmanager
 def holding_sqlite(address: URL, name: str) -> Iterator[None]:
-    """Lock a file beside the database: SQLite would lose its own locks by one on the database."""
+    """Lock a file beside the database: locking the database itself would break SQLite's locks."""
     if address.database in (None, "", ":memory:"):
         yield
         return
@@ -48,14 +48,14 @@ def holding_sqlite(address: URL, name: str) -> Iterator[None]:
 
 
 class ServerLock:
-    """A lock of the server's that the engine's connection takes as soon as it is made.
+    """An advisory lock on the server, acquired by the engine's connection when it connects.
 
-    So whatever is written is written by the lock's holder, after a restart of the server too.
+    So everything is written by the connection that has the lock, also after the server restarted.
 
     Parameters
     ----------
     name : str
-        The study's.
+        Of the study.
     """
 
     def __init__(self, name: str) -> None:
@@ -64,7 +64,7 @@ class ServerLock:
         self._is_taken = False
 
     def take_with(self, engine: Engine) -> None:
-        """Take the lock with the engine's one connection, and with each that replaces it."""
+        """Acquire the lock with the engine's only connection, and with each that replaces it."""
         with engine.connect() as connection:
             dialect = connection.dialect
             key = _lock_key(dialect.name, f"{dialect.default_schema_name}/{self._name}")
@@ -91,14 +91,14 @@ class ServerLock:
             return
         connection.close()
         if self._is_taken:
-            # Most likely by a connection of ours that the server does not yet know to be lost.
+            # Most likely by a lost connection of this process that the server still holds open.
             cause = RuntimeError("the study's lock in the storage is held by another connection")
             raise OperationalError("lock", {}, cause)
         raise HeldElsewhereError("the study is locked in the storage")
 
 
 def _lock_key(dialect: str, name: str) -> int | str:
-    """What the server knows the lock by: PostgreSQL takes 64 bits, MySQL 64 characters."""
+    """Return the lock's key for the server: PostgreSQL takes 64 bits, MySQL 64 characters."""
     digest = hashlib.sha256(f"hpsearch/{name}".encode())
     if dialect == "mysql":
         return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Holding a study in its storage: one process runs it at a time, whatever its workspace."""
+"""Locking a study in its storage: one process runs it at a time, from whatever workspace."""
 
 import contextlib
 import os
@@ -20,13 +20,13 @@ from hpsearch.search.storage import mend_journal, open_storage
 
 __all__ = ["HOLDER", "Holder", "held_storage", "parse_holder"]
 
-# Name of the study attribute that says who has run the study last, or runs it now.
+# Study attribute with the process that runs the study, or ran it last.
 HOLDER = "holder"
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who runs a study, as its record tells others.
+    """The process that runs a study, as recorded for others to read.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ class Holder:
     pid : int
         The process on it.
     workspace : str
-        Where it keeps the trials' files.
+        Its workspace, with the trials' files.
     since : float
         When it opened the study, in seconds since 1970.
     session : str
-        Names this time of running it.
+        Unique identifier of this run of the study.
     """
 
     host: str
@@ -50,17 +50,17 @@ class Holder:
 
     @classmethod
     def of_this_process(cls, workspace: Path) -> "Holder":
-        """The process that calls, with its files in `workspace`."""
+        """Describe the calling process, with its files in `workspace`."""
         since = round(time.time(), 3)
         return cls(platform.node(), os.getpid(), str(workspace), since, uuid.uuid4().hex)
 
     def as_note(self) -> dict[str, Any]:
-        """What is noted in the record."""
+        """Return the value that is recorded."""
         return asdict(self)
 
 
 def parse_holder(noted: Any) -> Holder | None:
-    """The holder that a record names; None if it names none."""
+    """Return the holder that a record names; None if it names none."""
     try:
         return Holder(**noted)
     except TypeError:
@@ -73,33 +73,33 @@ def held_storage(
 ) -> Iterator[BaseStorage]:
     """Open a storage for the one process that runs the study `name`, and lock the study in it.
 
-    The operating system, or the database server, frees the lock when its holder ends, however it
-    ends: there is nothing to expire and nothing to clean up after a crash. A journal is locked
-    itself, an SQLite database by a file beside it, a server by a lock of its own kind that belongs
-    to the connection through which everything is written.
+    The operating system, or the database server, releases the lock when its holder ends, even if it
+    crashes, so that there is nothing to expire or to clean up. A journal is locked itself, an
+    SQLite database by a file beside it, a server by an advisory lock of the connection through
+    which everything is written.
 
     Parameters
     ----------
     url : str or None
-        As for `open_storage`.
+        See `open_storage`.
     journal : Path
-        The journal file, if there is no URL; mended if its last writer was killed.
+        The journal file, if there is no URL; repaired if its last writer was killed.
     name : str
-        The study; others in the same storage are free.
+        The study; others in the same storage are not locked.
     patience_s : float
-        How long to wait for a server that goes away later.
+        How long to wait for a server that becomes unreachable later.
 
     Yields
     ------
     optuna storage
-        For a study's one writer.
+        For a study's only writer.
 
     Raises
     ------
     RefusedError
         If another process holds the study; nothing is written then.
     UsageError, StoreError
-        As `open_storage`.
+        See `open_storage`.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -122,7 +122,7 @@ def _hold(url: str | None, journal: Path, name: str, patience_s: float) -> Itera
         return
     with contextlib.ExitStack() as held:
         try:
-            if not journal.exists():  # removed as a whole: another record begins
+            if not journal.exists():  # the whole record was removed: a new one begins
                 checksums_file(journal).unlink(missing_ok=True)
             held.enter_context(holding_file(journal))
             adopt_lines(journal, was_torn=mend_journal(journal))
@@ -132,7 +132,7 @@ def _hold(url: str | None, journal: Path, name: str, patience_s: float) -> Itera
 
 
 def _describe_holder(url: str | None, journal: Path, name: str) -> str:
-    """Who holds the study, as far as the record tells: the holder may not have noted it yet."""
+    """Describe the holder of the study, who may not be in the record yet."""
     noted = None
     with contextlib.suppress(KeyError, StoreError):
         study = optuna.load_study(study_name=name, storage=open_storage(url, journal))

@@ -1,4 +1,4 @@
-"""How much each hyperparameter mattered, in Optuna's estimate."""
+"""Hyperparameter importances, by Optuna."""
 
 import warnings
 
@@ -8,29 +8,30 @@ from hpsearch.importing import import_to_stay
 
 __all__ = ["import_importances", "measure_importances"]
 
-# What Optuna warns of when it gives equal shares for want of anything found.
+# Optuna's warnings when it returns equal importances because it cannot measure them.
 _EQUAL_BY_DEFAULT = "Target and region quantiles select the same|The number of trials is too small"
 
 
 def import_importances() -> None:
-    """Import what `measure_importances` needs, in a process that is the program's own.
+    """Import what `measure_importances` needs, without scikit-learn.
 
-    Optuna's other estimates grow random forests, for which it would import scikit-learn: a second.
-    They cannot be made in this process then.
+    Optuna imports scikit-learn, which takes a second, for its other evaluators, which use random
+    forests. They cannot be used in this process afterwards.
     """
     import_to_stay("optuna.importance", without=("sklearn",))
 
 
 def measure_importances(study: optuna.Study) -> dict[str, float]:
-    """Share of each hyperparameter in what made the accuracies differ, largest first.
+    """Estimate the importance of each hyperparameter for the metric, in descending order.
 
     Optuna's default, PED-ANOVA (Watanabe et al. 2023), over the complete trials.
 
     Returns
     -------
     dict
-        Name to share; the shares sum to 1. Empty if there are too few trials, or if none stands
-        out: Optuna would then give all the same share, as if it had found that.
+        Name to importance; they sum to 1. Empty if there are too few trials, or if no
+        hyperparameter stands out: Optuna would then return equal importances, as if they had been
+        measured.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=_EQUAL_BY_DEFAULT)

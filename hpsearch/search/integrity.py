@@ -1,7 +1,7 @@
-"""Whether a study's record is what was written: trials and notes anywhere, a journal's lines too.
+"""Whether a study's record is as it was written: trials, attributes, and lines of a journal.
 
-Checksums find what was changed or lost by mistake, by a failing disk, by another program. They are
-no proof against somebody who changes them as well: there is no secret in them.
+Checksums detect what was changed or lost by mistake, by a failing disk, or by another program.
+They contain no secret, so they do not protect against somebody who changes them too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,9 +31,9 @@ __all__ = ["check_record", "watch_record"]
 def watch_record(
     search: SearchStudy, path: Path, history_of: Callable[[int], Path], *, session: str
 ) -> None:
-    """Have results that are recorded from now on get their checksums.
+    """Add checksums to the results that are recorded from now on.
 
-    What another workspace has recorded since is taken as it is.
+    What has been recorded from another workspace in the meantime is accepted as it is.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def watch_record(
     path : Path
         The file of checksums.
     history_of : callable
-        The file of a trial's history, by its number.
+        Returns the file of a trial's history, given its number.
     session : str
-        Names this time of running the study; to be noted in the record after this.
+        Unique identifier of this run of the study; recorded by the caller afterwards.
     """
     checksums = _open_checksums(search, path)
     notes = search.optuna_study.user_attrs
@@ -57,14 +57,14 @@ def watch_record(
 def check_record(
     search: SearchStudy, path: Path, history_of: Callable[[int], Path]
 ) -> list[Problem]:
-    """Find what was changed or lost since it was recorded, each trial once.
+    """Find what was changed or lost since it was recorded: one problem per trial.
 
-    What has no checksum is not looked at: nothing was recorded from this workspace, say.
+    What has no checksum, such as all that was recorded from another workspace, is not checked.
 
     Parameters
     ----------
     search, path, history_of
-        As for `watch_record`; the study may be run by another process.
+        See `watch_record`; the study may be running in another process.
     """
     found: dict[int | None, Problem] = {}
     storage = search.optuna_study._storage
@@ -84,16 +84,16 @@ def _check_results(
         digests = note_digests(entries, key)
         if digests and hash_json(notes.get(key)) not in digests:
             yield Problem(None, f"{key} changed in the record")
-    # Of a journal the lines tell what is lost, and which last line a crash may tear.
-    tells_loss = not isinstance(search.optuna_study._storage, StudyJournal)
+    # In a journal, losses are found by its lines, which also allow for one truncated by a crash.
+    finds_losses = not isinstance(search.optuna_study._storage, StudyJournal)
     for number, entry in trial_entries(entries).items():
         if not is_ours and number < len(trials) and RETRIES in trials[number].user_attrs:
             continue  # run again from another workspace
         if number >= len(trials):
-            if tells_loss:
+            if finds_losses:
                 yield Problem(number, "lost from the record")
         elif not trials[number].state.is_finished():
-            if tells_loss:
+            if finds_losses:
                 yield Problem(number, "its end lost from the record")
         elif checksum_trial(trials[number]) != entry["sha256"]:
             yield Problem(number, "changed in the record")
@@ -102,7 +102,7 @@ def _check_results(
 
 
 def _check_history(number: int, history: Path, expected: str | None) -> Iterator[Problem]:
-    """A study that goes on elsewhere has no folder there for the trials before."""
+    """Check a history file, unless the trial has no folder here: it ran in another workspace."""
     if expected is None or not history.parent.exists():
         return
     if (found := hash_history(history)) != expected:
@@ -112,7 +112,8 @@ def _check_history(number: int, history: Path, expected: str | None) -> Iterator
 def _is_last_run_here(entries: Iterable[dict[str, Any]], notes: Mapping[str, Any]) -> bool:
     """Whether nobody has run the study from another workspace since these checksums.
 
-    A session notes its name here first, so that a crash leaves that of the session before.
+    A session is written here before it is recorded in the study, so after a crash in between the
+    study has the one before.
     """
     sessions = [entry["session"] for entry in entries if "session" in entry]
     return (notes.get(HOLDER) or {}).get("session") in sessions[-2:]

@@ -1,4 +1,4 @@
-"""Optuna's journal file for a study's one writer: what belongs together is written at once."""
+"""Optuna's journal file for a study's only writer, with atomic groups of lines."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ class StudyJournal(JournalStorage):
     Parameters
     ----------
     path : Path
-        The journal; created if it is not there.
+        The journal; created if it does not exist.
 
     Raises
     ------
@@ -41,23 +41,23 @@ class StudyJournal(JournalStorage):
             super().__init__(self._file)
 
     def together(self) -> contextlib.AbstractContextManager[None]:
-        """Write to disk, wholly or not at all, what is recorded inside."""
+        """Write everything that is recorded inside to disk atomically."""
         return self._file.together()
 
     def reopen_trials(self, retries: Retries) -> None:
-        """Let failed trials wait to be run again; readers that have the journal open miss it."""
+        """Return failed trials to the queue; readers with the journal already open miss it."""
         self._file.append_logs(make_logs(retries))
         with collecting_no_garbage():
             super().__init__(self._file)  # reads it from its beginning
 
 
 class JournalFile(BaseJournalBackend):
-    """The file format of Optuna's `JournalFileBackend`, for one writer and any readers.
+    """The file format of Optuna's `JournalFileBackend`, for one writer and any number of readers.
 
-    Of the writer's own threads any may read.
+    Any of the writer's own threads may read.
 
-    Optuna's own locks the file, opens it, writes a line, waits for the disk, unlocks it and reads
-    the line back, some forty times for each trial; the study's lock makes most of that needless.
+    For each line, Optuna's backend locks the file, opens it, writes, syncs, unlocks it and reads
+    the line back, about forty times per trial; the study's lock makes most of that unnecessary.
 
     Parameters
     ----------
@@ -74,15 +74,15 @@ class JournalFile(BaseJournalBackend):
         self._held: list[bytes] | None = None
         self._checksums: list[str] = []
         self._n_held_read = 0
-        # Lines and how many of them are known change together, or a line would count twice.
+        # Lines and their count are changed together, or a line would be read twice.
         self._changing = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy, as Optuna's plots make them, reads the file from its beginning."""
+        """Copy, as Optuna's plots do, as a backend that reads the file from its beginning."""
         return JournalFile, (self._path,)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Add a line for each of `logs`; on disk when this returns, unless held together."""
+        """Append a line for each of `logs`; on disk on return, except inside `together`."""
         lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
         with self._changing:
             self._checksums += map(checksum_line, lines, logs)
@@ -92,7 +92,7 @@ class JournalFile(BaseJournalBackend):
                 self._held += lines
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """What has been added since the last call, from which Optuna always reads on.
+        """Read what has been added since the last call, where Optuna always continues.
 
         From the first line on, it is folded: fewer lines, which come to the same.
         """
@@ -109,7 +109,7 @@ class JournalFile(BaseJournalBackend):
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Hold back all lines until the end, then write them at once."""
+        """Buffer all lines until the end, then write them at once."""
         with self._changing:
             self._held, self._n_held_read = [], 0
         try:

@@ -1,7 +1,7 @@
-"""A checksum of each line of a journal, in a file beside it: which lines were changed or lost.
+"""Checksums of a journal's lines, in a file beside it, to find lines that were changed or lost.
 
-The file is only ever added to, after the journal's lines are on disk. So a crash leaves lines
-without a checksum, which the next run adds, and never a checksum without its line.
+The file is only appended to, after the journal's lines are on disk. A crash can leave lines without
+a checksum, which the next run adds, but never a checksum without its line.
 """
 
 import difflib
@@ -20,32 +20,32 @@ _NO_TRIAL = "-"
 
 
 def checksums_file(journal: Path) -> Path:
-    """Where the checksums of a journal are kept."""
+    """Path of the checksums of a journal."""
     return journal.with_name(f"{journal.name}.checksums")
 
 
 def checksum_line(line: bytes, log: Mapping[str, Any]) -> str:
-    """A journal's line as the file of checksums has it: its hash, and the trial it is about."""
+    """Return a line's entry in the file of checksums: its hash, and its trial."""
     digest = hashlib.sha256(line.rstrip(b"\n")).hexdigest()[:16]
     return f"{digest} {log.get('trial_id', _NO_TRIAL)}\n"
 
 
 def add_checksums(journal: Path, checksums: Sequence[str]) -> None:
-    """Add checksums of lines that are on disk; a crash of the machine may lose these."""
+    """Append checksums of lines that are on disk; they are not synced."""
     with open(checksums_file(journal), "a", opener=refusing_links) as file:
         file.write("".join(checksums))
 
 
 def adopt_lines(journal: Path, *, was_torn: bool) -> None:
-    """Add the checksums that the last run did not come to write. Only for the study's holder.
+    """Add checksums that the last run did not get to write. Only for the study's holder.
 
-    What was changed or lost before stays known: nothing is ever removed, but the checksum of a
-    last line that a failing machine tore.
+    What was changed or lost before is still detected: no checksum is ever removed, except that of a
+    last line that was truncated when the machine failed.
 
     Parameters
     ----------
     journal : Path
-        The journal, without a torn line at its end.
+        The journal, without a truncated line at its end.
     was_torn : bool
         Whether it had one.
     """
@@ -64,7 +64,7 @@ def adopt_lines(journal: Path, *, was_torn: bool) -> None:
 def check_lines(journal: Path) -> Iterator[Problem]:
     """Find lines of a journal that were changed or lost since they were written.
 
-    Lines that other programs have added are no problem; nor is a last line torn by a crash.
+    Lines added by other programs are accepted, and so is a last line truncated by a crash.
     """
     known = _read(checksums_file(journal))  # first: the journal of a running study grows
     if not known or not journal.exists():
@@ -83,7 +83,7 @@ def check_lines(journal: Path) -> Iterator[Problem]:
 
 
 def _read(path: Path) -> list[str]:
-    """The checksums, without one that a crash has torn."""
+    """Read the checksums, without one that was truncated by a crash."""
     try:
         content = path.read_text(errors="replace")
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def _read(path: Path) -> list[str]:
 
 
 def _align(known: Sequence[str], lines: Sequence[bytes]) -> tuple[list[int], int]:
-    """Which checksums have no line, and how many lines there are up to the last that has one."""
+    """Return the checksums without a line, and the number of lines to the last with a checksum."""
     wanted = [one.partition(" ")[0] for one in known]
     found = [checksum_line(line, {}).partition(" ")[0] for line in lines]
     if found[: len(wanted)] == wanted:

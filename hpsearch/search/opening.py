@@ -1,4 +1,4 @@
-"""Opening studies in Optuna's storage: what a study means is recorded once and never changes."""
+"""Opening studies in Optuna's storage: a study's definition is recorded once, never changed."""
 
 import uuid
 import warnings
@@ -22,7 +22,7 @@ from hpsearch.wording import suggest
 
 __all__ = ["MEANING", "create_or_continue_study", "list_study_names", "load_study"]
 
-# What may change from run to run: the last one's is noted, for those who read without the file.
+# What may change from run to run: the latest is recorded, for commands without the study file.
 _TOTAL = "trials"
 _CONFIRM = "confirm"
 _DESCRIPTION = "description"
@@ -33,14 +33,15 @@ _OURS = frozenset({RECORD_ID, MEANING, DATA, _TOTAL, _CONFIRM, _DESCRIPTION, _FO
 def create_or_continue_study(
     definition: StudyDefinition, storage: BaseStorage, *, data_checksum: str
 ) -> SearchStudy:
-    """Create the study, or continue it if its meaning is what it was.
+    """Create the study, or continue it if its definition and data are unchanged.
 
     Parameters
     ----------
     definition : StudyDefinition
-        What to search; a changed number of trials is taken over, and what to confirm.
+        What to search. Number of trials, description and confirmations may change, and are
+        updated in the record.
     storage : optuna storage
-        Where.
+        Where to record it.
     data_checksum : str
         Identity of the prepared data.
 
@@ -72,17 +73,17 @@ def create_or_continue_study(
 
 
 def list_study_names(storage: BaseStorage) -> list[str]:
-    """All studies in a storage, by name; other programs' too."""
+    """Names of all studies in a storage, in alphabetical order; other programs' too."""
     return sorted(optuna.get_all_study_names(storage))
 
 
 def load_study(name: str, storage: BaseStorage) -> SearchStudy:
-    """Load a study as it was defined when it last ran.
+    """Load a study with its definition when it last ran.
 
     Raises
     ------
     UsageError
-        If the storage has no study of that name; names those that it has.
+        If the storage has no study of that name; the message lists the names it has.
     """
     try:
         study = optuna.load_study(study_name=name, storage=storage)
@@ -121,7 +122,7 @@ def _is_recorded(name: str, storage: BaseStorage) -> bool:
         not study.trials and _OURS.issuperset(attrs) and isinstance(attrs.get(MEANING, {}), dict)
     )
     if isinstance(storage, StudyJournal) and is_begun:
-        return False  # of a study's first lines these reached the disk before the machine failed
+        return False  # the machine failed when only the first of its lines were on disk
     raise RefusedError(
         f"{name}: the storage has a study of this name that hpsearch did not write "
         f"({len(study.trials)} trials); it was left as it is; expected another name for one of "
@@ -130,14 +131,14 @@ def _is_recorded(name: str, storage: BaseStorage) -> bool:
 
 
 def _refuse_damaged(name: str, storage: BaseStorage) -> None:
-    """Say that a journal was changed, where it no longer tells that it has the study."""
+    """Raise a `StoreError` if a journal in which a study is not found was changed."""
     if isinstance(storage, StudyJournal):
         for problem in check_lines(storage.path):
             raise StoreError(f"{name}: the record is damaged: {problem}; restore {storage.path}")
 
 
 def _create(definition: StudyDefinition, storage: BaseStorage, data_checksum: str) -> None:
-    """Create the study with what makes it one of ours, so that no crash leaves it without."""
+    """Create the study with all attributes that mark it as this program's, atomically."""
     with creating_study(storage), quiet_optuna(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study = optuna.create_study(
@@ -158,7 +159,7 @@ def _create(definition: StudyDefinition, storage: BaseStorage, data_checksum: st
 
 
 def _list_changeable(definition: StudyDefinition) -> dict[str, Any]:
-    """What may change from run to run, by the names under which the last one's is noted."""
+    """List what may change from run to run, by the attribute in which it is recorded."""
     return {
         _TOTAL: definition.trials,
         _CONFIRM: definition.confirm.model_dump() if definition.confirm else None,
@@ -174,7 +175,7 @@ def _is_ours(attrs: Mapping[str, Any]) -> bool:
 
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
-    # Read through the model: keys that are newer than the record have their defaults there.
+    # Validated by the model, which adds defaults for keys that are newer than the record.
     meaning = {**search.attribute(MEANING), "trials": 1}
     recorded = _restore(meaning, search.attribute(_FOLDER) or search.definition.data.place)
     changes = list_changes(recorded.meaning(), search.definition.meaning())
@@ -188,7 +189,7 @@ def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
 
 
 def _restore(recorded: dict[str, Any], folder: str | None) -> StudyDefinition:
-    """The definition of what was recorded, with own data in `folder` if it has any."""
+    """Return the recorded definition, with the user's own data in `folder` if it has any."""
     source = recorded["data"]["source"]
     if source in OWN_SOURCES:
         key = "folder" if source == "folder" else "path"

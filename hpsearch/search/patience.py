@@ -1,4 +1,4 @@
-"""Patience with a database server that restarts: what failed for want of it is done again."""
+"""Retries while a database server restarts."""
 
 import logging
 import time
@@ -15,40 +15,40 @@ from sqlalchemy.exc import (
 
 __all__ = ["Patience"]
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
-# Between two tries; a server takes seconds to restart.
+# Between two attempts; a server takes seconds to restart.
 _PAUSE_S = 0.5
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How a server that has gone away is waited for.
+    """Retries calls while a database server is unreachable.
 
     Parameters
     ----------
     seconds : float
-        How long one call may wait; then its error is raised.
+        How long one call is retried until its error is raised; 0 for no retries.
     """
 
     seconds: float
 
-    def persist(self, attempt: Callable[[bool], Answer]) -> Answer:
-        """Call `attempt` until it does not fail for want of the server, or patience ends.
+    def persist(self, attempt: Callable[[bool], Result]) -> Result:
+        """Call `attempt` until it does not fail for a lost connection, or `seconds` are over.
 
         Parameters
         ----------
         attempt : callable
-            Told whether it was called before: then it may have got through, and only its answer
-            have been lost.
+            Called with whether it was called before: then that call may have succeeded, and
+            only its result have been lost.
         """
         gives_up_at: float | None = None
         while True:
             try:
                 return attempt(gives_up_at is not None)
             except Exception as error:
-                if not self.seconds or not _is_for_want_of_the_server(error):
+                if not self.seconds or not _is_lost_connection(error):
                     raise
                 now = time.monotonic()
                 if gives_up_at is None:
@@ -59,10 +59,10 @@ class Patience:
                 time.sleep(_PAUSE_S)
 
 
-def _is_for_want_of_the_server(error: BaseException | None) -> bool:
-    """Whether a lost or refused connection is at the bottom of `error`."""
+def _is_lost_connection(error: BaseException | None) -> bool:
+    """Whether a lost or refused connection is among the causes of `error`."""
     while error is not None:
-        # The last is what a session says that lost its connection between two statements.
+        # PendingRollbackError: a session lost its connection between two statements.
         if isinstance(error, OperationalError | InterfaceError | PendingRollbackError):
             return True
         if isinstance(error, DBAPIError) and error.connection_invalidated:

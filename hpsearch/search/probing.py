@@ -1,4 +1,4 @@
-"""Trying a storage without leaving anything in it."""
+"""Checking that a storage can be written, without leaving anything in it."""
 
 from pathlib import Path
 
@@ -10,26 +10,26 @@ __all__ = ["probe_storage"]
 
 
 def probe_storage(url: str | None, journal: Path) -> str:
-    """Reach the storage at `url`, or the journal file, and write to it; then take it back.
+    """Check that the storage at `url`, or the journal file, can be reached and written.
 
     Parameters
     ----------
     url : str or None
-        As for `open_storage`.
+        See `open_storage`.
     journal : Path
         The journal file, if there is no URL; need not exist.
 
     Returns
     -------
     str
-        What it is, without passwords.
+        Description of the storage, without passwords.
 
     Raises
     ------
     UsageError
-        If `url` is none, or its driver is not installed.
+        If `url` is not valid, or its driver is not installed.
     StoreError
-        If the storage cannot be reached or written, or another version of Optuna made it.
+        If the storage cannot be reached or written, or another version of Optuna created it.
     """
     try:
         if url is not None:

@@ -1,4 +1,4 @@
-"""Something in a record that is not as it was written."""
+"""A problem found in a study's record."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ class Problem:
     Parameters
     ----------
     trial : int or None
-        The trial that it belongs to; None if to the study as a whole.
+        Number of the trial concerned; None for the study as a whole.
     text : str
-        What is wrong with it.
+        Description of the problem.
     """
 
     trial: int | None

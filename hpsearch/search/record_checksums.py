@@ -1,8 +1,8 @@
-"""A checksum of each finished trial, and of notes that are results, beside the record.
+"""Checksums of finished trials and of study attributes that are results, in a file of their own.
 
-Kept in a file of the study's folder that is only ever added to. A trial's is written after the
-trial is recorded: a crash leaves a trial without, which the next run adds. A note's is written
-before the note, as notes are replaced: the last two of each are right.
+The file is only appended to. A trial's checksum is written after the trial is recorded: a crash can
+leave a trial without one, which the next run adds. An attribute's is written before the attribute,
+whose value is replaced: either of the last two checksums may be its current one.
 """
 
 import hashlib
@@ -37,14 +37,14 @@ __all__ = [
 
 Entry: TypeAlias = dict[str, Any]
 
-# Notes that are results, or that say of what.
+# Study attributes that are results, or that identify what they are results of.
 RESULTS = (MEANING, DATA, TRAINING_DATA, CONFIRMATIONS, SELECTION, TEST_EVALUATIONS)
 
 
 def checksum_trial(trial: FrozenTrial) -> str:
-    """Hash of all that a storage has of a finished trial, but the times of its start and end.
+    """Hash a finished trial as stored, except for the times of its start and end.
 
-    Equal in all storages: those keep times in different precision, but numbers exactly.
+    Equal in all storages, which store times with different precision, but numbers exactly.
     """
     return hash_json(
         [
@@ -68,7 +68,7 @@ class RecordChecksums:
     path : Path
         The file; need not exist.
     record_id : str
-        Names the record; checksums of an earlier one of the same name do not count.
+        Identifies the record; checksums of an earlier study of the same name are ignored.
     """
 
     def __init__(self, path: Path, record_id: str) -> None:
@@ -77,20 +77,20 @@ class RecordChecksums:
         self._is_begun = False
 
     def add_trial(self, trial: FrozenTrial, history: Path) -> None:
-        """Add the checksum of a finished trial, and that of the file of its history."""
+        """Add the checksum of a finished trial, with that of its history file."""
         entry = {"trial": trial.number, "sha256": checksum_trial(trial)}
         self._add(entry | {"history_sha256": hash_history(history)})
 
     def begin_session(self, session: str) -> None:
-        """Name the session whose checksums follow."""
+        """Begin the checksums of a session."""
         self._add({"session": session})
 
     def forget_trial(self, number: int) -> None:
-        """Let the checksum of a trial no longer hold: it is about to be run again."""
+        """Invalidate the checksum of a trial that is about to be run again."""
         self._add({"trial": number, "sha256": None})
 
     def add_note(self, key: str, value: Any) -> None:
-        """Add the checksum of a note that is about to be written, if it is a result."""
+        """Add the checksum of an attribute that is about to be written, if it is a result."""
         if key in RESULTS:
             self._add({"note": key, "sha256": hash_json(value)})
 
@@ -102,19 +102,19 @@ class RecordChecksums:
         *,
         is_ours: bool,
     ) -> None:
-        """Add the checksums that the last run did not come to write.
+        """Add checksums that the last run did not get to write.
 
         Parameters
         ----------
         trials : iterable of FrozenTrial
             All trials.
         notes : mapping
-            All notes, as they are.
+            All study attributes.
         history_of : callable
-            The file of a trial's history, by its number.
+            Returns the file of a trial's history, given its number.
         is_ours : bool
-            Whether the last run was from this workspace; if not, notes may have changed, and
-            failed trials been run again.
+            Whether the last run was from this workspace; if not, attributes may have changed, and
+            failed trials may have been run again.
         """
         entries = self.read()
         known = trial_entries(entries)
@@ -124,13 +124,13 @@ class RecordChecksums:
                 self.add_trial(trial, history_of(trial.number))
         for key in RESULTS:
             digests, value = note_digests(entries, key), notes.get(key)
-            # A former one is right if a crash kept the last from being written.
+            # The attribute may have its former value, if a crash prevented the last write.
             is_former = [hash_json(value)] == digests[:1] != digests[-1:]
             if not digests or is_former or (not is_ours and hash_json(value) not in digests):
                 self.add_note(key, value)
 
     def read(self) -> list[Entry]:
-        """All entries, oldest first; none if the file is another record's."""
+        """Read all entries, oldest first; empty if the file belongs to another record."""
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -142,7 +142,7 @@ class RecordChecksums:
     def _add(self, entry: Entry) -> None:
         if not self._is_begun:
             content = "" if self.read() else json.dumps(self._head) + "\n"
-            # An empty line ends one that a crash has torn; nobody reads it.
+            # The newline ends a line that was truncated by a crash; empty lines are skipped.
             mode = "w" if content else "a"
             with open(self._path, mode, opener=refusing_links) as file:
                 file.write(content or "\n")
@@ -152,13 +152,13 @@ class RecordChecksums:
 
 
 def trial_entries(entries: Iterable[Entry]) -> dict[int, Entry]:
-    """The last entry of each trial by number, if it still holds."""
+    """Return the last entry of each trial by number, if it is valid."""
     last = {entry["trial"]: entry for entry in entries if "trial" in entry}
     return {number: entry for number, entry in last.items() if entry["sha256"]}
 
 
 def note_digests(entries: Iterable[Entry], key: str) -> list[str]:
-    """The last two checksums of a note, or the one that there is."""
+    """Return the last two checksums of an attribute, or its only one."""
     return [entry["sha256"] for entry in entries if entry.get("note") == key][-2:]
 
 

@@ -1,4 +1,4 @@
-"""From Optuna's trials to records."""
+"""Conversion of Optuna's trials to records."""
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -18,7 +18,7 @@ _STATES = {
 
 
 def read_trial(trial: FrozenTrial, metric: Metric) -> TrialRecord:
-    """The record of one trial, whose values are those of `metric`."""
+    """Convert a trial to a record, with values of `metric`."""
     attrs = trial.user_attrs
     return TrialRecord(
         number=trial.number,

@@ -1,7 +1,7 @@
-"""What stays of a failed trial that is run again under its number.
+"""Reopening failed trials, to be run again under their numbers.
 
-Optuna lets nothing change a finished trial. So a journal gets a line about the trial that
-`forget_failures` heeds and Optuna passes over; in a database the trial's rows are changed.
+Optuna does not allow changes of a finished trial. So a journal gets a line about the trial which
+`forget_failures` interprets and Optuna ignores; in a database the trial's rows are changed.
 """
 
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ __all__ = ["RETRIES", "Retries", "forget_failures", "keep_attributes", "make_log
 # Trial attribute that lists the failures after which the trial was run again.
 RETRIES = "retries"
 
-# By Optuna's id of each trial to reopen, what that attribute shall be.
+# The attribute's new value for each trial to reopen, by Optuna's trial id.
 Retries: TypeAlias = Mapping[int, list[dict[str, Any]]]
 Log: TypeAlias = dict[str, Any]
 
-# What is noted of a trial before it is trained; all else is noted anew at its end.
+# Attributes written before a trial is trained; all others are written at its end.
 _KEPT = ("hyperparameters",)
-_WRITER = "reopening"  # no worker of Optuna's, which would have to own the trial
+_WRITER = "reopening"  # not an id of Optuna's workers, which Optuna would check to own the trial
 
 
 def keep_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a failed trial's `attributes` that stay when it is run again."""
+    """Select the attributes of a failed trial that are kept when it is run again."""
     return {name: attributes[name] for name in _KEPT if name in attributes}
 
 
 def make_logs(retries: Retries) -> list[Log]:
-    """A journal's lines by which `forget_failures` knows the trials to reopen."""
+    """Make the journal lines that mark trials as reopened for `forget_failures`."""
     return [
         {
             "op_code": Code.SET_TRIAL_USER_ATTR.value,
@@ -43,7 +43,7 @@ def make_logs(retries: Retries) -> list[Log]:
 
 
 def forget_failures(logs: list[Log]) -> list[Log]:
-    """`logs`, a journal from its first line on, without how reopened trials had failed before."""
+    """Remove the failures of reopened trials from `logs`, all lines of a journal."""
     reopened_at = {
         log["trial_id"]: index
         for index, log in enumerate(logs)
@@ -69,7 +69,7 @@ def forget_failures(logs: list[Log]) -> list[Log]:
 
 
 def _keep(log: Log) -> Log | None:
-    """What stays of a line about a trial from before it was reopened."""
+    """Return what is kept of a line about a trial from before it was reopened."""
     code = log["op_code"]
     if code in (Code.SET_TRIAL_STATE_VALUES, Code.SET_TRIAL_INTERMEDIATE_VALUE):
         return None

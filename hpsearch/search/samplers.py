@@ -1,4 +1,4 @@
-"""Optuna's samplers, made to depend on the trial's number and on what it may know."""
+"""Optuna's samplers, with proposals that depend on a trial's number and the trials it may know."""
 
 import importlib.util
 import warnings
@@ -29,12 +29,12 @@ from hpsearch.search.view import known_trials, read_system_attrs, start_view_tri
 
 __all__ = ["LaggedSampler", "check_sampler", "make_sampler"]
 
-# Third entry of the seed of everything a sampler draws; trainings use another.
+# Last entry of the seeds of samplers; those of trainings have another.
 _SAMPLER_STREAM = 1
 
 
 def check_sampler(definition: StudyDefinition) -> None:
-    """Find out before the study starts whether its sampler's extra is installed.
+    """Check, before the study starts, that the extra of its sampler is installed.
 
     Raises
     ------
@@ -50,10 +50,10 @@ def check_sampler(definition: StudyDefinition) -> None:
 
 
 def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
-    """Optuna's own sampler for trial `number`, freshly seeded.
+    """Return Optuna's sampler for trial `number`, freshly seeded.
 
-    Samplers that draw are seeded from (study seed, number). Those that walk a fixed sequence
-    (grid, qmc, ablation) share the study's seed and take their place in it from the number.
+    Samplers that draw are seeded from (study seed, number). Those with a fixed sequence (grid, qmc,
+    ablation) are seeded from the study's seed, and the number is the position in the sequence.
     """
     study_seed = _seed(definition.seed)
     trial_seed = _seed(definition.seed, number)
@@ -84,21 +84,22 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
 
 
 class Proposal(NamedTuple):
-    """What a trial is told: its hyperparameters, and its generation in CMA-ES."""
+    """A trial's hyperparameters, and its generation in CMA-ES."""
 
     params: dict[str, Any]
     notes: dict[str, Any]
 
 
 class LaggedSampler(BaseSampler):
-    """Proposes for trial k from the trials that it may know (law 1).
+    """Proposes hyperparameters for trial k from the trials that it may know (law 1).
 
-    A proposal is a function of the trial's number alone, so it may be made before the trial is.
+    A proposal is a function of these trials and the trial's number, so it can be made before the
+    trial starts.
 
     Parameters
     ----------
     definition : StudyDefinition
-        Seed, lag, sampler, space and first settings.
+        Seed, lag, sampler, search space and first settings.
     """
 
     def __init__(self, definition: StudyDefinition) -> None:
@@ -108,7 +109,7 @@ class LaggedSampler(BaseSampler):
 
     @property
     def n_ahead(self) -> int:
-        """Proposals made ahead that no trial has taken yet."""
+        """Number of proposals made ahead that no trial has taken yet."""
         return len(self._ahead)
 
     def has_proposed(self, number: int) -> bool:
@@ -122,13 +123,13 @@ class LaggedSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """All that the definition searches."""
+        """Return the definition's search space."""
         return self._distributions
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Propose all hyperparameters of `trial` at once, on its view of the study."""
+        """Propose all hyperparameters of `trial` jointly, from the trials that it may know."""
         proposal = self._ahead.pop(trial.number, None)
         if proposal is None:
             proposal = self._propose(study.get_trials(deepcopy=False), trial.number)
@@ -163,14 +164,15 @@ class LaggedSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Refuse: a hyperparameter outside the definition would escape law 1."""
+        """Refuse: law 1 would not hold for a hyperparameter outside the definition."""
         raise KeyError(f"{param_name} is not searched by the study {self._definition.name}")
 
 
 class _SpacedTpeSampler(TPESampler):
-    """TPE on the study's space; Optuna's works it out anew, from all distributions of all trials.
+    """TPE on the study's search space.
 
-    That took a quarter of the time of a proposal from a thousand trials.
+    Optuna's TPE infers it from the distributions of all trials, which took a quarter of the time
+    of a proposal after a thousand trials.
     """
 
     def __init__(self, space: dict[str, BaseDistribution], seed: int, n_startup_trials: int):
@@ -184,7 +186,7 @@ class _SpacedTpeSampler(TPESampler):
 
 
 class _NumberedQmcSampler(QMCSampler):
-    """The point of the sequence that has the trial's number; Optuna's counts in the storage."""
+    """QMC at the trial's number in the sequence; Optuna's counts trials in the storage."""
 
     def __init__(self, number: int, space: dict[str, BaseDistribution], seed: int) -> None:
         super().__init__(qmc_type="sobol", scramble=True, seed=seed)
@@ -201,7 +203,7 @@ class _NumberedQmcSampler(QMCSampler):
 
 
 def _without_singles(space: dict[str, BaseDistribution]) -> dict[str, BaseDistribution]:
-    """What there is to choose: Optuna's samplers expect no distribution of a single value."""
+    """Remove single-valued distributions, which Optuna's samplers do not expect."""
     return {name: one for name, one in space.items() if not one.single()}
 
 

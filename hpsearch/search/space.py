@@ -1,4 +1,4 @@
-"""The search space in Optuna's terms."""
+"""The search space as Optuna's distributions."""
 
 from typing import Any
 
@@ -16,19 +16,19 @@ __all__ = ["list_ablations", "make_distributions", "suggest_hyperparameters"]
 
 
 def make_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """One Optuna distribution for each hyperparameter that is searched."""
+    """Return one Optuna distribution for each hyperparameter that is searched."""
     return {name: _make_distribution(parameter) for name, parameter in space.searched().items()}
 
 
 def suggest_hyperparameters(trial: Trial, space: SearchSpace) -> dict[str, Any]:
-    """All hyperparameters of `trial`: the fixed ones, and the rest as its sampler says."""
+    """All hyperparameters of `trial`: fixed ones, and those that its sampler suggests."""
     return space.fixed() | {
         name: _suggest(trial, name, parameter) for name, parameter in space.searched().items()
     }
 
 
 def list_ablations(space: SearchSpace) -> list[dict[str, Any]]:
-    """The first choice of each hyperparameter, then that with each other choice by itself."""
+    """List the settings of an ablation: all first choices, then each other choice by itself."""
     choices = {name: s.choices for name, s in space.searched().items() if isinstance(s, Choices)}
     whole = {name: values[0] for name, values in choices.items()}
     return [whole] + [

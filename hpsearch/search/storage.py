@@ -33,15 +33,15 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float | None = N
     journal : Path
         The journal file; its folder must exist.
     patience_s : float, optional
-        Only for a study's one writer, who need not read what it has written: how long to wait
-        for a server that goes away later.
+        Only for a study's only writer, which does not read back what it has written: how long to
+        wait for a server that becomes unreachable later.
 
     Raises
     ------
     UsageError
-        If `url` is none, or its driver is not installed.
+        If `url` is not valid, or its driver is not installed.
     StoreError
-        If the storage cannot be reached or read. Passwords are left out of the message.
+        If the storage cannot be reached or read. The message has no passwords.
     """
     if url is None:
         try:
@@ -55,7 +55,7 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float | None = N
 
 
 def creating_study(storage: BaseStorage) -> contextlib.AbstractContextManager[None]:
-    """Create a study inside, wholly or not at all."""
+    """Return a context inside which a study is created atomically."""
     if isinstance(storage, StudyJournal):
         return storage.together()
     if isinstance(storage, SoleWriterStorage):
@@ -65,7 +65,7 @@ def creating_study(storage: BaseStorage) -> contextlib.AbstractContextManager[No
 
 @contextlib.contextmanager
 def telling_storage_failures(name: str) -> Iterator[None]:
-    """Turn a storage's errors inside into a `StoreError` of one line."""
+    """Convert a storage's errors inside into a `StoreError` of one line."""
     try:
         yield
     except Exception as error:
@@ -81,13 +81,13 @@ def telling_storage_failures(name: str) -> Iterator[None]:
 
 
 def _is_sqlalchemys(error: Exception) -> bool:
-    """Whether it is one of SQLAlchemy's errors, which is not imported to know that."""
+    """Whether it is an error of SQLAlchemy's, without importing SQLAlchemy."""
     return any(cls.__module__ == "sqlalchemy.exc" for cls in type(error).__mro__)
 
 
 @contextlib.contextmanager
 def telling_damage(name: str) -> Iterator[None]:
-    """Turn what a damaged record raises when it is read into a `StoreError` of one line."""
+    """Convert errors raised by reading a damaged record into a `StoreError` of one line."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
@@ -96,9 +96,9 @@ def telling_damage(name: str) -> Iterator[None]:
 
 
 def mend_journal(journal: Path) -> bool:
-    """Undo what a killed writer may have left: half a last line, and its lock.
+    """Repair a journal whose writer was killed: remove a truncated last line, and its lock.
 
-    Only for the one process that holds the study: another's writing would look the same.
+    Only for the process that holds the study: another writer's unfinished line looks the same.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def mend_journal(journal: Path) -> bool:
     Returns
     -------
     bool
-        Whether there was half a line.
+        Whether there was a truncated line.
     """
     is_torn = False
     with (
@@ -116,7 +116,7 @@ def mend_journal(journal: Path) -> bool:
         open(journal, "rb+", opener=refusing_links) as file,
     ):
         end = file.seek(0, os.SEEK_END)
-        # Records are far smaller than this; a journal without a newline here is all torn.
+        # Lines are far shorter than this: without a newline here, the file is one truncated line.
         start = max(0, end - 2**24)
         file.seek(start)
         tail = file.read()

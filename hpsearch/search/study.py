@@ -1,4 +1,4 @@
-"""A study in Optuna's storage: whose turn it is, asking, finishing, giving back."""
+"""A study in Optuna's storage: next trial, ask, finish, release."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _FINAL = {
 
 
 class SearchStudy:
-    """One study under law 1. Only the coordinator calls what writes.
+    """One study under law 1. Only the coordinator calls methods that write.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class SearchStudy:
     def __init__(self, definition: StudyDefinition, study: optuna.Study) -> None:
         self.definition = definition
         self.optuna_study = study
-        # What notes get their checksums from, if a run holds the study; see `watch_record`.
+        # Adds checksums of attributes, if this process holds the study; see `watch_record`.
         self.checksums: RecordChecksums | None = None
 
     @classmethod
@@ -52,7 +52,7 @@ class SearchStudy:
         trials: Sequence[FrozenTrial],
         notes: Mapping[str, Any] | None = None,
     ) -> "SearchStudy":
-        """The study in memory, as trials and notes tell it: to be looked at, not to go on."""
+        """Make a study in memory from trials and attributes, to be read, not continued."""
         search = cls(
             definition, open_view(definition.name, trials, len(trials), definition.metric.direction)
         )
@@ -61,7 +61,7 @@ class SearchStudy:
         return search
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets the study's trials and what was noted of it, not its storage."""
+        """Pickle the study's definition, trials and attributes, without its storage."""
         notes = self.optuna_study.user_attrs
         return SearchStudy.of_trials, (self.definition, self._trials(), notes)
 
@@ -75,14 +75,14 @@ class SearchStudy:
         return self._trials()
 
     def record(self, number: int) -> TrialRecord:
-        """One trial."""
+        """Record of trial `number`."""
         return read_trial(self._trials()[number], self.definition.metric)
 
     def writing_together(self) -> contextlib.AbstractContextManager[None]:
-        """Record what is recorded inside at once: wholly or not at all.
+        """Return a context that writes everything recorded inside atomically.
 
-        A database starts trials and changes their state as it comes, each time with what
-        belongs to it.
+        In a database, starts of trials and changes of their states are written immediately, each in
+        one transaction with what belongs to it.
         """
         storage = self.optuna_study._storage
         if isinstance(storage, StudyJournal | SoleWriterStorage):
@@ -90,7 +90,7 @@ class SearchStudy:
         return contextlib.nullcontext()
 
     def next_number(self) -> int | None:
-        """The trial whose turn it is: one given back, else a new one; None if none is left."""
+        """Return the next trial's number: the queue's first, else a new one; None at the end."""
         trials = self._trials()
         waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
         if waiting:
@@ -98,17 +98,17 @@ class SearchStudy:
         return len(trials) if len(trials) < self.definition.trials else None
 
     def may_start(self, number: int) -> bool:
-        """Whether all that trial `number` must know has finished."""
+        """Whether all trials that trial `number` may know have finished."""
         n_known = max(0, number - self.definition.lag + 1)
         known = self._trials()[:n_known]
         return len(known) == n_known and all(trial.state.is_finished() for trial in known)
 
     def ask(self) -> Trial:
-        """Start the trial whose turn it is. Its hyperparameters are the same every time."""
+        """Start the next trial. Its hyperparameters are the same whenever it starts."""
         return self.optuna_study.ask()
 
     def propose_ahead(self, n_ahead: int) -> bool:
-        """Make a proposal for a trial that may start soon, while nobody waits for it.
+        """Make a proposal for a trial that may start soon, before a worker waits for it.
 
         Parameters
         ----------
@@ -118,13 +118,13 @@ class SearchStudy:
         Returns
         -------
         bool
-            Whether there was one to make.
+            Whether a proposal was made.
         """
         sampler, number = self.optuna_study.sampler, self.next_number()
         if number is None or not isinstance(sampler, LaggedSampler):
             return False
         trials = self._trials()
-        if number < len(trials):  # given back: its hyperparameters are in the record
+        if number < len(trials):  # from the queue: its hyperparameters are in the record
             return False
         while sampler.has_proposed(number):
             number += 1
@@ -138,22 +138,27 @@ class SearchStudy:
         return True
 
     def pruning_rule(self, number: int) -> PruningRule | None:
-        """What decides in the worker whether trial `number` goes on."""
+        """Return the rule by which a worker decides whether trial `number` continues."""
         return make_pruning_rule(self.definition, self._trials(), number)
 
     def finish(self, trial: Trial, state: State, value: float | None = None) -> None:
-        """Record how `trial` ended; pruned trials take the last value reported."""
+        """Record the end of `trial`; a pruned trial has the last value that it reported."""
         self.optuna_study.tell(trial, values=value, state=_FINAL[state])
 
     def release(self, number: int) -> None:
-        """Give a running trial back: it waits to be started again under its number."""
+        """Return a running trial to the queue."""
         trial_id = self._trials()[number]._trial_id
         self.optuna_study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
 
     def reopen_failed(self) -> list[int]:
-        """Let all failed trials wait to be run again, under their numbers, which are returned.
+        """Return all failed trials to the queue, to be run again under their numbers.
 
-        Which later trials had been proposed knowing of the failure is noted with each.
+        Each trial's record lists the later trials that were proposed with knowledge of its failure.
+
+        Returns
+        -------
+        list of int
+            Numbers of the trials.
         """
         failed = [record for record in self.records() if record.state == State.FAILED]
         trials = self._trials()
@@ -174,7 +179,7 @@ class SearchStudy:
         return [record.number for record in failed]
 
     def release_orphans(self) -> list[int]:
-        """Give back all trials that a dead coordinator left running; their numbers."""
+        """Return trials that a dead coordinator left running to the queue; list their numbers."""
         numbers = [t.number for t in self._trials() if t.state == TrialState.RUNNING]
         for number in numbers:
             self.release(number)
@@ -187,11 +192,11 @@ class SearchStudy:
         return checksum
 
     def attribute(self, key: str) -> Any:
-        """What was noted about the study under `key`, or None."""
+        """Value of the study attribute `key`, or None."""
         return self.optuna_study.user_attrs.get(key)
 
     def note(self, key: str, value: Any) -> None:
-        """Note something about the study; `value` must be plain JSON."""
+        """Set a study attribute; `value` must be plain JSON."""
         if self.checksums:
             self.checksums.add_note(key, value)
         self.optuna_study.set_user_attr(key, value)

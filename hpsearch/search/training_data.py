@@ -1,8 +1,8 @@
-"""The prepared data that a study's trials were trained on: noted once, compared ever after.
+"""The prepared data that a study's trials are trained on: recorded once, compared by later runs.
 
 The study's `data_checksum` identifies images and labels. What is computed from them, such as the
-images in a basis, has the rounding of the machine that prepared it; trained models depend on it to
-the last bit, and best nets are made of it. So all of it stays the same for the whole study.
+components of an input transform, has the rounding of the machine that prepared it, and trained
+models depend on it to the last bit. So all of it must stay the same throughout a study.
 """
 
 from hpsearch.data import PreparedData
@@ -15,9 +15,9 @@ __all__ = ["check_training_data", "note_training_data"]
 
 
 def note_training_data(search: SearchStudy, data: PreparedData) -> None:
-    """Note `data` as that of the study; once a trial has finished, `check_training_data`.
+    """Record `data` as the study's; once a trial has finished, `check_training_data` instead.
 
-    A checkpoint of an unfinished trial is bound to its data by `TrialJob.identity`.
+    The checkpoint of an unfinished trial is tied to its data by `TrialJob.identity`.
     """
     if _has_trained(search):
         check_training_data(search, data)
@@ -28,13 +28,13 @@ def note_training_data(search: SearchStudy, data: PreparedData) -> None:
 
 
 def check_training_data(search: SearchStudy, data: PreparedData) -> None:
-    """Compare `data` with what the study's trials were trained on.
+    """Compare `data` with the data that the study's trials were trained on.
 
     Raises
     ------
     RefusedError
-        If anything that training reads differs, if only in its last bits; names it, and what the
-        two were prepared with.
+        If anything that training reads differs, if only in its last bits; names it, and the
+        versions with which the two were prepared.
     """
     name, note = search.definition.name, search.attribute(TRAINING_DATA)
     if note is None:
