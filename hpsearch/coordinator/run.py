@@ -47,7 +47,7 @@ from hpsearch.results import (
     note_selection,
     read_verdict,
 )
-from hpsearch.search import is_complete, telling_storage_failures
+from hpsearch.search import is_complete, translate_storage_errors
 from hpsearch.training import read_versions
 from hpsearch.vault import evaluate_once
 
@@ -93,7 +93,7 @@ def run_study(
     check_address_space()
     store = tracking_store(options)
     with (
-        telling_storage_failures(definition.name),
+        translate_storage_errors(definition.name),
         open_backend(options.backend, _get_worker_ready) as backend,
         open_session(
             definition, options, partial(_start_workers, definition, options, backend)

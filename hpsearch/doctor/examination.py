@@ -1,9 +1,16 @@
-"""The doctor's round: one finding after another; whatever a check raises is a finding too."""
+"""All checks of the doctor in order; errors raised by a check become findings."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from hpsearch.coordinator import RunOptions
 from hpsearch.definition import StudyDefinition
+from hpsearch.doctor.environment import (
+    check_data,
+    check_recorded,
+    check_storage,
+    check_tracking,
+    check_workers,
+)
 from hpsearch.doctor.finding import Finding
 from hpsearch.doctor.machine import (
     check_blas,
@@ -11,13 +18,6 @@ from hpsearch.doctor.machine import (
     check_disk,
     check_training,
     check_versions,
-)
-from hpsearch.doctor.surroundings import (
-    check_data,
-    check_recorded,
-    check_storage,
-    check_tracking,
-    check_workers,
 )
 from hpsearch.errors import HpsearchError
 from hpsearch.execution import open_backend
@@ -27,7 +27,7 @@ __all__ = ["examine"]
 
 
 def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Finding]:
-    """Look over what a run of `definition` with `options` would need.
+    """Check everything that a run of `definition` with `options` would need.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Findin
     Yields
     ------
     Finding
-        One for each thing, as it is looked at. Nothing is left behind anywhere.
+        The result of each check, as soon as it is known. The checks leave nothing behind.
     """
     yield check_versions()
     yield check_blas(definition)

@@ -1,4 +1,4 @@
-"""What the doctor says of one thing."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ __all__ = ["Finding"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Parameters
     ----------
     topic : str
-        What was looked at, in a word.
+        What was checked, in a word.
     text : str
         What was found.
     advice : str or None
-        What to do about it.
+        What to do about it; None if all is well.
     exit_code : int
-        0 unless the run would fail; then the code that it would fail with.
+        Exit code with which the run would fail; 0 if it would not.
     """
 
     topic: str
@@ -28,5 +28,5 @@ class Finding:
 
     @property
     def mark(self) -> str:
-        """``ok``; ``!`` where the run would go, but not well; ``x`` where it would not."""
+        """``ok``; ``!`` where the run would work, but not well; ``x`` where it would fail."""
         return "x" if self.exit_code else "!" if self.advice else "ok"

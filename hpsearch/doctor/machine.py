@@ -1,4 +1,4 @@
-"""The machine itself: versions, BLAS, cores, disk."""
+"""Checks of the machine: versions, compiled training, BLAS, cores, disk."""
 
 import math
 import os
@@ -25,33 +25,33 @@ __all__ = [
     "estimate_bytes",
 ]
 
-# On the safe side: pictures, history and tables of a trial, 0.56 MB for each of 40 on CIFAR-10,
-# once in its folder and once in MLflow.
+# Figures, history and tables of a trial, stored in its folder and in MLflow: measured 0.56 MB for
+# each of 40 trials on CIFAR-10, rounded up.
 _BYTES_PER_TRIAL = 2 * 600_000
-# Of a whole study: MLflow's empty database, Optuna's plots, the best net in its folder and as a
-# model, components: 16 MB for the same study.
+# MLflow's empty database, Optuna's plots, the best net in its folder and as a model, components:
+# measured 16 MB for the same study, rounded up.
 _BYTES_PER_STUDY = 20_000_000
 # Pixels of an image and its number of classes, by source.
 _SHAPES = {"digits": (64, 10), "cifar10": (3072, 10), "fashion_mnist": (784, 10)}
-# Of own images only a look into their folder tells; few studies have more classes.
+# The number of classes of own images is known only after reading them; few studies have more.
 _N_OWN_CLASSES = 100
-# Likewise of own tables; one-hot categories included.
+# Likewise the number of inputs of own tables, one-hot categories included.
 _N_OWN_INPUTS = 500
 _N_CHECKPOINTS_KEPT = 3
-# Single precision. While a net is trained, its checkpoint may hold two moments for Adam and an
-# average besides.
+# float32. A checkpoint during training holds the weights, up to two moments of Adam, and an
+# average of the weights.
 _BYTES_PER_WEIGHT = 4
 _COPIES_WHILE_TRAINING = 4
 
 
 def check_versions() -> Finding:
-    """What is installed."""
+    """Report the installed versions."""
     versions = {"hpsearch": code_version(), **package_versions()}
     return Finding("versions", ", ".join(f"{name} {value}" for name, value in versions.items()))
 
 
 def check_training() -> Finding:
-    """Whether a step of training can be compiled and run, in a process like a worker."""
+    """Check that a training step can be compiled and run, in a process like a worker."""
     advice = "install the package anew (constraints.txt), or look at ulimit -v and free memory"
     helper = HelperProcess()
     try:
@@ -60,7 +60,7 @@ def check_training() -> Finding:
         text, advice = str(error), ""
     except BrokenProcessPool:
         text = "the process that was to train for one step died, twice"
-    except Exception as error:  # whatever an installation is broken by
+    except Exception as error:  # a broken installation may raise anything
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     else:
         return Finding("training", "compiled, and one step moves the weights as NumPy would")
@@ -70,7 +70,7 @@ def check_training() -> Finding:
 
 
 def check_blas(definition: StudyDefinition) -> Finding:
-    """NumPy's BLAS, and whether it takes the number of threads that the study asks for."""
+    """Check that NumPy's BLAS uses the number of threads that the study asks for."""
     wanted = definition.threads_per_trial
     with threadpool_limits(wanted, user_api="blas"):
         threads = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
@@ -91,7 +91,7 @@ def check_blas(definition: StudyDefinition) -> Finding:
 
 
 def check_cores(definition: StudyDefinition, backend: Backend, n_jobs: int | None) -> Finding:
-    """Whether the trials find cores: those that this process may use, by affinity and cgroup."""
+    """Check that the trials fit on the cores that affinity and cgroup allow this process."""
     threads, n_cores = definition.threads_per_trial, backend.n_cores
     n_trials = n_jobs or backend.count_slots(threads)
     text = f"{n_cores} usable, {n_trials} trials at a time with {threads} BLAS thread(s) each"
@@ -108,7 +108,7 @@ def check_cores(definition: StudyDefinition, backend: Backend, n_jobs: int | Non
 
 
 def check_disk(definition: StudyDefinition, workspace: Path, *, n_at_a_time: int) -> Finding:
-    """Whether the study fits on the workspace's disk."""
+    """Check that the study fits on the workspace's disk."""
     needed = estimate_bytes(definition, n_at_a_time=n_at_a_time)
     there = next(path for path in (workspace, *workspace.parents) if path.exists())
     free = shutil.disk_usage(there).free
@@ -119,7 +119,7 @@ def check_disk(definition: StudyDefinition, workspace: Path, *, n_at_a_time: int
 
 
 def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
-    """Bytes that the study will take in the workspace: data, checkpoints, pictures, MLflow."""
+    """Estimate the study's bytes in the workspace: data, checkpoints, figures, MLflow."""
     data, space = definition.data, definition.search.space
     if data.image_size:
         n_pixels, n_classes = 3 * math.prod(data.image_size), _N_OWN_CLASSES
@@ -131,7 +131,7 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
     basis = cut.basis
     n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
     bytes_per_image = n_pixels if basis is None or cut.is_augmentable else 4 * n_inputs
-    # Ten thousand test images are the most that any source has.
+    # No source has more than 10,000 test images.
     n_as_pixels = data.validation + (data.test or 10_000)
     hidden = int(space.largest("hidden_size"))
     n_weights = hidden * (n_inputs + n_classes + 1) + n_classes

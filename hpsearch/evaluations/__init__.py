@@ -1,4 +1,4 @@
-"""Test evaluations as they are recorded: in the workspace's ledger, and in each study's record.
+"""Record of test evaluations, in the workspace's ledger and in each study's record.
 
 An evaluation is an event ``begun``, written before the test split is opened, and an event
 ``scored``. Each place keeps its events as a hash chain; each is checked against the other.

@@ -39,7 +39,7 @@ def add_event(search: SearchStudy, ledger: Path, event: str, fields: Mapping[str
     new = {"event": event, "study": search.definition.name, **fields, "time": time.time()}
     recorded, (listed, _) = read_record(search), read_ledger(ledger)
     in_record, in_ledger = _find(new, recorded), _find(new, listed)
-    # What one place lacks is what the other has, its time included.
+    # An event that only one of them has is copied to the other, time included.
     new = without_chain(in_record or in_ledger or new)
     if not in_record:
         search.note(TEST_EVALUATIONS, [*recorded, _chained(new, recorded)])
@@ -54,12 +54,12 @@ def add_event(search: SearchStudy, ledger: Path, event: str, fields: Mapping[str
 
 
 def _find(event: Event, events: Iterable[Event]) -> Event | None:
-    """The event of that kind, study and net."""
+    """Return the event of the same kind, study and net, if there is one."""
     return next((one for one in events if _key(one) == _key(event)), None)
 
 
 def without_chain(event: Event) -> dict[str, Any]:
-    """What the event says."""
+    """Return the event without its hash."""
     return {name: value for name, value in event.items() if name != "chain"}
 
 
@@ -68,13 +68,13 @@ def _key(event: Event) -> tuple[str, str, str]:
 
 
 def read_record(search: SearchStudy) -> list[Event]:
-    """The events in a study's record."""
+    """Read the events in a study's record."""
     events = search.attribute(TEST_EVALUATIONS) or []
     return [_check_event(event, f"the record of {search.definition.name}") for event in events]
 
 
 def read_ledger(ledger: Path) -> tuple[list[Event], list[str]]:
-    """The ledger's events, and lines that a crash has torn."""
+    """Read the ledger's events, and the lines that a crash has torn."""
     try:
         lines = ledger.read_bytes().decode(errors="replace").split("\n")
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def _check_event(event: Any, place: str) -> Event:
 
 
 def _chained(event: Mapping[str, Any], before: Sequence[Event]) -> dict[str, Any]:
-    """The event with a hash over itself and the one before it."""
+    """Add to the event a hash over itself and the previous one."""
     return {**event, "chain": _hash(event, before[-1]["chain"] if before else "")}
 
 
@@ -117,7 +117,7 @@ def _hash(event: Event, previous: str) -> str:
 
 
 def check_chain(events: Sequence[Event], place: str) -> Iterator[str]:
-    """Lines about events whose hash is not that of them and the one before."""
+    """Yield a line for each event whose hash does not match it and the previous event."""
     previous = ""
     for number, event in enumerate(events, 1):
         if event["chain"] != _hash(event, previous):

@@ -1,4 +1,4 @@
-"""What ledger and record together know of test evaluations, each checked against the other."""
+"""Test evaluations in ledger and record, each checked against the other."""
 
 import json
 import re
@@ -31,19 +31,19 @@ class TestEvaluation:
     Parameters
     ----------
     study : str
-        Whose net it was.
+        Study that the net is from.
     test_sha256 : str
         Checksum of the test data.
     net_sha256 : str
-        The net that was evaluated.
+        Checksum of the net.
     n : int
-        Test examples.
+        Number of test examples.
     unit : str
-        What they are: images or rows.
+        What the examples are: images or rows.
     scores : dict
-        The metric by its name, and what is shown beside it.
+        The metric by its name, and secondary scores by theirs.
     low, high : float
-        Ends of the metric's 95 % interval on examples of the same kind.
+        Ends of the metric's 95 % confidence interval.
     """
 
     __test__ = False  # not one of pytest's
@@ -59,16 +59,16 @@ class TestEvaluation:
 
     @property
     def metric(self) -> Metric:
-        """What was measured."""
+        """The metric that was evaluated."""
         return ACCURACY if ACCURACY.name in self.scores else MEAN_SQUARED_ERROR
 
     @property
     def interval(self) -> str:
-        """The interval, for people."""
+        """The confidence interval, formatted."""
         return f"95 % CI {self.metric.round(self.low)}-{self.metric.round(self.high)}"
 
     def describe(self) -> str:
-        """All scores in one line, for people."""
+        """Format all scores in one line."""
         metric = self.metric
         head = f"{metric.test_name} {metric.format(self.scores[metric.name])} ({self.interval})"
         others = [f", test_{name} {self.scores[name]:.4g}" for name in metric.others]
@@ -77,16 +77,16 @@ class TestEvaluation:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """All that is known of evaluations, from where one study stands.
+    """A study's test evaluations, and how often its workspace's test data have been used.
 
     Parameters
     ----------
     own : sequence of TestEvaluation
-        The study's own finished ones, oldest first.
+        The study's own finished evaluations, oldest first.
     begun : sequence of str
-        The nets for which the study began one, finished or not.
+        Nets of the evaluations that the study began, finished or not.
     is_torn : bool
-        Whether a ``begun`` of this study was torn by a crash, so that its net is not known.
+        Whether an event ``begun`` of this study was torn by a crash, so that its net is unknown.
     spent : sequence of (str, str, str)
         Test data's checksum, study and net of all evaluations in the workspace, oldest first.
     problems : sequence of str
@@ -100,21 +100,21 @@ class Evaluations:
     problems: Sequence[str]
 
     def find(self, net_sha256: str) -> TestEvaluation | None:
-        """The study's evaluation of that net, if it was finished."""
+        """Return the study's evaluation of that net, if it was finished."""
         return next((one for one in self.own if one.net_sha256 == net_sha256), None)
 
     def of_net(self, net_sha256: str) -> "Evaluations":
-        """The same with no other net's among the study's own."""
+        """Leave out the study's own evaluations of other nets."""
         return replace(self, own=[one for one in self.own if one.net_sha256 == net_sha256])
 
     def count(self, evaluation: TestEvaluation) -> dict[str, Any]:
-        """How many evaluations of the same test data there are, in numbers and in words.
+        """Count the evaluations of the same test data.
 
         Returns
         -------
         dict
-            ``evaluation``: which of them it is, from 1; ``evaluations``: how many there are;
-            ``studies``: whose, oldest first; ``note``: a sentence.
+            ``evaluation``: the position of this one, from 1; ``evaluations``: their number;
+            ``studies``: their studies, oldest first; ``note``: all that as a sentence.
         """
         same = [one for one in self.spent if one[0] == evaluation.test_sha256]
         position = 1 + same.index((evaluation.test_sha256, evaluation.study, evaluation.net_sha256))
@@ -133,21 +133,21 @@ class Evaluations:
 
 
 def read_evaluations(search: SearchStudy, ledger: Path) -> Evaluations:
-    """Read what ledger and record know; either is enough for an evaluation to be spent.
+    """Read ledger and record; an evaluation that either has counts as made.
 
     Parameters
     ----------
     search : SearchStudy
         The study.
     ledger : Path
-        The workspace's; need not exist.
+        The workspace's ledger; need not exist.
 
     Raises
     ------
     StoreError
         If the ledger cannot be read.
     DamagedDataError
-        If either is not what this program writes.
+        If either has content that this program does not write.
     """
     study = search.definition.name
     listed, torn = read_ledger(ledger)
@@ -186,10 +186,10 @@ def _in_order(events: Iterable[Event]) -> list[Event]:
 def _compare(
     recorded: Sequence[Event], listed: Sequence[Event], ledger: Path, study: str
 ) -> Iterator[str]:
-    """Where the two differ by more than a crash between two writes explains.
+    """Yield differences between the two that a crash between two writes does not explain.
 
-    They are written in turn, the record first: a ``begun`` or a ``scored`` that only the
-    record has, as the last of that net, is what a crash leaves.
+    The record is written first: a crash leaves a ``begun`` or a ``scored`` that only the
+    record has, as the last event of that net.
     """
     in_record, in_ledger = _by_net(recorded), _by_net(listed)
     for net in {**in_record, **in_ledger}:
@@ -207,7 +207,7 @@ def _compare(
 
 
 def _by_net(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
-    """The events of each net by name, without the chain."""
+    """Group the events by net and name, without their hashes."""
     found: dict[str, dict[str, Event]] = {}
     for event in events:
         found.setdefault(event["net_sha256"], {})[event["event"]] = without_chain(event)

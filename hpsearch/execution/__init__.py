@@ -1,4 +1,4 @@
-"""Running jobs on workers: joblib's backends behind one pool, and what workers are allowed."""
+"""Execution of jobs on joblib workers: backends, the worker pool, leases, spare cores."""
 
 from hpsearch.execution.backends import Backend, open_backend
 from hpsearch.execution.helper import HelperProcess

@@ -1,4 +1,4 @@
-"""Where jobs run: processes or threads of this machine, or a Dask cluster, by joblib's names."""
+"""joblib's backends by name: processes or threads of this machine, or a Dask cluster."""
 
 import contextlib
 import os
@@ -12,17 +12,17 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib._parallel_backends import LokyBackend
 
 from hpsearch.errors import UsageError
-from hpsearch.execution.belonging import belong_to, starting_processes
+from hpsearch.execution.child_processes import exit_with_parent, starting_processes
 from hpsearch.execution.environment import worker_environment
 
 __all__ = ["Answers", "Backend", "open_backend"]
 
 _MAX_CORES = "LOKY_MAX_CPU_COUNT"
-# What each worker answered, or what went wrong with it, by its address.
+# What each worker returned or raised, by its address.
 Answers: TypeAlias = Mapping[str, Any]
 
 
-def _ask_nobody(_question: Callable[[], Any]) -> Answers:
+def _ask_no_workers(_question: Callable[[], Any]) -> Answers:
     return {}
 
 
@@ -30,39 +30,38 @@ def _do_nothing(_: Any) -> None:
     pass
 
 
-def _begin(coordinator: int, get_ready: Callable[[], object]) -> None:
-    belong_to(coordinator)
-    # What keeps a worker from it is told when it is to do its work. Raised here, it would end
-    # all workers.
+def _initialize_worker(coordinator: int, warm_up: Callable[[], object]) -> None:
+    exit_with_parent(coordinator)
+    # An exception raised here would end all workers; the first job reports the same failure.
     with contextlib.suppress(Exception):
-        get_ready()
+        warm_up()
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A joblib backend that is ready.
+    """A joblib backend, ready for use.
 
     Parameters
     ----------
     name : str
-        joblib's name of it.
+        Its name in joblib.
     n_cores : int
         Cores of this machine, or of the cluster's workers.
     options : callable
-        Arguments for one `joblib.Parallel`.
+        Returns keyword arguments for one `joblib.Parallel`.
     ask_workers : callable
-        Have every worker call a function; what came of it by worker, exceptions included.
-        Workers of this machine are not asked: they would answer as the coordinator does.
+        Calls a function on every worker of a cluster; returns results and exceptions by
+        worker. Empty for workers of this machine, which would answer as the coordinator does.
     cancel : callable
-        Have a cluster drop all jobs in flight: their calls raise, their workers are told.
+        Cancels all jobs in flight on a cluster: their calls raise, their workers stop.
     starts_processes : bool
-        Whether workers are processes that start when they are first called.
+        Whether workers are processes, started by the first call.
     """
 
     name: str
     n_cores: int
     options: Callable[[], Mapping[str, Any]]
-    ask_workers: Callable[[Callable[[], Any]], Answers] = _ask_nobody
+    ask_workers: Callable[[Callable[[], Any]], Answers] = _ask_no_workers
     cancel: Callable[[], None] = lambda: None
     starts_processes: bool = False
     _starting: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -70,18 +69,18 @@ class Backend:
     @property
     def is_cluster(self) -> bool:
         """Whether workers may be on other machines."""
-        return self.ask_workers is not _ask_nobody
+        return self.ask_workers is not _ask_no_workers
 
     def count_slots(self, threads: int) -> int:
-        """How many jobs of so many threads the cores allow at a time; at least 1."""
+        """Count the jobs of `threads` threads each that the cores can run at a time, at least 1."""
         return max(1, self.n_cores // threads)
 
     def call(
         self, n_workers: int, function: Callable[[Any], Any], arguments: Sequence[Any]
     ) -> Iterator[Any]:
-        """Have workers call `function` with each of `arguments`; results as they are ready.
+        """Call `function` on workers with each of `arguments`; yield results as they complete.
 
-        All must be taken: joblib ends all workers if it cannot hand out a result.
+        The iterator must be exhausted: joblib ends all workers if a result is not collected.
         """
         # joblib sets up its executor without a lock of its own.
         processes = starting_processes() if self.starts_processes else contextlib.nullcontext()
@@ -96,32 +95,32 @@ class Backend:
         return results
 
     def start(self, n_workers: int) -> None:
-        """Have worker processes start and get ready, while the caller goes on."""
+        """Start and warm up worker processes in the background."""
         if self.starts_processes:
             threading.Thread(
                 target=self._wait, args=(n_workers,), name="starting workers", daemon=True
             ).start()
 
     def _wait(self, n_workers: int) -> None:
-        with contextlib.suppress(Exception):  # a worker that dies now is missed by its first job
+        with contextlib.suppress(Exception):  # the first job notices a worker that dies now
             list(self.call(n_workers, _do_nothing, range(n_workers)))
 
 
 @contextlib.contextmanager
-def open_backend(name: str, get_ready: Callable[[], object] = lambda: None) -> Iterator[Backend]:
-    """Make a backend ready: connect to its cluster if it has one.
+def open_backend(name: str, warm_up: Callable[[], object] = lambda: None) -> Iterator[Backend]:
+    """Open a backend, connecting to its cluster if it has one.
 
     Parameters
     ----------
     name : str
         ``loky``, ``threading``, ``dask``, or any that is registered with joblib.
-    get_ready : callable
-        What worker processes of this machine do first.
+    warm_up : callable
+        Called first in each worker process of this machine.
 
     Raises
     ------
     UsageError
-        If joblib does not have it, or the cluster's address is not given.
+        If joblib has no such backend, or the cluster's address is not given.
     StoreError
         If the cluster cannot be reached or has no workers.
     """
@@ -151,14 +150,14 @@ def open_backend(name: str, get_ready: Callable[[], object] = lambda: None) -> I
         with parallel_config(backend=name):
             pass
     except (ValueError, ImportError) as error:
-        # joblib's own words name those that it has.
+        # joblib's message lists the backends that it has.
         raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
     if name == "loky":
-        first = {"initializer": _begin, "initargs": (os.getpid(), get_ready)}
+        first = {"initializer": _initialize_worker, "initargs": (os.getpid(), warm_up)}
         yield Backend(
             name,
             _count_cores(),
-            lambda: {"backend": _IgnorantLoky(), **first},
+            lambda: {"backend": _CredentialFreeLoky(), **first},
             starts_processes=True,
         )
         return
@@ -166,7 +165,7 @@ def open_backend(name: str, get_ready: Callable[[], object] = lambda: None) -> I
 
 
 def _count_cores() -> int:
-    """Cores that this process may use: by affinity, by cgroup, and by joblib's own variable."""
+    """Count the cores that this process may use: by affinity, cgroup and joblib's variable."""
     try:
         return int(cpu_count())
     except ValueError as error:
@@ -174,8 +173,8 @@ def _count_cores() -> int:
         raise UsageError(f"{_MAX_CORES}: expected an integer, got {given!r}") from error
 
 
-class _IgnorantLoky(LokyBackend):  # type: ignore[misc]
-    """Worker processes that inherit of the environment only what they need."""
+class _CredentialFreeLoky(LokyBackend):  # type: ignore[misc]
+    """Loky backend whose workers inherit only allowed variables: no addresses, no passwords."""
 
     def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
         return {**super()._prepare_worker_env(n_jobs), **worker_environment()}

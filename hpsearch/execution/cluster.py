@@ -1,4 +1,4 @@
-"""The Dask cluster: connecting to it, and joblib's backend for it mended for lost workers."""
+"""Connection to a Dask cluster, and joblib's Dask backend made to report lost workers."""
 
 import contextlib
 import logging
@@ -24,14 +24,14 @@ _WORKERS_TIMEOUT_S = 60
 def open_cluster() -> Iterator[Client]:
     """Connect to the scheduler that Dask's own setting names, and wait for its first worker.
 
-    A client that the calling program has made before is taken instead, and left open.
+    An existing default client of the calling program is used instead, and left open.
 
     Raises
     ------
     UsageError
         If no address is given.
     StoreError
-        If the scheduler does not answer, or no worker comes.
+        If the scheduler does not answer, or has no worker.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_distributed())
@@ -63,18 +63,18 @@ def _connect() -> Client:
 
 
 def ask_workers(client: Client, question: Callable[[], Any]) -> dict[str, Any]:
-    """What each worker answers, or the exception that it or the way to it raised."""
+    """Call `question` on each worker; return its result, or the exception raised, by address."""
     return dict(client.run(question, on_error="return"))
 
 
 def cancel_all(client: Client) -> None:
-    """Tell the scheduler that nobody waits for this client's tasks any more."""
+    """Cancel all tasks of this client."""
     client.cancel([DaskFuture(key, client) for key in list(client.futures)])
 
 
 @contextlib.contextmanager
 def _quiet_distributed() -> Iterator[None]:
-    """Keep Dask from logging what the pool is told anyway: lost workers, a lost scheduler."""
+    """Silence Dask's log of failures that the pool reports itself: lost workers or scheduler."""
     logger = logging.getLogger("distributed.client")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -85,13 +85,13 @@ def _quiet_distributed() -> Iterator[None]:
 
 
 class ClusterBackend(DaskDistributedBackend):  # type: ignore[misc]
-    """joblib's Dask backend, which tells when a task could not be run.
+    """joblib's Dask backend, reporting tasks that could not be run.
 
-    joblib's own notes the error and calls nobody back: the call waits for ever.
+    The original records the error without calling back, so that the call waits for ever.
     """
 
     def effective_n_jobs(self, n_jobs: int) -> int:
-        """The cluster's cores, or 2: for one, joblib would run the job in this process."""
+        """Return the cluster's cores, at least 2: with 1, joblib runs jobs in this process."""
         if self.client.status != "running":
             raise ConnectionError("the scheduler is gone")
         return max(2, int(super().effective_n_jobs(n_jobs)))
@@ -100,16 +100,16 @@ class ClusterBackend(DaskDistributedBackend):  # type: ignore[misc]
         """Start a task; `callback` gets its result, or the exception that lost it."""
         future: Future[Any] = super().submit(func, callback)
         if callback:
-            future.add_done_callback(partial(_tell_failure, callback))
+            future.add_done_callback(partial(_report_failure, callback))
         return future
 
     def retrieve_result_callback(self, out: Any) -> Any:
-        """Unpack what `callback` got; raises what a lost task was lost by."""
+        """Return the result passed to `callback`, or raise the exception of a lost task."""
         if isinstance(out, BaseException):
             raise out
         return super().retrieve_result_callback(out)
 
 
-def _tell_failure(callback: Callable[[Any], None], future: "Future[Any]") -> None:
+def _report_failure(callback: Callable[[Any], None], future: "Future[Any]") -> None:
     if error := future.exception():
         callback(error)

@@ -1,10 +1,10 @@
-"""What worker processes get of the coordinator's environment: no address and no password."""
+"""Environment variables that worker processes inherit: no addresses, no passwords."""
 
 import os
 
 __all__ = ["allowed", "drop_unneeded", "worker_environment"]
 
-# Where programs, the user's files and temporary files are; language and time zone.
+# Locations of programs, user files and temporary files; language and time zone.
 _NAMES = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
@@ -29,10 +29,10 @@ def allowed(name: str) -> bool:
 
 
 def worker_environment() -> dict[str, str]:
-    """What is changed in a worker's environment when it starts: all that is not allowed is blank.
+    """Return the changes to a worker's environment: variables that are not allowed are blanked.
 
-    joblib can change variables there, but not remove any; see `drop_unneeded`. Warnings are for
-    programmers: a worker prints them only if it is told to.
+    joblib can change variables there, but not remove any; see `drop_unneeded`. Python's warnings
+    are off unless ``PYTHONWARNINGS`` is set.
     """
     blank = {name: "" for name in os.environ if not allowed(name)}
     return {"PYTHONWARNINGS": "ignore", **blank} if "PYTHONWARNINGS" not in os.environ else blank
@@ -41,7 +41,7 @@ def worker_environment() -> dict[str, str]:
 def drop_unneeded() -> None:
     """Remove from this process's environment what `worker_environment` blanks.
 
-    Some libraries take a variable without a value for one that is set.
+    Some libraries treat an empty variable as set.
     """
     for name in list(os.environ):
         if not allowed(name):

@@ -1,4 +1,4 @@
-"""A process beside the coordinator, for work that would hold up its threads."""
+"""A helper process for work that would delay the coordinator's threads."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 from joblib.externals.loky import ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
-from hpsearch.execution.belonging import belong_to, starting_processes
+from hpsearch.execution.child_processes import exit_with_parent, starting_processes
 from hpsearch.execution.environment import worker_environment
 from hpsearch.importing import import_to_stay
 
@@ -20,18 +20,18 @@ Answer = TypeVar("Answer")
 
 
 class HelperProcess:
-    """One process, started by its first task; not for several threads at once.
+    """One process, started by its first task; not thread-safe.
 
-    Threads of one Python process take turns, each for up to 5 ms: a picture drawn in the
-    coordinator would make every step of a dispatch wait for such a turn.
+    Threads of one Python process hold the GIL for up to 5 ms at a time: a figure drawn in the
+    coordinator would delay every step of a dispatch by that much.
 
-    It ends within seconds of a coordinator that was killed, whatever it is doing, so that it
-    writes nothing beside the one that continues the study.
+    It exits within seconds of the coordinator's death, even in the middle of a task, so that
+    it does not write concurrently with a coordinator that resumes the study.
 
     Parameters
     ----------
     *modules : str
-        What all tasks need; imported when it starts.
+        Modules that all tasks need, imported when the process starts.
     """
 
     def __init__(self, *modules: str) -> None:
@@ -44,14 +44,14 @@ class HelperProcess:
         *arguments: Arguments.args,
         **keywords: Arguments.kwargs,
     ) -> Answer:
-        """Call `function` there, and wait for what it returns or raises.
+        """Call `function` in the process, and return or raise what it does.
 
-        If the process dies, the call is made once more, in a new one.
+        If the process dies, the call is repeated once, in a new process.
 
         Raises
         ------
         BrokenProcessPool
-            If that dies too.
+            If the new process dies too.
         """
         try:
             return self._call(function, *arguments, **keywords)
@@ -60,9 +60,9 @@ class HelperProcess:
             return self._call(function, *arguments, **keywords)
 
     def close(self, *, kill: bool = False) -> None:
-        """End the process once it has done what it is doing, or now; that is not waited for.
+        """End the process after its current task, or at once with `kill`; do not wait for it.
 
-        A process that is not killed is waited for when this one ends.
+        Unless killed, it is waited for when the calling process exits.
         """
         if self._executor:
             self._executor.shutdown(wait=False, kill_workers=kill)
@@ -78,9 +78,9 @@ class HelperProcess:
             if self._executor is None:
                 self._executor = ProcessPoolExecutor(
                     1,
-                    initializer=_begin,
+                    initializer=_initialize,
                     initargs=(os.getpid(), *self._modules),
-                    # Whatever the user draws with elsewhere: there is no window here.
+                    # Overrides the user's backend: the helper opens no windows.
                     env={**worker_environment(), "MPLBACKEND": "agg"},
                 )
             future = self._executor.submit(function, *arguments, **keywords)
@@ -88,11 +88,11 @@ class HelperProcess:
         return answer
 
 
-def _begin(coordinator: int, *modules: str) -> None:
-    belong_to(coordinator)
-    # What keeps it from being imported is told by the task that needs it. Raised here, it would
-    # be printed as a traceback.
+def _initialize(coordinator: int, *modules: str) -> None:
+    exit_with_parent(coordinator)
+    # A failed import is reported by the task that needs the module; raised here, it would print
+    # a traceback.
     with contextlib.suppress(Exception):
         import_to_stay(*modules)
-    # A second thread of BLAS would wait awake, on a core that is training.
+    # A second BLAS thread would spin on a core that is training.
     threadpool_limits(1)

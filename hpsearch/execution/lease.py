@@ -1,4 +1,4 @@
-"""The permission to train and write, tied to a coordinator that is alive and wants it."""
+"""Lease: a worker's permission to train and write, which ends with its coordinator."""
 
 import json
 import platform
@@ -17,17 +17,17 @@ class FileLease:
     """A lease kept in a file that coordinator and workers can read.
 
     It ends when the coordinator revokes it, when another coordinator takes the study over, or
-    when the coordinator's process is gone. A worker left alone thus stops by itself and never
-    writes into a study that somebody else has resumed.
+    when the coordinator's process is gone. An orphaned worker thus stops by itself and never
+    writes into a study that another coordinator has resumed.
 
     Parameters
     ----------
     path : Path
         The file.
     token : str
-        Names this coordinator's session.
+        Identifies the coordinator's session.
     pid : int
-        The coordinator's process.
+        The coordinator's process id.
     host : str
         The machine that it runs on.
     is_revoked : bool
@@ -41,7 +41,7 @@ class FileLease:
     is_revoked: bool = False
 
     def grant(self) -> None:
-        """Make this the lease in force."""
+        """Write this lease as the valid one."""
         self._write(is_revoked=False)
 
     def revoke(self) -> None:
@@ -49,7 +49,7 @@ class FileLease:
         self._write(is_revoked=True)
 
     def is_seen(self) -> bool:
-        """Whether this machine sees the file as its coordinator wrote it.
+        """Whether this machine reads the file as its coordinator wrote it.
 
         If not, the folder is not shared with this machine, or the study has been taken over.
         """
@@ -57,7 +57,7 @@ class FileLease:
         return holder is not None and holder.token == self.token
 
     def is_valid(self) -> bool:
-        """Whether the lease is in force and its coordinator, if on this machine, alive."""
+        """Whether the lease is granted and its coordinator, if on this machine, alive."""
         holder = FileLease.read(self.path)
         if holder is None or holder.token != self.token or holder.is_revoked:
             return False
@@ -65,7 +65,7 @@ class FileLease:
 
     @staticmethod
     def read(path: Path) -> "FileLease | None":
-        """The lease last written to `path`; None if there is none."""
+        """Read the lease last written to `path`; None if there is none."""
         try:
             return FileLease(path=path, **json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""A pool of joblib workers that takes jobs one by one and survives the death of any of them."""
+"""A pool of joblib workers that takes jobs one by one and survives the death of workers."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,34 +15,35 @@ __all__ = ["Attempts", "NoWorkersError", "WorkerLostError", "WorkerPool"]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-# A job fails if its worker dies so often at the same point of it.
+# Worker deaths at the same point of a job after which it fails.
 MAX_DEATHS = 3
-# Workers that die before they begin say nothing about a job; so many say something of them.
+# Early worker deaths are not counted against the job; after this many of them the workers are
+# considered broken.
 MAX_FALSE_STARTS = 20
-# The same while no worker has begun any job: then it is hardly chance.
+# The same limit while no worker has begun any job: such deaths are hardly chance.
 MAX_FIRST_FALSE_STARTS = 5
 
 
 class WorkerLostError(Exception):
-    """A job's worker died, again and again at the same point."""
+    """A job's worker died repeatedly at the same point of the job."""
 
 
 class NoWorkersError(WorkerLostError):
-    """Workers die, or are gone, before they begin: not the job's fault."""
+    """Workers cannot be called, or die before they begin the job: not the job's fault."""
 
 
 @dataclass(frozen=True)
 class Attempts:
-    """How a job has fared on the workers so far.
+    """Attempts that workers have made at a job.
 
     Parameters
     ----------
     n_begun : int
-        How often a worker began it.
+        Number of attempts begun.
     reached : int
-        How far it has come.
+        Progress of the job, in completed steps such as epochs.
     n_begun_there : int
-        How many of those began no earlier.
+        Number of attempts begun at `reached`.
     """
 
     n_begun: int
@@ -51,7 +52,7 @@ class Attempts:
 
 
 @dataclass
-class _Flight(Generic[Job]):
+class _JobInFlight(Generic[Job]):
     job: Job
     n_begun_before: int = 0
     reached: int = -1
@@ -60,34 +61,34 @@ class _Flight(Generic[Job]):
 
     @property
     def is_suspect(self) -> bool:
-        """Whether one more death would be the last."""
+        """Whether the job is given up after one more death."""
         return self.n_deaths >= MAX_DEATHS - 1
 
 
 @dataclass
 class WorkerPool(Generic[Job, Result]):
-    """Runs ``run(job)`` on joblib's workers; results come as they are ready.
+    """Pool that runs ``run(job)`` on joblib's workers; results come as they complete.
 
-    Every job is a joblib call of its own, made from one of `n_jobs` threads: so a free worker
+    Every job is a joblib call of its own, made from one of `n_jobs` threads: a free worker
     takes the next job at once, whatever the others are doing, and a dead worker ends only the
-    calls in flight. Those are made again. A job is given up when its worker has died three
-    times at the same point of it; the third time it runs with no other beside it, so that it
-    is not blamed for a neighbour.
+    calls in flight, which are repeated. A job is given up when its worker has died three
+    times at the same point of it; the third attempt runs alone, so that the job is not blamed
+    for the failure of another.
 
     Parameters
     ----------
     run : callable
         From a job to its result; must not raise. Importable by the workers.
     n_jobs : int
-        Jobs in flight at most.
+        Maximum number of jobs in flight.
     backend : Backend
-        Where the workers are.
+        The workers' backend.
     attempts : callable
         From a job to its `Attempts` so far.
     retries : bool
         Whether lost jobs are run again.
     sees_attempts : bool
-        Whether `attempts` knows of all workers', those of machines without the folder too.
+        Whether `attempts` covers all workers, also those that do not share the study's folder.
     """
 
     run: Callable[[Job], Result]
@@ -97,8 +98,8 @@ class WorkerPool(Generic[Job, Result]):
     retries: bool = True
     sees_attempts: bool = True
     n_lost: int = 0
-    _flying: dict["Future[Result]", _Flight[Job]] = field(default_factory=dict)
-    _lost: deque[_Flight[Job]] = field(default_factory=deque)
+    _in_flight: dict["Future[Result]", _JobInFlight[Job]] = field(default_factory=dict)
+    _lost: deque[_JobInFlight[Job]] = field(default_factory=deque)
     _has_begun: bool = False
 
     def __enter__(self) -> Self:
@@ -112,22 +113,22 @@ class WorkerPool(Generic[Job, Result]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave; jobs in flight are not waited for if something was raised."""
+        """End the threads; wait for jobs in flight unless an exception was raised."""
         self._threads.shutdown(wait=error is None, cancel_futures=True)
 
     @property
     def n_in_flight(self) -> int:
-        """Jobs submitted whose result has not been collected."""
-        return len(self._flying) + len(self._lost)
+        """Number of jobs submitted whose result has not been collected."""
+        return len(self._in_flight) + len(self._lost)
 
     @property
     def has_room(self) -> bool:
         """Whether a job submitted now would start now."""
-        return self.n_in_flight < self.n_jobs and not self._lost and not self._flies_alone()
+        return self.n_in_flight < self.n_jobs and not self._lost and not self._runs_alone()
 
     def submit(self, job: Job) -> None:
         """Start a job."""
-        self._launch(_Flight(job))
+        self._launch(_JobInFlight(job))
 
     def collect(self, timeout_s: float) -> Iterator[tuple[Job, Result | WorkerLostError]]:
         """Yield the results that have arrived; wait at most `timeout_s` for the first.
@@ -138,58 +139,60 @@ class WorkerPool(Generic[Job, Result]):
             A `WorkerLostError` instead of a result if the job is given up, or its worker died
             and `retries` is off.
         """
-        done, _ = wait(self._flying, timeout_s, return_when=FIRST_COMPLETED)
+        done, _ = wait(self._in_flight, timeout_s, return_when=FIRST_COMPLETED)
         for future in done:
-            flight = self._flying.pop(future)
+            entry = self._in_flight.pop(future)
             if (error := future.exception()) is None:
                 self._has_begun = True
-                yield flight.job, future.result()
-            elif (given_up := self._count_death(flight, error)) or not self.retries:
-                yield flight.job, given_up or WorkerLostError("its worker died")
+                yield entry.job, future.result()
+            elif (given_up := self._count_death(entry, error)) or not self.retries:
+                yield entry.job, given_up or WorkerLostError("its worker died")
             else:
-                self._lost.append(flight)
+                self._lost.append(entry)
         self._relaunch()
 
-    def _count_death(self, flight: _Flight[Job], error: BaseException) -> WorkerLostError | None:
-        """Hold a death against the job if it had begun; the error to give it up with, if so."""
+    def _count_death(
+        self, entry: _JobInFlight[Job], error: BaseException
+    ) -> WorkerLostError | None:
+        """Count a death against the job if it had begun; return an error if it is given up."""
         self.n_lost += 1
         reason = f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0]}"
         if is_machine_failure(error):  # not a worker's death: the call could not be made
             return NoWorkersError(f"no worker can be called ({reason})")
-        attempts = self.attempts(flight.job)
+        attempts = self.attempts(entry.job)
         # More than one if a cluster's scheduler has made the call again by itself.
-        n_begun = attempts.n_begun - flight.n_begun_before
+        n_begun = attempts.n_begun - entry.n_begun_before
         if not self.sees_attempts and type(error).__name__ == "KilledWorker":
             n_begun = max(1, n_begun)  # the scheduler says that workers have died of it
         self._has_begun = self._has_begun or n_begun > 0
         if n_begun == 0:
-            flight.n_false_starts += 1
-        elif attempts.reached > flight.reached:
-            flight.reached = attempts.reached
-            flight.n_deaths = max(1, min(n_begun, attempts.n_begun_there))
+            entry.n_false_starts += 1
+        elif attempts.reached > entry.reached:
+            entry.reached = attempts.reached
+            entry.n_deaths = max(1, min(n_begun, attempts.n_begun_there))
         else:
-            flight.n_deaths += n_begun
-        if flight.n_deaths >= MAX_DEATHS:
+            entry.n_deaths += n_begun
+        if entry.n_deaths >= MAX_DEATHS:
             return WorkerLostError(
-                f"its worker died {flight.n_deaths} times at the same epoch ({reason})"
+                f"its worker died {entry.n_deaths} times at the same epoch ({reason})"
             )
         limit = MAX_FALSE_STARTS if self._has_begun else MAX_FIRST_FALSE_STARTS
-        if flight.n_false_starts >= min(limit, MAX_FALSE_STARTS):
+        if entry.n_false_starts >= min(limit, MAX_FALSE_STARTS):
             return NoWorkersError(f"workers die before they begin ({reason})")
         return None
 
     def _relaunch(self) -> None:
-        while self._lost and not self._flies_alone():
-            if self._lost[0].is_suspect and self._flying:
+        while self._lost and not self._runs_alone():
+            if self._lost[0].is_suspect and self._in_flight:
                 return
             self._launch(self._lost.popleft())
 
-    def _flies_alone(self) -> bool:
-        return any(flight.is_suspect for flight in self._flying.values())
+    def _runs_alone(self) -> bool:
+        return any(entry.is_suspect for entry in self._in_flight.values())
 
-    def _launch(self, flight: _Flight[Job]) -> None:
-        flight.n_begun_before = self.attempts(flight.job).n_begun
-        self._flying[self._threads.submit(self._call, flight.job)] = flight
+    def _launch(self, entry: _JobInFlight[Job]) -> None:
+        entry.n_begun_before = self.attempts(entry.job).n_begun
+        self._in_flight[self._threads.submit(self._call, entry.job)] = entry
 
     def _call(self, job: Job) -> Result:
         result: Result = next(self.backend.call(self.n_jobs, self.run, [job]))

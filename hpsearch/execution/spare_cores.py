@@ -1,4 +1,4 @@
-"""Cores on which nothing can start, lent to the trials in flight."""
+"""Idle cores that speed up running trials."""
 
 import contextlib
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ __all__ = ["FileSpareCores"]
 
 @dataclass(frozen=True)
 class FileSpareCores:
-    """A number in a file that the coordinator writes and workers of its machine read.
+    """Number of additional cores for each trial, in a file.
 
-    Nothing depends on it but how long an epoch takes: a worker that reads an old number, or
-    none, trains the same net.
+    The coordinator writes it, workers of its machine read it. Only the duration of an epoch
+    depends on it: a worker that reads an old number, or none, trains the same net.
 
     Parameters
     ----------
     path : Path
-        The file; not there while no core is lent.
+        The file; absent while there are no additional cores.
     """
 
     path: Path
 
     def lend(self, n_each: int) -> None:
-        """Let each trial in flight use so many cores besides its own, from its next epoch on."""
-        with contextlib.suppress(OSError):  # a full disk stops a study when it has to
+        """Let each running trial use `n_each` additional cores from its next epoch on."""
+        with contextlib.suppress(OSError):  # not essential; a full disk stops the study elsewhere
             if n_each:
                 write_atomically(self.path, str(n_each).encode(), durable=False)
             else:
                 self.path.unlink(missing_ok=True)
 
     def count(self) -> int:
-        """How many; 0 if that is not known."""
+        """Read the number of additional cores of each trial; 0 if unknown."""
         with contextlib.suppress(OSError, ValueError):
             return max(0, int(self.path.read_bytes()))
         return 0

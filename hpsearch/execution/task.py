@@ -1,16 +1,16 @@
-"""The Dask task that a thread runs, seen from inside."""
+"""State of the Dask task that the calling thread runs."""
 
 import sys
 
 __all__ = ["is_in_task", "is_wanted"]
 
-# How Dask's worker calls a task that it runs and whose result somebody waits for.
+# States of a task that Dask's worker runs and whose result a client waits for.
 _WANTED = ("executing", "long-running")
 
 
 def is_in_task() -> bool:
     """Whether this thread runs a task of a Dask worker."""
-    if "distributed" not in sys.modules:  # in no worker but Dask's, and slow to import
+    if "distributed" not in sys.modules:  # only Dask's workers import it, and it is slow
         return False
     from dask.context import thread_state
 
@@ -18,9 +18,9 @@ def is_in_task() -> bool:
 
 
 def is_wanted() -> bool:
-    """Whether anybody still waits for what this thread does; true outside Dask.
+    """Whether a client still waits for this thread's result; true outside Dask.
 
-    The scheduler takes a task back when the client that asked for it has left, however it left.
+    The scheduler cancels a task when the client that submitted it is gone, even if killed.
     """
     if not is_in_task():
         return True

@@ -19,7 +19,7 @@ from hpsearch.search.problem import Problem
 from hpsearch.search.pruning import RUNGS, PruningRule
 from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
-from hpsearch.search.storage import mend_journal, open_storage, telling_storage_failures
+from hpsearch.search.storage import mend_journal, open_storage, translate_storage_errors
 from hpsearch.search.study import SearchStudy
 from hpsearch.search.training_data import check_training_data, note_training_data
 
@@ -52,6 +52,6 @@ __all__ = [
     "probe_storage",
     "read_confirmations",
     "suggest_hyperparameters",
-    "telling_storage_failures",
+    "translate_storage_errors",
     "watch_record",
 ]

@@ -19,7 +19,7 @@ __all__ = [
     "mend_journal",
     "open_storage",
     "telling_damage",
-    "telling_storage_failures",
+    "translate_storage_errors",
 ]
 
 
@@ -64,7 +64,7 @@ def creating_study(storage: BaseStorage) -> contextlib.AbstractContextManager[No
 
 
 @contextlib.contextmanager
-def telling_storage_failures(name: str) -> Iterator[None]:
+def translate_storage_errors(name: str) -> Iterator[None]:
     """Convert a storage's errors inside into a `StoreError` of one line."""
     try:
         yield

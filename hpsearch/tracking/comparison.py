@@ -1,4 +1,4 @@
-"""Comparing a run in MLflow with the record."""
+"""Comparison of a run in MLflow with the record."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -16,22 +16,22 @@ __all__ = ["Difference", "Expected", "compare", "newest_points"]
 
 @dataclass(frozen=True)
 class Expected:
-    """What a run has to show.
+    """Content that a run must have, according to the record.
 
     Parameters
     ----------
     params : mapping
-        All parameters that the record knows.
+        All parameters in the record.
     points : sequence of Point
         All points of its metrics.
     tags : mapping
         Its tags.
     status : str
-        MLflow's word.
+        Its status in MLflow.
     defaults : mapping
-        Tags that it must have, with any value, and those to give it.
+        Tags that it must have with any value, and their values if they are missing.
     metrics : mapping
-        Metrics of which the newest value counts, at step 0.
+        Metrics of which only the newest value is compared, at step 0.
     absent : collection of str
         Tags that it must not have.
     """
@@ -52,11 +52,11 @@ class Difference:
     Parameters
     ----------
     false : tuple of str
-        Parameters and metrics that contradict it. MLflow neither changes nor deletes those.
+        Parameters and metrics that contradict it. MLflow can neither change nor delete those.
     missing : tuple of str
-        What can be written to the run.
+        Missing content, which can be written to the run.
     tags : mapping
-        The tags among that.
+        The missing tags.
     superfluous : tuple of str
         Tags that can be deleted from it.
     """
@@ -68,7 +68,7 @@ class Difference:
 
 
 def compare(client: MlflowClient, run: Run, expected: Expected) -> Difference:
-    """Compare parameters, metrics, tags and status of `run`; what others added is left out."""
+    """Compare parameters, metrics, tags and status of `run`; ignore what others added."""
     false, missing = [], []
     for name, value in expected.params.items():
         shown = run.data.params.get(name)
@@ -97,7 +97,7 @@ def compare(client: MlflowClient, run: Run, expected: Expected) -> Difference:
 
 
 def newest_points(client: MlflowClient, run: Run, metrics: Mapping[str, float]) -> list[Point]:
-    """Points that make `metrics` the newest values of `run`; none for those that are already."""
+    """Make points by which `metrics` become the newest values of `run`, where they are not yet."""
     points = []
     for name, value in metrics.items():
         if run.data.metrics.get(name) != value:
@@ -124,5 +124,5 @@ def _read_points(client: MlflowClient, run: Run, name: str) -> set[Point]:
 
 
 def _last(points: set[Point]) -> float:
-    """The value that MLflow shows: of the highest step, then time, then value."""
+    """Return the value that MLflow shows: of the highest step, then time, then value."""
     return max((step, ms, value) for _, value, ms, step in points)[2]

@@ -1,8 +1,8 @@
-"""MLflow's own SQLite file: created whole or not at all, and recognised when it is incomplete.
+"""MLflow's SQLite database: created atomically, and recognised when it is incomplete.
 
-MLflow creates its tables by dozens of migrations, each of which SQLite commits at once: a process
-that dies among them, or two processes at a time, leave a file that MLflow never opens again. Here
-they run in memory, under a lock, and the file is written in one step.
+MLflow creates its tables by dozens of migrations, each of which SQLite commits separately: a
+process that dies among them, or two concurrent processes, leave a file that MLflow can never open
+again. Here they run in memory, under a lock, and the file is written in one step.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from hpsearch.redaction import redact
 __all__ = ["check_connection", "complete_database", "describe_incomplete", "read_schema"]
 
 # Creating takes seconds; a process that is stopped in the middle may keep the lock for ever.
-_LOCK_PATIENCE_S = 100.0
+_LOCK_TIMEOUT_S = 100.0
 _VERSION_TABLE = "alembic_version"
 # Rows that MLflow itself puts into a new database.
 _OWN_ROWS = {"experiments": "experiment_id = 0", "workspaces": "name = 'default'"}
@@ -68,13 +68,13 @@ class Schema:
         )
 
     def describe(self) -> str:
-        """The tables that are there, of those that are expected."""
+        """Describe how many of MLflow's tables it has."""
         expected = len(Base.metadata.tables)
         return f"{expected - len(self.missing)} of {expected} of MLflow's tables"
 
 
 def check_connection(uri: str) -> None:
-    """Connect to a database server once, where MLflow would try for minutes.
+    """Connect to a database server once; MLflow itself would retry for minutes.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def check_connection(uri: str) -> None:
 def complete_database(path: Path, artifacts: Path) -> None:
     """Create MLflow's database, or complete one that an interrupted creation left.
 
-    A database of an older MLflow is migrated, in a copy that replaces it. One that holds anything
+    A database of an older MLflow is migrated, in a copy that replaces it. One that is not empty
     and cannot be completed is left as it is.
 
     Parameters
@@ -107,7 +107,7 @@ def complete_database(path: Path, artifacts: Path) -> None:
     path : Path
         The file.
     artifacts : Path
-        Where MLflow's default experiment keeps its artifacts.
+        Artifact folder of MLflow's default experiment.
 
     Raises
     ------
@@ -124,19 +124,19 @@ def complete_database(path: Path, artifacts: Path) -> None:
         if schema.is_complete:
             return
         content = _complete(path, schema)
-        _remove_remains(path)
+        _remove_leftovers(path)
         write_atomically(path, content)
         # Adds MLflow's default experiment, which two processes at a time would add twice.
         SqlAlchemyStore(f"sqlite:///{path}", artifacts.as_uri())
 
 
 def describe_incomplete(path: Path) -> str | None:
-    """What is wrong with a database that `complete_database` can put right; None if nothing.
+    """Describe what `complete_database` would repair in a database; None if nothing.
 
     Raises
     ------
     StoreError
-        If it cannot.
+        If it cannot be repaired.
     """
     schema = read_schema(path)
     if not schema.tables or schema.is_complete:
@@ -146,7 +146,7 @@ def describe_incomplete(path: Path) -> str | None:
 
 
 def read_schema(path: Path) -> Schema:
-    """The schema of the database at `path`; an empty one if there is no file.
+    """Read the schema of the database at `path`; an empty one if there is no file.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _complete(path: Path, schema: Schema) -> bytes:
-    """The content of a complete database that holds all that the one at `path` holds."""
+    """Build a complete database with all rows of the one at `path`; return its bytes."""
     if not _is_mlflows(schema):
         raise StoreError(
             f"{path}: expected MLflow's database; this one is of another program or of a newer "
@@ -240,7 +240,7 @@ def _is_mlflows(schema: Schema) -> bool:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCK_PATIENCE_S)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCK_TIMEOUT_S)
     try:
         lock.acquire()
     except Timeout as error:
@@ -251,10 +251,10 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _remove_remains(path: Path) -> None:
-    """Remove what killed processes left beside `path`: SQLite would apply an old journal."""
-    for remains in (*path.parent.glob(f".{path.name}.*"), *path.parent.glob(f"{path.name}-*")):
-        if remains.name.removeprefix(path.name) in ("-journal", "-wal", "-shm") or (
-            len(remains.suffix) == 33
+def _remove_leftovers(path: Path) -> None:
+    """Remove files that killed processes left beside `path`: SQLite would apply an old journal."""
+    for leftover in (*path.parent.glob(f".{path.name}.*"), *path.parent.glob(f"{path.name}-*")):
+        if leftover.name.removeprefix(path.name) in ("-journal", "-wal", "-shm") or (
+            len(leftover.suffix) == 33
         ):
-            remains.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Using MLflow: with the program's settings, and with its errors turned into the program's own."""
+"""Use of MLflow with this program's settings, its errors translated into this program's."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from hpsearch.errors import StoreError
 from hpsearch.tracking.settings import mlflow_settings
 from hpsearch.tracking.views import TrackingStore
 
-__all__ = ["telling_failures"]
+__all__ = ["translate_mlflow_errors"]
 
 
 @contextlib.contextmanager
-def telling_failures(store: TrackingStore) -> Iterator[None]:
-    """Use MLflow; turn its errors into a `StoreError` of one line, without passwords."""
+def translate_mlflow_errors(store: TrackingStore) -> Iterator[None]:
+    """Apply the settings for MLflow; raise its errors as a one-line `StoreError`, redacted."""
     try:
         with mlflow_settings():
             yield

@@ -1,4 +1,4 @@
-"""The mirror: shows a study's record in MLflow, as often as wanted, with the same outcome."""
+"""Mirror of a study's record in MLflow; every operation is idempotent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import TrialRecord, best_of
 from hpsearch.tracking.comparison import Expected, newest_points
-from hpsearch.tracking.failures import telling_failures
+from hpsearch.tracking.failures import translate_mlflow_errors
 from hpsearch.tracking.model import describe_dataset, register_net
 from hpsearch.tracking.pages import describe_table, run_page, trials_page
 from hpsearch.tracking.repair import Repairer
@@ -50,7 +50,7 @@ _NOTE_TAG = "mlflow.note.content"
 
 @dataclass(frozen=True)
 class _Shown:
-    """What a trial's run was last seen to show."""
+    """State of a trial's run in MLflow when it was last read or written."""
 
     run_id: str
     status: str
@@ -65,16 +65,16 @@ class _Shown:
 
 
 class Mirror:
-    """One study's experiment, parent run and trial runs in MLflow.
+    """Mirror of one study in MLflow: an experiment, a parent run and a run for each trial.
 
     Every method creates what is missing and leaves alone what others have added; all raise
-    `StoreError` if MLflow cannot be reached. Not for several threads at once. What else the
-    process does with MLflow (its address, active run, experiment) is neither used nor changed.
+    `StoreError` if MLflow cannot be reached. Not thread-safe. The process's own tracking URI,
+    active run and experiment are neither used nor changed.
 
     Parameters
     ----------
     store : TrackingStore
-        Where MLflow is.
+        MLflow's tracking store.
     definition : StudyDefinition
         The study.
     data : mapping
@@ -82,8 +82,8 @@ class Mirror:
     tags : mapping
         Tags that all runs get: versions, seed, data.
     repair : bool
-        Whether to compare all that is shown with what MLflow has, and to correct it: what
-        contradicts the record is deleted and written again.
+        Whether to compare what MLflow has with the record, and to correct it: runs that
+        contradict the record are deleted and written again.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Mirror:
         self._dataset = describe_dataset(data)
         self._shown: dict[int, _Shown] = {}
         self._n_epochs_shown: dict[int, int] = {}
-        with telling_failures(store):
+        with translate_mlflow_errors(store):
             self._client = MlflowClient(store.uri, store.uri)
             self._repairer = Repairer(self._client) if repair else None
             self.experiment_id = find_or_create_experiment(
@@ -116,11 +116,11 @@ class Mirror:
 
     @property
     def repairs(self) -> Sequence[str]:
-        """What was corrected, a line each."""
+        """Corrections made, a line each."""
         return self._repairer.repairs if self._repairer else ()
 
     def is_level(self, record: TrialRecord) -> bool:
-        """Whether the trial's run, as last seen, shows all of `record`."""
+        """Whether the trial's run was up to date with `record` when last read or written."""
         shown = self._shown.get(record.number)
         return shown is not None and (shown.status, shown.state, shown.n_retries) == (
             STATUS[record.state],
@@ -129,9 +129,9 @@ class Mirror:
         )
 
     def show_trial(self, view: TrialView) -> None:
-        """Make the trial's run level with `view`."""
+        """Synchronize the trial's run with `view`."""
         record = view.record
-        with telling_failures(self._store):
+        with translate_mlflow_errors(self._store):
             shown = self._shown.get(record.number)
             if shown and shown.n_retries != str(len(record.retries)):
                 # Its curves are those of the attempt that failed.
@@ -150,7 +150,7 @@ class Mirror:
                 run_id,
                 params=None if n_shown else record.hyperparameters,
                 metrics=epoch_points(view.epochs[n_shown:], record.metric),
-                # A new run has the record's tags already, and no files to look for.
+                # A new run already has the record's tags, and no files.
                 tags=view.tags if is_new else {**trial_tags(record), **view.tags},
             )
             if self._repairer and not is_new:
@@ -166,10 +166,10 @@ class Mirror:
             )
 
     def check_study(self, view: StudyView) -> None:
-        """Where the parent run contradicts `view`, delete it and create another."""
+        """Delete the parent run and create another if it contradicts `view`."""
         if self._repairer is None:
             return
-        with telling_failures(self._store):
+        with translate_mlflow_errors(self._store):
             expected = Expected(
                 params=self._params,
                 points=best_so_far(view.records),
@@ -186,8 +186,8 @@ class Mirror:
                 self._client.set_tag(shown.run_id, PARENT_TAG, self.run_id, synchronous=True)
 
     def show_study(self, view: StudyView) -> None:
-        """Make the parent run level with `view`."""
-        with telling_failures(self._store):
+        """Synchronize the parent run with `view`."""
+        with translate_mlflow_errors(self._store):
             run = self._client.get_run(self.run_id)
             points = best_so_far(view.records)
             points += newest_points(self._client, run, view.metrics)
@@ -200,15 +200,15 @@ class Mirror:
             set_status(self._client, self.run_id, run.info.status, view.status, None)
 
     def show_net(self, view: NetView) -> str:
-        """Log and register the net unless it is there; point the alias ``best`` to it.
+        """Log and register the net unless it is registered; point the alias ``best`` to it.
 
         Returns
         -------
         str
             The model's version in the registry.
         """
-        with telling_failures(self._store):
-            # The trial in the key: another one may be the best when the study goes on.
+        with translate_mlflow_errors(self._store):
+            # The key has the trial's number, as another trial may be best when the study continues.
             log_frames(self._client, self.run_id, f"weights of trial {view.trial}", view.frames)
             if self._repairer:
                 self._repairer.check_net(self._name, self.run_id, view)
@@ -222,7 +222,7 @@ class Mirror:
         return [f"[{text}]({run_page(self.experiment_id, shown.run_id)})"] if shown else []
 
     def _find_runs(self) -> str | None:
-        """Note the trials' runs; the parent run's id, if there is one."""
+        """Find the trials' runs; return the parent run's id, if there is one."""
         found = group_runs(find_runs(self._client, self.experiment_id), self._name)
         tags = {tag for runs in found.values() for run in runs for tag in run.data.tags}
         versions = {tag for tag in tags if tag.startswith(VERSION_TAG)}
@@ -240,7 +240,7 @@ class Mirror:
     def _check_trial(
         self, repairer: Repairer, view: TrialView, shown: _Shown | None
     ) -> _Shown | None:
-        """The trial's run, or another in its place if it contradicts the record."""
+        """Return the trial's run, or a new one in its place if it contradicts the record."""
         record, what = view.record, name_trial(view.record.number)
         if shown is None:
             repairer.note_created(what)

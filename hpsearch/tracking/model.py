@@ -1,4 +1,4 @@
-"""The best net as an MLflow model: no pickle, no import of this program, its own preprocessing."""
+"""The best net as an MLflow model: with preprocessing, without pickle or this package."""
 
 import json
 import tempfile
@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from hpsearch.tracking.views import NetView
 
-__all__ = ["describe_dataset", "find_fault", "find_version", "register_net", "rehearse"]
+__all__ = ["describe_dataset", "find_fault", "find_version", "register_net", "warm_up"]
 
 ALIAS = "best"
 _NET_TAG = "net_sha256"
@@ -30,8 +30,8 @@ _NET_FILE = "net.safetensors"
 def register_net(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
     """Log `view` under the run, register it as `name`, and point the alias ``best`` to it.
 
-    A net that is registered already is not logged again. No active run, experiment or address
-    that the process may have given MLflow is used or changed.
+    A net that is registered already is not logged again. The process's own tracking URI, active
+    run and experiment are neither used nor changed.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def register_net(client: MlflowClient, name: str, run_id: str, view: NetView) ->
 
 
 def find_version(client: MlflowClient, name: str, sha256: str) -> ModelVersion | None:
-    """The registered version that holds the net `sha256`; None if there is none."""
+    """Find the registered version of the net `sha256`; None if there is none."""
     versions = client.search_model_versions(f"name = '{name}'")
     same = [version for version in versions if version.tags.get(_NET_TAG) == sha256]
     return same[0] if same else None
@@ -58,9 +58,9 @@ def find_version(client: MlflowClient, name: str, sha256: str) -> ModelVersion |
 def find_fault(
     client: MlflowClient, registered: ModelVersion, run_id: str, view: NetView
 ) -> str | None:
-    """Why a registered version does not serve the net of `view`; None if it does.
+    """Explain why a registered version does not serve the net of `view`; None if it does.
 
-    It is downloaded, compared with the net, loaded, and has to classify the example.
+    It is downloaded, compared with the net, loaded, and applied to the example.
     """
     if registered.run_id != run_id:
         return "its run is gone"
@@ -74,17 +74,17 @@ def find_fault(
             if net.read_bytes() != (view.folder / _NET_FILE).read_bytes():
                 return "it is another net"
             mlflow.pyfunc.load_model(path).predict(view.example)
-    except Exception as error:  # its code, its files, its requirements: all of it is at fault
+    except Exception as error:  # its code, files or requirements may raise anything
         reason = (str(error).strip().splitlines() or [""])[0]
         return f"it does not load ({type(error).__name__}: {reason[:200]})"
     return None
 
 
-def rehearse() -> None:
-    """Save a model that is thrown away.
+def warm_up() -> None:
+    """Save a model and discard it.
 
-    For the first one of a process MLflow imports more of itself, and lists all that is installed:
-    most of a second.
+    For the first model of a process MLflow imports further modules and lists all installed
+    packages, which takes most of a second.
     """
     one = np.ones((1, 1), np.float32)
     net = {"W1": one, "b1": one[0], "W2": one, "b2": one[0], "mean_image": one[0]}
@@ -95,7 +95,7 @@ def rehearse() -> None:
 
 
 def describe_dataset(data: Mapping[str, Any]) -> DatasetInput:
-    """The data set as an input that MLflow's pages show.
+    """Describe the data set as an input of an MLflow run.
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) ->
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    # A server resolves the model's own address; without one MLflow would look it up in whatever
-    # store the process has made its default.
+    # A server resolves a ``models:/`` URI; without one MLflow would look it up in the process's
+    # default store.
     is_server = client.tracking_uri.startswith("http")
     source = f"models:/{logged.model_id}" if is_server else logged.artifact_location
     added = client.create_model_version(name, source, run_id, model_id=logged.model_id)
@@ -148,7 +148,7 @@ def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) ->
 
 
 def _describe_inputs(example: Any) -> Schema:
-    """A tensor of images or numbers; of a table its columns, which may all be missing."""
+    """Describe the input as a tensor, or as the columns of a table, all of them optional."""
     if not hasattr(example, "columns"):
         return Schema([TensorSpec(example.dtype, (-1, *example.shape[1:]))])
     kinds = {
@@ -159,7 +159,7 @@ def _describe_inputs(example: Any) -> Schema:
 
 
 def _describe_model(net: Path, example: Any, output_type: str) -> dict[str, Any]:
-    """The net in a folder, what serves it, and what that needs."""
+    """Describe the model: the net's folder, the code that serves it, and its requirements."""
     packages = ("mlflow", "numpy", "safetensors")
     return {
         "artifacts": {"net": str(net)},

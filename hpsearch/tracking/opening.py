@@ -1,4 +1,4 @@
-"""Opening MLflow. Imports it only when it is needed, and then with the program's settings."""
+"""Access to MLflow, which is imported only when needed, with this program's settings."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ def open_mirror(
     Parameters
     ----------
     store : TrackingStore
-        Where MLflow is.
+        MLflow's tracking store.
     definition : StudyDefinition
         The study.
     data : mapping
@@ -35,7 +35,7 @@ def open_mirror(
     tags : mapping
         Tags that all runs get: versions, seed, data.
     repair : bool
-        Whether to compare all that MLflow shows with the record, and to correct it.
+        Whether to compare what MLflow has with the record, and to correct it.
 
     Raises
     ------
@@ -51,11 +51,10 @@ def open_mirror(
 
 
 def prepare_tracking(store: TrackingStore) -> None:
-    """Make a store ready to be opened by MLflow, or see that it cannot be.
+    """Prepare a tracking store for MLflow, and check that MLflow can open it.
 
-    A SQLite database is created, or completed, and the artifacts of a workspace that was moved
-    or copied are found in it again. A database server has to answer. Of other stores nothing is
-    asked.
+    A SQLite database is created or completed, and its artifact locations are updated if the
+    workspace was moved or copied. A database server must answer. Other stores are not checked.
 
     Raises
     ------
@@ -68,10 +67,10 @@ def prepare_tracking(store: TrackingStore) -> None:
         return
     with mlflow_settings():
         from hpsearch.tracking.database import check_connection, complete_database
-        from hpsearch.tracking.failures import telling_failures
+        from hpsearch.tracking.failures import translate_mlflow_errors
         from hpsearch.tracking.relocation import relocate_artifacts
 
-        with telling_failures(store):
+        with translate_mlflow_errors(store):
             if store.database is None:
                 check_connection(store.uri)
                 return
@@ -82,21 +81,21 @@ def prepare_tracking(store: TrackingStore) -> None:
 
 
 def rehearse_model() -> None:
-    """Do once, where it can wait, what MLflow does for the first model of a process."""
+    """Warm MLflow up: do in advance what it does for the first model of a process."""
     with mlflow_settings():
         import_to_stay("mlflow.pyfunc")
-        from hpsearch.tracking.model import rehearse
+        from hpsearch.tracking.model import warm_up
 
-        rehearse()
+        warm_up()
 
 
 def probe_tracking(store: TrackingStore) -> str | None:
-    """Whether MLflow can be reached and written; leaves nothing in it.
+    """Check that MLflow can be reached and written; leave nothing in it.
 
     Returns
     -------
     str or None
-        What the next run will put right; None if there is nothing.
+        What the next run will repair; None if there is nothing.
 
     Raises
     ------

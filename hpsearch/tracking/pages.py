@@ -1,4 +1,4 @@
-"""MLflow's pages for a study: their addresses, and how its table of trials opens."""
+"""MLflow's pages for a study: their addresses, and the default view of the table of trials."""
 
 import json
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ from hpsearch.metrics import Metric
 
 __all__ = ["VIEW_TAG", "describe_table", "run_page", "trials_page"]
 
-# MLflow keeps a view that someone shared as a tag of the experiment; the address names it.
+# MLflow stores a shared view as a tag of the experiment, under a key that the address contains.
 _VIEW_KEY = "hpsearch"
 VIEW_TAG = f"mlflow.sharedViewState.{_VIEW_KEY}"
 
 
 def describe_table(hyperparameters: Sequence[str], metric: Metric) -> dict[str, str]:
-    """The experiment's tag by which its trials open best first, with the columns that count.
+    """Make the experiment's tag for a view of its trials, best first, with selected columns.
 
     Parameters
     ----------
     hyperparameters : sequence of str
-        Those that are searched.
+        Searched hyperparameters.
     metric : Metric
-        What the study optimizes.
+        Metric that the study optimizes.
     """
-    # Sorted by a metric, MLflow lists nested runs one by one; else it hides them in the parent.
+    # MLflow lists nested runs separately only if sorted by a metric; else it folds them away.
     view = {
         "orderByKey": _column("metrics", metric.val_name),
         "orderByAsc": metric.sign < 0,
@@ -40,12 +40,12 @@ def describe_table(hyperparameters: Sequence[str], metric: Metric) -> dict[str, 
 
 
 def trials_page(experiment_id: str) -> str:
-    """Where `describe_table` is in force, behind the address of MLflow's server."""
+    """Return the address of the view of `describe_table`, relative to MLflow's server."""
     return f"#/experiments/{experiment_id}/runs?viewStateShareKey={_VIEW_KEY}"
 
 
 def run_page(experiment_id: str, run_id: str) -> str:
-    """The page of one run."""
+    """Return the address of a run's page, relative to MLflow's server."""
     return f"#/experiments/{experiment_id}/runs/{run_id}"
 
 

@@ -1,4 +1,4 @@
-"""Trying MLflow without leaving anything in it. Imports MLflow."""
+"""Check that MLflow can be reached and written, leaving nothing in it. Imports MLflow."""
 
 import tempfile
 import uuid
@@ -10,19 +10,19 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from hpsearch.files import check_sqlite, check_writable
 from hpsearch.tracking.database import check_connection, describe_incomplete
-from hpsearch.tracking.failures import telling_failures
+from hpsearch.tracking.failures import translate_mlflow_errors
 from hpsearch.tracking.views import TrackingStore
 
 __all__ = ["probe"]
 
 
 def probe(store: TrackingStore) -> str | None:
-    """Reach the store, write to it and to its artifacts, and take both back.
+    """Write to the store and to its artifacts, and delete what was written.
 
     Returns
     -------
     str or None
-        What is wrong with the database that the next run will put right; None if nothing.
+        What the next run will repair in the database; None if nothing.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def probe(store: TrackingStore) -> str | None:
         If it cannot be reached or written.
     """
     flaw = None
-    with telling_failures(store):
+    with translate_mlflow_errors(store):
         if store.database:
             flaw = describe_incomplete(store.database)
             check_sqlite(store.database)
@@ -45,7 +45,7 @@ def probe(store: TrackingStore) -> str | None:
 
 
 def _register_and_delete(client: MlflowClient) -> None:
-    # The one thing that MLflow really deletes: experiments and runs only go to the bin.
+    # MLflow deletes registered models; experiments and runs it only marks as deleted.
     name = f"hpsearch-doctor-{uuid.uuid4().hex}"
     client.create_registered_model(name)
     client.delete_registered_model(name)

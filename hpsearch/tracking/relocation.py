@@ -1,4 +1,4 @@
-"""Artifacts of a workspace that was moved or copied: MLflow stores absolute locations."""
+"""Update of artifact locations, which MLflow stores as absolute, in a workspace that was moved."""
 
 import contextlib
 import sqlite3
@@ -23,10 +23,10 @@ WHERE key = ? AND artifact_location != ? AND artifact_location LIKE 'file:///%'
 
 
 def relocate_artifacts(database: Path, artifacts: Path) -> None:
-    """Let all that lies in the workspace's artifact folder be found where that folder is now.
+    """Replace the former location of the workspace's artifact folder by the present one.
 
-    Where it was is read from the experiments that this program created. What lies elsewhere is
-    not changed.
+    The former one is read from the experiments that this program created. Locations outside it
+    are not changed.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def relocate_artifacts(database: Path, artifacts: Path) -> None:
     Raises
     ------
     OSError
-        If the database cannot be written; it is then as it was.
+        If the database cannot be written; it is then unchanged.
     """
     new = artifacts.as_uri()
     try:

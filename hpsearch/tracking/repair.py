@@ -1,4 +1,4 @@
-"""Correcting what MLflow shows where it differs from the record."""
+"""Repair of runs, files and models in MLflow that differ from the record."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +41,7 @@ class Repairer:
         Returns
         -------
         dict or None
-            The tags that others gave it, for the run that takes its place; None if it stays.
+            The tags that others gave it, for the run that replaces it; None if it is kept.
         """
         difference = compare(self._client, run, expected)
         if not difference.false:
@@ -58,22 +58,22 @@ class Repairer:
         return {name: run.data.tags[name] for name in theirs if not name.startswith("mlflow.")}
 
     def delete_others(self, kept: Run, runs: Sequence[Run]) -> None:
-        """Delete those of `runs`, all for one thing, that are not `kept`."""
+        """Delete all of `runs`, duplicates of each other, except `kept`."""
         for run in runs:
             if run.info.run_id != kept.info.run_id:
                 self._client.delete_run(run.info.run_id)
                 self._note(str(kept.info.run_name), [f"second run {run.info.run_id}"], "deleted")
 
     def note_created(self, what: str) -> None:
-        """Note that nothing was shown of `what`."""
+        """Note that `what` had no run."""
         self.repairs.append(f"{what}: run created")
 
     def attach(self, what: str, run_id: str, files: Sequence[Path]) -> None:
-        """Upload those of `files` that the run lacks or has with another content."""
+        """Upload those of `files` that the run lacks or has with different content."""
         self._note(what, attach_changed(self._client, run_id, files), "uploaded")
 
     def check_net(self, name: str, run_id: str, view: NetView) -> None:
-        """Delete the registered version of the net if it does not serve it."""
+        """Delete the registered version of the net if it is faulty."""
         registered = find_version(self._client, name, view.sha256)
         if registered is None:
             self.repairs.append(f"model {name}: registered")

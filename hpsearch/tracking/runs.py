@@ -1,4 +1,4 @@
-"""MLflow runs by what they stand for: found by tags, never by memory alone."""
+"""MLflow runs of a study and its trials: found by their tags, created once, written to."""
 
 import re
 import tempfile
@@ -21,14 +21,14 @@ __all__ = [
 STUDY_TAG = "hpsearch.study"
 TRIAL_TAG = "hpsearch.trial"
 PARENT_TAG = "mlflow.parentRunId"
-# Written last: a run that carries it lacks nothing.
+# Written last: a run with this tag is complete.
 SHOWN_TAG = "hpsearch.shown"
 
 # Opens MLflow's pages for training rather than those for language models.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _TRIAL_NAME = re.compile(r"trial (\d{4,})")
 
-# Those that MLflow gives every run by itself.
+# Set by MLflow itself on every run.
 _MLFLOW_TAGS = frozenset({"mlflow.runName", "mlflow.user", PARENT_TAG})
 # MLflow's limits for one log_batch call, and for a tag.
 _MAX_METRICS = 1000
@@ -36,7 +36,7 @@ _MAX_TAG_LENGTH = 5000
 
 
 def find_or_create_experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
-    """The id of the experiment `name`; if it was deleted, it is restored."""
+    """Return the id of the experiment `name`, which is created or restored if necessary."""
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         location = artifacts.as_uri() if artifacts else None
@@ -49,12 +49,12 @@ def find_or_create_experiment(client: MlflowClient, name: str, artifacts: Path |
 
 
 def name_trial(number: int) -> str:
-    """The name of a trial's run."""
+    """Return the name of a trial's run."""
     return f"trial {number:04d}"
 
 
 def find_runs(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
-    """All runs of the experiment, oldest first."""
+    """Yield all runs of the experiment, oldest first."""
     token: str | None = None
     while True:
         page = client.search_runs(
@@ -67,7 +67,7 @@ def find_runs(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
 
 
 def group_runs(runs: Iterable[Run], study: str) -> dict[int | None, list[Run]]:
-    """The study's runs by number of trial; None for the study itself. Others are left out.
+    """Group the study's runs by trial number, None for the study itself; leave out others.
 
     A run that has lost its tags is recognised by its name.
     """
@@ -86,10 +86,10 @@ def group_runs(runs: Iterable[Run], study: str) -> dict[int | None, list[Run]]:
 
 
 def keep_one(client: MlflowClient, runs: Sequence[Run], created_with: Container[str]) -> Run:
-    """Of several runs for one thing the one to go on with; bare others are deleted.
+    """Choose one of several runs of a trial or study; delete the others that are empty.
 
-    MLflow's client repeats a ``runs/create`` whose answer was lost. The first try then leaves
-    a run behind that nobody writes to. One with anything in it is left alone.
+    MLflow's client repeats a ``runs/create`` whose response was lost. The first request then
+    leaves a run that nothing is written to. Runs with any content are not deleted.
 
     Parameters
     ----------
@@ -130,10 +130,10 @@ def log(
     metrics: Iterable[tuple[str, float, int, int]] = (),
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write all in as few requests as MLflow allows.
+    """Log parameters, metrics and tags in as few requests as MLflow allows.
 
-    Metrics are (name, value, timestamp in ms, step). A point that is there already, equal in
-    all four, is stored once; so writing again does no harm.
+    Metrics are (name, value, timestamp in ms, step). MLflow stores equal points once, so
+    logging them again does no harm.
     """
     points = [Metric(*point) for point in metrics]
     first, rest = points[:_MAX_METRICS], points[_MAX_METRICS:]
@@ -149,14 +149,14 @@ def log(
 
 
 def cut_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """`tags`, none longer than MLflow takes."""
+    """Truncate the values of `tags` to the length that MLflow allows."""
     return {name: value[:_MAX_TAG_LENGTH] for name, value in tags.items()}
 
 
 def attach(
     client: MlflowClient, run_id: str, files: Sequence[Path], *, replace: bool = False
 ) -> None:
-    """Upload those of `files` that the run does not have yet, or has half of; or all."""
+    """Upload those of `files` that the run lacks or has with another size; all if `replace`."""
     if not files:
         return
     there = {} if replace else {i.path: i.file_size for i in client.list_artifacts(run_id)}
@@ -166,7 +166,7 @@ def attach(
 
 
 def attach_changed(client: MlflowClient, run_id: str, files: Sequence[Path]) -> list[str]:
-    """Upload those of `files` that the run does not have with the same content; their names."""
+    """Upload those of `files` that the run lacks or has changed; return their names."""
     changed = [path for path in files if path.exists() and not _has_copy(client, run_id, path)]
     for path in changed:
         client.log_artifact(run_id, str(path))
@@ -185,7 +185,7 @@ def _has_copy(client: MlflowClient, run_id: str, path: Path) -> bool:
 def log_frames(
     client: MlflowClient, run_id: str, key: str, frames: Mapping[int, NDArray[np.uint8]]
 ) -> None:
-    """Log pictures that the run's page steps through; those that it has are left alone."""
+    """Log images that the run's page steps through, except those logged already."""
     there = {Path(item.path).name for item in client.list_artifacts(run_id, "images")}
     for step, frame in frames.items():
         if not any(name.startswith(f"{key}+step+{step}+") for name in there):

@@ -1,7 +1,6 @@
 """The code that MLflow stores with a net and runs to serve it.
 
-It stands alone: NumPy, safetensors and MLflow are all that it may import, because that is all
-that a serving environment has.
+It may import only NumPy, safetensors and MLflow: a serving environment has nothing else.
 """
 
 import json
@@ -20,14 +19,14 @@ class ServedNet(PythonModel):
     """A two-layer net that takes raw images, or rows of a table."""
 
     def load_context(self, context: Any) -> None:
-        """Read the weights, what turns examples into inputs, and the columns of a table."""
+        """Load the weights, the preprocessing, and the columns of a table."""
         folder = Path(context.artifacts["net"])
         self._net = load_file(folder / "net.safetensors")
         self._columns = []
         if "scaling" in self._net:
             self._columns = json.loads((folder / "manifest.json").read_text())["schema"]["columns"]
 
-    # A bare ndarray: MLflow would take any finer hint for a schema, and the signature has one.
+    # A bare ndarray: MLflow would infer a schema from a more precise hint; the signature has one.
     def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> np.ndarray:
         """Predict classes or numbers.
 
@@ -84,7 +83,7 @@ class ServedNet(PythonModel):
 
 
 def _encode(values: np.ndarray, categories: list[str]) -> np.ndarray:
-    """One-hot categories, given by name, or by code in an array of numbers."""
+    """Encode categories one-hot, given by name, or by code in an array of numbers."""
     names = np.arange(len(categories)) if values.dtype.kind == "f" else np.array(categories)
     texts = values if values.dtype.kind == "f" else np.array([str(value) for value in values])
     return np.asarray(texts[:, np.newaxis] == names)

@@ -1,4 +1,4 @@
-"""The settings that MLflow works with, in force only while this program uses it."""
+"""Settings for MLflow, applied only while this program uses it."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ _SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Models are written without pickle, so nothing needs it to read them.
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    # A pooled connection outlives its file: what it writes to a deleted one is lost.
+    # A pooled connection outlives its file: its writes to a deleted file are lost.
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -27,10 +27,10 @@ _SETTINGS = {
 
 @contextlib.contextmanager
 def mlflow_settings() -> Iterator[None]:
-    """Import MLflow and apply the settings; afterwards the environment is as it was.
+    """Import MLflow and apply the settings; restore the environment afterwards.
 
-    A variable that is set already keeps its value. The logging level is changed for the time
-    being unless ``MLFLOW_LOGGING_LEVEL`` is set.
+    A variable that is set already keeps its value. Only errors are logged meanwhile, unless
+    ``MLFLOW_LOGGING_LEVEL`` is set.
     """
     missing = [name for name in _SETTINGS if name not in os.environ]
     os.environ.update({name: _SETTINGS[name] for name in missing})

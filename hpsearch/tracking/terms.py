@@ -1,4 +1,4 @@
-"""The record in MLflow's terms: parameters, tags, and points of metrics."""
+"""The record as MLflow parameters, tags and metric points."""
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
@@ -25,7 +25,7 @@ STATUS = {
     State.PRUNED: "FINISHED",
     State.FAILED: "FAILED",
 }
-# All that `trial_tags` may give, and what its other tags begin with.
+# Tags that `trial_tags` may return, and the prefix of its tags for versions.
 TRIAL_TAGS = frozenset(
     {"state", "pruned", "diverged", "error", "ended_by_machine", "retries", "net_sha256"}
 )
@@ -34,7 +34,7 @@ _CODE_TAG = "code_version"
 
 
 def study_params(definition: StudyDefinition) -> dict[str, Any]:
-    """What a run of the study is told by; what may change later, such as `trials`, left out."""
+    """Return the parameters of the study's run, without those that may change, as `trials`."""
     search, data = definition.search, definition.data
     shuffled = {} if data.shuffle_seed is None else {"data.shuffle_seed": data.shuffle_seed}
     return {
@@ -51,7 +51,7 @@ def study_params(definition: StudyDefinition) -> dict[str, Any]:
 
 
 def trial_tags(record: TrialRecord) -> dict[str, str]:
-    """How the trial stands, why, and with what versions; what does not apply is left out."""
+    """Return tags for a trial's state, its reason, and versions; only those that apply."""
     versions = {VERSION_TAG + name: value for name, value in record.versions.items() if value}
     tags = {"state": str(record.state), **versions}
     if record.state == State.PRUNED:
@@ -70,7 +70,7 @@ def trial_tags(record: TrialRecord) -> dict[str, str]:
 
 
 def fixed_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Those of a study's tags that do not say with which versions a run was made."""
+    """Return the study's tags without those for versions, which may differ between runs."""
     return {
         name: value
         for name, value in tags.items()
@@ -79,7 +79,7 @@ def fixed_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def epoch_points(epochs: Sequence[Epoch], metric: Metric) -> list[Point]:
-    """Metric points of `epochs`; nan and inf, which stores disagree about, are left out."""
+    """Return metric points of `epochs` without nan and inf, which stores treat differently."""
     return [
         (name, value, int(epoch.ended_at * 1000), epoch.number)
         for epoch in epochs
@@ -100,12 +100,12 @@ def _measure(epoch: Epoch, metric: Metric) -> dict[str, float]:
 
 
 def end_ms(view: TrialView) -> int | None:
-    """When the trial ended by its own clock: the same whenever it is shown."""
+    """Return when the trial's last epoch ended, in ms; the same however often it is shown."""
     return int(view.epochs[-1].ended_at * 1000) if view.epochs else None
 
 
 def best_so_far(records: Sequence[TrialRecord]) -> list[Point]:
-    """The best validation score after each trial, up to the first that has not ended."""
+    """Return the best validation score after each trial, up to the first unfinished one."""
     points = []
     best: TrialRecord | None = None
     for record in takewhile(lambda record: record.state.is_finished, records):

@@ -1,4 +1,4 @@
-"""What is shown in MLflow, in plain values."""
+"""Content to be shown in MLflow, as plain values."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _MAX_SQLITE_PATH = 504
 
 @dataclass(frozen=True)
 class TrackingStore:
-    """Where MLflow is.
+    """Location of MLflow's tracking store and artifacts.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class TrackingStore:
 
     @property
     def is_server(self) -> bool:
-        """Whether MLflow runs in a process of its own, and keeps the artifacts."""
+        """Whether the store is a tracking server, which stores the artifacts too."""
         return self.uri.startswith(("http://", "https://"))
 
     @property
@@ -48,12 +48,12 @@ class TrackingStore:
 
     @property
     def is_workspaces(self) -> bool:
-        """Whether database and artifacts lie in one folder, a workspace, and move with it."""
+        """Whether database and artifacts are in one folder, a workspace, and move with it."""
         database = self.database
         return bool(database and self.artifacts and database.parent == self.artifacts.parent)
 
     def check_path(self) -> None:
-        """See that SQLite can open a file of that name.
+        """Check that SQLite can open a file at this path.
 
         Raises
         ------
@@ -67,26 +67,26 @@ class TrackingStore:
             )
 
     def shown(self) -> str:
-        """The URI as it may be printed."""
+        """Return the URI without its password."""
         return self.without_password(self.uri)
 
     def without_password(self, text: str) -> str:
-        """`text` with the URI's password blotted out."""
+        """Remove the URI's password from `text`."""
         return redact(text, self.uri)
 
 
 @dataclass(frozen=True)
 class TrialView:
-    """One trial as MLflow shall show it.
+    """A trial as it is to be shown in MLflow.
 
     Parameters
     ----------
     record : TrialRecord
         State, hyperparameters, times.
     epochs : sequence of Epoch
-        All so far.
+        All epochs so far.
     files : sequence of Path
-        Pictures and tables to attach.
+        Figures and tables to attach.
     tags : mapping
         Further tags.
     """
@@ -99,18 +99,18 @@ class TrialView:
 
 @dataclass(frozen=True)
 class StudyView:
-    """The study as MLflow shall show it.
+    """A study as it is to be shown in MLflow.
 
     Parameters
     ----------
     status : str
-        MLflow's word: RUNNING, FINISHED or KILLED.
+        MLflow's run status: RUNNING, FINISHED or KILLED.
     summary : str
         Markdown for the run's page.
     records : sequence of TrialRecord
         All trials, for the best so far.
     metrics : mapping
-        Final figures.
+        Final metrics of the study.
     files : sequence of Path
         Plots and tables to attach; replaced if they are there already.
     """
@@ -124,12 +124,12 @@ class StudyView:
 
 @dataclass(frozen=True)
 class NetView:
-    """The best net as MLflow shall serve it.
+    """The best net as it is to be served by MLflow.
 
     Parameters
     ----------
     folder : Path
-        As `hpsearch.results.export_net` wrote it.
+        Folder written by `hpsearch.results.export_net`.
     sha256 : str
         Its identity; a net is registered once.
     trial : int
@@ -141,7 +141,7 @@ class NetView:
     tags : mapping
         Tags of the model version.
     frames : mapping
-        Pictures of its weights, uint8 of shape (h, w, 3), by the epoch that they are of.
+        Images of its weights by epoch, uint8, shape (h, w, 3).
     output_type : str
         Name of the dtype of predictions.
     """

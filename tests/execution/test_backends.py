@@ -18,7 +18,7 @@ def test_joblibs_backends_are_known(name: str) -> None:
         assert backend.n_cores >= 1
 
 
-def test_an_unknown_backend_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_backend_is_reported_with_the_known_ones() -> None:
     with (
         pytest.raises(UsageError, match=r"--backend lokky: .*'loky'") as caught,
         open_backend("lokky"),
@@ -33,7 +33,7 @@ def test_slots_share_out_the_cores(n_cores: int, threads: int, n_slots: int) -> 
 
 
 @pytest.mark.parametrize(("name", "gets_ready"), [("loky", True), ("threading", False)])
-def test_worker_processes_get_ready_while_the_caller_goes_on(name: str, gets_ready: bool) -> None:
+def test_worker_processes_warm_up_in_the_background(name: str, gets_ready: bool) -> None:
     module = "this"  # a poem, which no one else imports
     with open_backend(name, partial(import_to_stay, module)) as backend:
         backend.start(2)
@@ -42,14 +42,14 @@ def test_worker_processes_get_ready_while_the_caller_goes_on(name: str, gets_rea
     assert module not in sys.modules
 
 
-def test_what_a_worker_cannot_import_is_left_to_its_work_to_tell() -> None:
+def test_a_failed_warm_up_does_not_end_the_workers() -> None:
     """Raised, it would end all workers."""
     with open_backend("loky", partial(import_to_stay, "nothing.of.this.name")) as backend:
         assert len(list(backend.call(2, list_modules, [0]))) == 1
 
 
 @pytest.mark.filterwarnings("error")
-def test_workers_that_die_while_they_get_ready_are_replaced(tmp_path: Path) -> None:
+def test_workers_that_die_while_warming_up_are_replaced(tmp_path: Path) -> None:
     marker = tmp_path / "died"
     with open_backend("loky", partial(die_once, marker)) as backend:
         backend.start(2)
@@ -68,7 +68,7 @@ def test_a_cluster_needs_an_address() -> None:
         raise AssertionError("it opened")
 
 
-def test_a_scheduler_that_does_not_answer_is_told_with_its_address(
+def test_a_scheduler_that_does_not_answer_is_reported_with_its_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import dask

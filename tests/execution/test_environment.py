@@ -52,7 +52,9 @@ def test_workers_inherit_no_address_and_no_password(secrets: None) -> None:
     _check(seen, shown)
 
 
-def test_nor_does_the_process_that_draws(secrets: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_helper_process_inherits_none_either(
+    secrets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MPLBACKEND", "nonsense")
     helper = HelperProcess()
     seen, shown = helper.run(_read_environment)

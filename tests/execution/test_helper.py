@@ -33,7 +33,7 @@ def test_a_task_whose_process_dies_is_done_again(helper: HelperProcess, tmp_path
     assert helper.run(die_once, tmp_path / "died") == "done"
 
 
-def test_what_its_tasks_need_is_imported_there_first(helper: HelperProcess) -> None:
+def test_the_modules_of_its_tasks_are_imported_first(helper: HelperProcess) -> None:
     assert "this" not in helper.run(list_modules)
     well_read = HelperProcess("this")
     assert "this" in well_read.run(list_modules)
@@ -45,7 +45,7 @@ def _count_threads() -> list[int]:
     return [library["num_threads"] for library in threadpool_info()]
 
 
-def test_it_takes_no_core_but_its_own() -> None:
+def test_the_helper_uses_one_core() -> None:
     helper = HelperProcess("numpy")
     assert set(helper.run(_count_threads)) == {1}
     helper.close()

@@ -245,7 +245,7 @@ def test_there_is_room_again_as_soon_as_a_result_is_taken(tmp_path: Path) -> Non
         assert pool.has_room
 
 
-def test_nothing_in_flight_is_nothing_to_wait_for() -> None:
+def test_collecting_without_jobs_returns_at_once() -> None:
     with open_pool(run, 2, "threading", attempts) as pool:
         assert list(pool.collect(600.0)) == []
 
@@ -274,7 +274,7 @@ def test_a_deadly_job_does_not_hang_a_cluster(cluster: Any, tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_a_cluster_that_is_gone_is_nobodys_fault(tmp_path: Path) -> None:
+def test_losing_the_cluster_is_not_counted_against_jobs(tmp_path: Path) -> None:
     from distributed import Client, LocalCluster
 
     with (

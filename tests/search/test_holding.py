@@ -22,7 +22,7 @@ from hpsearch.search import (
     held_storage,
     load_study,
     open_storage,
-    telling_storage_failures,
+    translate_storage_errors,
 )
 from tests.postgres import Postgres
 
@@ -169,7 +169,7 @@ def test_a_run_that_lost_its_lock_to_another_writes_nothing_more(
         with _open(define, postgres.url, tmp_path / "unused") as second:
             with (
                 pytest.raises(StoreError, match="lock in the storage is held by another"),
-                telling_storage_failures("small"),
+                translate_storage_errors("small"),
             ):
                 search.ask()
             assert second.records() == []

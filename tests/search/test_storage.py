@@ -12,7 +12,7 @@ from hpsearch.search import (
     create_or_continue_study,
     mend_journal,
     open_storage,
-    telling_storage_failures,
+    translate_storage_errors,
 )
 
 
@@ -46,7 +46,7 @@ def test_a_journal_of_garbage_is_told_in_one_line(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_in_one_line() -> None:
     with (
         pytest.raises(StoreError, match=r"small: the record cannot be written: .*No space left"),
-        telling_storage_failures("small"),
+        translate_storage_errors("small"),
     ):
         raise OSError(28, "No space left on device")
 
@@ -54,11 +54,11 @@ def test_a_full_disk_is_told_in_one_line() -> None:
 def test_a_databases_failure_is_told_in_one_line() -> None:
     with (
         pytest.raises(StoreError, match="small: the record cannot be written: server closed"),
-        telling_storage_failures("small"),
+        translate_storage_errors("small"),
     ):
         raise OperationalError("INSERT", {}, RuntimeError("server closed"))
 
 
 def test_any_other_error_is_not_taken_for_a_storages() -> None:
-    with pytest.raises(RuntimeError, match="a bug"), telling_storage_failures("small"):
+    with pytest.raises(RuntimeError, match="a bug"), translate_storage_errors("small"):
         raise RuntimeError("a bug")

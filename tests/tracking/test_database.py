@@ -137,9 +137,9 @@ def test_a_database_made_again_in_the_same_process_is_the_one_that_is_written(
     """A pooled connection would go on with the deleted file."""
     from mlflow import MlflowClient
 
-    from hpsearch.tracking.failures import telling_failures
+    from hpsearch.tracking.failures import translate_mlflow_errors
 
-    with telling_failures(store):
+    with translate_mlflow_errors(store):
         prepare_tracking(store)
         MlflowClient(store.uri, store.uri).create_experiment("before")
         Path(str(store.database)).unlink()

@@ -106,7 +106,7 @@ def test_a_reason_longer_than_a_tag_is_cut(
         assert set(_runs(store)[f"trial {number:04d}"].data.tags["error"]) == {"x"}
 
 
-def test_a_run_that_nobody_wrote_to_gives_way_to_the_one_that_was(
+def test_an_empty_duplicate_run_is_deleted(
     make_mirror: Make, make_view: Make, store: TrackingStore
 ) -> None:
     """MLflow's client repeats a request whose answer was lost: the same trial, created twice."""
@@ -161,7 +161,7 @@ def test_nan_and_inf_are_left_out(make_mirror: Make, make_view: Make, store: Tra
     assert [step for step, *_ in points["val_accuracy"]] == [1, 2, 3]
 
 
-def test_what_is_level_is_known_after_a_restart(make_mirror: Make, make_view: Make) -> None:
+def test_synchronized_trials_are_known_after_a_restart(make_mirror: Make, make_view: Make) -> None:
     shown, hidden = make_view(0, State.COMPLETE), make_view(1, State.COMPLETE)
     make_mirror().show_trial(shown)
     mirror = make_mirror()
@@ -212,7 +212,7 @@ def test_a_deleted_experiment_comes_back(
     assert "trial 0000" in _runs(store)
 
 
-def test_a_dead_server_is_told_without_its_password(
+def test_a_dead_server_is_reported_without_its_password(
     make_mirror: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -276,7 +276,7 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     assert not {".pkl", ".pickle", ".joblib", ".pt"} & set(names)
 
 
-def test_half_a_trial_is_not_level_and_is_shown_whole_the_next_time(
+def test_a_partly_written_trial_is_completed_the_next_time(
     make_mirror: Make, make_view: Make, store: TrackingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store may die between any two requests."""
@@ -301,7 +301,7 @@ def test_half_a_trial_is_not_level_and_is_shown_whole_the_next_time(
     assert [step for step, *_ in points["val_accuracy"]] == [1, 2, 3]
 
 
-def test_a_run_that_somebody_else_ended_is_not_taken_for_level(
+def test_a_run_that_somebody_else_ended_is_not_up_to_date(
     make_mirror: Make, make_view: Make, store: TrackingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow itself may set a dead client's run to FINISHED."""

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from hpsearch.tracking import TrackingStore, rehearse_model
 
 
-def test_a_rehearsal_leaves_nothing_behind(
+def test_warming_up_leaves_nothing_behind(
     make_mirror: Callable[..., Any],
     store: TrackingStore,
     tmp_path: Path,

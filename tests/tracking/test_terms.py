@@ -24,7 +24,7 @@ def test_parameters_are_what_is_searched_and_never_what_may_change_later(
     assert params["epochs"] == "3 to 6"
 
 
-def test_parameters_tell_what_images_were_made_into(
+def test_parameters_describe_the_input_transform(
     define: Callable[..., StudyDefinition],
 ) -> None:
     assert study_params(define())["data.basis"] == "pixels"

@@ -1,4 +1,4 @@
-"""What a study needs around it: data, storage, tracking server, workers."""
+"""Checks of what a study depends on: data, storage, tracking store, workers."""
 
 import contextlib
 import os
@@ -44,9 +44,9 @@ _SERVER_ADVICE = (
 
 
 def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Finding]:
-    """Whether the data is here, and is what it should be: all of it is read.
+    """Check that the data is on this machine and undamaged; reads all of it.
 
-    A folder of own images is looked at even if it has been prepared, as it may have changed.
+    A folder of own images is checked even if it has been prepared, as it may have changed.
     """
     prepared, source = find_prepared(definition, options.workspace.data), None
     try:
@@ -57,7 +57,7 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Fin
             yield _describe_missing(definition, error)
             return
     if isinstance(source, ImageFolder):
-        yield from (_convert(remark) for remark in source.contents.remarks())
+        yield from (_make_finding(remark) for remark in source.contents.remarks())
         if source.contents.unreadable:
             return
     if prepared and source and prepared.source_checksum != source.checksum:
@@ -75,7 +75,7 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Fin
         yield Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
 
 
-def _convert(remark: Remark) -> Finding:
+def _make_finding(remark: Remark) -> Finding:
     code = DamagedDataError.exit_code if remark.is_fatal else 0
     return Finding("images", remark.text, remark.advice, code)
 
@@ -91,7 +91,7 @@ def _describe_missing(definition: StudyDefinition, error: MissingDataError) -> F
 
 
 def check_storage(definition: StudyDefinition, options: RunOptions) -> Finding:
-    """Whether Optuna's storage can be reached and written."""
+    """Check that Optuna's storage can be reached and written."""
     journal = options.workspace.study(definition.name).journal
     try:
         return Finding("storage", f"{probe_storage(options.storage_url, journal)}, writable")
@@ -107,7 +107,7 @@ def check_storage(definition: StudyDefinition, options: RunOptions) -> Finding:
 
 
 def check_recorded(definition: StudyDefinition, options: RunOptions) -> Iterator[Finding]:
-    """Whether what has been recorded of the study is still what was written."""
+    """Check that the study's record is unchanged since it was written."""
     folder, url = options.workspace.study(definition.name), options.storage_url
     if url is None and not folder.journal.exists():
         return
@@ -129,7 +129,7 @@ def check_recorded(definition: StudyDefinition, options: RunOptions) -> Iterator
 
 
 def check_tracking(options: RunOptions) -> Finding:
-    """Whether MLflow can be reached and written."""
+    """Check that MLflow can be reached and written."""
     store = tracking_store(options)
     try:
         flaw = probe_tracking(store)
@@ -144,7 +144,7 @@ def check_tracking(options: RunOptions) -> Finding:
 def check_workers(
     definition: StudyDefinition, options: RunOptions, backend: Backend
 ) -> Iterator[Finding]:
-    """Whether each worker answers, with equal versions and equal data."""
+    """Check that each worker answers, with equal versions and equal data."""
     prepared = find_prepared(definition, options.workspace.data)
     source = _find_source(definition, options)
     root = options.workspace.root

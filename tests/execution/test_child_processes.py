@@ -106,13 +106,13 @@ def test_signals_from_the_terminal_do_not_reach_processes_that_start() -> None:
     assert (line, error, coordinator.returncode) == ("done\n", "", 0)
 
 
-def test_a_process_that_ends_looks_for_no_garbage() -> None:
+def test_an_exiting_process_collects_no_garbage() -> None:
     """What is registered first is called last: by then there is nothing left to look through."""
     program = (
         "import atexit, gc, os\n"
-        "from hpsearch.execution.belonging import belong_to\n"
+        "from hpsearch.execution.child_processes import exit_with_parent\n"
         "atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count()))\n"
-        "belong_to(os.getppid())\n"
+        "exit_with_parent(os.getppid())\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
