@@ -1,6 +1,6 @@
 """The command line: `hpsearch`, and `scripts/run_study.py`, which is ``hpsearch run``.
 
-What takes time to import is imported by `main`, once it answers signals.
+Slow imports are left to `main`, after it has installed its signal handlers.
 """
 
 import sys
@@ -18,8 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program's name; those of the process if left out. The process then is the
-        program's own: signals and standard streams are its business until it has ended.
+        Arguments without the program's name; by default those of the process. The process then
+        belongs to the program, which manages signals and standard streams until it exits.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:  # just as the command ended
             print("hpsearch: interrupted; the same command continues", file=sys.stderr)
             code = INTERRUPTED
-        except Exception as error:  # an import's too: the installation may be broken
+        except Exception as error:  # also from an import: the installation may be broken
             from hpsearch.cli.unexpected import report_unexpected
 
             code = report_unexpected(error, sys.argv[1:] if arguments is None else arguments)

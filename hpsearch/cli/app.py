@@ -1,4 +1,4 @@
-"""All commands under one name, and one way for all of them to fail."""
+"""The command-line application: all commands, and the handling of their errors."""
 
 import atexit
 import contextlib
@@ -25,7 +25,7 @@ __all__ = ["main"]
 
 
 def make_app() -> typer.Typer:
-    """The program with all its commands."""
+    """Make the application with all its commands."""
     app = typer.Typer(
         name="hpsearch",
         rich_markup_mode=None,
@@ -73,9 +73,9 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
     Parameters
     ----------
     arguments : sequence of str or None
-        Without the program's name; None for those of the process.
+        Arguments without the program's name; None for those of the process.
     interruption : Interruption
-        Answers signals.
+        Handles signals.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
         The exit code; see `hpsearch.errors`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # Python ends by looking at all objects of all libraries once more, for half a second.
+    # At exit Python would collect garbage among all libraries' objects, for half a second.
     atexit.register(gc.freeze)
     if arguments is None:
         keep_libraries_quiet(find_errors_folder(given))
@@ -91,9 +91,9 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
         check_encoding(given)
         app = make_app()
         interruption.begin_command()
-        with _recognizing(interruption):
+        with _reraising_interrupts(interruption):
             code = app(args=given or ["--help"], standalone_mode=False, obj=interruption)
-            if code == INTERRUPTED:  # what Typer makes of a KeyboardInterrupt
+            if code == INTERRUPTED:  # Typer's return value for a KeyboardInterrupt
                 raise KeyboardInterrupt
         sys.stdout.flush()
     except HpsearchError as error:
@@ -114,8 +114,8 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
 
 
 @contextlib.contextmanager
-def _recognizing(interruption: Interruption) -> Iterator[None]:
-    """Raise `KeyboardInterrupt` for whatever a library made of one."""
+def _reraising_interrupts(interruption: Interruption) -> Iterator[None]:
+    """Raise `KeyboardInterrupt` for any other exception into which a library turned one."""
     try:
         yield
     except (HpsearchError, typer.TyperException):

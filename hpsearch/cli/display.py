@@ -1,4 +1,4 @@
-"""What a running study looks like at the terminal: a live table, or plain lines."""
+"""Display of a running study: a live table on a terminal, or plain lines."""
 
 import contextlib
 import sys
@@ -41,20 +41,20 @@ from hpsearch.wording import printable, shorten_duration
 
 __all__ = ["Display", "open_display"]
 
-# Tables in the log are not wrapped to a terminal that may not exist.
+# Tables in the log are not wrapped to the terminal's width.
 _LOG_WIDTH = 200
 
 
 class Display(Protocol):
-    """Something that shows events."""
+    """Display of events."""
 
     def show(self, event: Event) -> None:
-        """Take the next event."""
+        """Show the next event."""
         ...
 
 
 class RunDisplay(Display, Protocol):
-    """A display that also takes words."""
+    """Display of events and of further lines."""
 
     def say(self, line: str) -> None:
         """Print a line, after all events."""
@@ -63,16 +63,16 @@ class RunDisplay(Display, Protocol):
 
 @contextlib.contextmanager
 def open_display(name: str, options: RunOptions, *, quiet: bool) -> Iterator[RunDisplay]:
-    """A live display on a terminal, lines elsewhere; only the outcome if `quiet`.
+    """Open a live display on a terminal, lines elsewhere; only the outcome if `quiet`.
 
     The lines, and an exception that ends the run, are appended to the study's log as well.
 
     Parameters
     ----------
     name : str
-        The study.
+        The study's name.
     options : RunOptions
-        Where and with what it runs.
+        Options of the run.
     quiet : bool
         Print only the outcome.
     """
@@ -86,7 +86,7 @@ def open_display(name: str, options: RunOptions, *, quiet: bool) -> Iterator[Run
         log.write(str(error) or type(error).__name__)
         raise
     finally:
-        take_failure(output)  # of the display's last strokes: all that matters is in the log
+        take_failure(output)  # of the display's last output, which the log has too
 
 
 def _choose_display(
@@ -98,7 +98,7 @@ def _choose_display(
 
 
 class _LoggedDisplay:
-    """Shows events and logs them; whatever becomes of either, the study goes on."""
+    """Shows and logs events; a failure of either does not stop the study."""
 
     def __init__(
         self, name: str, display: Display, output: TextIO, log: StudyLog, options: RunOptions
@@ -136,13 +136,13 @@ class _LoggedDisplay:
         print(printable(line), file=self._output)
 
     def _warn(self, what: str) -> None:
-        """Say what the user must know, whether quiet or not."""
+        """Print and log a warning, whether quiet or not."""
         line = f"hpsearch: {self._name}: warning: {what}"
         self._log.write(line)
         print(line, file=guard(sys.stderr), flush=True)
 
     def _complain(self, what: str) -> None:
-        """Say once, where it can still be read, that the rest is in the log."""
+        """Report once, on standard error, that further output is in the log."""
         if not self._has_complained:
             self._has_complained = True
             where = f"the study goes on; {self._log.path} has all that it prints"
@@ -151,7 +151,7 @@ class _LoggedDisplay:
 
 
 class _Quiet:
-    """Prints the outcome."""
+    """Prints only the outcome."""
 
     def __init__(self, console: Console, options: RunOptions) -> None:
         self.console = console
@@ -207,7 +207,7 @@ class _Lines(_Quiet):
 
 
 class _LiveDisplay(_Quiet):
-    """Redraws the trials in flight, the best so far and the time left."""
+    """Redraws the running trials, the best so far and the time left."""
 
     def __init__(self, console: Console, options: RunOptions) -> None:
         super().__init__(console, options)

@@ -1,4 +1,4 @@
-"""``hpsearch doctor``: looking before a long run."""
+"""``hpsearch doctor``: check of the environment before a long run."""
 
 import dataclasses
 import json

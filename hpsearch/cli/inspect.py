@@ -1,4 +1,4 @@
-"""``hpsearch status``: looking, never changing."""
+"""``hpsearch status``: a study's status, read only."""
 
 import json
 from pathlib import Path

@@ -1,12 +1,11 @@
-"""Ctrl-C, SIGTERM and SIGHUP: what they ask of the program at each of its stages.
+"""Handling of Ctrl-C, SIGTERM and SIGHUP at each stage of the program.
 
 Python runs a signal handler between two bytecodes of the main thread, which may hold any lock at
-that moment; a handler that takes a lock can meet itself holding it. So the handler here only
-reads and sets attributes, or raises `KeyboardInterrupt`. All else is done by a thread of its own,
-which Python's C code notifies through a pipe, even while the main thread is in a long library
-call.
+that moment; a handler that takes a lock can deadlock. So the handler here only reads and sets
+attributes, or raises `KeyboardInterrupt`. All else is done by a separate thread, which Python's C
+code notifies through a pipe, even while the main thread is in a long library call.
 
-This module is imported before anything that takes time, so it imports next to nothing.
+This module is imported before all others, so its imports are few and fast.
 """
 
 import atexit
@@ -28,7 +27,7 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # that forwards what the terminal has already sent to the whole process group.
 _BURST_S = 1.0
 # How long the program may take to stop before it reports what it waits for.
-_SILENCE_S = 1.0
+_REPORT_AFTER_S = 1.0
 # How long clean-up may take before the process ends without it.
 _GRACE_S = 1.5
 _END = 0
@@ -38,10 +37,10 @@ _Stage: TypeAlias = Literal["starting", "command", "study", "done"]
 
 
 class Interruption:
-    """Answers signals while it is entered, if that is in the main thread, as Python requires.
+    """Context that handles signals, if entered in the main thread, as Python requires.
 
-    At the start of the program a signal ends it at once, as nothing has begun. While a command
-    works, `KeyboardInterrupt` is raised once in the main thread; clean-up that takes longer than
+    While the program starts, a signal ends it at once, as nothing has begun. While a command
+    runs, `KeyboardInterrupt` is raised once in the main thread; clean-up that takes longer than
     1.5 s is skipped, as if the process had been killed. While a study runs, `stop` is set, and
     what the program still waits for is reported after a second; a signal that comes later than
     that ends the program without waiting.
@@ -49,8 +48,8 @@ class Interruption:
     Parameters
     ----------
     owns_process : bool
-        Whether the process may be ended, and signals are answered until it has ended. If not,
-        as in a notebook, `KeyboardInterrupt` is raised instead.
+        Whether the process may be ended, and signals are handled until it exits. If not, as in
+        a notebook, `KeyboardInterrupt` is raised instead.
     """
 
     def __init__(self, *, owns_process: bool) -> None:
@@ -59,7 +58,7 @@ class Interruption:
         self._owns_process = owns_process
         self._stage: _Stage = "starting" if owns_process else "command"
         self._asked_at: float | None = None
-        self._said = ""
+        self._reported = ""
         self._is_abandoned = False
         self._has_raised = False
         self._exit_code = INTERRUPTED
@@ -67,36 +66,36 @@ class Interruption:
 
     @property
     def is_asked(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal has been received."""
         return self._has_raised or self._asked_at is not None
 
     def begin_command(self) -> None:
-        """From now on, a signal raises `KeyboardInterrupt`."""
+        """Enter the stage in which a signal raises `KeyboardInterrupt`."""
         self._stage = "command"
 
     def begin_study(self, waits_for: str) -> None:
-        """From now on, a signal sets `stop`, which may have to wait for what is said here."""
+        """Enter the stage in which a signal sets `stop`; `waits_for` names what then delays it."""
         self.waits_for = waits_for
         self._stage = "study"
 
     def end(self, exit_code: int) -> None:
-        """From now on, a signal ends the process silently; after one, so does a slow end."""
+        """Enter the last stage: a signal, or slow clean-up after one, ends the process silently."""
         self._exit_code = exit_code
         self._stage = "done"
         if self._owns_process and self.is_asked:
             for number in self._before:
-                # Python restores the default at its very end, by which a late signal would kill.
+                # Python restores the default handlers at exit; a late signal would then kill.
                 signal.signal(number, signal.SIG_IGN)
             _end_children()
-            # A thread may start another until Python ends the threads.
+            # A thread may start another child until Python joins the threads.
             atexit.register(_end_children)
         if self._before:
             os.write(self._write_end, bytes([_END]))
 
     def __enter__(self) -> Self:
-        """Answer signals from now on."""
+        """Install the signal handlers."""
         if threading.current_thread() is not threading.main_thread():
-            return self  # the program that has the main thread decides
+            return self  # signals are left to the program that runs in the main thread
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._write_end, False)
         self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
@@ -132,79 +131,79 @@ class Interruption:
             raise KeyboardInterrupt
 
     def _watch(self) -> None:
-        """Answer what comes through the pipe, and what does not come in time."""
+        """Handle the signals that arrive through the pipe, and missed deadlines."""
         deadline: float | None = None
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not select.select([self._read_end], [], [], left)[0]:
-                deadline = self._lose_patience()
+                deadline = self._handle_timeout()
                 continue
             numbers = os.read(self._read_end, 64)
             if any(number in numbers for number in _NUMBERS):
-                deadline = self._answer() or deadline
+                deadline = self._handle_signal() or deadline
             if _END in numbers:
                 if not self._owns_process:
                     return
                 deadline = time.monotonic() + _GRACE_S if self.is_asked else None
 
-    def _answer(self) -> float | None:
-        """Do what a signal asks for at this stage; when to lose patience, if that is new."""
+    def _handle_signal(self) -> float | None:
+        """Handle a signal according to the stage; return the new deadline, if there is one."""
         now = time.monotonic()
         is_first = self._asked_at is None
         if self._asked_at is None:
             self._asked_at = now
         match self._stage:
             case "starting":
-                self._leave(_MESSAGE)
+                self._exit_now(_MESSAGE)
             case "done" if self._owns_process:
-                self._leave()
+                self._exit_now()
             case "command" if is_first:
                 self._silence_hooks()
                 return now + _GRACE_S
             case "study" if is_first:
                 self._silence_hooks()
                 self.stop.set()
-                return now + _SILENCE_S
+                return now + _REPORT_AFTER_S
             case "study" if now - self._asked_at > _BURST_S and not self._is_abandoned:
                 if self._owns_process:
-                    self._leave("stopped without waiting; the same command continues")
+                    self._exit_now("stopped without waiting; the same command continues")
                 self._is_abandoned = True
-                # The signal that has come may have been handled before this was known.
+                # The handler may have run for this signal before `_is_abandoned` was set.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         return None
 
-    def _lose_patience(self) -> float | None:
-        """Say what is waited for, unless it has been said, or wait no longer."""
+    def _handle_timeout(self) -> float | None:
+        """Report what the study waits for, or end the process; return the new deadline."""
         if self._stage == "study":
-            if self._said != self.waits_for:
-                self._said = self.waits_for
-                line = f"stopping: waiting for {self._said} (Ctrl-C again: without waiting)"
+            if self._reported != self.waits_for:
+                self._reported = self.waits_for
+                line = f"stopping: waiting for {self._reported} (Ctrl-C again: without waiting)"
                 print(f"hpsearch: {line}", file=sys.stderr, flush=True)
-            return time.monotonic() + _SILENCE_S
+            return time.monotonic() + _REPORT_AFTER_S
         if self._owns_process:
-            self._leave(None if self._stage == "done" else _MESSAGE)
+            self._exit_now(None if self._stage == "done" else _MESSAGE)
         return None
 
     def _silence_hooks(self) -> None:
-        """Print no traceback of what an interrupted thread or destructor raises."""
+        """Suppress tracebacks of interrupted threads and destructors."""
         if self._owns_process:
-            sys.unraisablehook = _be_silent
-            threading.excepthook = _be_silent
+            sys.unraisablehook = _ignore
+            threading.excepthook = _ignore
 
-    def _leave(self, message: str | None = None) -> None:
-        """End the process and its children now; what they had begun is left as it is."""
+    def _exit_now(self, message: str | None = None) -> None:
+        """Kill the child processes and exit at once, without clean-up."""
         children = _list_children()
         with contextlib.suppress(OSError):
             if self._stage != "starting" and os.isatty(1):
                 os.write(1, b"\x1b[?25h\n")  # the live display hides the cursor
-            # A reader that has stopped reading must not keep the process alive.
+            # A full pipe that nobody reads must not keep the process alive.
             if message and select.select([], [2], [], 0)[1]:
                 os.write(2, f"hpsearch: {message}\n".encode())
-        _kill(children)  # at once before the end: the main thread could answer their deaths
+        _kill(children)  # right before exiting: the main thread could react to their deaths
         os._exit(self._exit_code)
 
 
-def _be_silent(_what: object) -> None:
+def _ignore(_what: object) -> None:
     pass
 
 
@@ -213,8 +212,8 @@ def _end_children() -> None:
 
 
 def _list_children() -> list[int]:
-    """The workers; joblib's resource tracker ends by itself, after cleaning up."""
-    # Imported by whatever starts processes. An import here could wait for the main thread.
+    """List child processes without joblib's resource tracker, which exits after cleaning up."""
+    # Whatever starts processes has imported it. An import here could wait for the main thread.
     psutil = sys.modules.get("psutil")
     found: list[int] = []
     if psutil:

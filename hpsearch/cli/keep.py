@@ -1,4 +1,4 @@
-"""``hpsearch best``, ``score``, ``replay``, ``reconcile``: after a study has run."""
+"""``hpsearch best``, ``score``, ``replay``, ``reconcile``: commands for a study that has run."""
 
 import json
 from dataclasses import asdict
@@ -37,7 +37,7 @@ from hpsearch.vault import evaluate_once
 
 __all__ = ["best", "reconcile", "replay", "score"]
 
-_PATIENCE_S = 3600.0
+_MLFLOW_TIMEOUT_S = 3600.0
 
 
 def best(
@@ -188,6 +188,6 @@ def _show_all(
     showcase = Showcase(session, tracking_store(options))
     showcase.catch_up(everything=everything)
     showcase.show_study("FINISHED" if is_complete(session.search) else "KILLED", net)
-    if not showcase.close(_PATIENCE_S):
+    if not showcase.close(_MLFLOW_TIMEOUT_S):
         raise StoreError(f"MLflow does not show the whole record: {showcase.failure}")
     return showcase

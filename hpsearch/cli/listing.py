@@ -1,4 +1,4 @@
-"""``hpsearch list``: what has run in a workspace, and what there is to run."""
+"""``hpsearch list``: the studies of a workspace, and the study files that can be run."""
 
 import json
 from datetime import datetime
@@ -60,12 +60,12 @@ def list_studies(
 def _list_names(options: RunOptions) -> list[str]:
     if options.storage_url is None:
         return options.workspace.recorded_names()
-    # Only a journal needs the path, and there is none with a URL.
+    # The path is only used for a journal, that is without a URL.
     return list_study_names(open_storage(options.storage_url, Path()))
 
 
 def _describe(name: str, options: RunOptions) -> dict[str, Any]:
-    """A study's status; of one that cannot be read, why. One bad study hides no other."""
+    """Describe a study, or why it cannot be read, so that the others are still listed."""
     try:
         return read_status(*open_recorded_study(name, options))
     except HpsearchError as error:

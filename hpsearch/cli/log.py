@@ -1,4 +1,4 @@
-"""A study's log: what a run prints, with the time, whether or not it could be printed."""
+"""A study's log: all output of its runs with the time, even if printing failed."""
 
 import os
 from datetime import datetime
@@ -11,7 +11,7 @@ __all__ = ["StudyLog"]
 
 
 class StudyLog:
-    """Appends lines to a text file; looks to `rich` like a file to print to.
+    """Log file, with the methods of a stream that `rich` needs.
 
     A line that cannot be written is dropped: a run does not depend on its log.
 
@@ -25,7 +25,7 @@ class StudyLog:
         self.path = path
 
     def write(self, text: str) -> int:
-        """Append each line of `text`, after the time."""
+        """Append each line of `text`, preceded by the time."""
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         lines = [
             f"{now}  {printable(redact(line.rstrip()))}\n"
@@ -43,4 +43,4 @@ class StudyLog:
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: each line is in the file."""
+        """Do nothing: `write` does not buffer."""

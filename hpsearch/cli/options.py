@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and their conversion."""
 
 import glob
 import os
@@ -37,22 +37,22 @@ __all__ = [
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 _UNITS_S = (86_400, 3_600, 60, 1)
 
-# Of servers and databases that MLflow can use; its store of plain files is being given up.
+# Servers and databases that MLflow supports; its file store is deprecated.
 _TRACKING_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 def complete_study_file(incomplete: str) -> list[str]:
-    """Study files that can be run: stems of those in ``studies/``, and paths."""
+    """Complete study files: stems of those in ``studies/``, and paths."""
     paths = sorted(map(str, Path().glob(f"{glob.escape(incomplete)}*.toml")))
     return [stem for stem in list_study_files() if stem.startswith(incomplete)] + paths
 
 
 def complete_recorded_study(context: typer.Context, incomplete: str) -> list[str]:
-    """Studies that have run in the workspace that the command line names."""
+    """Complete names of studies that have run in the workspace of the command line."""
     root = context.params.get("workspace") or os.environ.get("HPSEARCH_WORKSPACE", "workspace")
     try:
         names = Workspace(Path(root).expanduser()).recorded_names()
-    except (OSError, RuntimeError):  # nothing to complete, and nowhere to say why
+    except (OSError, RuntimeError):  # completion cannot report errors
         return []
     return [name for name in names if name.startswith(incomplete)]
 
@@ -129,7 +129,7 @@ def parse_duration(text: str) -> float:
     Raises
     ------
     typer.BadParameter
-        If `text` is no duration.
+        If `text` is not a duration.
     """
     found = _DURATION.fullmatch(text)
     if not text or found is None:
@@ -148,10 +148,10 @@ def make_options(
     storage: str | None = None,
     tracking_uri: str | None = None,
 ) -> RunOptions:
-    """The options that say where things are."""
+    """Make the options that locate the workspace, data and stores."""
     root = _resolve(workspace)
     if "?" in str(root) and tracking_uri is None:
-        # MLflow takes what follows for settings, and would put its database elsewhere.
+        # MLflow would parse the rest as a query string, and put its database elsewhere.
         raise UsageError(f"--workspace {root}: MLflow's store cannot lie in a path with a '?'")
     if tracking_uri:
         _check_tracking_uri(tracking_uri)
@@ -164,7 +164,7 @@ def make_options(
 
 
 def _resolve(path: Path) -> Path:
-    """The absolute path of what a user gives."""
+    """Return the absolute path for a path given by the user."""
     try:
         return expand(expand(path).resolve())
     except OSError as error:
@@ -172,39 +172,39 @@ def _resolve(path: Path) -> Path:
 
 
 def _check_tracking_uri(uri: str) -> None:
-    """Refuse early what MLflow would choke on after the first trials.
+    """Refuse early a URI with which MLflow would fail after the first trials.
 
     Raises
     ------
     UsageError
-        If it is no address of a server or a database.
+        If it is not the address of a server or a database.
     """
     expected = (
         "expected http://HOST:PORT of a server, or the URL of a database such as "
         "sqlite:////path/mlflow.db"
     )
-    if len(uri.split()) != 1:  # not shown: a password may go on after the space
+    if len(uri.split()) != 1:  # not shown: a password may contain the space
         raise UsageError(f"--tracking-uri: {expected}, without spaces")
     scheme, has_scheme, rest = uri.partition("://")
     try:
         is_good = bool(has_scheme and rest) and urlsplit(uri).port != 0
     except ValueError:
-        is_good = False  # its port is no number
+        is_good = False  # its port is not a number
     if not is_good or scheme.partition("+")[0] not in _TRACKING_SCHEMES:
         raise UsageError(f"--tracking-uri {uri}: {expected}")
 
 
 def repeat_options(options: RunOptions, *names: str) -> str:
-    """What a command to try next must say so that it finds the same things; often nothing.
+    """Format the options that a suggested command needs to use the same stores; often none.
 
     Parameters
     ----------
     options : RunOptions
-        Of this command.
+        Options of the present command.
     *names : str
-        Options that the next command takes, beside the workspace. What the environment says
-        already is left out, and an address with a password is not repeated: ``URL`` stands
-        for it.
+        Options that the suggested command takes, besides ``--workspace``. Those that equal the
+        default or an environment variable are left out; an address with a password is
+        replaced by ``URL``.
     """
     data_dir = options.data_dirs[0] if options.data_dirs else None
     given = {
@@ -234,14 +234,14 @@ def open_recorded_study(study: str, options: RunOptions) -> tuple[SearchStudy, S
     Raises
     ------
     UsageError
-        If there is none; names those that there are.
+        If there is none; the message suggests existing names.
     """
-    # Only a journal needs a path, and there is none with a URL.
+    # The path is only used for a journal, that is without a URL.
     server = open_storage(options.storage_url, Path()) if options.storage_url else None
     names = list_study_names(server) if server else options.workspace.recorded_names()
-    # A name comes first: its file may be damaged, or say something else by now.
+    # A recorded name takes precedence: its file may have been damaged or changed since.
     name = study if study in names else _name_in_file(study)
-    # Only among those that there are, so that a name leads nowhere else.
+    # Only recorded names, so that no name can lead out of the workspace.
     if name not in names:
         hint = suggest(name, names) if names else "; there are none yet"
         place = "the storage" if options.storage_url else str(options.workspace.root)
@@ -254,5 +254,5 @@ def _name_in_file(study: str) -> str:
     try:
         path = find_study_file(study)
     except UsageError:
-        return Path(study).name  # perhaps its file is gone, but its record is not
+        return Path(study).name  # the file may be gone while the record exists
     return load_definition(path).name

@@ -1,4 +1,4 @@
-"""The end of a run in words: the five best, the test score, what to do next."""
+"""Text of a run's outcome: the five best trials, the test score, commands to run next."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ _N_BEST = 5
 def print_outcome(
     console: Console, event: Event, definition: StudyDefinition, options: RunOptions
 ) -> None:
-    """Print what `event` means for the outcome; nothing for events on the way."""
+    """Print what `event` adds to the outcome; nothing for other events."""
     name = definition.name
     match event:
         case RecordWarned(text):
@@ -126,7 +126,7 @@ def _print_survey(console: Console, survey: WorkerSurvey, options: RunOptions) -
 
 
 def describe_record(record: TrialRecord) -> str:
-    """One trial in one line."""
+    """Describe a trial in one line."""
     value = record.metric.format(record.value)
     setting = " ".join(f"{k}={shorten_number(v)}" for k, v in record.searched.items())
     note = " diverged" if record.diverged else f" {record.reason}" if record.reason else ""
@@ -139,7 +139,7 @@ def describe_record(record: TrialRecord) -> str:
 
 
 def describe_confirmation(one: Confirmation, metric: Metric) -> str:
-    """One confirmation in one line."""
+    """Describe a confirmation in one line."""
     value = metric.format(one.val_score)
     note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
     return (
@@ -149,7 +149,7 @@ def describe_confirmation(one: Confirmation, metric: Metric) -> str:
 
 
 def _list_best(records: Sequence[TrialRecord]) -> Table:
-    """The best trials side by side: names of hyperparameters are too long for columns."""
+    """Tabulate the best trials, one per column: hyperparameters' names are too long for it."""
     complete = rank(records)
     best = complete[:_N_BEST]
     table = Table(

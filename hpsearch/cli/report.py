@@ -37,7 +37,7 @@ def report(
     Example: hpsearch report quickstart --open
     """
     import_importances()
-    from hpsearch.report import write_report  # plotly and matplotlib: a second to import
+    from hpsearch.report import write_report  # imports plotly and matplotlib, for a second
 
     out = expand(out) if out else None
     options = make_options(workspace, storage=storage)

@@ -1,4 +1,4 @@
-"""``hpsearch run``: the main job."""
+"""``hpsearch run``: run or continue a study."""
 
 import dataclasses
 import sys
@@ -98,7 +98,7 @@ def run(
 
 
 def follow(event: Event, interruption: Interruption) -> None:
-    """Tell `interruption` what the study has come to, so that a signal is answered as fits."""
+    """Update what `interruption` reports as waited for, according to the study's progress."""
     match event:
         case StudyOpened() | TrialStarted() | ConfirmationAdvanced():
             interruption.begin_study("the trials in flight to end their epoch")

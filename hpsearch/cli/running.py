@@ -1,4 +1,4 @@
-"""The table of trials in flight."""
+"""The table of running trials."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ __all__ = ["RunningTrial", "tabulate_running"]
 
 _GAP = 2
 # As wide as the longest number, 0.0004003.
-_LEAST_WIDTH = 9
+_MIN_WIDTH = 9
 
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A trial in flight and the epochs it has ended."""
+    """A running trial and its completed epochs."""
 
     name: str
     hyperparameters: Mapping[str, Any]
@@ -29,9 +29,9 @@ class RunningTrial:
 def tabulate_running(
     running: Iterable[RunningTrial], searched: Sequence[str], width: int, metric: Metric
 ) -> Table:
-    """Where each trial is, with as many of the `searched` hyperparameters as `width` columns hold.
+    """Tabulate each trial's progress and as many `searched` hyperparameters as fit in `width`.
 
-    A trial is a line: a table that wraps cannot be read while it is redrawn.
+    Each trial takes one line: a table that wraps cannot be read while it is redrawn.
     """
     columns = ("trial", "epoch", metric.val_name, "train_loss")
     names = _choose(searched, width, columns)
@@ -51,10 +51,10 @@ def tabulate_running(
 
 
 def _choose(searched: Sequence[str], width: int, columns: Sequence[str]) -> list[str]:
-    left = width - sum(max(len(name), _LEAST_WIDTH) + _GAP for name in columns)
+    left = width - sum(max(len(name), _MIN_WIDTH) + _GAP for name in columns)
     chosen = []
     for name in searched:
-        needed = max(len(name), _LEAST_WIDTH) + _GAP
+        needed = max(len(name), _MIN_WIDTH) + _GAP
         if name != "epochs" and needed <= left:
             chosen.append(name)
             left -= needed

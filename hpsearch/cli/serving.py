@@ -1,4 +1,4 @@
-"""``hpsearch ui``: MLflow's server on a workspace, as a child of this program."""
+"""``hpsearch ui``: MLflow's server on a workspace, as a child process."""
 
 import os
 import socket
@@ -63,23 +63,23 @@ def _check_port(port: int) -> None:
         with socket.create_server((_HOST, port)):
             pass
     except OSError as error:
-        reason = os.strerror(error.errno or 0)  # its own text names the address twice
+        reason = os.strerror(error.errno or 0)  # the error's text has the address twice
         raise UsageError(f"--port {port}: cannot be used ({reason}); give another") from error
 
 
 def _print_studies(options: RunOptions, port: int) -> None:
     for name in options.workspace.recorded_names():
-        with suppress(HpsearchError):  # one that cannot be read hides no other
+        with suppress(HpsearchError):  # an unreadable study does not hide the others
             if address := read_status(*open_recorded_study(name, options))["mlflow"]:
                 page = trials_page(address["experiment_id"])
                 print(f"  {name}: http://{_HOST}:{port}/{page}")
 
 
 def _serve(store: TrackingStore, port: int, interruption: Interruption) -> int:
-    """Run MLflow's server until it is told to stop; 0, or how it ended by itself."""
+    """Run MLflow's server until interrupted; return 0, or its status if it ended by itself."""
     command = ["mlflow", "server", "--host", _HOST, "--port", str(port), "--workers", "1"]
     interruption.begin_study("MLflow's server")
-    # A session of its own: Ctrl-C reaches it once, by way of this process.
+    # In a session of its own, so that Ctrl-C reaches it only once, through this process.
     server = subprocess.Popen(
         [sys.executable, "-m", *command], env=_environment(store), start_new_session=True
     )
@@ -93,10 +93,10 @@ def _serve(store: TrackingStore, port: int, interruption: Interruption) -> int:
 
 
 def _environment(store: TrackingStore) -> dict[str, str]:
-    """The store by variables: a command line, with its passwords, is seen by all users."""
+    """Pass the store by environment variables: all users can see passwords in a command line."""
     artifacts = {"MLFLOW_ARTIFACTS_DESTINATION": str(store.artifacts)} if store.artifacts else {}
     return {
-        # Only for work that models do on the server; it would cost 13 more processes.
+        # Needed only for jobs of models on the server; it would start 13 more processes.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         **os.environ,

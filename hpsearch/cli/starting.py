@@ -1,4 +1,4 @@
-"""``hpsearch new`` and ``schema``: a study file to begin from, and what an editor needs for it."""
+"""``hpsearch new`` and ``schema``: a study file to begin from, and its schema for editors."""
 
 import json
 import shlex
@@ -107,7 +107,7 @@ def new(
 
 
 def _choose_source(named: str | None, given: Sequence[str]) -> str:
-    """The source that `named` names, or whose data are `given`; digits without either."""
+    """Choose the source called `named`, or that of the data `given`; digits by default."""
     if len(given) > 1:
         raise UsageError("expected one of --images, --table, --arrays and --load")
     source = named or (given[0] if given else "digits")
@@ -129,7 +129,7 @@ def _choose_path(name: str) -> Path:
 
 
 def _read(source: str, settings: TabularSettings) -> TabularDataset:
-    """Read all rows, and print what there is."""
+    """Read all rows, and print a summary."""
     dataset = find_tabular_source(source, settings, ()).load()
     for line in describe_table(dataset):
         say(line)
@@ -137,7 +137,7 @@ def _read(source: str, settings: TabularSettings) -> TabularDataset:
 
 
 def _examine(images: Path) -> FolderContents:
-    """Look at all images, and print what there is."""
+    """Check all images, and print a summary."""
     settings = FolderSettings(images, (OWN_SIZE, OWN_SIZE))
     contents = find_image_folder(settings, ()).contents
     for remark in contents.remarks():

@@ -1,6 +1,6 @@
 """Standard output and standard error that may be closed, full, or without a reader.
 
-This module is imported before anything that takes time, so it imports next to nothing.
+This module is imported before all others, so its imports are few and fast.
 """
 
 import io
@@ -17,23 +17,23 @@ class StreamFailure:
     Parameters
     ----------
     error : OSError or ValueError
-        What writing raised.
+        Exception raised by writing.
     """
 
     def __init__(self, error: OSError | ValueError) -> None:
         self.is_unread = isinstance(error, BrokenPipeError)
-        """Whether the reader has gone, which then has all that it wanted."""
+        """Whether the reader closed the pipe, having read all that it wanted."""
         self.reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        """In words."""
+        """The system's description of the error."""
 
 
 class GuardedStream:
-    """A text stream whose writes never fail: what the system refuses is dropped.
+    """A text stream whose writes never raise: text that cannot be written is dropped.
 
     Parameters
     ----------
     stream : text stream
-        Where to write.
+        Stream to write to.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -65,7 +65,7 @@ def guard(stream: TextIO) -> TextIO:
 
 
 def take_failure(stream: TextIO) -> StreamFailure | None:
-    """Why a guarded stream has dropped something since this was last asked; None if it has not."""
+    """Return why a guarded stream has dropped text since the last call; None if it has not."""
     if not isinstance(stream, GuardedStream):
         return None
     failure, stream.failure = stream.failure, None
@@ -73,10 +73,10 @@ def take_failure(stream: TextIO) -> StreamFailure | None:
 
 
 def guard_standard_streams() -> None:
-    """Guard this process's standard streams, and let those that are closed lead nowhere.
+    """Guard this process's standard streams, and connect closed ones to the null device.
 
-    A closed descriptor would be given to the next file that is opened, and whatever is printed,
-    by child processes too, would be written into that file.
+    The next file opened would get a closed descriptor's number, and everything printed, also by
+    child processes, would be written into that file.
     """
     for descriptor in range(3):
         try:
@@ -87,6 +87,6 @@ def guard_standard_streams() -> None:
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name) or os.fdopen(descriptor, "w", closefd=False)
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            # A name that the terminal's encoding lacks is no reason to fail.
+            # Characters that the terminal's encoding lacks must not raise.
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, guard(stream))

@@ -1,4 +1,4 @@
-"""Writing to the terminal: control characters in names and errors are shown, not obeyed."""
+"""Output to the terminal, with control characters in names and errors escaped."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,12 +12,12 @@ __all__ = ["make_console", "say"]
 
 
 class _SafeConsole(Console):
-    """A console that shows control characters as escapes, in tables and live displays too."""
+    """Console that escapes control characters, also in tables and live displays."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render as `Console` does; what only moves the cursor is `rich`'s own, and stays."""
+        """Render as `Console` does and escape text; `rich`'s own control segments are kept."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment
@@ -26,12 +26,12 @@ class _SafeConsole(Console):
 
 
 def make_console(**settings: Any) -> Console:
-    """A console to which text is text: no markup and no emoji in it, unless asked for.
+    """Make a console that prints text literally, without markup or emoji unless enabled.
 
     Parameters
     ----------
     **settings
-        As for `rich.console.Console`.
+        Arguments of `rich.console.Console`.
     """
     return _SafeConsole(**{"markup": False, "emoji": False, **settings})
 

@@ -1,4 +1,4 @@
-"""What nobody has foreseen: unexpected errors, libraries that print, names in other encodings."""
+"""Handling of unexpected errors, libraries' messages, and names that are not UTF-8."""
 
 import argparse
 import logging
@@ -25,19 +25,19 @@ __all__ = [
 
 
 def complain(message: str) -> None:
-    """Print one line to standard error, by the program's name, without passwords."""
+    """Print one line to standard error, prefixed with the program's name, without passwords."""
     print(f"hpsearch: {printable(' '.join(redact(message).split()))}", file=sys.stderr)
 
 
 def report_unexpected(error: Exception, arguments: Sequence[str]) -> int:
-    """Complain of an error that nobody has foreseen; the exit code for it.
+    """Report an unexpected error in one line; return its exit code.
 
     Parameters
     ----------
     error : Exception
-        What was raised.
+        The exception.
     arguments : sequence of str
-        Of the command line.
+        Arguments of the command line.
     """
     folder = find_errors_folder(arguments)
     complain(describe_unexpected(error, folder, ["hpsearch", *arguments]))
@@ -47,12 +47,12 @@ def report_unexpected(error: Exception, arguments: Sequence[str]) -> int:
 
 
 def check_encoding(arguments: Sequence[str]) -> None:
-    """Refuse arguments that are not UTF-8, as which databases and manifests keep names.
+    """Refuse arguments that are not UTF-8, the encoding of names in databases and manifests.
 
     Raises
     ------
     UsageError
-        If there is one; shows its other bytes as escapes.
+        If there is one; the message escapes its other bytes.
     """
     for argument in arguments:
         try:
@@ -62,7 +62,7 @@ def check_encoding(arguments: Sequence[str]) -> None:
 
 
 def find_errors_folder(arguments: Sequence[str]) -> Path | None:
-    """Where tracebacks go: into the workspace that the command line names, if it exists."""
+    """Return the folder for tracebacks in the workspace of the command line, if it exists."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--workspace", nargs="?")
     named = parser.parse_known_args(list(arguments))[0].workspace
@@ -75,10 +75,10 @@ def find_errors_folder(arguments: Sequence[str]) -> Path | None:
 
 
 def keep_libraries_quiet(errors: Path | None) -> None:
-    """Leave the terminal to the program, in a process of its own.
+    """Silence libraries, in a process that belongs to the program.
 
-    Warnings and log messages of libraries are for programmers; ``PYTHONWARNINGS`` brings warnings
-    back. What a thread raises is told in one line, with its traceback in the folder `errors`.
+    Their warnings and log messages are for developers; ``PYTHONWARNINGS`` enables warnings
+    again. Exceptions in threads are reported in one line, with a traceback in folder `errors`.
     """
     catch_background_errors(errors)
     if not sys.warnoptions:

@@ -1,4 +1,4 @@
-"""``hpsearch copy`` and ``clean``: moving to other stores, and tidying a workspace."""
+"""``hpsearch copy`` and ``clean``: copy a study to another storage, remove unneeded files."""
 
 from pathlib import Path
 from typing import Annotated

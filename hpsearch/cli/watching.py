@@ -1,4 +1,4 @@
-"""How a study stands as a table, once or redrawn while another process runs it."""
+"""A study's status as a table, printed once or redrawn while another process runs the study."""
 
 import contextlib
 import time
@@ -28,25 +28,25 @@ _PAUSE_S = 1.0
 
 
 def watch_study(search: SearchStudy, folder: StudyFolder) -> None:
-    """Redraw how a study stands until nobody runs it any more, or Ctrl-C; then leave it there."""
+    """Redraw a study's status until no process runs it any more, or until Ctrl-C."""
     console = make_console()
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Live(_picture(search, folder, console.width), console=console, auto_refresh=False) as live,
+        Live(_render(search, folder, console.width), console=console, auto_refresh=False) as live,
     ):
-        while _is_run(folder):
+        while _is_running(folder):
             time.sleep(_PAUSE_S)
-            live.update(_picture(search, folder, console.width), refresh=True)
+            live.update(_render(search, folder, console.width), refresh=True)
 
 
-def _is_run(folder: StudyFolder) -> bool:
+def _is_running(folder: StudyFolder) -> bool:
     lease = FileLease.read(folder.lease)
     return lease is not None and lease.is_valid()
 
 
-def _picture(search: SearchStudy, folder: StudyFolder, width: int) -> RenderableType:
+def _render(search: SearchStudy, folder: StudyFolder, width: int) -> RenderableType:
     status = tabulate_status(search, folder)
-    if not _is_run(folder):
+    if not _is_running(folder):
         return status
     searched = list(search.definition.search.space.searched())
     return Group(
@@ -56,7 +56,7 @@ def _picture(search: SearchStudy, folder: StudyFolder, width: int) -> Renderable
 
 
 def _list_running(search: SearchStudy, folder: StudyFolder) -> list[RunningTrial]:
-    """The trials in flight, as far as their histories on this machine tell."""
+    """List the running trials, with the epochs in their histories on this machine."""
     return [
         RunningTrial(
             str(record.number),
@@ -69,7 +69,7 @@ def _list_running(search: SearchStudy, folder: StudyFolder) -> list[RunningTrial
 
 
 def tabulate_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False) -> Table:
-    """How a study stands, for people; see `read_status`."""
+    """Tabulate a study's status; see `read_status`."""
     return _tabulate(
         read_status(search, folder, check=check),
         describe_verdict(read_verdict(search)),
@@ -81,7 +81,7 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str], metric: Metric) -> 
     trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")  # a hash is whole or of no use
+    table.add_column(overflow="fold")  # a truncated hash is useless
     table.add_row("study", f"{value['study']} ({value['state']})")
     table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
     if best:

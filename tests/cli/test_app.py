@@ -53,7 +53,7 @@ def test_a_wrong_command_exits_with_2(
     assert_one_line(error, *words)
 
 
-def test_the_program_ends_without_a_last_look_at_all_that_it_has_imported() -> None:
+def test_the_program_exits_without_a_final_garbage_collection() -> None:
     """Half a second, after a study."""
     program = (
         "import atexit, gc; from hpsearch.cli import main\n"
@@ -180,7 +180,7 @@ def test_the_best_nets_trial_can_be_replayed(program: Program, has_run: Path) ->
         assert "equal: " in output
 
 
-def test_a_replay_that_differs_says_by_how_much_and_what_the_machine_has_to_do_with_it(
+def test_a_differing_replay_reports_the_change_and_the_differing_versions(
     program: Program, has_run: Path, workspace: Workspace
 ) -> None:
     status = json.loads(program("status", has_run, "--json")[1])
@@ -267,7 +267,7 @@ def test_a_study_that_is_being_run_is_refused(
             assert_one_line(error, "is being run by process", f"on {platform.node()}")
 
 
-def test_a_lost_net_exits_with_3_and_can_be_had_again(
+def test_a_lost_net_exits_with_3_and_can_be_trained_again(
     program: Program, has_run: Path, workspace: Workspace, tmp_path: Path
 ) -> None:
     number = json.loads(program("status", has_run, "--json")[1])["best"]["number"]
@@ -279,7 +279,7 @@ def test_a_lost_net_exits_with_3_and_can_be_had_again(
     assert program("best", has_run, "--out", tmp_path / "out")[0] == 0
 
 
-def test_a_net_for_a_place_that_cannot_be_written_exits_with_4(
+def test_exporting_a_net_to_an_unwritable_folder_exits_with_4(
     program: Program, has_run: Path
 ) -> None:
     code, _, error = program("best", has_run, "--out", has_run / "out")

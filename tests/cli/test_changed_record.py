@@ -35,7 +35,7 @@ def test_status_and_doctor_and_a_run_name_the_trial(program: Program, changed: P
     assert "small: trial 1: changed in the record" in output
 
 
-def test_a_record_as_it_was_written_is_said_to_be(program: Program, has_run: Path) -> None:
+def test_an_unchanged_record_is_reported_as_such(program: Program, has_run: Path) -> None:
     status = json.loads(program("status", has_run, "--json")[1])
     assert status["record"] == {"problems": [], "trials": []}
     assert "6 trials, as they were written" in program("doctor", has_run)[1]

@@ -111,7 +111,7 @@ def test_the_live_display_shows_progress_best_and_trials_in_flight(
 
 
 @pytest.mark.parametrize("kind", [_LiveDisplay, _Lines, _Quiet])
-def test_what_people_should_know_of_the_data_is_always_shown(
+def test_notices_about_the_data_are_always_shown(
     kind: type, make: Callable[..., Any], define: Callable[..., StudyDefinition]
 ) -> None:
     display = make(kind)
@@ -119,7 +119,7 @@ def test_what_people_should_know_of_the_data_is_always_shown(
     assert "pets: 2 files are left out [bold]\n" in display.console.file.getvalue()
 
 
-def test_confirmations_stand_beside_their_trial_and_leave_its_count_alone(
+def test_confirmations_are_shown_with_their_trial_and_not_counted_as_trials(
     make: Callable[..., Any], define: Callable[..., StudyDefinition], job: TrialJob
 ) -> None:
     display = make(_LiveDisplay)
@@ -172,7 +172,7 @@ def test_the_outcome_names_score_best_and_next_commands(
         assert words in text
 
 
-def test_what_is_wrong_comes_with_what_to_do(
+def test_problems_are_printed_with_advice(
     make: Callable[..., Any], define: Callable[..., StudyDefinition]
 ) -> None:
     display = make(_Quiet)
@@ -187,7 +187,7 @@ def test_what_is_wrong_comes_with_what_to_do(
     assert "no trial is complete" in text
 
 
-def test_the_user_is_told_of_workers_that_share_no_folder_and_of_unequal_machines(
+def test_workers_without_the_folder_and_unequal_machines_are_reported(
     make: Callable[..., Any], define: Callable[..., StudyDefinition]
 ) -> None:
     display = make(_Lines)

@@ -47,7 +47,7 @@ def _snapshot(folder: Path, but: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_name_that_is_none_leads_nowhere(
+def test_an_invalid_name_leads_to_no_file(
     command: str, program: Program, workspace: Workspace, tmp_path: Path
 ) -> None:
     (workspace.root / "studies").mkdir()
@@ -75,7 +75,7 @@ def test_a_name_that_is_none_leads_nowhere(
     ],
     ids=["nesting", "digits", "zeros", "surrogate", "traversal", "length", "date", "nan"],
 )
-def test_a_study_file_that_is_none_exits_with_2(
+def test_an_invalid_study_file_exits_with_2(
     content: str, program: Program, tmp_path: Path, workspace: Workspace
 ) -> None:
     (tmp_path / "x.toml").write_bytes(content.encode(errors="surrogatepass"))
@@ -146,7 +146,7 @@ def _damage(data: st.DataObject, content: bytes) -> bytes:
 )
 @given(data=st.data())
 @settings(max_examples=20, deadline=None, suppress_health_check=SLOW_FIXTURES)
-def test_a_damaged_file_of_a_study_gets_a_line_or_does_no_harm(
+def test_a_damaged_file_of_a_study_is_reported_in_one_line_or_harmless(
     name: str, data: st.DataObject, program: Program, complete_workspace: Path, workspace: Workspace
 ) -> None:
     source, root = complete_workspace, workspace.root

@@ -107,7 +107,7 @@ def test_five_signals_at_any_stage_stop_a_study_which_the_same_command_continues
 
 
 @pytest.mark.slow
-def test_a_database_whose_making_is_interrupted_is_made_by_the_next_run(
+def test_an_interrupted_creation_of_the_database_is_completed_by_the_next_run(
     start: Start, short_study: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "fresh"

@@ -11,7 +11,7 @@ from hpsearch.workspace import Workspace
 Program = Callable[..., tuple[int, str, str]]
 
 
-def test_an_empty_workspace_is_said_to_be_so_and_there_are_studies_to_run(
+def test_an_empty_workspace_lists_only_study_files(
     program: Program,
 ) -> None:
     code, output, _ = program("list")
@@ -33,7 +33,7 @@ def test_a_study_is_listed_with_its_state_and_scores(program: Program, has_run: 
     assert {"quickstart", "cifar10"} <= {file["name"] for file in listed["files"]}
 
 
-def test_a_study_that_cannot_be_read_hides_no_other(
+def test_an_unreadable_study_does_not_hide_the_others(
     program: Program, has_run: Path, workspace: Workspace
 ) -> None:
     damaged = workspace.study("damaged")
@@ -50,7 +50,7 @@ def test_a_study_that_cannot_be_read_hides_no_other(
     assert bad["reason"] in output
 
 
-def test_a_study_is_found_by_its_name_whatever_its_file_says_by_now(
+def test_a_study_is_found_by_its_name_even_if_its_file_has_changed(
     program: Program, has_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

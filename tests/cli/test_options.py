@@ -67,7 +67,7 @@ def test_durations_are_numbers_with_units(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "m", "ten", "-5", "10 m", "30m1h", "1e3", "nan", "٣m"])
-def test_anything_else_is_no_duration(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_texts_are_not_durations(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     from hpsearch.cli import main
 
     assert main(["run", "--timeout", text]) == 2
@@ -76,7 +76,7 @@ def test_anything_else_is_no_duration(text: str, capsys: pytest.CaptureFixture[s
     assert "such as 90s, 10m or 1h30m" in error
 
 
-def test_no_command_at_all_is_answered_with_the_commands(
+def test_without_a_command_the_commands_are_listed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     from hpsearch.cli import main
@@ -118,7 +118,7 @@ def test_the_shell_completes_commands_and_studies(
         (["doctor", "quickstart"], {"exit_code", "findings"}),
     ],
 )
-def test_what_a_program_may_read_is_one_json_object(
+def test_json_output_is_a_single_object(
     arguments: list[str], keys: set[str], program: Program, has_run: Path, tmp_path: Path
 ) -> None:
     filled = [word.format(out=tmp_path / "out") for word in arguments]

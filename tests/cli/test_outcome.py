@@ -135,7 +135,9 @@ def test_the_verdict_is_printed_line_by_line(shown: Callable[..., str]) -> None:
     assert second == "confirmed on 2 fresh seeds: 0.650 +- 0.071"
 
 
-def test_a_mirror_left_behind_says_how_to_bring_it_level(shown: Callable[..., str]) -> None:
+def test_an_incomplete_mirror_is_reported_with_the_command_to_synchronize_it(
+    shown: Callable[..., str],
+) -> None:
     text = shown(MirrorBehind("tracking store /a: [/no markup] refused"))
     assert "hpsearch reconcile small" in text
     assert "[/no markup] refused" in text
@@ -153,7 +155,7 @@ def test_the_five_best_complete_trials_are_listed_best_first(shown: Callable[...
     assert "--workspace" not in text
 
 
-def test_what_to_do_next_names_an_unusual_workspace(shown: Callable[..., str]) -> None:
+def test_next_commands_name_a_workspace_that_is_not_the_default(shown: Callable[..., str]) -> None:
     event = StudyEnded([_record(0, State.COMPLETE, 0.1)], is_complete=True)
     assert "hpsearch status small --workspace /data/ws" in shown(event, "/data/ws")
     assert "--workspace '/my data/workspace'" in shown(event, "/my data/workspace")

@@ -75,7 +75,7 @@ def test_the_doctor_reports_a_folder_and_all_that_is_wrong_with_it(
     assert "x  images    bright/notes.txt: expected an image" in output
 
 
-def test_a_run_says_what_it_leaves_out_each_time_and_refuses_unreadable_files(
+def test_a_run_reports_omitted_files_each_time_and_refuses_unreadable_ones(
     program: Program, images: Path
 ) -> None:
     shutil.copy(images / "dark" / "1.png", images / "bright" / "wrong.png")
@@ -95,7 +95,7 @@ def test_a_run_says_what_it_leaves_out_each_time_and_refuses_unreadable_files(
     assert_one_line(error, "bright/notes.txt: expected", "dark/broken.jpg: expected")
 
 
-def test_the_doctor_sees_that_prepared_images_have_changed_since(
+def test_the_doctor_detects_images_that_changed_after_preparation(
     program: Program, images: Path
 ) -> None:
     assert main(["new", "mine", "--images", "own"]) == 0
@@ -106,7 +106,7 @@ def test_the_doctor_sees_that_prepared_images_have_changed_since(
     assert "not prepared yet" in program("doctor", "mine")[1]
 
 
-def test_a_folder_that_is_split_already_is_used_so(
+def test_an_existing_split_of_a_folder_is_kept(
     images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("bright", "dark"):

@@ -10,7 +10,7 @@ from hpsearch.workspace import Workspace
 Program = Callable[..., tuple[int, str, str]]
 
 
-def test_a_page_is_written_where_it_is_told_and_opened_if_asked(
+def test_a_page_is_written_to_the_given_file_and_opened_on_request(
     program: Program, has_run: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []

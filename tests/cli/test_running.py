@@ -42,7 +42,7 @@ def test_a_trial_is_one_whole_line_at_any_width(width: int) -> None:
     assert lines[1].split()[:4] == ["7", "1/40", "0.4375", "1.2500"]
 
 
-def test_the_hyperparameters_searched_are_shown_as_far_as_there_is_room() -> None:
+def test_searched_hyperparameters_are_shown_as_far_as_they_fit() -> None:
     shown = {"trial", "epoch", "val_accuracy", "train_loss"}
     assert set(_print(80, SEARCHED)[0].split()) == shown | {"learning_rate", "reg"}
     assert set(_print(200, SEARCHED)[0].split()) == shown | set(SEARCHED) - {"epochs"}

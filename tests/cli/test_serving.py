@@ -45,7 +45,7 @@ def _wait_until_up(port: int, server: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_serves_until_it_is_told_to_stop_and_leaves_no_process(
+def test_the_server_runs_until_interrupted_and_leaves_no_process(
     workspace: Workspace, number: signal.Signals
 ) -> None:
     port = find_port()
@@ -101,7 +101,7 @@ def test_a_store_that_cannot_be_opened_is_one_line(
     assert "secret" not in error
 
 
-def test_the_store_is_handed_on_by_environment(
+def test_the_store_is_passed_by_environment_variables(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MLFLOW_REGISTRY_STORE_URI", "sqlite:///another.db")

@@ -98,7 +98,7 @@ def test_a_command_that_is_stuck_is_ended(start: Start, stuck: str) -> None:
     assert _end(process) == (130, "", _LINE)
 
 
-def test_a_study_is_told_to_stop_and_nothing_is_raised(start: Start) -> None:
+def test_a_signal_during_a_study_sets_stop_and_raises_nothing(start: Start) -> None:
     process = start(
         """
         interruption.begin_study('the epoch')
@@ -112,7 +112,7 @@ def test_a_study_is_told_to_stop_and_nothing_is_raised(start: Start) -> None:
     assert _end(process) == (0, "stopped\n", "")
 
 
-def test_a_flood_of_signals_cannot_lock_a_study_up(start: Start) -> None:
+def test_a_flood_of_signals_cannot_deadlock_a_study(start: Start) -> None:
     """A handler that takes the lock of an Event can meet itself while it holds it."""
     process = start(
         """
@@ -164,7 +164,7 @@ def test_children_do_not_outlive_a_program_that_does_not_wait(start: Start) -> N
     assert _end(process)[0] == 130
 
 
-def test_an_end_that_takes_too_long_after_a_signal_is_cut_short(start: Start) -> None:
+def test_slow_clean_up_after_a_signal_is_cut_short(start: Start) -> None:
     process = start(
         """
         interruption.begin_study('the epoch')
@@ -194,7 +194,7 @@ def test_nohup_is_respected(start: Start) -> None:
     assert _end(process) == (130, "", _LINE)
 
 
-def test_in_somebody_elses_process_a_signal_raises_and_handlers_are_restored() -> None:
+def test_in_a_host_process_a_signal_raises_and_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(KeyboardInterrupt), Interruption(owns_process=False):
         signal.raise_signal(signal.SIGTERM)
@@ -202,7 +202,7 @@ def test_in_somebody_elses_process_a_signal_raises_and_handlers_are_restored() -
     assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_in_somebody_elses_process_a_study_stops_at_the_first_and_raises_at_a_later_one() -> None:
+def test_in_a_host_process_a_study_stops_at_the_first_signal_and_raises_at_a_later_one() -> None:
     program = textwrap.dedent(
         """
         import sys, time
@@ -236,7 +236,9 @@ def test_in_somebody_elses_process_a_study_stops_at_the_first_and_raises_at_a_la
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("command", [["list"], ["run"], ["status", "x"]])
-def test_the_real_program_answers_from_its_first_moment(command: list[str], tmp_path: Path) -> None:
+def test_the_real_program_handles_signals_from_the_start(
+    command: list[str], tmp_path: Path
+) -> None:
     """Before Optuna and the like have been imported, which takes seconds."""
     process = subprocess.Popen(
         [sys.executable, "-c", "from hpsearch.cli import main; raise SystemExit(main())", *command],

@@ -91,7 +91,7 @@ def test_a_study_file_is_never_overwritten(here: Path, capsys: pytest.CaptureFix
         (["mine", "--images", "."], 3, ["at least two classes"]),
     ],
 )
-def test_what_cannot_be_begun_is_said_in_one_line_and_leaves_nothing(
+def test_an_invalid_request_is_reported_in_one_line_and_leaves_nothing(
     arguments: list[str],
     code: int,
     words: list[str],

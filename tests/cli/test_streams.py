@@ -42,7 +42,7 @@ def shell(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def test_a_guarded_stream_drops_what_is_refused_and_says_why() -> None:
+def test_a_guarded_stream_drops_failed_writes_and_reports_why() -> None:
     closed = io.StringIO()
     closed.close()
     stream = guard(closed)
@@ -136,7 +136,7 @@ def test_the_log_has_each_run_and_the_time_of_each_line(
     assert sum("small: 6 trials, 6 done" in line for line in lines) == 2
 
 
-def test_the_log_has_what_ended_a_run(
+def test_the_log_has_the_error_that_ended_a_run(
     program: Callable[..., tuple[int, str, str]], has_run: Path, workspace: Workspace
 ) -> None:
     has_run.write_text(has_run.read_text().replace("reg = 1e-3", "reg = 2e-3"))
@@ -144,7 +144,7 @@ def test_the_log_has_what_ended_a_run(
     assert "search.space.reg" in workspace.study("small").log.read_text().splitlines()[-1]
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(
+def test_a_log_that_cannot_be_written_does_not_stop_a_study(
     program: Callable[..., tuple[int, str, str]], has_run: Path, workspace: Workspace
 ) -> None:
     log = workspace.study("small").log
@@ -166,7 +166,7 @@ def test_no_link_is_followed_in_place_of_the_log(
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_display_that_fails_stops_nothing(
+def test_a_display_that_fails_does_not_stop_a_study(
     program: Callable[..., tuple[int, str, str]],
     has_run: Path,
     workspace: Workspace,

@@ -33,7 +33,9 @@ def test_a_console_shows_control_characters_in_lines_and_tables(is_terminal: boo
     assert output.getvalue().replace("\x1b[0m", "").replace("\x1b[1m", "").count("\x1b") == 0
 
 
-def test_plain_lines_and_errors_do_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines_and_errors_show_control_characters_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     say(f"one\n{HOSTILE}")
     complain(f"{HOSTILE}\nat postgresql://me:geheim@db")
     output, error = capsys.readouterr()

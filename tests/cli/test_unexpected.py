@@ -50,7 +50,7 @@ def test_an_unexpected_error_is_one_line_that_names_the_file_with_its_traceback(
     assert "geheim" not in content
 
 
-def test_without_a_workspace_the_traceback_lies_in_the_folder_for_temporary_files(
+def test_without_a_workspace_the_traceback_is_in_the_folder_for_temporary_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpsearch.cli.listing.list_study_files", lambda: 1 / 0)
@@ -75,7 +75,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", ["~nobody-of-that-name/x", os.fsdecode(b"caf\xe9")])
 @pytest.mark.parametrize("command", PATHS, ids=[f"{c[0]} {c[-2]}" for c in PATHS])
-def test_a_path_that_cannot_be_exits_with_2(
+def test_an_invalid_path_exits_with_2(
     command: list[str],
     path: str,
     program: Program,
@@ -106,7 +106,7 @@ def test_a_path_that_cannot_be_exits_with_2(
     ],
 )
 @pytest.mark.parametrize("command", ["run", "list", "status"])
-def test_a_storage_that_cannot_be_exits_with_2(
+def test_an_invalid_storage_exits_with_2(
     command: str, url: str, words: list[str], program: Program, tmp_path: Path
 ) -> None:
     arguments = {
@@ -125,16 +125,14 @@ def test_a_storage_that_cannot_be_exits_with_2(
     ["http://me:geheim@127.0.0.1:abc", "nonsense", "./mlruns", "foo://x", "http://", "http://a b"],
 )
 @pytest.mark.parametrize("command", ["run", "doctor", "ui"])
-def test_a_tracking_uri_that_cannot_be_exits_with_2(
-    command: str, uri: str, program: Program
-) -> None:
+def test_an_invalid_tracking_uri_exits_with_2(command: str, uri: str, program: Program) -> None:
     code, output, error = program(command, "--tracking-uri", uri)
     assert (code, output) == (2, "")
     assert_one_line(error, "--tracking-uri", "expected http://HOST:PORT")
     assert "geheim" not in error
 
 
-def test_a_number_of_cores_that_is_none_exits_with_2(
+def test_an_invalid_number_of_cores_exits_with_2(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "abc")
@@ -180,7 +178,7 @@ def test_an_error_while_the_program_is_imported_is_one_line_too(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_what_libraries_print_of_nonsense_in_the_environment_stays_away(
+def test_libraries_messages_about_invalid_variables_are_suppressed(
     study_file: Path, tmp_path: Path
 ) -> None:
     """matplotlib raises on an unknown backend, numba prints a traceback as a warning."""

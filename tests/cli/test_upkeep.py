@@ -71,7 +71,7 @@ def test_a_study_is_not_copied_over_another(program: Program, run: Program, tmp_
     assert "is there already" in error
 
 
-def test_half_a_copy_is_made_anew(
+def test_an_incomplete_copy_is_repeated(
     program: Program, run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import optuna
@@ -91,7 +91,7 @@ def test_half_a_copy_is_made_anew(
     assert _status(program, "--storage", url)["fingerprint"] == _status(program)["fingerprint"]
 
 
-def test_cleaning_frees_what_nobody_needs_and_nothing_else(
+def test_cleaning_removes_only_what_is_not_needed(
     program: Program, run: Program, workspace: Workspace, tmp_path: Path
 ) -> None:
     run()
@@ -166,7 +166,7 @@ def test_cleaning_leaves_a_running_study_and_its_data_alone(
         assert _tree(workspace.root) == tree
 
 
-def test_a_workspace_restored_from_a_back_up_goes_on(
+def test_a_workspace_restored_from_a_back_up_continues(
     program: Program, run: Program, workspace: Workspace, tmp_path: Path
 ) -> None:
     """docs/operations.md: the study's folder is all of it; data is prepared again."""
@@ -185,7 +185,7 @@ def test_a_workspace_restored_from_a_back_up_goes_on(
     assert _status(program, root=new)["fingerprint"] == _status(program)["fingerprint"]
 
 
-def test_the_doctor_finds_a_healthy_place_and_leaves_nothing(
+def test_the_doctor_finds_no_problem_and_leaves_nothing_behind(
     program: Program, study_file: Path, workspace: Workspace
 ) -> None:
     tree = _tree(workspace.root)
@@ -228,13 +228,13 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(
     assert "secret" not in output + error
 
 
-def test_the_doctor_misses_data_with_exit_code_3(program: Program, tmp_path: Path) -> None:
+def test_the_doctor_reports_missing_data_with_exit_code_3(program: Program, tmp_path: Path) -> None:
     code, output, _ = program("doctor", "cifar10", "--data-dir", tmp_path)
     assert code == 3
     assert "x  data" in output
 
 
-def test_the_doctor_sees_a_full_disk(
+def test_the_doctor_detects_a_full_disk(
     program: Program, study_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = shutil._ntuple_diskusage(10**9, 10**9, 10**5)

@@ -80,7 +80,7 @@ def test_a_replay_names_another_processor_and_another_blas_kernel(
         assert "Nehalem here; results may differ in last bits\n" in replay.stdout
 
 
-def test_images_in_a_basis_that_another_blas_prepared_are_refused(
+def test_transformed_images_prepared_with_another_blas_are_refused(
     workspace: Workspace,
     tmp_path: Path,
     small_study: str,
