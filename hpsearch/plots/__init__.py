@@ -1,4 +1,4 @@
-"""Pictures: the only room that knows matplotlib. Nothing here opens a window unless asked."""
+"""Figures by matplotlib, which no other package imports. Only `show_net_weights` opens a window."""
 
 from hpsearch.plots.ablation import plot_ablation
 from hpsearch.plots.curves import plot_learning_curves

@@ -1,4 +1,4 @@
-"""What each technique is worth: the score lost without it."""
+"""Figure of an ablation: the score lost without each technique."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from hpsearch.metrics import Metric
 
 __all__ = ["plot_ablation"]
 
-# Okabe & Ito 2008: told apart by colour-blind readers too.
+# Okabe & Ito 2008: distinguishable by colour-blind readers too.
 _BLUE, _GREY = "#0072B2", "#999999"
 
 
@@ -23,14 +23,14 @@ def plot_ablation(
     whole : sequence of float
         Validation scores of the whole setting, one for each seed.
     without : mapping
-        For each change, in words, those with it.
+        Validation scores with each change, by the change's description.
     metric : Metric
-        What the scores are.
+        Metric of the scores.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Dots are seeds, bars their means; the grey band is the whole setting's own spread.
+        Dots are seeds, bars their means; the grey band is the range of the whole setting's seeds.
     """
     base = float(np.mean(whole))
     order = sorted(without, key=lambda change: metric.sign * np.mean(without[change]), reverse=True)

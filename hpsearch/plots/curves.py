@@ -1,4 +1,4 @@
-"""Loss and score over the course of one training."""
+"""Figure of loss and scores during one training."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,11 +11,10 @@ from hpsearch.metrics import Metric
 
 __all__ = ["plot_learning_curves"]
 
-# Okabe & Ito 2008: told apart by colour-blind readers too.
+# Okabe & Ito 2008: distinguishable by colour-blind readers too.
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
 
-
-# Half the time goes into ticks and their labels, a sixth into finding places that are free of them.
+# Half of the drawing time goes into ticks and their labels, a sixth into placing titles and labels.
 _MAX_TICKS = 5
 _MARGINS = {"left": 0.1, "right": 0.97, "bottom": 0.08, "top": 0.92, "hspace": 0.35}
 _TITLE_Y = 1.02
@@ -23,7 +22,7 @@ _X_LABEL, _Y_LABEL = (0.5, -0.12), (-0.08, 0.5)
 
 
 class EpochLike(Protocol):
-    """What is drawn of an epoch."""
+    """Attributes of an epoch that are drawn."""
 
     @property
     def number(self) -> int:
@@ -61,12 +60,12 @@ def plot_learning_curves(epochs: Sequence[EpochLike], title: str, metric: Metric
     title : str
         Heading.
     metric : Metric
-        What the scores are.
+        Metric of the scores.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot: safe in any thread, gone when dropped.
+        Not registered with pyplot: usable in any thread, freed with its last reference.
     """
     figure = Figure(figsize=(8, 6))
     loss_axes, score_axes = figure.subplots(2, 1, gridspec_kw=_MARGINS)
@@ -75,7 +74,7 @@ def plot_learning_curves(epochs: Sequence[EpochLike], title: str, metric: Metric
     _draw_scores(score_axes, epochs, metric)
     for axes in (loss_axes, score_axes):
         axes.locator_params(nbins=_MAX_TICKS)
-        # A place is looked for even if the title is empty, unless it has one.
+        # matplotlib searches for a position even of an empty title, unless it is given.
         axes.set_title("", y=_TITLE_Y)
         axes.xaxis.set_label_coords(*_X_LABEL)
         axes.yaxis.set_label_coords(*_Y_LABEL)

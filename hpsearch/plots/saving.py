@@ -1,4 +1,4 @@
-"""Writing pictures to disk, wholly or not at all."""
+"""Encoding of figures and images as PNG, written atomically."""
 
 import io
 import zlib
@@ -16,12 +16,13 @@ from hpsearch.files import write_atomically
 __all__ = ["encode_png", "save_figure", "save_png"]
 
 _DPI = 110
-# Plain areas and enlarged tiles are runs of equal pixels: quicker than any level, and no larger.
+# Plain areas and enlarged tiles are runs of equal pixels: RLE is faster than any compression
+# level, and files are no larger.
 _RUNS = {"compress_type": zlib.Z_RLE}
 
 
 def save_figure(figure: Figure, path: Path, *, trimmed: bool = False) -> None:
-    """Write `figure` to `path` as PNG; `trimmed` to what is drawn, which takes another drawing."""
+    """Write `figure` to `path` as PNG; `trimmed` crops its margins, which draws it twice."""
     if trimmed:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight", pil_kwargs=_RUNS)
@@ -36,12 +37,12 @@ def save_png(image: NDArray[np.uint8], path: Path) -> None:
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """`image`, uint8 of shape (height, width, 3), as a PNG, pixel by pixel."""
+    """Encode `image`, uint8 of shape (height, width, 3), as a PNG, pixel by pixel."""
     return _encode(Image.fromarray(image))
 
 
 def _draw(figure: Figure) -> Image.Image:
-    """The pixels of `figure` as ``savefig`` writes them, but for transparency: there is none."""
+    """Draw `figure` to the same pixels as ``savefig``, but without transparency."""
     figure.set_dpi(_DPI)
     canvas: Any = FigureCanvasAgg(figure)  # its methods are not typed
     canvas.draw()

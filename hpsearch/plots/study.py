@@ -1,4 +1,4 @@
-"""Optuna's own plots of a whole study."""
+"""Optuna's plots of a study."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ from optuna.visualization import matplotlib as optuna_plots
 
 __all__ = ["plot_study"]
 
-# matplotlib's names and inches for each plot of one figure.
+# Plots by the names of Optuna's functions, with the figures' sizes in inches.
 _SIZES: Mapping[str, tuple[float, float]] = {
     "optimization_history": (8, 4.5),
     "param_importances": (8, 3.5),
@@ -33,7 +33,7 @@ def plot_study(study: optuna.Study, target_name: str) -> dict[str, Figure]:
     study : optuna.Study
         With any number of trials.
     target_name : str
-        What its values are called on the axes.
+        Name of the trials' values, for the axes.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def plot_study(study: optuna.Study, target_name: str) -> dict[str, Figure]:
 
 
 def _draw(plot: Callable[[], Any]) -> Figure | None:
-    """The figure of `plot`, or None if Optuna finds too little to draw."""
+    """Return the figure of `plot`, or None if Optuna finds too little to draw."""
     from matplotlib import pyplot as plt
 
     try:
@@ -81,7 +81,7 @@ def _draw(plot: Callable[[], Any]) -> Figure | None:
 
 
 def _drop_minor_labels(figure: Figure) -> None:
-    """Keep the decades of logarithmic axes only; the labels in between run into each other."""
+    """Label only the decades of logarithmic axes; labels between them would overlap."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             if axis.get_scale() == "log":
@@ -90,7 +90,7 @@ def _drop_minor_labels(figure: Figure) -> None:
 
 @contextmanager
 def _plain_matplotlib() -> Iterator[None]:
-    """No windows, no warnings; everything as it was afterwards."""
+    """Suppress windows, warnings and log messages; restore all settings afterwards."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""First-layer weights as pictures: each hidden unit shows the image that excites it most."""
+"""First-layer weights as images: for each hidden unit the input that activates it most."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,11 +22,11 @@ __all__ = [
 
 _MIN_TILE = 48
 _MAX_TILES = 100
-# Units to each side of a class.
-_N_SPEAKERS = 8
-# From one class's row of tiles to the next, in heights of a tile.
+# Units shown for a class, and against it.
+_N_CLASS_UNITS = 8
+# Distance between the rows of two classes, in heights of a tile.
 _CLASS_PITCH = 1.2
-# Tiles beside one another in a frame of the film.
+# Tiles in a row of a snapshot's image.
 _FRAME_TILES = 8
 _PADDING = 2
 
@@ -37,7 +37,7 @@ def visualize_grid(Xs: NDArray[Any], ubound: float = 255.0, padding: int = 1) ->
     Parameters
     ----------
     Xs : float array, shape (N, H, W, C)
-        The images; a constant or non-finite one comes out black.
+        The images; constant and non-finite ones are drawn black.
     ubound : float
         Brightness of each image's largest value; its smallest is 0.
     padding : int
@@ -62,7 +62,7 @@ def visualize_grid(Xs: NDArray[Any], ubound: float = 255.0, padding: int = 1) ->
 
 def show_net_weights(net: TwoLayerNet) -> None:
     """Show the first layer of a net on CIFAR-10, as the assignment's notebook does."""
-    from matplotlib import pyplot as plt  # the one that opens windows; for notebooks only
+    from matplotlib import pyplot as plt  # opens windows; for notebooks only
 
     W1 = net.params["W1"].reshape(32, 32, 3, -1).transpose(3, 0, 1, 2)
     plt.imshow(visualize_grid(W1, padding=3).astype("uint8"))
@@ -78,7 +78,7 @@ def weight_tiles(
     max_tiles: int = _MAX_TILES,
     alike: bool = False,
 ) -> NDArray[np.uint8]:
-    """The first-layer weights of the units that matter most, as one picture.
+    """Draw the first-layer weights of the units with the largest second-layer weights.
 
     Parameters
     ----------
@@ -89,10 +89,9 @@ def weight_tiles(
     image_shape : tuple of int
         Height, width, colours (1 or 3).
     max_tiles : int
-        Units to show at most.
+        Maximum number of units.
     alike : bool
-        Order those units so that neighbours look alike, which shows what kinds there are. Takes
-        longer than drawing does.
+        Whether to order these units so that neighbours are similar. Takes longer than drawing.
 
     Returns
     -------
@@ -109,15 +108,16 @@ def weight_tiles(
 def class_tiles(
     W1: NDArray[Any], W2: NDArray[Any], image_shape: tuple[int, int, int], label: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The units that speak most for a class, and those that speak most against it, a row each.
+    """Draw the units that contribute most for a class, and most against it, a row each.
 
     Parameters
     ----------
     W1 : float array, shape (D, H)
         First-layer weights.
     W2 : float array, shape (H, C)
-        Second-layer weights. A unit's word is its weight for the class times the norm of what
-        it looks for: as much is to be heard of it if one is doubled and the other halved.
+        Second-layer weights. A unit's contribution is its weight for the class times the norm
+        of its first-layer weights, so that it does not change if one is doubled and the other
+        halved.
     image_shape : tuple of int
         Height, width, colours (1 or 3).
     label : int
@@ -126,15 +126,15 @@ def class_tiles(
     Returns
     -------
     tuple of uint8 array, shape (h, w, 3)
-        For and against, the loudest first; black where there are no more that say so.
+        For and against, the largest contribution first; black where there are no more units.
     """
-    word = W2[:, label].astype(float) * np.linalg.norm(W1.astype(float), axis=0)
-    loudest = np.argsort(-word, kind="stable")
+    contribution = W2[:, label].astype(float) * np.linalg.norm(W1.astype(float), axis=0)
+    order = np.argsort(-contribution, kind="stable")
     sides = (
-        [unit for unit in loudest[:_N_SPEAKERS] if word[unit] > 0],
-        [unit for unit in loudest[::-1][:_N_SPEAKERS] if word[unit] < 0],
+        [unit for unit in order[:_N_CLASS_UNITS] if contribution[unit] > 0],
+        [unit for unit in order[::-1][:_N_CLASS_UNITS] if contribution[unit] < 0],
     )
-    first, second = np.zeros((2, _N_SPEAKERS, len(W1)))
+    first, second = np.zeros((2, _N_CLASS_UNITS, len(W1)))
     for tiles, side in ((first, sides[0]), (second, sides[1])):
         tiles[: len(side)] = W1[:, side].T
     return (
@@ -149,14 +149,14 @@ def plot_class_weights(
     image_shape: tuple[int, int, int],
     class_names: Sequence[str],
 ) -> Figure:
-    """Draw for each class the units that speak most for it and against it; see `class_tiles`."""
+    """Draw the units that contribute most for and against each class; see `class_tiles`."""
     rows = [class_tiles(W1, W2, image_shape, label) for label in range(len(class_names))]
     height = len(rows[0][0])
     pitch = round(_CLASS_PITCH * height)
     figure = Figure(figsize=(9, 0.62 * len(class_names) + 0.4), layout="constrained")
     sides = figure.subplots(1, 2)
     for axes, title, tiles in zip(sides, ("for", "against"), zip(*rows, strict=True), strict=True):
-        axes.imshow(_pile_up(tiles, pitch - height, 255))
+        axes.imshow(_stack(tiles, pitch - height, 255))
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         axes.set_title(title, loc="left")
@@ -166,10 +166,10 @@ def plot_class_weights(
 
 
 def film_frame(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """One frame of a film, `tiles` of shape (U, D), as a square, uint8 of shape (s, s, 4).
+    """Draw a weight snapshot, `tiles` of shape (U, D), as a square, uint8 of shape (s, s, 4).
 
-    A card of MLflow's shows little but a square's upper half. So the tiles are there, eight
-    beside one another, and below is nothing.
+    MLflow's preview shows little more than the upper half of a square. So the tiles are there,
+    eight in a row, and the rest is transparent.
     """
     starts = range(0, len(tiles), _FRAME_TILES)
     rows = [
@@ -185,14 +185,14 @@ def film_frame(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> N
 
 
 def film_strip(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """All frames, `tiles` of shape (F, U, D), below one another: a column for each unit."""
+    """Draw weight snapshots, `tiles` of shape (F, U, D), a row each, with a column per unit."""
     rows = [_lay_out(frame.astype(float), image_shape, _lay_in_a_row) for frame in tiles]
-    return _pile_up(rows, _PADDING, 0)
+    return _stack(rows, _PADDING, 0)
 
 
 def _order_alike(tiles: NDArray[Any]) -> NDArray[np.intp] | slice:
-    """An order of `tiles`, shape (n, D), in which those beside each other point the same way."""
-    # Takes a while to import, and only the best net needs it.
+    """Order `tiles`, shape (n, D), so that neighbours have similar directions."""
+    # Slow to import, and only the best net needs it.
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     norms = np.linalg.norm(tiles.astype(float), axis=1, keepdims=True)
@@ -209,7 +209,7 @@ def _lay_out(
     image_shape: tuple[int, int, int],
     lay: Callable[..., NDArray[Any]],
 ) -> NDArray[np.uint8]:
-    """Images, shape (n, D), as one picture: tiles at least 48 pixels wide, in colour."""
+    """Arrange images, shape (n, D), by `lay`, enlarged to at least 48 pixels' width, as RGB."""
     scale = max(1, math.ceil(_MIN_TILE / image_shape[1]))
     large = rows.reshape(-1, *image_shape).repeat(scale, axis=1).repeat(scale, axis=2)
     grid = lay(large, padding=_PADDING).astype(np.uint8)
@@ -217,13 +217,13 @@ def _lay_out(
 
 
 def _lay_in_a_row(Xs: NDArray[Any], padding: int) -> NDArray[Any]:
-    """As `visualize_grid`, side by side."""
+    """Arrange images side by side, stretched as by `visualize_grid`."""
     apart = [np.pad(255 * _stretch(X), ((0, 0), (0, padding), (0, 0))) for X in Xs]
     return np.concatenate(apart, axis=1)[:, :-padding]
 
 
-def _pile_up(rows: Sequence[NDArray[np.uint8]], gap: int, grey: int) -> NDArray[np.uint8]:
-    """Pictures of one width, shape (h, w, 3), below one another; `grey` of height `gap` between."""
+def _stack(rows: Sequence[NDArray[np.uint8]], gap: int, grey: int) -> NDArray[np.uint8]:
+    """Stack images of equal width, shape (h, w, 3), with `gap` rows of `grey` between them."""
     between = np.full((gap, *rows[0].shape[1:]), grey, np.uint8)
     return np.concatenate([part for row in rows for part in (row, between)][:-1])
 

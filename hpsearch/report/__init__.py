@@ -1,4 +1,4 @@
-"""The study's page: one HTML file that holds all it shows; knows plotly and jinja2."""
+"""The study's page: one self-contained HTML file, made with plotly and jinja2."""
 
 from hpsearch.report.page import write_report
 

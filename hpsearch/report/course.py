@@ -1,4 +1,4 @@
-"""Figures of how a study went: the best so far, the learning curves, who worked when."""
+"""Figures of a study's course: the best score so far, the learning curves, the timeline."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -13,31 +13,31 @@ from hpsearch.report.figure import (
     BEST,
     COMPLETE,
     FADED,
+    line_hover,
     make_figure,
-    naming,
-    naming_whole,
+    point_hover,
     with_traces,
 )
 
 __all__ = ["draw_best_so_far", "draw_learning_curves", "draw_timeline"]
 
-# Points of all curves together, and of one at least.
+# Maximum number of points of all curves together, and minimum of a single curve.
 _MAX_POINTS, _MIN_POINTS = 24_000, 12
-# A pause longer than this part of the time that was worked is cut out of the timeline.
+# Pauses longer than this share of the working time are cut out of the timeline.
 _PAUSE = 0.1
-# Seconds of the unit of the timeline, its name, and from how many on it is taken.
+# Units of the timeline: length in seconds, name, and shortest timeline in seconds to use it for.
 _UNITS = ((3600, "hours", 10_000), (60, "minutes", 600), (1, "seconds", 0))
 
 
 def draw_best_so_far(records: Sequence[TrialRecord], threads: int) -> Figure:
-    """The best validation score over the core-seconds that training had taken by then.
+    """Draw the best validation score so far over the core-seconds spent in training.
 
     Parameters
     ----------
     records : sequence of TrialRecord
-        At least one complete.
+        Trials, at least one of them complete.
     threads : int
-        Cores that each trial kept busy.
+        Number of cores used by each trial.
     """
     ended = sorted(
         (r for r in records if r.state.is_finished and r.ended_at),
@@ -71,7 +71,7 @@ def draw_best_so_far(records: Sequence[TrialRecord], threads: int) -> Figure:
 def draw_learning_curves(
     records: Sequence[TrialRecord], best: TrialRecord | None
 ) -> dict[str, Any]:
-    """The validation score of every trial after each epoch; the best in front."""
+    """Draw the validation score of every trial after each epoch, the best trial in front."""
     shown = [record for record in records if record.val_scores]
     n_points = max(_MIN_POINTS, _MAX_POINTS // max(1, len(shown)))
     figure = make_figure(400)
@@ -86,14 +86,14 @@ def draw_learning_curves(
 
 
 def draw_timeline(records: Sequence[TrialRecord], n_workers: int) -> Figure:
-    """A lane for each worker, a bar for each trial, pauses between sessions cut out.
+    """Draw a lane for each worker and a bar for each trial, without long pauses.
 
     Parameters
     ----------
     records : sequence of TrialRecord
-        Those without times are left out.
+        Trials; those without times are left out.
     n_workers : int
-        Trials in flight at most; there are no more lanes.
+        Maximum number of concurrent trials, and of lanes.
     """
     bars = list(_lay_out(records, n_workers))
     cuts = _find_pauses(bars)
@@ -122,7 +122,7 @@ def draw_timeline(records: Sequence[TrialRecord], n_workers: int) -> Figure:
                 base=[shorten(begin) for begin, *_ in chosen],
                 x=[(end - begin) / scale for begin, end, *_ in chosen],
                 marker={"color": colour, "line": {"width": 0}},
-                **naming([record for _, _, record, _ in chosen]),
+                **point_hover([record for _, _, record, _ in chosen]),
             )
         )
     for begin, _ in cuts:
@@ -138,7 +138,7 @@ def _dots(
         y=[records[i].value for i in shown],
         mode="markers",
         marker={"color": colour, "size": 6},
-        **naming([records[i] for i in shown]),
+        **point_hover([records[i] for i in shown]),
     )
 
 
@@ -155,16 +155,16 @@ def _curve(record: TrialRecord, n_points: int, *, is_best: bool) -> dict[str, An
         "marker": {"size": 4},
         "line": {"color": colour, "width": 3 if is_best else 1.3},
         "opacity": 1 if is_best or not is_complete else 0.55,
-        **naming_whole(record, f"epoch %{{x}}: %{{y:{record.metric.format_spec}}}<br>"),
+        **line_hover(record, f"epoch %{{x}}: %{{y:{record.metric.format_spec}}}<br>"),
     }
 
 
 def _lay_out(
     records: Sequence[TrialRecord], n_workers: int
 ) -> Iterator[tuple[float, float, TrialRecord, int]]:
-    """Begin, end, trial and lane: one that is free, or the next that will be.
+    """Yield start, end, trial and lane: a free one, or the one that is free next.
 
-    A trial leaves for its worker before the last one of that worker is recorded.
+    A worker may start its next trial before the end of its previous one is recorded.
     """
     timed = sorted(
         (r.started_at.timestamp(), r.ended_at.timestamp(), r.number, r)
@@ -184,7 +184,7 @@ def _lay_out(
 def _find_pauses(
     bars: Sequence[tuple[float, float, TrialRecord, int]],
 ) -> list[tuple[float, float]]:
-    """Stretches in which no trial ran, and which are long beside those in which any did."""
+    """Find periods without a running trial that are long compared with the working time."""
     gaps, worked, until = [], 0.0, None
     for begin, end, *_ in bars:
         if until is not None and begin > until:
@@ -201,7 +201,7 @@ def _colour(record: TrialRecord, best: TrialRecord | None) -> str:
 
 
 def _focus(values: Sequence[float | None], metric: Metric) -> list[float]:
-    """A range that shows the better half of `values` well; the worst may fall outside."""
+    """Choose an axis range that shows the better half of `values` well, without the worst."""
     known = np.array([value for value in values if value is not None])
     if metric.sign < 0:
         low, high = known.min(), np.quantile(known, 0.9)

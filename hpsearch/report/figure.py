@@ -1,4 +1,4 @@
-"""What all figures of the page share: colours that hold on white and on black, and the hover."""
+"""Shared parts of the page's figures: colours for light and dark backgrounds, hover texts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +15,13 @@ __all__ = [
     "FADED",
     "MUTED",
     "describe_trial",
+    "line_hover",
     "make_figure",
-    "naming",
-    "naming_whole",
+    "point_hover",
     "with_traces",
 ]
 
-# Okabe & Ito 2008, lightened so that they stand out from a dark page too.
+# Okabe & Ito 2008, lightened for contrast on a dark page too.
 COMPLETE, BEST, FADED = "#2f8fd0", "#e0692a", "rgba(140,140,140,0.45)"
 MUTED = "#8a8f96"
 
@@ -29,16 +29,16 @@ _MARGINS = {"l": 52, "r": 12, "t": 12, "b": 44}
 
 
 def make_figure(height: int, **layout: Any) -> Figure:
-    """An empty figure; text and grid get their colours in the page, which knows light and dark."""
+    """Make an empty figure; the page sets the colours of text and grid for light or dark mode."""
     return Figure(
         layout={
-            # The default template's colours, 7 kB in each figure, are the page's to choose.
+            # The default template adds 7 kB of colours to each figure, which the page overrides.
             "template": "none",
             "height": height,
             "margin": _MARGINS,
             "showlegend": False,
             "hovermode": "closest",
-            # A finger that scrolls the page is not to draw a rectangle.
+            # Scrolling the page by touch must not draw a selection rectangle.
             "dragmode": False,
             **layout,
         }
@@ -46,25 +46,25 @@ def make_figure(height: int, **layout: Any) -> Figure:
 
 
 def with_traces(figure: Figure, traces: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """`figure` with plain traces, which plotly does not check: 2 ms each, and there are many."""
+    """Add plain traces to `figure`; plotly's validation would take 2 ms for each of them."""
     return {**figure.to_plotly_json(), "data": list(traces)}
 
 
-def naming(records: Sequence[TrialRecord]) -> dict[str, Any]:
-    """What has each point show its trial; the page holds the texts, once for all figures."""
+def point_hover(records: Sequence[TrialRecord]) -> dict[str, Any]:
+    """Make hover properties for points that are trials; the page holds the texts only once."""
     return {
         "customdata": [record.number for record in records],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
 
 
-def naming_whole(record: TrialRecord, lead: str = "") -> dict[str, Any]:
-    """The same for a line that is one trial's."""
+def line_hover(record: TrialRecord, lead: str = "") -> dict[str, Any]:
+    """Make hover properties for a line that is one trial."""
     return {"meta": record.number, "hovertemplate": f"{lead}%{{hovertext}}<extra></extra>"}
 
 
 def describe_trial(record: TrialRecord) -> str:
-    """What is shown of a trial under the pointer."""
+    """Format a trial's hover text."""
     metric = record.metric
     note = " (diverged)" if record.diverged else ""
     lines = [

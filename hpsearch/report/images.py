@@ -1,4 +1,4 @@
-"""What the page shows of images: the confusion of classes, and pictures written into the page."""
+"""Figures of the best net's predictions, and images embedded in the page."""
 
 import base64
 from typing import Any
@@ -13,12 +13,12 @@ from hpsearch.results import Examination
 
 __all__ = ["draw_confusion", "draw_predictions", "embed", "embed_image"]
 
-# More classes than this and their counts no longer fit into the cells.
+# With more classes, the counts do not fit into the cells.
 _MAX_NUMBERED = 12
 
 
 def draw_confusion(examination: Examination, class_names: tuple[str, ...]) -> Figure:
-    """How many images of each class (row) were given which (column)."""
+    """Draw the confusion matrix: true classes in rows, predicted classes in columns."""
     counts = examination.confusion
     n_of_class = np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = make_figure(440, margin={"l": 78, "r": 8, "t": 8, "b": 84})
@@ -32,7 +32,7 @@ def draw_confusion(examination: Examination, class_names: tuple[str, ...]) -> Fi
             customdata=counts.tolist(),
             zmin=0,
             zmax=1,
-            # From nothing to blue: right on white and on black.
+            # From transparent to blue: works on light and dark backgrounds.
             colorscale=[[0, "rgba(47,143,208,0)"], [1, "rgba(47,143,208,1)"]],
             showscale=False,
             hovertemplate="%{customdata} of the images of %{y} taken for %{x}<extra></extra>",
@@ -44,16 +44,16 @@ def draw_confusion(examination: Examination, class_names: tuple[str, ...]) -> Fi
 
 
 def embed_image(pixels: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> str:
-    """One raw image, shape (D,), as an address that holds it."""
+    """Encode a raw image, shape (D,), as a data URL."""
     image = pixels.reshape(image_shape)
     if image_shape[2] == 1:
-        # Digits are kept with few grey levels.
+        # Digits have only 17 grey levels, which would all be dark.
         image = np.repeat((255.0 * image / max(1, image.max())).astype(np.uint8), 3, axis=2)
     return embed(encode_png(np.ascontiguousarray(image)))
 
 
 def draw_predictions(targets: NDArray[Any], predictions: NDArray[Any], name: str) -> Figure:
-    """A dot for each example: its predicted number over the true one; right ones on the line."""
+    """Draw predicted over true values, a dot for each example, and the line of equality."""
     figure = make_figure(420)
     figure.update_xaxes(title=name)
     figure.update_yaxes(title=f"predicted {name}")
@@ -72,5 +72,5 @@ def draw_predictions(targets: NDArray[Any], predictions: NDArray[Any], name: str
 
 
 def embed(png: bytes) -> str:
-    """A PNG as an address that holds it."""
+    """Encode a PNG as a data URL."""
     return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -1,4 +1,4 @@
-"""What a page is made of, gathered from the record and the study's folder."""
+"""Content of a page, collected from the record and the study's folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ __all__ = ["Material", "gather"]
 
 @dataclass(frozen=True)
 class Material:
-    """A study as it stands.
+    """A study's present state.
 
     Parameters
     ----------
@@ -28,21 +28,21 @@ class Material:
     records : sequence of TrialRecord
         All trials by number.
     status : dict
-        As `read_status` gives it.
+        Status as returned by `read_status`.
     verdict : Verdict
-        On the best.
+        Verdict on the best trial.
     best : TrialRecord or None
         The best complete trial so far.
     epochs : sequence of Epoch
-        Those of the best; none if its history is gone.
+        Epochs of the best trial; none if its history is lost.
     data : PreparedData or None
         The images; None if they are not in the workspace.
     net : Net or None
-        That of the best.
+        Net of the best trial.
     net_lack : str
         Why there is no net.
     film : Film
-        Of the best one's training.
+        Weight snapshots of the best trial's training.
     """
 
     search: SearchStudy
@@ -62,12 +62,12 @@ class Material:
         return self.search.definition
 
     def of_state(self, state: State) -> list[TrialRecord]:
-        """The trials that stand so."""
+        """Return the trials in a state."""
         return [record for record in self.records if record.state == state]
 
 
 def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) -> Material:
-    """Read all that the page tells; what is gone is left out, and said to be."""
+    """Read all content of the page; what is lost is left out, with the reason."""
     records = search.records()
     best = best_of(records)
     epochs: Sequence[Epoch] = ()

@@ -1,4 +1,4 @@
-"""Writing the page: everything that it shows goes into one file, and nothing is fetched."""
+"""Rendering of the page as one self-contained file, which fetches nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,19 +43,19 @@ class Plot:
 
     @property
     def json(self) -> Markup:
-        """The figure as the page's script reads it."""
+        """The figure as JSON for the page's script."""
         return _embed_json(self.figure)
 
 
 def _embed_json(value: Any) -> Markup:
-    """A value as the page's scripts read it; no `<` in it, so nothing ends the script."""
+    """Encode a value as JSON for the page's scripts, with `<` escaped, which could end them."""
     return Markup(str(to_json(value, validate=False)).replace("<", "\\u003c"))
 
 
 def write_report(
     search: SearchStudy, folder: StudyFolder, data: PreparedData | None, path: Path
 ) -> Path:
-    """Write the study's page as the study stands now, whatever it lacks.
+    """Write the page of a study in its present state, complete or not.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def write_report(
     folder : StudyFolder
         The study's files.
     data : PreparedData or None
-        The images. Without them, or with others than the study's, what shows images is missing.
+        The prepared images. Without them, or if they are not the study's, the page shows no
+        images.
     path : Path
         The file to write.
 
@@ -118,7 +119,7 @@ def _collect(material: Material) -> dict[str, Any]:
 
 
 def _draw(material: Material) -> Iterator[Plot]:
-    """The figures of the whole study; those for which there is something to draw."""
+    """Draw the figures of the whole study for which there are enough trials."""
     records, search = material.records, material.search
     if material.best:
         figure = course.draw_best_so_far(records, material.definition.threads_per_trial)
@@ -169,7 +170,7 @@ def _draw_timeline(material: Material) -> Plot | None:
 
 
 def _examine(material: Material) -> Examination | None:
-    """The best net on the validation images; None without either."""
+    """Examine the best net on the validation images; None without either."""
     if material.net is None or material.data is None or not material.net.class_names:
         return None
     split = open_split(material.data)
@@ -178,7 +179,7 @@ def _examine(material: Material) -> Examination | None:
 
 
 def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
-    """What there is to see of the best net; or why there is nothing."""
+    """Collect what the page shows of the best net, or the reason why it shows nothing."""
     net, data = material.net, material.data
     shown: dict[str, Any] = {
         "net_lack": material.net_lack,
@@ -212,7 +213,7 @@ def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
 
 
 def _plot_predictions(net: Net, data: PreparedData) -> Plot:
-    """Predicted numbers over true ones, on the validation split."""
+    """Plot predicted values over true ones, on the validation split."""
     split = open_split(data)
     predicted = net.predict(split.validation_images)
     figure = images.draw_predictions(split.validation_labels, predicted, net.schema.target)
@@ -258,7 +259,7 @@ def _diagnose(material: Material, found: Examination | None) -> list[Any]:
 
 
 def _list_origin(material: Material) -> dict[str, str]:
-    """What else the result depends on, by name."""
+    """List the seed, data and versions that the result depends on, by name."""
     search, best, data = material.search, material.best, material.data
     machine = best.versions if best else {}
     different = material.status["differences"]

@@ -1,4 +1,4 @@
-"""Figures of the search space: all settings at once, what mattered, each hyperparameter."""
+"""Figures of the search space: parallel coordinates, importances, ablation, slices."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from hpsearch.report.figure import (
     COMPLETE,
     FADED,
     MUTED,
+    line_hover,
     make_figure,
-    naming,
-    naming_whole,
+    point_hover,
     with_traces,
 )
 
@@ -30,16 +30,16 @@ __all__ = [
     "draw_slice",
 ]
 
-# Numbers this far apart are choices on a logarithmic scale.
+# Choices whose largest and smallest number have this ratio or more get a logarithmic axis.
 _WIDE = 30
-# Trials that stand out beside the best one.
+# Maximum number of highlighted trials besides the best one.
 _N_GOOD = 20
 
 
 def draw_parallel(
     study: optuna.Study, names: Sequence[str], complete: Sequence[TrialRecord]
 ) -> dict[str, Any] | None:
-    """Optuna's parallel coordinates of the `complete` trials; None if it finds too few."""
+    """Draw Optuna's parallel coordinates of the `complete` trials; None if they are too few."""
     quiet = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -50,7 +50,7 @@ def draw_parallel(
         return None
     finally:
         optuna.logging.set_verbosity(quiet)
-    # After the trials' lines comes the scale of their colours, which a page of two tones needs not.
+    # After the trials' lines comes their colour bar, which a page with fixed colours does not need.
     lines = figure.to_plotly_json()["data"][: len(complete)]
     if len(complete) < 2 or len(figure.data) != len(complete) + 1:
         return None
@@ -62,7 +62,7 @@ def draw_parallel(
         colour = BEST if not place else COMPLETE if place <= n_good else FADED
         line |= {"line": {"color": colour, "width": 1.3 if place else 3}, "opacity": 1}
         line.pop("customdata", None)
-        line |= naming_whole(record)
+        line |= line_hover(record)
     axes = figure.layout
     parallel = make_figure(380, margin={"l": 34, "r": 20, "t": 12, "b": 60})
     parallel.update_layout(
@@ -71,13 +71,13 @@ def draw_parallel(
     parallel.update_shapes(line={"color": FADED, "width": 1})
     parallel.update_annotations(font={"color": MUTED, "size": 10})
     named = [complete[0].metric.val_name, *axes.xaxis.ticktext[1:]]
-    # Broken after each word: six names stand side by side on a phone too.
+    # Broken after each word, so that six names fit side by side on a phone.
     parallel.update_xaxes(ticktext=[name.replace("_", "_<br>") for name in named])
     return with_traces(parallel, [line for line, _ in drawn])
 
 
 def draw_importances(importances: Mapping[str, float]) -> Figure:
-    """A bar for each hyperparameter, the largest on top."""
+    """Draw a bar for each hyperparameter, the largest on top."""
     names = list(importances)[::-1]
     figure = make_figure(80 + 30 * len(names), margin={"l": 150, "r": 40, "t": 8, "b": 44})
     figure.update_xaxes(title="share of the importance", tickformat=".0%", rangemode="tozero")
@@ -99,7 +99,7 @@ def draw_importances(importances: Mapping[str, float]) -> Figure:
 def draw_ablation(
     whole: Sequence[float], without: Mapping[str, Sequence[float]], metric: Metric
 ) -> Figure:
-    """How far each change moves the score: bars for means, dots for seeds, worst loss on top."""
+    """Draw how much each change alters the score: bars for means, dots for seeds, worst on top."""
     base = fmean(whole)
     names = sorted(without, key=lambda change: metric.sign * fmean(without[change]), reverse=True)
     figure = make_figure(90 + 28 * len(names), margin={"l": 160, "r": 40, "t": 8, "b": 44})
@@ -132,7 +132,7 @@ def draw_ablation(
 def draw_slice(
     name: str, space: SearchSpace, records: Sequence[TrialRecord], best: TrialRecord | None
 ) -> Figure:
-    """The score of every trial over one hyperparameter, on the axis that it is searched on."""
+    """Draw the score of every trial over one hyperparameter, on the scale of its search."""
     figure = make_figure(230, margin={"l": 46, "r": 8, "t": 8, "b": 44})
     searched = space.searched()[name]
     figure.update_xaxes(title=name, **_axis_of(searched))
@@ -149,14 +149,14 @@ def draw_slice(
                 y=[record.value for record in chosen],
                 mode="markers",
                 marker={"color": colour, "size": 10 if colour == BEST else 6, "opacity": 0.85},
-                **naming(chosen),
+                **point_hover(chosen),
             )
         )
     return figure
 
 
 def _is_named(searched: ParameterSpace) -> bool:
-    """Whether the choices are names, or so few numbers that each deserves a place of its own."""
+    """Whether the choices are categories on the axis: names, or numbers of similar size."""
     return isinstance(searched, Choices) and not _is_wide(searched)
 
 
@@ -178,7 +178,7 @@ def _axis_of(searched: ParameterSpace) -> dict[str, Any]:
 
 
 def _ticks_between(low: float, high: float) -> dict[str, Any]:
-    """Decades; 1, 2 and 5 of each where there are few of them."""
+    """Choose decades as ticks, and 1, 2 and 5 times each if there are less than two."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1, 2, 5) if math.log10(high / low) < 2 else (1,)
     values = [step * 10.0**power for power in range(first, last + 1) for step in steps]

@@ -1,4 +1,4 @@
-"""The page's sentences: headings that state what was found, and the figures behind them."""
+"""Text of the page: descriptions, headings that state results, and the table of costs."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def describe_search(material: Material) -> str:
-    """What was searched, where, how."""
+    """Describe the search: hyperparameters, metric, data, sampler, pruner, trials."""
     definition, data = material.definition, material.data
     names = list(definition.search.space.searched())
     what = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
@@ -48,9 +48,9 @@ def describe_search(material: Material) -> str:
 
 
 def answer_lines(material: Material) -> list[str]:
-    """The verdict on the best, line by line, and its score on the test split."""
+    """List the lines of the verdict on the best trial, and of its test score."""
     selection, metric = material.verdict.selection, material.definition.metric
-    # The page's headline has said so much already.
+    # The page's headline has this part already.
     head = (
         f"{metric.val_name} {metric.format(selection.val_score)} (trial {selection.number})"
         if selection
@@ -80,7 +80,7 @@ def answer_lines(material: Material) -> list[str]:
 
 
 def title_course(material: Material) -> str:
-    """When the best was found."""
+    """State when the best trial was found."""
     best = material.best
     if best is None or best.ended_at is None:
         return "The best so far"
@@ -95,7 +95,7 @@ def title_course(material: Material) -> str:
 
 
 def title_curves(material: Material) -> str:
-    """What pruning did."""
+    """State how many trials were pruned, and their share of the training time."""
     n_pruned, n = len(material.of_state(State.PRUNED)), len(material.records)
     if not n_pruned:
         return f"The learning curves of {_plural(n, 'trial')}"
@@ -104,7 +104,7 @@ def title_curves(material: Material) -> str:
 
 
 def title_importances(importances: Mapping[str, float]) -> str:
-    """What mattered most."""
+    """State the most important hyperparameter."""
     name, share = next(iter(importances.items()))
     return f"{name} mattered most, with {share:.0%} of the importance"
 
@@ -112,7 +112,7 @@ def title_importances(importances: Mapping[str, float]) -> str:
 def title_ablation(
     whole: Sequence[float], without: Mapping[str, Sequence[float]], metric: Metric
 ) -> str:
-    """What is missed most."""
+    """State the change that lowers the score most."""
     worst = min(without, key=lambda change: metric.sign * fmean(without[change]))
     lost = metric.sign * (fmean(whole) - fmean(without[worst]))
     if lost <= 0:
@@ -121,9 +121,9 @@ def title_ablation(
 
 
 def title_timeline(material: Material, n_lanes: int) -> str:
-    """How busy the workers were."""
+    """State how busy the workers were."""
     cost = material.status["cost"]
-    busy = cost["training"] + cost["confirm"]  # what is lent need not be used
+    busy = cost["training"] + cost["confirm"]  # lent cores need not be used
     paid = busy + cost["lent"] + cost["overhead"]
     if not paid:
         return f"{_plural(n_lanes, 'trial')} at a time"
@@ -131,7 +131,7 @@ def title_timeline(material: Material, n_lanes: int) -> str:
 
 
 def describe_timeline(records: Sequence[TrialRecord]) -> str:
-    """What the bars are, and what they leave out: `records` of trials with times."""
+    """Describe the bars of `records`, trials with times, and the training that they leave out."""
     drawn = {
         r.number: (r.ended_at - r.started_at).total_seconds()
         for r in records
@@ -148,7 +148,7 @@ def describe_timeline(records: Sequence[TrialRecord]) -> str:
 
 
 def title_confusion(examination: Examination, class_names: tuple[str, ...]) -> str:
-    """The pair of classes that is confused most often."""
+    """State the pair of classes that is confused most often."""
     pair = examination.worst_pair()
     if pair is None:
         return "No validation image is wrong"
@@ -160,7 +160,7 @@ def title_confusion(examination: Examination, class_names: tuple[str, ...]) -> s
 
 
 def cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Name, core time and share of each thing that was paid for."""
+    """List name, core time and share of each kind of cost."""
     parts = {
         "training that ended complete or failed": cost["training"] - cost["pruned"],
         "training that was pruned away": cost["pruned"],

@@ -73,7 +73,7 @@ def test_tiles_show_the_strongest_units_first(image_shape: tuple[int, int, int])
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_weights_of_a_diverged_net_are_drawn_without_a_word() -> None:
+def test_the_weights_of_a_diverged_net_are_drawn_without_warnings() -> None:
     W1 = np.full((64, 3), np.float32(1e30))
     W2 = np.array([[1e30], [np.inf], [np.nan]], np.float32)
     assert not weight_tiles(W1, W2, (8, 8, 1)).any()
@@ -91,7 +91,7 @@ def test_tiles_that_look_alike_are_neighbours() -> None:
     assert sum(one != other for one, other in itertools.pairwise(kinds)) == 2
 
 
-def test_a_class_shows_who_speaks_for_it_and_against_it() -> None:
+def test_a_class_shows_the_units_that_contribute_for_and_against_it() -> None:
     """Loudest first, whichever of its two layers a unit's strength lies in."""
     W1 = np.zeros((64, 4))
     for unit, (place, norm) in enumerate([(0, 1.0), (7, 4.0), (56, 1.0), (63, 1.0)]):
@@ -162,7 +162,7 @@ def _epoch(number: int) -> Epoch:
 
 
 @pytest.mark.parametrize("n_epochs", [1, 5])
-def test_curves_speak_the_projects_words(n_epochs: int) -> None:
+def test_curves_are_labelled_with_the_metric_names(n_epochs: int) -> None:
     figure = plot_learning_curves([_epoch(n + 1) for n in range(n_epochs)], "trial 3", ACCURACY)
     loss, accuracy = figure.axes
     assert (loss.get_xlabel(), loss.get_ylabel()) == ("iteration", "train_loss")
@@ -174,7 +174,7 @@ def test_curves_speak_the_projects_words(n_epochs: int) -> None:
 
 
 @pytest.mark.parametrize("n_trials", [0, 1, 2, 12])
-def test_a_study_of_any_length_is_drawn_as_far_as_it_goes(n_trials: int, tmp_path: Path) -> None:
+def test_a_study_of_any_length_is_drawn(n_trials: int, tmp_path: Path) -> None:
     study = optuna.create_study(direction="maximize")
 
     def objective(trial: optuna.Trial) -> float:
@@ -213,7 +213,7 @@ def test_a_figure_is_saved_as_matplotlib_saves_it(tmp_path: Path) -> None:
     assert (theirs[..., 3] == 1).all()
 
 
-def test_the_dearest_technique_is_on_top_and_every_seed_is_a_dot() -> None:
+def test_the_technique_with_the_largest_loss_is_on_top_and_every_seed_is_a_dot() -> None:
     without = {"no dropout": [0.60, 0.62], "no mirror": [0.50, 0.54]}
     (axes,) = plot_ablation([0.64, 0.66], without, ACCURACY).axes
     labels = [text.get_text() for text in axes.get_yticklabels()]

@@ -158,7 +158,7 @@ def test_an_ablation_has_its_figure_in_place_of_the_importances(
     assert "mattered most" not in page.text
 
 
-def test_the_answer_is_given_first(finished: Page) -> None:
+def test_the_verdict_comes_first(finished: Page) -> None:
     text = finished.text
     assert text.index("Which learning_rate, hidden_size and epochs") < text.index("Trial ")
     assert "after correction for selection bias among" in text
@@ -166,7 +166,7 @@ def test_the_answer_is_given_first(finished: Page) -> None:
     assert "1st evaluation of these 100 images in this workspace: small." in text
 
 
-def test_the_page_shows_the_net_its_mistakes_the_cost_and_how_to_do_it_again(
+def test_the_page_shows_the_net_its_mistakes_the_cost_and_how_to_reproduce_it(
     finished: Page,
 ) -> None:
     for words in (
@@ -192,7 +192,7 @@ def test_nothing_is_fetched(finished: Page) -> None:
     assert not [one for one in finished.styles if "url(" in one or "@import" in one]
 
 
-def test_every_point_can_tell_its_trial(finished: Page) -> None:
+def test_every_point_can_show_its_trial(finished: Page) -> None:
     texts, *figures = sorted(finished.figures, key=lambda one: "data" in one)
     traces = [trace for figure in figures for trace in figure["data"]]
     assert {int(number) for number in texts} == set(range(6))
@@ -214,7 +214,7 @@ def test_every_point_can_tell_its_trial(finished: Page) -> None:
     [(), (State.FAILED,), (State.FAILED,) * 3, (State.PRUNED,) * 2, (State.COMPLETE,)],
     ids=["none", "one failed", "all failed", "all pruned", "one"],
 )
-def test_a_page_can_be_made_of_whatever_there_is(
+def test_a_page_can_be_made_of_an_incomplete_study(
     states: tuple[State, ...], record: Callable[..., SearchStudy], read: Callable[..., Page]
 ) -> None:
     page = read(record(*states))

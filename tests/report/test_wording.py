@@ -27,12 +27,12 @@ def _record(number: int, *, trained_s: float, drawn_s: float) -> TrialRecord:
     )
 
 
-def test_bars_of_trials_that_ran_through_need_no_word() -> None:
+def test_bars_of_uninterrupted_trials_need_no_remark() -> None:
     records = [_record(number, trained_s=60, drawn_s=61) for number in range(3)]
     assert describe_timeline(records) == "A bar for each trial."
 
 
-def test_what_a_trial_was_trained_before_it_was_stopped_is_said_not_to_be_drawn() -> None:
+def test_training_before_an_interruption_is_reported_as_not_drawn() -> None:
     records = [
         _record(0, trained_s=60, drawn_s=61),
         _record(1, trained_s=600, drawn_s=60),
@@ -43,7 +43,7 @@ def test_what_a_trial_was_trained_before_it_was_stopped_is_said_not_to_be_drawn(
     assert "10 min of training before it is not drawn" in said
 
 
-def test_cores_that_are_lent_do_not_count_as_busy() -> None:
+def test_lent_cores_do_not_count_as_busy() -> None:
     cost = {"training": 60.0, "confirm": 20.0, "lent": 15.0, "overhead": 5.0}
     material: Any = SimpleNamespace(status={"cost": cost})
     assert title_timeline(material, 2) == "2 workers, busy 80% of the time"
