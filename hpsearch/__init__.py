@@ -1,6 +1,6 @@
 """Reproducible, tracked hyperparameter search for a two-layer NumPy net.
 
-Workers import this package too, so it imports nothing heavy before it is asked to.
+Public names are imported on first use, as workers import this package too.
 """
 
 from importlib import import_module
@@ -30,7 +30,7 @@ __all__ = [
     "run_study",
 ]
 
-_HOMES = {
+_MODULES = {
     "Net": "hpsearch.results",
     "Objective": "hpsearch.objective",
     "RunOptions": "hpsearch.coordinator",
@@ -53,6 +53,6 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("hpsearch")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,8 +1,8 @@
-"""Comparing the recorded versions of trials: each difference by name, in one line.
+"""Comparison of the recorded versions of trials: one line for each difference.
 
-Versions are a mapping from names to texts, as `hpsearch.versions.machine_versions` and
-`hpsearch.training.read_versions` give them. A trial that was continued with other versions has
-all of them, in order, separated by `THEN`.
+Versions are a mapping from names to texts, as returned by `hpsearch.versions.machine_versions`
+and `hpsearch.training.read_versions`. A trial that was continued with other versions has all of
+them, in order, separated by `THEN`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ _LABELS = {
     "pixel_products": "products on pixels",
     "processor": "processor",
 }
-# Their values are sets of names: which of these differ says more than both sets do.
+# Values that are sets of names, of which only the differing members are listed.
 _SETS = frozenset({"cpu_features", "numpy_simd"})
 _CONSEQUENCES = {
     "hpsearch": "results may differ",
@@ -40,7 +40,7 @@ _CONSEQUENCE = "results may differ in last bits"
 
 
 def merge_versions(earlier: Versions, now: Versions) -> dict[str, str]:
-    """The versions of a trial that began with `earlier` and is continued with `now`."""
+    """Merge the versions of a trial that began with `earlier` and is continued with `now`."""
     merged = dict(now)
     for name, value in earlier.items():
         values = value.split(THEN)
@@ -51,15 +51,15 @@ def merge_versions(earlier: Versions, now: Versions) -> dict[str, str]:
 
 
 def split_versions(versions: Versions) -> set[tuple[str, str]]:
-    """Each name with each of its values."""
+    """Pair each name with each of its values."""
     return {(name, value) for name, values in versions.items() for value in values.split(THEN)}
 
 
 def list_changes(before: Versions, now: Versions, between: str = THEN) -> list[str]:
-    """Each value of `before` that is another one in `now`.
+    """List the values of `before` that differ in `now`.
 
-    ``numpy 2.4.6 -> 2.5.0``, with `between` in the middle; of a set, such as CPU features, what
-    is missing and what is new: ``CPU features -avx512f +avxvnni``.
+    ``numpy 2.4.6 -> 2.5.0``, with `between` in the middle; for a set, such as CPU features, the
+    missing and the new members: ``CPU features -avx512f +avxvnni``.
     """
     lines = []
     for name in before:
@@ -78,16 +78,16 @@ def list_changes(before: Versions, now: Versions, between: str = THEN) -> list[s
 def compare_versions(
     trials: Mapping[int, Versions], here: Versions | None = None, names: Iterable[str] | None = None
 ) -> list[str]:
-    """What the versions of trials differ in, among each other and from those of this run.
+    """List differences of trials' versions, among each other and from those of this run.
 
     Parameters
     ----------
     trials : mapping
-        Versions by the number of the trial. A trial whose worker died has none, and says nothing.
+        Versions by trial number. A trial whose worker died has none, and is not compared.
     here : mapping, optional
         Versions of this run.
     names : iterable of str, optional
-        Compare these alone.
+        Names to compare; all by default.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def _describe(name: str, groups: Mapping[str, Sequence[int]], this: str | None) 
 
 
 def _describe_sets(groups: Mapping[str, Sequence[int]], this: str | None) -> str:
-    """Members that are in some sets only, those together that are in the same ones."""
+    """Describe members that only some sets have, grouped by the sets that have them."""
     sets = {value: set(value.split()) for value in (*groups, *([] if this is None else [this]))}
     together: dict[tuple[str, str], list[str]] = {}
     for member in sorted({member for one in sets.values() for member in one}):
@@ -154,7 +154,7 @@ def _name_places(numbers: Sequence[int], is_here: bool) -> str:
 
 
 def _name_trials(numbers: Sequence[int]) -> str:
-    """``trial 3`` or ``trials 0-4, 7``."""
+    """Format trial numbers as ``trial 3`` or ``trials 0-4, 7``."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][-1] + 1:

@@ -1,15 +1,15 @@
-"""What can go wrong, and the exit code each kind ends the program with.
+"""All exceptions of the package, and the program's exit code for each.
 
 ::
 
-    HpsearchError                    a defect of ours if raised bare          1
+    HpsearchError                    a bug, if raised itself                 1
     ├── UsageError                   the command or the study file is wrong   2
     ├── DataError                    the data ...                             3
     │   ├── MissingDataError             is not there
     │   └── DamagedDataError             fails its checksum or cannot be read
     │       └── OutdatedDataError            was prepared by an older version
     ├── StoreError                   a store cannot be reached or written     4
-    ├── RefusedError                 the request breaks a promise             5
+    ├── RefusedError                 the request breaks a guarantee           5
     ├── MachineError                 the installation or the machine failed   6
     └── InterruptedStudyError        stopped on request; can be resumed     130
 
@@ -40,12 +40,12 @@ class HpsearchError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        """The message without the passwords of URLs in it, wherever it is shown or stored."""
+        """Return the message without the passwords of URLs, as it may be shown or stored."""
         return redact(super().__str__())
 
 
 class UsageError(HpsearchError):
-    """The command line or a study file asks for something that cannot be."""
+    """The command line or a study file is invalid."""
 
     exit_code = 2
 
@@ -57,11 +57,11 @@ class DataError(HpsearchError):
 
 
 class MissingDataError(DataError):
-    """The data set is in none of the places it may be."""
+    """The data set is in none of its possible locations."""
 
 
 class DamagedDataError(DataError):
-    """A file is not what its checksum or its format says it should be."""
+    """A file does not match its checksum or its format."""
 
 
 class OutdatedDataError(DamagedDataError):
@@ -75,7 +75,7 @@ class StoreError(HpsearchError):
 
 
 class RefusedError(HpsearchError):
-    """The request would break a promise: a second look, a changed definition."""
+    """The request would break a guarantee: a second test evaluation, a changed definition."""
 
     exit_code = 5
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or the next run, never meets half of one; paths as given."""
+"""Atomic and durable writing of files, file locks, and users' paths."""
 
 import contextlib
 import errno
@@ -28,13 +28,13 @@ __all__ = [
 
 
 def expand(path: Path) -> Path:
-    """`path` as a user gives it, with ``~`` and ``~name`` replaced by home folders.
+    """Replace ``~`` and ``~name`` in a path given by a user by home folders.
 
     Raises
     ------
     UsageError
-        If there is no such user, or the user has no home folder; or the path is not UTF-8, as
-        which databases and manifests keep it.
+        If there is no such user, or the user has no home folder; or the path is not UTF-8, the
+        encoding of paths in databases and manifests.
     """
     try:
         str(path).encode()
@@ -47,7 +47,7 @@ def expand(path: Path) -> Path:
 
 
 def refusing_links(path: str, flags: int) -> int:
-    """Open a file for `open`, as its ``opener``; a symbolic link in its place is not followed.
+    """Open a file without following a symbolic link; for use as the ``opener`` of `open`.
 
     Raises
     ------
@@ -69,14 +69,14 @@ class HeldElsewhereError(Exception):
 
 @contextlib.contextmanager
 def holding_file(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Lock the file at `path`, by whichever of its names others open it.
+    """Lock the file at `path`, also against processes that open it by another name.
 
-    The system frees the lock when its holder ends, however it ends.
+    The system releases the lock when its holder exits, even if it is killed.
 
     Parameters
     ----------
     path : Path
-        Created if it is not there; its content is left alone.
+        The file; created if it does not exist, not changed otherwise.
     wait : bool
         Whether to wait until the lock is free.
 
@@ -85,7 +85,7 @@ def holding_file(path: Path, *, wait: bool = False) -> Iterator[None]:
     HeldElsewhereError
         If it is not free, unless waiting.
     OSError
-        If the file cannot be opened for writing, or its disk knows no locks.
+        If the file cannot be opened for writing, or its file system does not support locks.
     """
     with open(path, "ab", opener=refusing_links) as file:
         try:
@@ -103,19 +103,19 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 
 @contextlib.contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
-    """Write a file: afterwards `path` holds all that was written, or what it held before.
+    """Write a file atomically: afterwards `path` has all that was written, or its old content.
 
     Parameters
     ----------
     path : Path
         The file; its folder must exist. A symbolic link in its place is replaced, not followed.
     durable : bool
-        Whether that shall hold even if the machine fails, which takes waiting for the disk.
+        Whether that holds even if the machine fails, which requires waiting for the disk.
 
     Yields
     ------
     binary file
-        To be written to; whatever is raised meanwhile, the old file is untouched.
+        File to write to; if an exception is raised meanwhile, the old file is untouched.
 
     Raises
     ------
@@ -136,14 +136,14 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add one line to a ledger and have it on disk before returning.
+    """Append one line to a file, and wait until it is on disk.
 
-    A last line torn by a crash is cut off first, so that it cannot swallow the new one.
+    A last line torn by a crash is removed first, so that the new one is not joined to it.
 
     Parameters
     ----------
     path : Path
-        The ledger; created if it is not there.
+        The file; created if it does not exist.
     line : str
         The line, without its newline.
 
@@ -163,12 +163,12 @@ def append_line(path: Path, line: str) -> None:
 
 
 def append_durably(path: Path, line: str) -> None:
-    """Add one line to a file and have it on disk; a last line torn by a crash stays, as a line.
+    """Append one line to a file, and wait until it is on disk; keep a torn last line as it is.
 
     Parameters
     ----------
     path : Path
-        The file; created if it is not there.
+        The file; created if it does not exist.
     line : str
         The line, without its newline.
     """
@@ -182,7 +182,7 @@ def append_durably(path: Path, line: str) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Write a file where `folder` is or would be made, and remove it again.
+    """Check that files can be written in `folder`, or where it would be created.
 
     Raises
     ------
@@ -196,12 +196,12 @@ def check_writable(folder: Path) -> None:
 
 
 def check_sqlite(path: Path) -> None:
-    """Take the write lock of the SQLite database at `path` for a moment; or see that it could be.
+    """Check that the SQLite database at `path` can be locked and written, or could be created.
 
     Raises
     ------
     OSError
-        If it is no database, cannot be written, or another program holds it.
+        If it is not a database, cannot be written, or another program has locked it.
     """
     check_writable(path.parent)
     if not path.exists():

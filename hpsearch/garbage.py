@@ -1,4 +1,4 @@
-"""Python's search for objects in cycles that nobody needs, and when it finds none."""
+"""Control of Python's garbage collection."""
 
 import contextlib
 import gc
@@ -9,10 +9,10 @@ __all__ = ["collecting_no_garbage"]
 
 @contextlib.contextmanager
 def collecting_no_garbage() -> Iterator[None]:
-    """Put the search off, in all threads, while many objects are made that will be needed.
+    """Disable garbage collection, in all threads, while many long-lived objects are created.
 
-    Python looks through all objects again and again as they become more: a third of the time of
-    reading a long journal, a fifth of importing large libraries.
+    Python traverses all objects repeatedly as their number grows, which takes a third of the
+    time of reading a long journal, and a fifth of importing large libraries.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Importing large libraries in less time."""
+"""Faster imports of large libraries."""
 
 import gc
 import sys
@@ -12,19 +12,19 @@ __all__ = ["import_to_stay"]
 
 
 def import_to_stay(*modules: str, without: Collection[str] = ()) -> None:
-    """Import modules that this process will need until it ends.
+    """Import modules that this process will need until it exits.
 
-    What they are made of is not searched for garbage, now or later; nor is anything else that is
-    there when they have been imported.
+    Garbage collection is disabled during the import, and afterwards ignores all objects that
+    exist then.
 
     Parameters
     ----------
     *modules : str
-        Their names.
+        Names of the modules.
     without : collection of str
-        Packages that modules import for what is not needed of them, and do without if they are
-        not installed: meanwhile they are not, for any thread, so this is for processes of the
-        program's own. One that has been imported stays.
+        Packages that the modules import optionally, hidden during the import, unless imported
+        already. They are hidden from all threads, so this is only for processes that belong to
+        the program.
     """
     if all(module in sys.modules for module in modules):
         return
@@ -37,7 +37,7 @@ def import_to_stay(*modules: str, without: Collection[str] = ()) -> None:
 @contextmanager
 def _hiding(packages: Collection[str]) -> Iterator[None]:
     hidden = {package: None for package in packages if package not in sys.modules}
-    # Python's own sign for a module that shall not be found.
+    # None marks a module that must not be found.
     sys.modules.update(hidden)  # type: ignore[arg-type]
     try:
         yield

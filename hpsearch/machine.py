@@ -1,4 +1,4 @@
-"""Which errors come from the installation or the machine, and not from what was being done."""
+"""Failures of the installation or the machine, as opposed to those of a task."""
 
 import errno
 import pickle
@@ -14,7 +14,7 @@ __all__ = ["check_address_space", "is_machine_failure"]
 
 # Address space, not memory: what libraries map and threads reserve, most of it never touched. The
 # coordinator of a small study takes 1.4 GB on two cores.
-_LEAST_ADDRESS_SPACE = 3 * 2**29
+_MIN_ADDRESS_SPACE = 3 * 2**29
 
 # Raised by a broken or incomplete installation, a damaged cache, or memory that ran out.
 _MACHINE_FAILURES = (
@@ -26,18 +26,18 @@ _MACHINE_FAILURES = (
     NotImplementedError,
     SystemError,
 )
-# What compiles; its errors are named by the package, as it may not be importable at all.
+# Compilers; their errors are recognised by package name, as they may not be importable.
 _COMPILERS = ("numba", "llvmlite")
 _OUT_OF_RESOURCES = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
-# RuntimeErrors in Python's, NumPy's and PyTorch's words.
+# In messages of RuntimeErrors of Python, NumPy and PyTorch.
 _OUT_OF_RESOURCES_WORDS = ("can't start new thread", "out of memory", "allocate memory")
 
 
 def is_machine_failure(error: BaseException) -> bool:
-    """Whether `error` says that the installation or the machine failed, not what it was doing.
+    """Whether `error` is a failure of the installation or the machine, not of the task.
 
     An error that was raised from such an error is one too, unless it is another of this package's
-    errors. Other errors of files (`OSError`) are not: whether they are depends on the file.
+    errors. Other file errors (`OSError`) are not: what they mean depends on the file.
     """
     if isinstance(error, HpsearchError):
         return isinstance(error, MachineError)
@@ -54,7 +54,7 @@ def is_machine_failure(error: BaseException) -> bool:
 
 
 def check_address_space() -> None:
-    """Refuse a limit under which libraries would end the process, without an exception.
+    """Refuse a limit under which libraries would abort the process without an exception.
 
     Raises
     ------
@@ -64,8 +64,8 @@ def check_address_space() -> None:
     if resource is None:
         return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if resource.RLIM_INFINITY != limit < _LEAST_ADDRESS_SPACE:
+    if resource.RLIM_INFINITY != limit < _MIN_ADDRESS_SPACE:
         raise MachineError(
             f"ulimit -v is {limit // 1024:,} KiB, but a study needs at least "
-            f"{_LEAST_ADDRESS_SPACE // 1024:,} KiB of address space in each process; raise it"
+            f"{_MIN_ADDRESS_SPACE // 1024:,} KiB of address space in each process; raise it"
         )

@@ -1,4 +1,4 @@
-"""What predictions are judged by: the value that a study optimizes, and what is shown beside it."""
+"""Metrics: the value that a study optimizes, and secondary scores."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Direction: TypeAlias = Literal["maximize", "minimize"]
 
 
 class Task(StrEnum):
-    """What is predicted of an example."""
+    """Kind of prediction: a class or a number."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
@@ -24,21 +24,21 @@ class Task(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """A mean over examples by which predictions are compared with targets.
+    """A score of predictions that is a mean over examples.
 
     Parameters
     ----------
     name : str
-        As in ``val_<name>`` and ``test_<name>``.
+        Name, as in ``val_<name>`` and ``test_<name>``.
     direction : Direction
         Whether larger values are better.
     of_each : callable
         Maps (targets, predictions), two arrays of shape (N,), to the metric of each example,
         float64 of shape (N,), whose mean is the metric.
     others : dict
-        What is shown beside it: from name to a callable on (targets, predictions).
+        Secondary scores: from name to a callable on (targets, predictions).
     format_spec : str
-        How values are printed.
+        Format specification of values.
     """
 
     name: str
@@ -53,20 +53,20 @@ class Metric:
         return 1 if self.direction == "maximize" else -1
 
     def __call__(self, targets: NDArray[Any], predictions: NDArray[Any]) -> float:
-        """Mean over all examples."""
+        """Compute the mean over all examples."""
         return float(np.mean(self.of_each(targets, predictions)))
 
     def measure(self, targets: NDArray[Any], predictions: NDArray[Any]) -> dict[str, float]:
-        """The metric and what is shown beside it, by name."""
+        """Compute the metric and the secondary scores, by name."""
         beside = {name: measure(targets, predictions) for name, measure in self.others.items()}
         return {self.name: self(targets, predictions), **beside}
 
     def format(self, value: float | None) -> str:
-        """A value for people; a dash if there is none."""
+        """Format a value; a dash if there is none."""
         return "-" if value is None else f"{value:{self.format_spec}}"
 
     def round(self, value: float) -> str:
-        """A value that is known less well, a digit shorter than by `format`."""
+        """Format a less precise value, with one digit less than `format`."""
         digits, kind = int(self.format_spec[1:-1]) - 1, self.format_spec[-1]
         return f"{value:.{digits}{kind}}"
 
@@ -91,7 +91,7 @@ class Metric:
 
 
 def metric_of(task: Task) -> Metric:
-    """The metric that studies of `task` optimize."""
+    """Return the metric that studies of `task` optimize."""
     return ACCURACY if task == Task.CLASSIFICATION else MEAN_SQUARED_ERROR
 
 
@@ -106,7 +106,7 @@ def _squared_errors(targets: NDArray[Any], predictions: NDArray[Any]) -> Floats:
 
 
 def _r2(targets: NDArray[Any], predictions: NDArray[Any]) -> float:
-    """Share of the targets' variance that the predictions explain; 0 if there is no variance."""
+    """Compute the share of the targets' variance that is explained; 0 without variance."""
     variance = float(np.var(targets))
     return 1 - float(np.mean(_squared_errors(targets, predictions))) / variance if variance else 0.0
 

@@ -1,4 +1,4 @@
-"""What happened, in plain values: the trials of a study as recorded."""
+"""Records of trials and confirmations, as plain values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,13 +31,13 @@ __all__ = [
 ]
 
 
-# Names under which the coordinator notes things in a study's record.
+# Names of attributes that the coordinator writes into a study's record.
 SESSIONS = "sessions"
 MLFLOW_ADDRESS = "mlflow"
 SELECTION = "selection"
 CONFIRMATIONS = "confirmations"
 TEST_EVALUATIONS = "test_evaluations"
-# And what the study is, of what.
+# And of those that identify the study and its data.
 MEANING = "definition"
 DATA = "data_checksum"
 TRAINING_DATA = "training_data"
@@ -45,7 +45,7 @@ RECORD_ID = "record_id"
 
 
 class State(StrEnum):
-    """How a trial stands."""
+    """State of a trial."""
 
     WAITING = "WAITING"
     RUNNING = "RUNNING"
@@ -55,7 +55,7 @@ class State(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more will happen to the trial."""
+        """Whether the trial has ended for good."""
         return self in (State.COMPLETE, State.PRUNED, State.FAILED)
 
 
@@ -68,9 +68,9 @@ class Retry:
     reason : str or None
         Why it had failed.
     ended_by_machine : bool
-        Whether its worker had died, again and again.
+        Whether its worker had died repeatedly.
     known_to : tuple of int
-        Later trials that had been proposed knowing that it had failed.
+        Later trials whose proposals had taken the failure into account.
     """
 
     reason: str | None
@@ -80,38 +80,38 @@ class Retry:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial, as recorded.
+    """Record of a trial.
 
     Parameters
     ----------
     number : int
         0 for the first.
     state : State
-        How it stands.
+        State of the trial.
     value : float or None
-        Validation score at its end; of a pruned trial, where it was pruned.
+        Final validation score; of a pruned trial, the score when it was pruned.
     hyperparameters : dict
-        All of the trainer, with their values.
+        All hyperparameters of the trainer, with their values.
     val_scores : tuple of float
-        One for each epoch.
+        Validation score after each epoch.
     net_sha256 : str or None
-        Hash of the net that it ended with; of complete trials.
+        Hash of the final net of a complete trial.
     duration_s : float
-        Seconds of training, over all attempts that counted.
+        Training time in seconds, over all attempts that counted.
     diverged : bool
-        Whether it was ended by a loss that was nan or inf.
+        Whether it was stopped because its loss was nan or inf.
     reason : str or None
         Why it failed.
     versions : dict
-        What its last bits depend on, as the worker that trained it saw it.
+        Versions that its last bits depend on, as reported by its worker.
     started_at, ended_at : datetime or None
-        Of its last attempt.
+        Start and end of its last attempt.
     ended_by_machine : bool
-        Whether it failed because its worker died again and again, not because it raised.
+        Whether it failed because its worker died repeatedly, not because it raised.
     retries : tuple of Retry
         Failures after which it was run again, oldest first.
     metric : Metric
-        What `value` and `val_scores` are values of.
+        Metric of `value` and `val_scores`.
     searched : dict
         Those of `hyperparameters` that the study searches.
     """
@@ -136,24 +136,24 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """A trial's setting trained again with a fresh seed, as recorded.
+    """Record of a confirmation: a trial's hyperparameters trained again with a fresh seed.
 
     Parameters
     ----------
     number, replicate : int
-        The trial; and which of its fresh seeds, 1 for the first.
+        Number of the trial, and of its fresh seed, 1 for the first.
     state : State
         COMPLETE; PRUNED if it diverged; FAILED.
     val_score : float or None
-        At its end, if complete.
+        Final validation score, if complete.
     net_sha256 : str or None
-        Hash of the net, likewise.
+        Hash of the final net, if complete.
     duration_s : float
-        Seconds of training.
+        Training time in seconds.
     reason : str or None
         Why it failed.
     versions : dict
-        As a trial's.
+        Versions that its last bits depend on, as reported by its worker.
     """
 
     number: int
@@ -167,7 +167,7 @@ class Confirmation:
 
 
 def describe_retry(number: int, retry: Retry) -> str:
-    """One line: what trial `number` had failed of, and which trials had known it."""
+    """Describe in one line why trial `number` failed, and which proposals had known of it."""
     if retry.known_to:
         known_to = (
             f"{list_trials(retry.known_to)} had been proposed knowing it, and stay as they are"
@@ -178,21 +178,21 @@ def describe_retry(number: int, retry: Retry) -> str:
 
 
 def rank(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The complete trials, best value first; of equals the lower number."""
+    """Sort the complete trials, best value first; of equals the lower number."""
     complete = (record for record in records if record.state == State.COMPLETE)
     return sorted(complete, key=lambda r: (-r.metric.sign * (r.value or 0.0), r.number))
 
 
 def best_of(records: Iterable[TrialRecord]) -> TrialRecord | None:
-    """The complete trial with the best value; of equals the lower number."""
+    """Return the complete trial with the best value; of equals the lower number."""
     return next(iter(rank(records)), None)
 
 
 def fingerprint(records: Sequence[TrialRecord]) -> str:
-    """SHA-256 over what law 1 promises: equal for equal studies, to the last bit.
+    """Hash all reproducible results of a study by SHA-256, floats exactly.
 
-    Covers every finished trial's number, state, hyperparameters, validation accuracy after each
-    epoch and, if it is complete, its model's SHA-256; floats exactly; no times, no versions.
+    Covers every finished trial's number, state, hyperparameters, validation score after each
+    epoch and, if it is complete, its net's SHA-256; not times or versions.
     """
     return hash_json(
         [

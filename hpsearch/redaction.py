@@ -1,4 +1,4 @@
-"""Removing passwords from text that is printed or stored."""
+"""Removal of passwords from text that is printed or stored."""
 
 import re
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from urllib.parse import unquote
 __all__ = ["redact"]
 
 _HIDDEN = "***"
-# The part of a URL before its last @. A password may hold an @ that should have been escaped, so
-# all up to the last one counts; a path may hold one too, and is then hidden rather than shown.
+# The part of a URL before its last @. A password may contain an unescaped @, so all up to the last
+# one is hidden; a path may contain one too, and is then hidden as well.
 _USER_PART = re.compile(
     r"(?P<scheme>[A-Za-z][\w+.-]*)://(?:(?P<user>[^\s/:]*):(?P<secret>\S*)|(?P<only>[^\s/:@]+))@"
 )
 _SECRET = r"passw|passphrase|\bpwd|^pass$|token|secret|credential|api_?-?key|access_?-?key"
 _IS_SECRET = re.compile(_SECRET, re.IGNORECASE)
-# A setting: in a URL's query, or in a database driver's own notation.
+# A setting, in a URL's query or in a database driver's notation.
 _SETTING = re.compile(
     r"""(?P<name>[\w%.-]+)(?P<equals>\s?=\s?)(?P<value>'[^']*'|"[^"]*"|[^\s&]+)"""
 )
@@ -31,18 +31,18 @@ def redact(text: str, *addresses: str) -> str:
     text : str
         A message, a URL, a traceback.
     *addresses : str
-        URLs in use: their passwords are hidden wherever they stand in `text`, as a driver may
+        URLs in use: their passwords are hidden wherever they occur in `text`, as a driver may
         quote a password by itself.
     """
     secrets = {secret for address in addresses for secret in _list_secrets(address)}
-    # The longest first: one may hold another.
+    # The longest first: one may contain another.
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     return _SETTING.sub(_hide_setting, _USER_PART.sub(_hide_user_part, text))
 
 
 def _list_secrets(address: str) -> Iterator[str]:
-    """The passwords in a URL, as they are written and as they are meant."""
+    """Yield the passwords in a URL, as written and percent-decoded."""
     found = [match["secret"] or "" for match in _USER_PART.finditer(address)]
     found += [m["value"] for m in _SETTING.finditer(address) if _is_secret(m["name"])]
     for secret in found:
@@ -51,7 +51,7 @@ def _list_secrets(address: str) -> Iterator[str]:
 
 def _hide_user_part(match: re.Match[str]) -> str:
     scheme, user, only = match["scheme"], match["user"], match["only"]
-    # A web server's only name may be a token; a database's is a user.
+    # A single name before the @ may be a token for a web server; for a database it is a user.
     is_web = scheme.lower() in ("http", "https")
     if only or (is_web and "@" in user):
         return f"{scheme}://{_HIDDEN if is_web else only}@"

@@ -1,4 +1,4 @@
-"""How a study stands: one plain value, for people and for programs."""
+"""Status of a study, as plain values."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ __all__ = ["read_status"]
 
 
 def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False) -> dict[str, Any]:
-    """What ``hpsearch status --json`` prints.
+    """Read the status that ``hpsearch status --json`` prints.
 
     Parameters
     ----------
@@ -44,11 +44,12 @@ def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False
     -------
     dict
         ``study``, ``state``, ``complete``, ``changed_at``, ``trials``, ``best``,
-        ``selection``, ``confirm``, ``fingerprint``, ``disturbances`` (what makes the fingerprint
-        another than that of an undisturbed run: failed trials whose workers died, and failed
-        trials that were run again after others had known of the failure), ``differences``
-        (between the versions of trials, a line each), ``record`` (what was changed or lost in it,
-        if checked), ``test``, ``mlflow``, ``cost``, ``disk``; made of what JSON knows.
+        ``selection``, ``confirm``, ``fingerprint``, ``disturbances`` (events by which the
+        fingerprint differs from that of an undisturbed run: failed trials whose workers died,
+        and failed trials that were run again after other proposals had taken the failure into
+        account), ``differences`` (between the versions of trials, a line each), ``record`` (what
+        was changed or lost in it, if checked), ``test``, ``mlflow``, ``cost``, ``disk``; all
+        values are JSON types.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
@@ -97,7 +98,7 @@ def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False
 
 
 def _count(records: Sequence[TrialRecord], total: int, *, is_run: bool) -> dict[str, int]:
-    """Trials by state; those that a dead coordinator left running wait to be continued."""
+    """Count trials by state; those left running by a dead coordinator count as waiting."""
     states = Counter(record.state for record in records)
     running = states[State.RUNNING] if is_run else 0
     finished = states[State.COMPLETE] + states[State.PRUNED] + states[State.FAILED]
@@ -113,7 +114,7 @@ def _count(records: Sequence[TrialRecord], total: int, *, is_run: bool) -> dict[
 
 
 def _find_last_change(records: Sequence[TrialRecord]) -> str | None:
-    """When a trial last started or ended, in ISO 8601."""
+    """Return the time when a trial last started or ended, in ISO 8601."""
     times = [time for record in records for time in (record.started_at, record.ended_at) if time]
     return max(times).isoformat(timespec="seconds") if times else None
 
@@ -164,7 +165,7 @@ def _add_up(
     sessions: Mapping[str, Mapping[str, float]],
     threads: int,
 ) -> dict[str, float]:
-    """Core-seconds: training trials, of that pruned ones; confirming; lent to either; the rest."""
+    """Sum core-seconds of training, pruned trials, confirmations, lent cores, and overhead."""
     training = threads * sum(record.duration_s for record in records)
     pruned = threads * sum(r.duration_s for r in records if r.state == State.PRUNED)
     confirming = threads * sum(one.duration_s for one in confirmations)
@@ -183,7 +184,7 @@ def _add_up(
 
 
 def _measure(folder: StudyFolder) -> dict[str, int]:
-    """Bytes of all the study's files, and of those the nets that trials can go on from."""
+    """Measure the bytes of all the study's files, and of the checkpoints among them."""
     total, checkpoints = 0, []
     for file in _list_files(folder.root):
         with contextlib.suppress(FileNotFoundError):  # a running study writes and deletes
@@ -195,7 +196,7 @@ def _measure(folder: StudyFolder) -> dict[str, int]:
 
 
 def _list_files(folder: str | Path) -> Iterator[os.DirEntry[str]]:
-    """All below `folder`; with pathlib the tens of thousands of a long study take a second more."""
+    """Yield all files below `folder`; pathlib takes a second longer for a long study."""
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

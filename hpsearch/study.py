@@ -1,4 +1,4 @@
-"""A study as Python and notebooks have it: run it, look at it, take its nets and numbers."""
+"""Studies in Python and notebooks: run them; read their status, trials, curves and best net."""
 
 import html
 import os
@@ -39,7 +39,7 @@ class Study:
     folder : StudyFolder
         Its files.
     options : RunOptions
-        Where it ran.
+        Options of its run.
     """
 
     search: SearchStudy
@@ -48,15 +48,15 @@ class Study:
 
     @property
     def definition(self) -> StudyDefinition:
-        """What was searched, and how."""
+        """The study's definition."""
         return self.search.definition
 
     def status(self) -> dict[str, Any]:
-        """How it stands: what ``hpsearch status --json`` prints."""
+        """Read the status that ``hpsearch status --json`` prints."""
         return read_status(self.search, self.folder, check=True)
 
     def trials(self) -> pd.DataFrame:
-        """All trials, one row each, by number.
+        """Tabulate all trials, one row each, by number.
 
         Returns
         -------
@@ -89,14 +89,14 @@ class Study:
         return ["trial", "state", self.definition.metric.val_name, *names, *end]
 
     def curves(self) -> pd.DataFrame:
-        """Validation score after each epoch: a row for each epoch, a column for each trial."""
+        """Tabulate validation scores, with a row for each epoch and a column for each trial."""
         curves = {r.number: pd.Series(r.val_scores, dtype=float) for r in self.search.records()}
         table = pd.DataFrame(curves)
         table.index = table.index + 1
         return table.rename_axis(index="epoch", columns="trial")
 
     def best_net(self) -> Net:
-        """The net of the best complete trial.
+        """Load the net of the best complete trial.
 
         Raises
         ------
@@ -139,16 +139,16 @@ def run_study(
     study : StudyDefinition or Path or str
         A definition, a study file, or the stem of one in ``studies/``.
     options : RunOptions, optional
-        Where and with what; without, as the environment says (``HPSEARCH_WORKSPACE``,
-        ``HPSEARCH_DATA_DIR``, ...), as for the command, and with all cores.
+        Options of the run; by default those of the environment variables that the command reads
+        (``HPSEARCH_WORKSPACE``, ``HPSEARCH_DATA_DIR``, ...), with all cores.
     quiet : bool
         Print only the outcome.
 
     Returns
     -------
     Study
-        As it stands at the end. Interrupted (Ctrl-C, or the kernel's stop button), it stops
-        after the epoch; the same call continues it.
+        The study after the run. Interrupted (Ctrl-C, or the kernel's stop button), it stops
+        after the current epochs; the same call continues it.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def run_study(
 
 
 def load_study(study: Path | str, options: RunOptions | None = None) -> Study:
-    """A study that has run before, by its name or its file.
+    """Load a study that has run before, by its name or its file.
 
     Parameters
     ----------
@@ -183,14 +183,14 @@ def load_study(study: Path | str, options: RunOptions | None = None) -> Study:
     Raises
     ------
     UsageError
-        If there is none of that name; names the nearest.
+        If there is none of that name; the message suggests the nearest.
     """
     options = options or _read_environment()
     return Study(*open_recorded_study(str(study), options), options)
 
 
 def _read_environment() -> RunOptions:
-    # An empty variable is as good as none, as on the command line.
+    # An empty variable counts as unset, as on the command line.
     known = {name: value for name, value in os.environ.items() if value}
     data_dir = known.get("HPSEARCH_DATA_DIR")
     options = make_options(

@@ -1,4 +1,4 @@
-"""Keeping tracebacks in files: the terminal gets one line that names the file."""
+"""Tracebacks written to files, and reported in one line that names the file."""
 
 import os
 import platform
@@ -21,14 +21,14 @@ __all__ = ["catch_background_errors", "describe_unexpected"]
 def describe_unexpected(
     error: BaseException, folder: Path | None = None, command: Sequence[str] | None = None
 ) -> str:
-    """One line about `error`, whose traceback is written to a file.
+    """Describe `error` in one line, and write its traceback to a file.
 
     Parameters
     ----------
     error : BaseException
-        Whatever was raised.
+        The exception.
     folder : Path, optional
-        Where to write; the user's folder for temporary files if it is left out or refuses.
+        Folder of the file; by default, or if it cannot be written, that for temporary files.
     command : sequence of str, optional
         The command line; the process's own by default.
     """
@@ -43,7 +43,7 @@ def describe_unexpected(
 
 
 def catch_background_errors(folder: Path | None = None) -> None:
-    """Tell what a thread or a finalizer of this process raises in one line on standard error.
+    """Report exceptions in threads and finalizers of this process in one line each.
 
     Parameters
     ----------
@@ -51,17 +51,17 @@ def catch_background_errors(folder: Path | None = None) -> None:
         As for `describe_unexpected`.
     """
 
-    def tell(error: BaseException | None) -> None:
+    def report(error: BaseException | None) -> None:
         if error is not None and not isinstance(error, SystemExit):
             what = redact(describe_unexpected(error, folder))
             print(f"hpsearch: a background task failed: {what}", file=sys.stderr)
 
-    threading.excepthook = lambda told: tell(told.exc_value)
-    sys.unraisablehook = lambda told: tell(told.exc_value)
+    threading.excepthook = lambda arguments: report(arguments.exc_value)
+    sys.unraisablehook = lambda arguments: report(arguments.exc_value)
 
 
 def _cut(what: str) -> str:
-    """The error's own words: a library's may go on for pages."""
+    """Shorten an error's message to one line: those of libraries may take pages."""
     line = printable(" ".join(what.split()))
     return line if len(line) <= 300 else f"{line[:300]} ..."
 
@@ -79,7 +79,7 @@ def _format(error: BaseException, command: Sequence[str]) -> str:
 
 
 def _write(content: str, folder: Path | None) -> Path:
-    """Write to a file that did not exist, that only its owner may read."""
+    """Write to a new file that only its owner may read."""
     if folder is None:
         number, name = tempfile.mkstemp(prefix="hpsearch-error-", suffix=".txt")
         path = Path(name)

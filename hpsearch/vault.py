@@ -1,8 +1,8 @@
-"""The one place that opens the test split: for one net of a study, after the search.
+"""Test evaluation: of one net of a study, after the search. No other module opens the test split.
 
-An evaluation is written down before the split is opened and again when it is done, in the
-study's record and in the workspace's ledger. Whatever happens in between, it is then known for
-which net the evaluation was spent, and only that net may finish it.
+An evaluation is recorded before the split is opened and again when it is done, in the study's
+record and in the workspace's ledger. Whatever happens in between, it is known for which net the
+evaluation was spent, and only that net may finish it.
 """
 
 import hashlib
@@ -36,25 +36,25 @@ def evaluate_once(
     *,
     spend_another: bool = False,
 ) -> TestEvaluation:
-    """Evaluate `net` on the test split, if it may be; a net is never evaluated twice.
+    """Evaluate `net` on the test split, if permitted; a net is never evaluated twice.
 
     Parameters
     ----------
     net : Net
         The study's best net.
     data : PreparedData
-        Whose test split to open.
+        Prepared data with the test split.
     search : SearchStudy
-        The study, held by this process; its record keeps its evaluations.
+        The study, locked by this process; its record has its evaluations.
     ledger : Path
         The workspace's ledger; created with the first evaluation.
     spend_another : bool
-        Permits an evaluation although the one that each study has is spent.
+        Whether to permit another evaluation after the study's only one was spent.
 
     Returns
     -------
     TestEvaluation
-        The new one, or the one that this net had before.
+        The new evaluation, or the one that this net had before.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def evaluate_once(
     DamagedDataError
         If the ledger or the test split is damaged.
     StoreError
-        If the ledger cannot be read or written; then nothing is opened.
+        If the ledger cannot be read or written; the test split is then not opened.
     """
     _refuse_older_ledger(search, ledger)
     known = read_evaluations(search, ledger)
     sha256 = net.sha256()
     begun = {"test_sha256": _test_checksum(data), "net_sha256": sha256}
     if (done := known.find(sha256)) is not None:
-        # Ledger and record each get what the other has.
+        # Ledger and record may each lack an event after a crash.
         add_event(search, ledger, "begun", begun)
         add_event(search, ledger, "scored", _describe(done))
         return done
@@ -108,7 +108,7 @@ def _describe(evaluation: TestEvaluation) -> dict[str, object]:
 
 
 def _refuse_older_ledger(search: SearchStudy, ledger: Path) -> None:
-    """Refuse a study whose evaluations an older version kept, where they would not count."""
+    """Refuse a study with evaluations in an older version's ledger, where they would not count."""
     older = ledger.parent / "studies" / search.definition.name / "test_ledger.jsonl"
     if older.exists():
         raise RefusedError(
@@ -118,7 +118,7 @@ def _refuse_older_ledger(search: SearchStudy, ledger: Path) -> None:
 
 
 def _test_checksum(data: PreparedData) -> str:
-    """Checksum of the file that has the test images and their labels."""
+    """Return the checksum of the file with the test inputs and targets."""
     checksum: str = read_manifest(data.folder)["files"][TEST_FILE]
     return checksum
 

@@ -1,4 +1,4 @@
-"""Which code produced a result."""
+"""Versions of the code and the machine that produced a result."""
 
 import contextlib
 import functools
@@ -13,12 +13,12 @@ from threadpoolctl import threadpool_info
 __all__ = ["code_version", "machine_versions", "package_versions"]
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "optuna", "joblib")
-# Those of them that a trial's result depends on; joblib only carries it.
+# Those that a trial's result depends on; joblib only transports it.
 _DECIDING = ("numpy", "numba", "llvmlite", "optuna")
 
 
 def code_version() -> str:
-    """The program's version; in a git checkout with its commit."""
+    """Return the program's version; in a git checkout with its commit."""
     here = Path(__file__).resolve().parent.parent
     number = version("hpsearch")
     if not (here / ".git").exists():
@@ -38,11 +38,11 @@ def code_version() -> str:
 
 
 def machine_versions() -> dict[str, str]:
-    """What the last bit of a result depends on, as far as it is known without numba.
+    """Return what the last bits of a result depend on, as far as known without numba.
 
     Packages, NumPy's BLAS with the kernel that it chose for this processor, the extensions that
     NumPy's own loops use, the C library with its exp and log, and the processor.
-    `hpsearch.training.read_versions` adds what compiled loops are made for.
+    `hpsearch.training.read_versions` adds the targets of compiled loops.
     """
     return {**_fixed_versions(), "blas": _blas()}
 
@@ -64,15 +64,15 @@ def _fixed_versions() -> dict[str, str]:
 
 
 def _libc() -> str:
-    """The C library, and the processor settings given to it: its exp and log depend on them."""
+    """Return the C library and its tunables, on which its exp and log depend."""
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     return " ".join(filter(None, (*platform.libc_ver(), tunables)))
 
 
 def _blas() -> str:
-    """Name, version and kernel of NumPy's BLAS."""
+    """Return name, version and kernel of NumPy's BLAS."""
     loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    # SciPy brings a BLAS of its own, where it has been imported; trials compute with NumPy's.
+    # SciPy, where it has been imported, loads another BLAS; trials compute with NumPy's.
     numpys = [library for library in loaded if "numpy" in library["filepath"]]
     blas = [
         f"{library['internal_api']} {library['version']} {library.get('architecture', '')}".strip()
@@ -82,21 +82,21 @@ def _blas() -> str:
 
 
 def _processor() -> str:
-    """Architecture, name, family and model, as far as the system tells them."""
-    told = dict.fromkeys(("model name", "cpu family", "model"), "")
+    """Return architecture, name, family and model, as far as the system reports them."""
+    found = dict.fromkeys(("model name", "cpu family", "model"), "")
     with contextlib.suppress(OSError):  # elsewhere than on Linux
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             name, _, value = line.partition(":")
-            if name.strip() in told:
-                told[name.strip()] = value.strip()
-    if not told["model name"]:
+            if name.strip() in found:
+                found[name.strip()] = value.strip()
+    if not found["model name"]:
         return f"{platform.machine()} {platform.processor()}".strip()
     return (
-        f"{platform.machine()} {told['model name']}"
-        f" family {told['cpu family']} model {told['model']}"
+        f"{platform.machine()} {found['model name']}"
+        f" family {found['cpu family']} model {found['model']}"
     )
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages whose arithmetic or order a result depends on."""
+    """Return versions of Python and of the packages that a result depends on."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}

@@ -1,4 +1,4 @@
-"""Numbers as people read them, names as they may have meant them, and text safe to print."""
+"""Formatting of numbers and lists, suggestions for misspelt names, escaping of text."""
 
 import difflib
 import re
@@ -19,7 +19,7 @@ __all__ = [
 
 
 def list_trials(numbers: Sequence[int]) -> str:
-    """Trials by their numbers, ascending: ``trial 3``, ``trials 3, 5 to 9 and 12``."""
+    """Format ascending trial numbers: ``trial 3``, ``trials 3, 5 to 9 and 12``."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
@@ -35,22 +35,22 @@ def list_trials(numbers: Sequence[int]) -> str:
     return f"trial{'s' if len(numbers) > 1 else ''} {listed}"
 
 
-# What a terminal obeys instead of showing it (C0, DEL, C1), what changes the direction or the
-# lines of the text around it, and bytes of names that are not UTF-8 (surrogates).
+# Control characters (C0, DEL, C1), characters that change the direction or break the lines of text,
+# and bytes that are not UTF-8 (surrogates).
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""`text` with escapes in place of control characters: names and errors may hold any.
+    r"""Escape control characters in `text`: names and errors may contain any.
 
     Parameters
     ----------
     text : str
-        Whatever comes from a file, a name or a library.
+        Text from a file, a name or a library.
     keep : str
-        Control characters that stay, such as a newline.
+        Control characters to keep, such as a newline.
 
     Returns
     -------
@@ -63,18 +63,18 @@ def printable(text: str, *, keep: str = "") -> str:
 
 def _escape(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is not UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # how Python represents a byte that is not UTF-8
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def shorten_number(value: Any) -> str:
-    """Four digits of a float; anything else as it is."""
+    """Format a float with four digits; anything else as it is."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def shorten_duration(seconds: float) -> str:
-    """A duration as people say it: ``8.2 s``, ``2 min 5 s``, ``3 h 20 min``."""
+    """Format a duration: ``8.2 s``, ``2 min 5 s``, ``3 h 20 min``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -87,7 +87,7 @@ def shorten_duration(seconds: float) -> str:
 
 
 def shorten_bytes(n: float) -> str:
-    """A size as people say it: ``512 B``, ``1.2 MB``, ``30 GB``."""
+    """Format a size: ``512 B``, ``1.2 MB``, ``30 GB``."""
     for unit in ("B", "kB", "MB", "GB"):
         if n < 1000:
             return f"{n:.1f} {unit}" if n < 10 and unit != "B" else f"{n:.0f} {unit}"
@@ -96,14 +96,14 @@ def shorten_bytes(n: float) -> str:
 
 
 def shorten_ordinal(number: int) -> str:
-    """A place in a row as people write it: ``1st``, ``2nd``, ``11th``."""
+    """Format an ordinal number: ``1st``, ``2nd``, ``11th``."""
     endings = {1: "st", 2: "nd", 3: "rd"}
     is_teen = number % 100 in (11, 12, 13)
     return f"{number}{'th' if is_teen else endings.get(number % 10, 'th')}"
 
 
 def shorten_age(then: datetime, now: datetime) -> str:
-    """How long ago `then` was, or the day if that is long ago: ``8 min ago``, ``2026-11-25``."""
+    """Format how long ago `then` was, or its date after a day: ``8 min ago``, ``2026-11-25``."""
     age = now - then
     if age < timedelta(minutes=1):
         return "just now"
@@ -115,7 +115,7 @@ def shorten_age(then: datetime, now: datetime) -> str:
 
 
 def suggest(given: str, known: Iterable[str]) -> str:
-    """Words to append to a message about an unknown name: the nearest right one, or all."""
+    """Format a hint about an unknown name for the end of a message: the nearest known, or all."""
     names = list(known)
     nearest = difflib.get_close_matches(given, names, n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else f"; known are {', '.join(names)}"

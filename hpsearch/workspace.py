@@ -1,4 +1,4 @@
-"""Where things are kept: the one place that knows the names of files and folders."""
+"""Layout of the workspace: the names of all files and folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ class StudyFolder:
 
     @property
     def journal(self) -> Path:
-        """Optuna's record, unless a storage URL is given."""
+        """Optuna's journal file, unless a storage URL is given."""
         return self.root / "optuna.journal"
 
     @property
@@ -32,22 +32,22 @@ class StudyFolder:
 
     @property
     def test_ledger(self) -> Path:
-        """Every evaluation of any test set in the workspace, whichever study made it."""
+        """Ledger of all test evaluations in the workspace, by any study."""
         return self.root.parent.parent / "test_evaluations.jsonl"
 
     @property
     def checksums(self) -> Path:
-        """Checksums of what was recorded, to see that the record is still that."""
+        """Checksums of the record, to detect changes to it."""
         return self.root / "record_checksums.jsonl"
 
     @property
     def lease(self) -> Path:
-        """Who coordinates the study now."""
+        """Lease of the present coordinator."""
         return self.root / "coordinator.json"
 
     @property
     def spare_cores(self) -> Path:
-        """How many cores that nothing can start on the trials in flight may use."""
+        """Number of idle cores that running trials may use."""
         return self.root / "spare_cores"
 
     @property
@@ -57,7 +57,7 @@ class StudyFolder:
 
     @property
     def pictures(self) -> Path:
-        """Optuna's plots of the whole study."""
+        """Folder of Optuna's plots of the study."""
         return self.root / "plots"
 
     @property
@@ -67,28 +67,28 @@ class StudyFolder:
 
     @property
     def log(self) -> Path:
-        """What its runs have printed, line by line with the time."""
+        """Log of its runs' output, line by line with the time."""
         return self.root / "study.log"
 
     def trial(self, number: int) -> Path:
-        """The folder of trial `number`: checkpoint, history, pictures."""
+        """Return the folder of trial `number`: checkpoint, history, figures."""
         return self.trials / f"{number:04d}"
 
     def history(self, number: int) -> Path:
-        """What trial `number` did after each epoch."""
+        """Return the file with all epochs of trial `number`."""
         return self.trial(number) / "history.json"
 
     def confirmation(self, number: int, replicate: int) -> Path:
-        """The folder of a trial's confirmation on its fresh seed `replicate`, 1 for the first."""
+        """Return the folder of a trial's confirmation on fresh seed `replicate`, from 1."""
         return self.trial(number) / f"confirm-{replicate}"
 
     def create(self) -> None:
-        """Make the folder.
+        """Create the folder.
 
         Raises
         ------
         StoreError
-            If the disk refuses.
+            If it cannot be created.
         """
         try:
             self.trials.mkdir(parents=True, exist_ok=True)
@@ -101,12 +101,12 @@ class StudyFolder:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds all that a user of the program has made.
+    """The folder of all studies, data and stores of a user.
 
     Parameters
     ----------
     root : Path
-        Absolute.
+        Absolute path.
     """
 
     root: Path
@@ -132,13 +132,13 @@ class Workspace:
         return self.root / "errors"
 
     def study(self, name: str) -> StudyFolder:
-        """The folder of the study `name`."""
+        """Return the folder of the study `name`."""
         return StudyFolder(self.root / "studies" / name)
 
     def study_names(self) -> list[str]:
-        """The studies that have a folder, by name."""
+        """List the names of the studies that have a folder."""
         return sorted(path.name for path in (self.root / "studies").glob("*") if path.is_dir())
 
     def recorded_names(self) -> list[str]:
-        """Those of them whose record is here and not on a server."""
+        """List the names of the studies whose record is here and not on a server."""
         return [name for name in self.study_names() if self.study(name).journal.exists()]
