@@ -44,7 +44,7 @@ Written by `python scripts/document_keys.py` from the classes that check study f
 
 
 def render_page() -> str:
-    """The page as it should be."""
+    """Render the page from the present classes."""
     return "\n".join((_HEAD, *(line for title in _TABLES for line in _render_table(title))))
 
 

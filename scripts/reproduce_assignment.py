@@ -1,4 +1,4 @@
-"""Walk the assignment's notebook from the toy net to the test score, its figures beside ours.
+"""Compute the results of the assignment's notebook, and compare them with the printed ones.
 
 Every number that the notebook prints comes from NumPy's global generator, seeded twice for the
 toy net and then never again; so the nets must be made and trained in the notebook's order.
@@ -50,7 +50,7 @@ SWEEP = [
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the notebook beside ours, both as printed."""
+    """A figure of the notebook and the one computed here, both as printed."""
 
     name: str
     notebook: str
@@ -63,7 +63,7 @@ class Figure:
 
 
 def make_toy() -> tuple[TwoLayerNet, NDArray[Any], NDArray[Any]]:
-    """The notebook's toy net and toy data, seeded as there."""
+    """Make the notebook's toy net and toy data, seeded as there."""
     np.random.seed(0)  # noqa: NPY002 - the notebook's generator is the global one
     net = TwoLayerNet(4, 10, 3, std=1e-1)
     np.random.seed(1)  # noqa: NPY002
@@ -72,7 +72,7 @@ def make_toy() -> tuple[TwoLayerNet, NDArray[Any], NDArray[Any]]:
 
 
 def check_toy() -> Iterator[Figure]:
-    """The toy net: scores, loss, gradients, training."""
+    """Check the toy net: scores, loss, gradients, training."""
     net, X, y = make_toy()
     distance = np.sum(np.abs(net.loss(X) - np.array(TOY_SCORES)))
     yield Figure("toy: sum of score differences", "3.68e-08", f"{distance:.2e}")
@@ -93,7 +93,7 @@ def check_toy() -> Iterator[Figure]:
 
 
 def check_first_net(data: Arrays) -> Iterator[Figure]:
-    """The first net on CIFAR-10: ten losses and a validation accuracy of 0.287."""
+    """Check the first net on CIFAR-10: ten losses and a validation accuracy of 0.287."""
     X_train, y_train, X_val, y_val = data[:4]
     net = TwoLayerNet(X_train.shape[1], 50, 10)
     stats = net.train(
@@ -115,7 +115,7 @@ def check_first_net(data: Arrays) -> Iterator[Figure]:
 
 
 def check_sweep(data: Arrays) -> Iterator[Figure]:
-    """The sweep over 15 settings, then the best net's test accuracy."""
+    """Check the sweep over 15 settings, then the best net's test accuracy."""
     X_train, y_train, X_val, y_val, X_test, y_test = data
     best_accuracy, best_net = -1.0, None
     settings = [(lr, reg) for lr in LEARNING_RATES for reg in REGS]
@@ -135,7 +135,7 @@ def check_sweep(data: Arrays) -> Iterator[Figure]:
 
 
 def check_all(data_dir: Path | None, *, toy_only: bool) -> Iterator[Figure]:
-    """All figures in the notebook's order."""
+    """Check all figures in the notebook's order."""
     yield from check_toy()
     if not toy_only:
         data = get_CIFAR10_data(data_dir=data_dir)
@@ -144,7 +144,7 @@ def check_all(data_dir: Path | None, *, toy_only: bool) -> Iterator[Figure]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the figures as they come; 0 if all are equal."""
+    """Print the figures as they are computed; return 0 if all are equal."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data-dir", type=Path, help="default: HPSEARCH_DATA_DIR")
     parser.add_argument("--toy", action="store_true", help="only the toy net; needs no data")

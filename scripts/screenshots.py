@@ -1,4 +1,4 @@
-"""Photograph a study's page and MLflow's pages of it, with Chromium, as a user sees them.
+"""Take screenshots of a study's page and of its pages in MLflow, with Chromium.
 
 python scripts/screenshots.py cifar10 --out docs/pictures --only report mlflow_curves mlflow_study
 """
@@ -26,15 +26,15 @@ _HPSEARCH = [sys.executable, "-c", "from hpsearch.cli import main; main()"]
 # MLflow's assistant opens by itself where the host is called localhost.
 _HOST = "mlflow.test"
 _START_TIMEOUT_S = 120.0
-# The page's own clock runs ahead of ours until it has nothing more to wait for.
+# Chromium fast-forwards a page's clock by up to this much, until nothing is pending.
 _PAGE_TIME_MS = 30_000
-# Pages have few colours; a third of the bytes.
+# Pages have few colours; a palette saves two thirds of the bytes.
 _N_COLOURS = 128
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A page and the size of the window that it is seen in, in pixels."""
+    """A page and the size of its window, in pixels."""
 
     name: str
     address: str
@@ -45,7 +45,7 @@ class Shot:
 def list_shots(
     study: str, server: str, experiment_id: str, run_id: str, trial_run_id: str
 ) -> list[Shot]:
-    """What there is to see of a study on MLflow's pages."""
+    """List the screenshots of a study's pages in MLflow."""
     runs = f"{server}/#/experiments/{experiment_id}/runs"
     return [
         Shot("mlflow_trials", f"{runs}?viewStateShareKey=hpsearch", height=760),
@@ -61,7 +61,7 @@ def list_shots(
 
 @contextmanager
 def serve(workspace: Path) -> Iterator[int]:
-    """`hpsearch ui` on a free port, until the block is left."""
+    """Run `hpsearch ui` on a free port until the block is left."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -95,8 +95,8 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
     raise SystemExit(f"{address}: MLflow's server did not answer in {_START_TIMEOUT_S:.0f} s")
 
 
-def photograph(browser: str, shot: Shot, folder: Path) -> Path:
-    """Write the picture of one page."""
+def take_screenshot(browser: str, shot: Shot, folder: Path) -> Path:
+    """Write the screenshot of one page."""
     picture = folder / f"{shot.name}.png"
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
@@ -109,7 +109,7 @@ def photograph(browser: str, shot: Shot, folder: Path) -> Path:
                 f"--host-resolver-rules=MAP {_HOST} 127.0.0.1",
                 f"--window-size={shot.width},{shot.height}",
                 f"--virtual-time-budget={_PAGE_TIME_MS}",
-                # Else charts that wait until they come into sight never do.
+                # Otherwise charts that wait until they are visible are never drawn.
                 "--run-all-compositor-stages-before-draw",
                 f"--screenshot={picture.absolute()}",
                 shot.address,
@@ -126,7 +126,7 @@ def photograph(browser: str, shot: Shot, folder: Path) -> Path:
 
 
 def read_address(study: str, workspace: Path) -> tuple[str, str, int]:
-    """The study's experiment and run in MLflow, and its best trial."""
+    """Read the ids of the study's experiment and run in MLflow, and its best trial."""
     asked = subprocess.run(
         [*_HPSEARCH, "status", study, "--json", "--workspace", str(workspace)],
         capture_output=True,
@@ -143,7 +143,7 @@ def read_address(study: str, workspace: Path) -> tuple[str, str, int]:
 
 
 def write_page(study: str, workspace: Path) -> Shot:
-    """The study's own page."""
+    """Write the study's own page."""
     written = subprocess.run(
         [*_HPSEARCH, "report", study, "--workspace", str(workspace)],
         capture_output=True,
@@ -154,7 +154,7 @@ def write_page(study: str, workspace: Path) -> Shot:
 
 
 def find_trial_run(port: int, experiment_id: str, trial: int) -> str:
-    """The id of a trial's run."""
+    """Find the id of a trial's run."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search",
         data=json.dumps(
@@ -189,7 +189,7 @@ def main() -> None:
             *list_shots(options.study, server, experiment_id, run_id, trial_run_id),
         ]
         pictures = [
-            photograph(browser, shot, options.out)
+            take_screenshot(browser, shot, options.out)
             for shot in track(shots, "photographing", transient=True)
             if not options.only or shot.name in options.only
         ]

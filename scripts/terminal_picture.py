@@ -1,4 +1,4 @@
-"""Draw what a terminal shows of a study: its run half way, Ctrl-C, and the run that ends it.
+"""Draw the terminal during a study: half-way through a run, after Ctrl-C, and after the next run.
 
 python scripts/terminal_picture.py quickstart --out docs/pictures/terminal.svg
 """
@@ -30,12 +30,13 @@ _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def read_screens(written: str) -> Iterator[str]:
-    """What stands on the screen each time before rich takes a live display back, and at the end.
+    """Yield the screen before each time that rich erases a live display, and at the end.
 
     Parameters
     ----------
     written : str
-        With the sequences by which rich erases lines and goes up; colours stay as they are.
+        Output with rich's control sequences for erasing lines and moving up, which are applied;
+        those for colours are kept.
     """
     rows, row, is_going_up = [""], 0, False
     for token in _TOKEN.findall(written):
@@ -55,7 +56,7 @@ def read_screens(written: str) -> Iterator[str]:
 
 
 def is_half_way(screen: str) -> bool:
-    """Whether half of the trials are done, and those in flight have ended an epoch each."""
+    """Whether half of the trials are done, and each running trial has completed an epoch."""
     counts = [(int(done), int(all_)) for done, all_ in _COUNT.findall(Text.from_ansi(screen).plain)]
     return bool(counts) and 2 * counts[0][0] >= counts[0][1] and all(done for done, _ in counts)
 
@@ -63,7 +64,7 @@ def is_half_way(screen: str) -> bool:
 def watch(
     command: list[str], folder: Path, stop_at: Callable[[str], bool] | None = None
 ) -> list[str]:
-    """Screens of a command on a terminal of its own; Ctrl-C after the first that `stop_at` takes.
+    """Run a command on a new terminal, with Ctrl-C after a screen for which `stop_at` is true.
 
     Returns
     -------
@@ -80,11 +81,11 @@ def watch(
         stdout=theirs,
         stderr=theirs,
         env=kept | {"TERM": "xterm-256color"},
-        preexec_fn=_heed_interrupts,
+        preexec_fn=_restore_sigint,
     )
     os.close(theirs)
     written = bytearray()
-    # The terminal is gone when the command is: an error of the system on Linux, an end elsewhere.
+    # The terminal closes when the command exits: an OSError on Linux, end of file elsewhere.
     with contextlib.suppress(OSError):
         while part := os.read(ours, 65536):
             written += part
@@ -96,13 +97,13 @@ def watch(
     return list(read_screens(written.decode(errors="replace")))
 
 
-def _heed_interrupts() -> None:
-    """Undo what a shell does to its background jobs: they would ignore Ctrl-C."""
+def _restore_sigint() -> None:
+    """Restore SIGINT, which a shell sets to be ignored by its background jobs."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def draw(title: str, screens: list[str]) -> str:
-    """An SVG of the screens below each other, in whatever fixed font the reader has."""
+    """Draw the screens below each other as an SVG, in the reader's default fixed-width font."""
     console = Console(record=True, width=_COLUMNS, file=io.StringIO())
     for screen in screens:
         console.print(Text.from_ansi(screen))

@@ -1,11 +1,10 @@
-"""Run a study while killing whatever runs it, then hold the outcome against an undisturbed run.
+"""Run a study under fault injection, and compare its outcome with an undisturbed run.
 
 The coordinator, its workers and the MLflow server are killed with SIGKILL at random moments and
 started again; the coordinator is also stopped by five Ctrl-C in quick succession and by SIGHUP,
-and loses whoever reads its standard output. In each fresh workspace, the creation of MLflow's
-database is killed first. This goes on until as many blows are spent as asked for; a study that
-gets done before that is begun anew. One line at the end says what was lost: nothing, or this
-program exits with 1.
+and loses the reader of its standard output. In each new workspace, the creation of MLflow's
+database is killed first. Studies are repeated until the given number of faults has been injected.
+One line at the end reports what was lost; if anything was, the program exits with 1.
 """
 
 import argparse
@@ -24,14 +23,14 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from torture_verdict import Tally, count_mismatches, plant_witness, read_records
+from torture_verdict import Tally, count_mismatches, install_audit_hook, read_records
 
 from hpsearch.definition import find_study_file, load_definition
 from hpsearch.workspace import Workspace
 
-# So many kills come at any moment, a start included; the others when there is work to be lost.
+# Share of faults at any moment, including the start; the others wait until there is work to lose.
 AT_START = 0.2
-BLOWS = {
+FAULTS = {
     "coordinator": 0.25,
     "worker": 0.3,
     "server": 0.15,
@@ -39,9 +38,9 @@ BLOWS = {
     "hangup": 0.08,
     "reader": 0.07,
 }
-# How long a stopped coordinator may take; its trials end their epoch first.
+# Time limit for a stopped coordinator, whose trials end their epoch first.
 STOP_S = 300
-# So often the creation of the database is killed in a fresh workspace, each within so long.
+# Kills of the database's creation in a new workspace, and the longest delay before each.
 N_DATABASE_KILLS = 2
 DATABASE_S = 3.0
 RUN_STUDY = Path(__file__).with_name("run_study.py")
@@ -61,7 +60,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it; `wait` until it answers."""
+        """Start the server; `wait` until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
@@ -86,14 +85,14 @@ class Server:
         raise SystemExit(f"the MLflow server did not start; see {self.folder}/server.log")
 
     def kill(self) -> None:
-        """SIGKILL it and all its processes."""
+        """Kill the server and all its processes with SIGKILL."""
         if self.process:
             kill_tree(self.process.pid)
             self.process.wait()
 
 
 def kill_tree(pid: int) -> None:
-    """SIGKILL a process and all its children."""
+    """Kill a process and all its children with SIGKILL."""
     try:
         process = psutil.Process(pid)
         for one in [*process.children(recursive=True), process]:
@@ -104,7 +103,7 @@ def kill_tree(pid: int) -> None:
 
 @dataclass
 class Coordinator:
-    """A running coordinator, in a process group of its own, and what reads its standard output."""
+    """A running coordinator, in its own process group, and the reader of its standard output."""
 
     process: subprocess.Popen[bytes]
     reader: subprocess.Popen[bytes]
@@ -116,20 +115,20 @@ class Coordinator:
         return self.process.poll() is None
 
     def kill(self) -> None:
-        """SIGKILL it alone."""
+        """Kill the coordinator, but not its children, with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
     def wait(self) -> int:
-        """Wait for its end; the exit code."""
+        """Wait until it exits; return the exit code."""
         code = self.process.wait()
         self.reader.wait()
         return code
 
     def stop(self, number: int, times: int) -> bool:
-        """Send a signal, as a terminal does, to all its processes; whether it stops as it should.
+        """Send a signal to all its processes, as a terminal does; return whether it stops properly.
 
-        It shall exit with 130 (or 0, if it was about to end), print no traceback, and leave no
+        It must exit with 130 (or 0, if it was about to end), print no traceback, and leave no
         process behind.
         """
         while self.is_running and not answers_signals(self.process.pid):
@@ -144,15 +143,15 @@ class Coordinator:
         _, left = psutil.wait_procs(children, timeout=30)
         with self.log.open("rb") as log:
             log.seek(size)
-            said = log.read().decode(errors="replace")
-        is_proper = code in (0, 130) and "Traceback" not in said and not left
+            output = log.read().decode(errors="replace")
+        is_proper = code in (0, 130) and "Traceback" not in output and not left
         if not is_proper:
-            print(f"  signal {number}: exit code {code}, {len(left)} processes left, {said!r}")
+            print(f"  signal {number}: exit code {code}, {len(left)} processes left, {output!r}")
         return is_proper
 
 
 def answers_signals(pid: int) -> bool:
-    """Whether the program has begun: before, it is Python that answers a signal."""
+    """Whether the program has installed its signal handlers; Python's defaults come before."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
@@ -163,47 +162,47 @@ def answers_signals(pid: int) -> bool:
 
 @dataclass(frozen=True)
 class Study:
-    """A study to torture: how to start it, again and again.
+    """A study to be run under fault injection.
 
     Parameters
     ----------
     file : str
         The study file, or its name.
     workspace : Path
-        Where it runs.
+        Workspace of the run.
     arguments : list of str
-        For the program.
-    witness : Path
-        Where its processes testify.
+        Arguments of the program.
+    audit_log : Path
+        File to which the audit hook in its processes writes.
     """
 
     file: str
     workspace: Path
     arguments: list[str]
-    witness: Path
+    audit_log: Path
 
     def start(self) -> Coordinator:
         """Start the coordinator."""
-        return start_study(self.file, self.workspace, self.arguments, self.witness)
+        return start_study(self.file, self.workspace, self.arguments, self.audit_log)
 
     def wait_for_work(self, coordinator: Coordinator) -> None:
         """Wait until another epoch is saved, or the study ends."""
-        seen = self.witness.stat().st_size if self.witness.exists() else 0
+        size = self.audit_log.stat().st_size if self.audit_log.exists() else 0
         while coordinator.is_running:
-            if self.witness.exists() and self.witness.stat().st_size > seen:
+            if self.audit_log.exists() and self.audit_log.stat().st_size > size:
                 return
             time.sleep(0.02)
 
 
 def start_study(
-    study: str, workspace: Path, arguments: list[str], witness: Path | None = None
+    study: str, workspace: Path, arguments: list[str], audit_log: Path | None = None
 ) -> Coordinator:
-    """Start the coordinator as a user would, with a witness in all its processes if given."""
+    """Start the coordinator as a user would, with an audit hook in its processes if given."""
     workspace.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(RUN_STUDY), study, "--workspace", str(workspace)]
     environment = dict(os.environ)
-    if witness:
-        path = [str(witness.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    if audit_log:
+        path = [str(audit_log.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(path)
     place = workspace / "coordinator.log"
     with place.open("ab") as log:
@@ -221,7 +220,7 @@ def start_study(
 
 
 def find_children(pid: int) -> list[psutil.Process]:
-    """All processes that a process has started, if it has not ended."""
+    """List all processes that a process has started; none if it has ended."""
     try:
         return list(psutil.Process(pid).children(recursive=True))
     except psutil.NoSuchProcess:
@@ -229,7 +228,7 @@ def find_children(pid: int) -> list[psutil.Process]:
 
 
 def find_workers(coordinator: int) -> list[psutil.Process]:
-    """The joblib workers of a coordinator."""
+    """List the joblib workers of a coordinator."""
     try:
         children = psutil.Process(coordinator).children(recursive=True)
         return [one for one in children if "LokyProcess" in " ".join(one.cmdline())]
@@ -238,17 +237,17 @@ def find_workers(coordinator: int) -> list[psutil.Process]:
 
 
 def torture(
-    study: Study, server: Server, rng: np.random.Generator, n_blows: int, longest_s: float
+    study: Study, server: Server, rng: np.random.Generator, n_faults: int, longest_s: float
 ) -> tuple[Counter[str], int]:
-    """Run one study to its end under at most `n_blows`; what they were, and improper stops."""
-    blows: Counter[str] = Counter()
+    """Run one study under at most `n_faults`; return their counts, and that of improper stops."""
+    faults: Counter[str] = Counter()
     n_improper = 0
     coordinator = study.start()
-    while blows.total() < n_blows and coordinator.is_running:
+    while faults.total() < n_faults and coordinator.is_running:
         if rng.random() > AT_START:
             study.wait_for_work(coordinator)
         time.sleep(rng.uniform(0, longest_s))
-        kind = str(rng.choice(list(BLOWS), p=list(BLOWS.values())))
+        kind = str(rng.choice(list(FAULTS), p=list(FAULTS.values())))
         workers = find_workers(coordinator.process.pid)
         if not coordinator.is_running or (kind == "worker" and not workers):
             continue
@@ -268,18 +267,18 @@ def torture(
                 n_improper += not coordinator.stop(signal.SIGHUP, 1)
         if kind in ("coordinator", "Ctrl-C", "hangup"):
             coordinator = study.start()
-        blows[kind] += 1
+        faults[kind] += 1
     if coordinator.wait() != 0:
         raise SystemExit(f"the study failed; see {study.workspace}/coordinator.log")
-    return blows, n_improper
+    return faults, n_improper
 
 
 def interrupt_creation(
     name: str, file: str, workspace: Path, rng: np.random.Generator, n_kills: int
 ) -> int:
-    """Kill the creation of MLflow's database; mismatches once a run of one trial is complete.
+    """Kill the creation of MLflow's database; return mismatches after a run of one trial.
 
-    Whatever the kills leave, the next run must get a whole database that shows the study.
+    Whatever the kills leave, the next run must create a complete database that shows the study.
     """
     arguments = ["--jobs", "1", "--trials", "1"]
     for _ in range(n_kills):
@@ -297,7 +296,7 @@ def interrupt_creation(
 
 
 def is_database_written(workspace: Path, since: float) -> bool:
-    """Whether MLflow's database, or what will become it, has been written since then."""
+    """Whether MLflow's database, or its temporary file, has been written since then."""
     try:
         return any(path.stat().st_mtime >= since for path in workspace.glob("*mlflow.db*"))
     except FileNotFoundError:  # renamed meanwhile
@@ -305,14 +304,14 @@ def is_database_written(workspace: Path, since: float) -> bool:
 
 
 def find_port() -> int:
-    """A free port on loopback."""
+    """Find a free port on loopback."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
 def main() -> int:
-    """Torture a study; 0 if nothing was lost."""
+    """Run a study under fault injection; return 0 if nothing was lost."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("study")
     parser.add_argument("--kills", type=int, default=10)
@@ -330,19 +329,19 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace, root: Path) -> int:
-    """Do it in the folder `root`."""
+    """Run the studies in the folder `root`; return 0 if nothing was lost."""
     name = load_definition(find_study_file(options.study)).name
     arguments = ["--jobs", str(options.jobs)]
     arguments += ["--trials", str(options.trials)] if options.trials else []
     print("undisturbed run ...", flush=True)
     if start_study(options.study, root / "calm", arguments).wait() != 0:
         raise SystemExit(f"the undisturbed run failed; see {root}/calm/coordinator.log")
-    calm = read_records(Workspace(root / "calm").study(name), name)
+    undisturbed = read_records(Workspace(root / "calm").study(name), name)
     rng, tally = np.random.default_rng(options.seed), Tally(options.jobs)
     while tally.kills.total() < options.kills:
         tally.rounds += 1
         workspace = root / f"round-{tally.rounds}"
-        witness = plant_witness(workspace / "witness")
+        audit_log = install_audit_hook(workspace / "audit")
         server = Server(workspace / "server", find_port())
         server.start()
         server.wait()
@@ -353,13 +352,13 @@ def run(options: argparse.Namespace, root: Path) -> int:
             tally.kills["database"] += n_database
             left = options.kills - tally.kills.total()
             disturbed = [*arguments, "--tracking-uri", server.uri]
-            study = Study(options.study, workspace, disturbed, witness)
-            blows, n_improper = torture(study, server, rng, left, options.longest)
-            tally.kills += blows
+            study = Study(options.study, workspace, disturbed, audit_log)
+            faults, n_improper = torture(study, server, rng, left, options.longest)
+            tally.kills += faults
             tally.improper += n_improper
             server.wait()
             reconcile(name, workspace, server)
-            tally.judge(name, Workspace(workspace).study(name), witness, server.uri, calm)
+            tally.judge(name, Workspace(workspace).study(name), audit_log, server.uri, undisturbed)
         finally:
             server.kill()
         print(tally.describe(), flush=True)
@@ -367,7 +366,7 @@ def run(options: argparse.Namespace, root: Path) -> int:
 
 
 def reconcile(name: str, workspace: Path, server: Server) -> None:
-    """Bring MLflow level, as a user would."""
+    """Synchronize MLflow with the record, as a user would."""
     program = "from hpsearch.cli import main; raise SystemExit(main())"
     command = [sys.executable, "-c", program, "reconcile", name]
     command += ["--workspace", str(workspace), "--tracking-uri", server.uri]

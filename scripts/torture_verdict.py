@@ -1,4 +1,4 @@
-"""What torture did to a study: the record, MLflow, the ledger and the witness held together."""
+"""Effects of fault injection on a study, from its record, MLflow, the ledger and an audit log."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from hpsearch.search import load_study, open_storage
 from hpsearch.training import HISTORY_FILE, load_history
 from hpsearch.workspace import StudyFolder
 
-# Metrics of a classification in MLflow, and the fields of an epoch that they show.
+# Metrics of a classification in MLflow, and the fields of `Epoch` that they show.
 METRICS = {
     "train_loss": "train_loss",
     "train_accuracy": "train_score",
@@ -25,25 +25,25 @@ METRICS = {
 }
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAILED": "FAILED"}
 
-# Imported by every Python process that has its folder on the path, workers included. It counts
-# on its own what the program does, as the program's own counts are what is judged.
-WITNESS = """
+# Imported by every Python process that has its folder on the path, workers included. It logs what
+# the program does independently of the program, whose own records are to be checked.
+AUDIT_HOOK = """
 import os, sys, traceback
 
 READING = ("open", "os.link", "os.symlink", "os.rename", "shutil.copyfile")
 
 def note(event, arguments):
     if event == "os.rename" and str(arguments[1]).endswith("/checkpoint.npz"):
-        say("saved", os.path.dirname(str(arguments[1])))
+        write("saved", os.path.dirname(str(arguments[1])))
     elif event == "open" and str(arguments[0]).endswith("/attempts.jsonl"):
         if "a" in str(arguments[1]):
-            say("begun", os.path.dirname(str(arguments[0])))
+            write("begun", os.path.dirname(str(arguments[0])))
     elif event in READING and str(arguments[0]).endswith("test.npz"):
-        if "/." not in str(arguments[0]):  # where it is made, before it has its place
+        if "/." not in str(arguments[0]):  # the hidden folder in which it is created
             callers = [one.filename for one in traceback.extract_stack()]
-            say("opened", [one for one in callers if "/hpsearch/" in one][-1:])
+            write("opened", [one for one in callers if "/hpsearch/" in one][-1:])
 
-def say(what, where):
+def write(what, where):
     with open({log!r}, "a") as log:
         log.write(f"{{what}} {{where}}\\n")
 
@@ -53,7 +53,7 @@ sys.addaudithook(note)
 
 @dataclass
 class Tally:
-    """What happened, and what it did to the studies."""
+    """Counts of injected faults, and of their effects on the studies."""
 
     n_jobs: int
     kills: Counter[str] = field(default_factory=Counter)
@@ -65,15 +65,15 @@ class Tally:
     lost: int = 0
     doubled: int = 0
     mismatches: int = 0
-    forbidden_looks: int = 0
+    forbidden_evaluations: int = 0
     improper: int = 0
     is_equal: bool = True
 
     @property
     def n_may_be_redone(self) -> int:
-        """One epoch for each kill and trial in flight; a dead MLflow server costs none.
+        """One epoch for each kill and running trial; a dead MLflow server costs none.
 
-        A stop costs none either, but the witness sees that a trial is begun once more.
+        A stop costs none either, but the audit log shows that a trial is begun once more.
         """
         return self.n_jobs * sum(
             self.kills[kind] for kind in ("coordinator", "worker", "Ctrl-C", "hangup")
@@ -82,46 +82,53 @@ class Tally:
     @property
     def is_clean(self) -> bool:
         """Whether nothing was lost, doubled, left running, changed, or redone beyond bounds."""
-        bad = self.running + self.lost + self.doubled + self.mismatches + self.forbidden_looks
+        bad = self.running + self.lost + self.doubled + self.mismatches + self.forbidden_evaluations
         bad += self.improper
         redone_in_bounds = self.redone <= self.n_may_be_redone and not self.saved_twice
         return self.is_equal and not bad and redone_in_bounds
 
     def describe(self) -> str:
-        """Everything on one line."""
+        """Format all counts in one line."""
         kills = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kills.items()))
         return (
             f"{self.kills.total()} kills ({kills}) over {self.rounds} studies: "
             f"{self.redone} of {self.epochs} epochs begun twice (at most {self.n_may_be_redone}), "
             f"{self.saved_twice} trained twice to their end; trials {self.running} RUNNING, "
             f"{self.lost} lost, {self.doubled} doubled; {self.mismatches} MLflow mismatches, "
-            f"{self.forbidden_looks} forbidden looks at the test split, "
+            f"{self.forbidden_evaluations} forbidden looks at the test split, "
             f"{self.improper} improper stops, "
             f"fingerprint {'equal' if self.is_equal else 'DIFFERENT'}"
         )
 
     def judge(
-        self, name: str, folder: StudyFolder, witness: Path, uri: str, calm: Sequence[TrialRecord]
+        self,
+        name: str,
+        folder: StudyFolder,
+        audit_log: Path,
+        uri: str,
+        undisturbed: Sequence[TrialRecord],
     ) -> None:
-        """Add what differs from the undisturbed run's records `calm`."""
+        """Add differences from the records of the undisturbed run."""
         records = read_records(folder, name)
         numbers = Counter(record.number for record in records)
         self.running += sum(not record.state.is_finished for record in records)
-        self.lost += sum(record.number not in numbers for record in calm)
-        self.doubled += sum(n - 1 for n in numbers.values()) + max(0, len(records) - len(calm))
+        self.lost += sum(record.number not in numbers for record in undisturbed)
+        self.doubled += sum(n - 1 for n in numbers.values()) + max(
+            0, len(records) - len(undisturbed)
+        )
         self.mismatches += count_mismatches(uri, name, records, folder)
-        self.is_equal &= fingerprint(records) == fingerprint(calm)
-        testimony = witness.read_text().splitlines()
-        self.count_epochs(folder, testimony)
-        self.count_looks(folder, testimony)
+        self.is_equal &= fingerprint(records) == fingerprint(undisturbed)
+        audit_lines = audit_log.read_text().splitlines()
+        self.count_epochs(folder, audit_lines)
+        self.count_evaluations(folder, audit_lines)
 
-    def count_epochs(self, folder: StudyFolder, testimony: Sequence[str]) -> None:
+    def count_epochs(self, folder: StudyFolder, audit_lines: Sequence[str]) -> None:
         """Add the epochs that were begun, or even saved, more than once.
 
         An attempt that did not end its trial was in the middle of an epoch, which the next one
         begins again; a second checkpoint of one epoch means that a whole epoch was lost.
         """
-        seen = Counter(testimony)
+        seen = Counter(audit_lines)
         for path in sorted(folder.trials.iterdir()):
             n_epochs = len(load_history(path / HISTORY_FILE))
             n_twice = seen[f"saved {path}"] - n_epochs
@@ -131,33 +138,33 @@ class Tally:
             self.saved_twice += n_twice
             self.redone += n_twice + seen[f"begun {path}"] - 1
 
-    def count_looks(self, folder: StudyFolder, testimony: Sequence[str]) -> None:
-        """Add evaluations beyond the first, and each opening of the test file but the vault's."""
+    def count_evaluations(self, folder: StudyFolder, audit_lines: Sequence[str]) -> None:
+        """Add evaluations beyond the first, and openings of the test file by other modules."""
         listed = [json.loads(line) for line in folder.test_ledger.read_text().splitlines()]
         ledger = [line for line in listed if line["study"] == folder.root.name]
         begun = [line for line in ledger if line["event"] == "begun"]
-        self.forbidden_looks += max(0, len(begun) - 1) + max(0, len(ledger) - 2)
-        opened = [line for line in testimony if line.startswith("opened ")]
+        self.forbidden_evaluations += max(0, len(begun) - 1) + max(0, len(ledger) - 2)
+        opened = [line for line in audit_lines if line.startswith("opened ")]
         if not opened:
             raise SystemExit(f"{folder.root}: the witness did not see the vault open the split")
-        self.forbidden_looks += sum("/hpsearch/vault.py" not in line for line in opened)
+        self.forbidden_evaluations += sum("/hpsearch/vault.py" not in line for line in opened)
 
 
-def plant_witness(folder: Path) -> Path:
-    """Put the witness into `folder`, which belongs on PYTHONPATH; where it writes."""
+def install_audit_hook(folder: Path) -> Path:
+    """Write the audit hook into `folder`, to be put on PYTHONPATH; return the path of its log."""
     folder.mkdir(parents=True)
-    log = folder / "testimony"
-    (folder / "sitecustomize.py").write_text(WITNESS.format(log=str(log)))
+    log = folder / "audit.log"
+    (folder / "sitecustomize.py").write_text(AUDIT_HOOK.format(log=str(log)))
     return log
 
 
 def read_records(folder: StudyFolder, name: str) -> list[TrialRecord]:
-    """The study's trials."""
+    """Read the study's trials."""
     return load_study(name, open_storage(None, folder.journal)).records()
 
 
 def count_mismatches(uri: str, name: str, records: list[TrialRecord], folder: StudyFolder) -> int:
-    """Trials for which MLflow does not show exactly one run that says what the record says."""
+    """Count trials for which MLflow does not show exactly one run that matches the record."""
     import mlflow
 
     client = mlflow.MlflowClient(uri)

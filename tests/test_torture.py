@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from torture import Coordinator
-from torture_verdict import Tally, plant_witness
+from torture_verdict import Tally, install_audit_hook
 
 from hpsearch.training import HISTORY_FILE, Epoch, save_history
 from hpsearch.workspace import StudyFolder
@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> StudyFolder:
     return folder
 
 
-def _testify(folder: StudyFolder, *, begun: int, saved: int) -> list[str]:
+def _make_audit_lines(folder: StudyFolder, *, begun: int, saved: int) -> list[str]:
     trial = folder.trial(0)
     return [f"begun {trial}"] * begun + [f"saved {trial}"] * saved
 
@@ -81,13 +81,13 @@ def test_epochs_begun_twice_are_counted_and_bounded_by_the_kills(
     tally = Tally(n_jobs=2)
     tally.kills["worker"] = 1
     tally.kills["server"] = 5  # costs no epochs
-    tally.count_epochs(folder, _testify(folder, begun=begun, saved=saved))
+    tally.count_epochs(folder, _make_audit_lines(folder, begun=begun, saved=saved))
     assert (tally.epochs, tally.redone, tally.is_clean) == (3, redone, is_clean)
 
 
-def test_epochs_that_nobody_saw_are_no_proof(folder: StudyFolder) -> None:
+def test_missing_audit_lines_are_an_error(folder: StudyFolder) -> None:
     with pytest.raises(SystemExit, match="the witness saw fewer epochs"):
-        Tally(2).count_epochs(folder, _testify(folder, begun=1, saved=2))
+        Tally(2).count_epochs(folder, _make_audit_lines(folder, begun=1, saved=2))
 
 
 @pytest.mark.parametrize(
@@ -98,19 +98,19 @@ def test_epochs_that_nobody_saw_are_no_proof(folder: StudyFolder) -> None:
         (["/hpsearch/vault.py", ""], False),
     ],
 )
-def test_whoever_but_the_vault_opens_the_test_file_is_told(
+def test_opening_the_test_file_outside_the_vault_is_reported(
     opened: list[str], is_clean: bool, folder: StudyFolder
 ) -> None:
     tally = Tally(2)
-    tally.count_looks(folder, [f"opened ['{one}']" for one in opened])
+    tally.count_evaluations(folder, [f"opened ['{one}']" for one in opened])
     assert tally.is_clean == is_clean
 
 
-def test_a_second_evaluation_is_told(folder: StudyFolder) -> None:
+def test_a_second_evaluation_is_reported(folder: StudyFolder) -> None:
     with folder.test_ledger.open("a") as ledger:
         ledger.write(2 * '{"event": "begun", "study": "small"}\n')
     tally = Tally(2)
-    tally.count_looks(folder, ["opened ['/hpsearch/vault.py']"])
+    tally.count_evaluations(folder, ["opened ['/hpsearch/vault.py']"])
     assert not tally.is_clean
 
 
@@ -145,17 +145,17 @@ def test_no_fault_is_clean(fault: dict[str, Any]) -> None:
         "import hpsearch.files, pathlib; pathlib.Path({path!r}).read_bytes()",
     ],
 )
-def test_the_witness_sees_every_way_to_the_test_file(how: str, tmp_path: Path) -> None:
+def test_the_audit_hook_logs_every_way_to_open_the_test_file(how: str, tmp_path: Path) -> None:
     import numpy as np
 
     np.savez(tmp_path / "test.npz", images=np.zeros(3))
-    witness = plant_witness(tmp_path / "witness")
+    audit_log = install_audit_hook(tmp_path / "audit")
     subprocess.run(
         [sys.executable, "-c", how.format(path=str(tmp_path / "test.npz"))],
-        env={"PYTHONPATH": str(witness.parent), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(audit_log.parent), "PATH": "/usr/bin:/bin"},
         check=True,
     )
-    opened = [line for line in witness.read_text().splitlines() if line.startswith("opened")]
+    opened = [line for line in audit_log.read_text().splitlines() if line.startswith("opened")]
     assert opened
     assert not any("vault.py" in line for line in opened)
 
@@ -172,7 +172,7 @@ PROPER = "sys.exit(130)"
         ("signal.signal(signal.SIGINT, signal.SIG_DFL); os.kill(os.getpid(), 2)", False),
     ],
 )
-def test_a_stop_that_is_not_proper_is_told(answer: str, is_proper: bool, tmp_path: Path) -> None:
+def test_an_improper_stop_is_reported(answer: str, is_proper: bool, tmp_path: Path) -> None:
     program = (
         "import os, signal, sys, time\n"
         f"def answer(*_):\n    {answer}\n"
