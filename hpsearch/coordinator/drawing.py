@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from hpsearch.coordinator.session import Session
 from hpsearch.data import PreparedData
 from hpsearch.execution import HelperProcess
-from hpsearch.importing import import_to_stay
 from hpsearch.records import TrialRecord
 from hpsearch.results import (
     Net,
@@ -113,7 +113,8 @@ class Drawer:
 
 def _get_ready() -> None:
     import_importances()
-    import_to_stay(*_NEEDED_AT_THE_END)
+    for module in _NEEDED_AT_THE_END:
+        import_module(module)
 
 
 def _draw_study(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:

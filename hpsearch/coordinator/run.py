@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 
 from hpsearch.coordinator.comparison import VersionWatch
 from hpsearch.coordinator.conduct import conduct
@@ -35,7 +36,6 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.execution import Backend, open_backend
-from hpsearch.importing import import_to_stay
 from hpsearch.machine import check_address_space
 from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
 from hpsearch.records import MLFLOW_ADDRESS, best_of
@@ -57,12 +57,9 @@ __all__ = ["run_study"]
 _PATIENCE_S = 120.0
 # How long of that without anything getting done, if MLflow is a server: it may be hanging.
 _STALL_S = 30.0
-# What workers import before their first trial. numba asks for SciPy, a quarter of all, for linear
-# algebra in compiled loops; there is none in ours. Nothing of this module itself: a worker would
-# import the coordinator to find it.
-_get_worker_ready = partial(
-    import_to_stay, "hpsearch.objective.run", "hpsearch.training.sgd", without=("scipy",)
-)
+# What workers import before their first trial: training, with numba. Not a function of this
+# module: a worker would import the coordinator to find it.
+_get_worker_ready = partial(import_module, "hpsearch.training.sgd")
 
 
 def run_study(

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
@@ -11,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 from hpsearch.execution.child_processes import exit_with_parent, starting_processes
 from hpsearch.execution.environment import worker_environment
-from hpsearch.importing import import_to_stay
 
 __all__ = ["HelperProcess"]
 
@@ -93,6 +93,7 @@ def _initialize(coordinator: int, *modules: str) -> None:
     # A failed import is reported by the task that needs the module; raised here, it would print
     # a traceback.
     with contextlib.suppress(Exception):
-        import_to_stay(*modules)
+        for module in modules:
+            import_module(module)
     # A second BLAS thread would spin on a core that is training.
     threadpool_limits(1)

@@ -1,10 +1,10 @@
 """Hyperparameter importances, by Optuna."""
 
+import sys
 import warnings
+from importlib import import_module
 
 import optuna
-
-from hpsearch.importing import import_to_stay
 
 __all__ = ["import_importances", "measure_importances"]
 
@@ -15,10 +15,17 @@ _EQUAL_BY_DEFAULT = "Target and region quantiles select the same|The number of t
 def import_importances() -> None:
     """Import what `measure_importances` needs, without scikit-learn.
 
-    Optuna imports scikit-learn, which takes a second, for its other evaluators, which use random
-    forests. They cannot be used in this process afterwards.
+    Optuna imports it for its other evaluators, which use random forests and cannot be used in
+    this process afterwards. That takes a third of the time in which the page is written.
     """
-    import_to_stay("optuna.importance", without=("sklearn",))
+    if "sklearn" in sys.modules:
+        return
+    # Documented by Python: an import of a name with None there raises ModuleNotFoundError.
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
+    try:
+        import_module("optuna.importance")
+    finally:
+        del sys.modules["sklearn"]
 
 
 def measure_importances(study: optuna.Study) -> dict[str, float]:

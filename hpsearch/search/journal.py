@@ -12,7 +12,6 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from hpsearch.files import refusing_links
-from hpsearch.garbage import collecting_no_garbage
 from hpsearch.search.folding import fold
 from hpsearch.search.journal_checksums import add_checksums, checksum_line
 from hpsearch.search.reopening import Retries, forget_failures, make_logs
@@ -37,8 +36,7 @@ class StudyJournal(JournalStorage):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = JournalFile(path)
-        with collecting_no_garbage():
-            super().__init__(self._file)
+        super().__init__(self._file)
 
     def together(self) -> contextlib.AbstractContextManager[None]:
         """Write everything that is recorded inside to disk atomically."""
@@ -47,8 +45,7 @@ class StudyJournal(JournalStorage):
     def reopen_trials(self, retries: Retries) -> None:
         """Return failed trials to the queue; readers with the journal already open miss it."""
         self._file.append_logs(make_logs(retries))
-        with collecting_no_garbage():
-            super().__init__(self._file)  # reads it from its beginning
+        super().__init__(self._file)  # reads it from its beginning
 
 
 class JournalFile(BaseJournalBackend):

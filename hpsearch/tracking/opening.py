@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.importing import import_to_stay
 from hpsearch.tracking.settings import mlflow_settings
 from hpsearch.tracking.views import TrackingStore
 
@@ -44,7 +43,6 @@ def open_mirror(
     """
     prepare_tracking(store)
     with mlflow_settings():
-        import_to_stay("hpsearch.tracking.mirror")
         from hpsearch.tracking.mirror import Mirror
 
         return Mirror(store, definition, data, tags, repair=repair)
@@ -83,7 +81,6 @@ def prepare_tracking(store: TrackingStore) -> None:
 def rehearse_model() -> None:
     """Warm MLflow up: do in advance what it does for the first model of a process."""
     with mlflow_settings():
-        import_to_stay("mlflow.pyfunc")
         from hpsearch.tracking.model import warm_up
 
         warm_up()

@@ -5,8 +5,6 @@ import logging
 import os
 from collections.abc import Iterator
 
-from hpsearch.importing import import_to_stay
-
 __all__ = ["mlflow_settings"]
 
 _SETTINGS = {
@@ -35,7 +33,8 @@ def mlflow_settings() -> Iterator[None]:
     missing = [name for name in _SETTINGS if name not in os.environ]
     os.environ.update({name: _SETTINGS[name] for name in missing})
     try:
-        import_to_stay("mlflow")
+        import mlflow  # noqa: F401, with these settings in force
+
         with _only_errors(logging.getLogger("mlflow")):
             yield
     finally:

@@ -1,13 +1,13 @@
 import sys
 import threading
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.execution import Backend, open_backend
-from hpsearch.importing import import_to_stay
 from tests.processes import die_once, list_modules
 
 
@@ -35,7 +35,7 @@ def test_slots_share_out_the_cores(n_cores: int, threads: int, n_slots: int) -> 
 @pytest.mark.parametrize(("name", "gets_ready"), [("loky", True), ("threading", False)])
 def test_worker_processes_warm_up_in_the_background(name: str, gets_ready: bool) -> None:
     module = "this"  # a poem, which no one else imports
-    with open_backend(name, partial(import_to_stay, module)) as backend:
+    with open_backend(name, partial(import_module, module)) as backend:
         backend.start(2)
         found = backend.call(2, list_modules, range(2))
         assert any(module in modules for modules in list(found)) == gets_ready
@@ -44,7 +44,7 @@ def test_worker_processes_warm_up_in_the_background(name: str, gets_ready: bool)
 
 def test_a_failed_warm_up_does_not_end_the_workers() -> None:
     """Raised, it would end all workers."""
-    with open_backend("loky", partial(import_to_stay, "nothing.of.this.name")) as backend:
+    with open_backend("loky", partial(import_module, "nothing.of.this.name")) as backend:
         assert len(list(backend.call(2, list_modules, [0]))) == 1
 
 

@@ -1,5 +1,8 @@
 """Tests of the importances."""
 
+import subprocess
+import sys
+
 import optuna
 import pytest
 
@@ -30,3 +33,13 @@ def test_what_makes_the_accuracies_differ_comes_first() -> None:
 @pytest.mark.parametrize("accuracies", [[], [0.5], [0.5] * 20])
 def test_nothing_is_claimed_where_no_trial_stands_out(accuracies: list[float]) -> None:
     assert measure_importances(_make_study(accuracies)) == {}
+
+
+def test_they_are_measured_without_scikit_learn_which_can_be_imported_afterwards() -> None:
+    program = (
+        "import sys; from hpsearch.search import import_importances; import_importances()\n"
+        "import optuna.visualization; print('sklearn' in sys.modules)\n"
+        "import sklearn.ensemble; import_importances(); print('sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"], done.stderr
