@@ -1,1 +1,1 @@
-"""Programs that measure: each prints a table with its goals and keeps it and a plot in results/."""
+"""Benchmarks: each prints a table with its goals, and writes it and a plot to results/."""

@@ -1,8 +1,8 @@
-"""What changing images costs: batches of 1,024-unit steps with and without augmentation.
+"""Cost of augmentation: time to draw a batch, relative to a step of 1,024 units on the same inputs.
 
-A batch is drawn from the memory-mapped pixels, mirrored, shifted and partly covered, its contrast
-normalised, and fed as pixels, or written in 500 whitened components or frequencies. Images that do
-not change are written in a basis once, when data is prepared; those that do, at every step.
+A batch is drawn from the memory-mapped pixels, flipped, shifted, cut out, its contrast normalised,
+and either used as pixels or projected on 500 whitened components or frequencies. Images that are
+not augmented are projected once, when data is prepared; those that are, in each step.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.batches import BatchReader
 from hpsearch.training.step import Step
 
-# Of a step on the same inputs.
+# Time to draw a batch, relative to a step on the same inputs.
 GOAL = 0.25
 N_INPUTS = 500
 SETTING = Hyperparameters(
@@ -45,7 +45,7 @@ CHANGES = {
 
 
 def make_programs(split: Split, setting: Hyperparameters) -> dict[str, Callable[[], object]]:
-    """A plain step, and drawing a batch plainly and with each augmentation."""
+    """Make a step without augmentation, and the drawing of batches without and with it."""
     rng = np.random.default_rng(0)
     step = Step(make_net(split, setting, rng), setting, rng, {})
     order, n = rng.permutation(len(split.train_rows)), setting.batch_size
@@ -71,7 +71,7 @@ def make_programs(split: Split, setting: Hyperparameters) -> dict[str, Callable[
 
 
 def measure(splits: dict[str, Split], rounds: dict[str, int], folder: Path) -> Report:
-    """Time the parts in turns, on one thread."""
+    """Time the programs in turns, on one thread."""
     table = Report(
         "augmentation",
         "Drawing 250 CIFAR-10 images: in steps of 1,024 units on the same inputs",
@@ -92,7 +92,7 @@ def measure(splits: dict[str, Split], rounds: dict[str, int], folder: Path) -> R
 
 
 def draw(report: Report) -> Figure:
-    """Bars: what each way to draw a batch takes, in steps."""
+    """Draw a bar for each augmentation: time to draw a batch, relative to a step."""
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
     ways = ["plain", *CHANGES]

@@ -1,7 +1,7 @@
-"""Is a basis harmless? Nets on pixels, on principal components and on frequencies, in pairs.
+"""Effect of input transforms on accuracy: paired nets on pixels, components and frequencies.
 
-The same settings and seeds on CIFAR-10 on every basis. Nets are judged on the 10,000 test
-images, outside of any study: this is about the program, and no net of it is kept.
+The same hyperparameters and seeds on CIFAR-10 with each transform. Nets are evaluated on the 10,000
+test images, outside of any study: this measures the program, and none of the nets is kept.
 """
 
 import argparse
@@ -45,14 +45,14 @@ BASES: Mapping[str, Basis] = {
 
 @dataclass(frozen=True)
 class Score:
-    """Of one net: accuracy on the test images, and seconds of training."""
+    """Result of one net: accuracy on the test images, and seconds of training."""
 
     test_accuracy: float
     seconds: float
 
 
 def train_and_score(setting: Hyperparameters, seed: int, data: PreparedData) -> Score:
-    """One net."""
+    """Train one net and evaluate it on the test images."""
     with threadpool_limits(1):
         split = open_split(data)
         rng = np.random.default_rng(seed)
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def report(accuracies: NDArray[np.float64], seconds: NDArray[np.float64], folder: Path) -> None:
-    """Print the differences of the pairs, with their 95 % interval by Student's t."""
+    """Report the mean paired differences, with 95 % confidence intervals by Student's t."""
     table = Report(
         "basis",
         f"Other bases against pixels: {len(accuracies)} pairs of nets for each, on CIFAR-10",
@@ -108,7 +108,7 @@ def report(accuracies: NDArray[np.float64], seconds: NDArray[np.float64], folder
 
 
 def draw(accuracies: NDArray[np.float64]) -> Figure:
-    """Each pair as a point, for each basis a panel."""
+    """Draw each pair as a point, in a panel for each transform."""
     figure = Figure(figsize=(11, 7.5), layout="constrained")
     limits = accuracies.min() - 0.005, accuracies.max() + 0.005
     panels = figure.subplots(2, len(BASES) // 2).flat

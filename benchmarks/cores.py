@@ -1,4 +1,4 @@
-"""As many cores for one side of a comparison as for the other, whatever threads it makes."""
+"""Limit a benchmark to a number of cores, whatever threads its libraries start."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,33 +10,33 @@ from typing import ParamSpec, TypeVar
 __all__ = ["call_on_cores"]
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def call_on_cores(
     n_cores: int,
-    function: Callable[Arguments, Answer],
+    function: Callable[Arguments, Result],
     *arguments: Arguments.args,
     **keywords: Arguments.kwargs,
-) -> Answer:
-    """Call `function` in a new process that the system keeps to `n_cores`.
+) -> Result:
+    """Call `function` in a new process with CPU affinity to `n_cores`.
 
-    Limits on threads reach the libraries that know them; XLA's pool takes its size from the
-    cores that it finds when it is made, and no setting of another's changes it.
+    threadpoolctl's limits affect only the libraries it knows; XLA sizes its thread pool by the
+    cores that it finds at its start, and has no setting for it.
 
     Parameters
     ----------
     n_cores : int
-        From 1 to the cores that this process may use.
+        From 1 to the number of cores that this process may use.
     function : callable
-        Importable by the new process; so are its arguments and what it returns.
+        Importable by the new process; its arguments and result must be picklable.
 
     Raises
     ------
     ValueError
-        If there are not so many cores.
+        If there are fewer cores.
     """
-    # Spawned, not forked: libraries must meet the limit before they make their threads.
+    # Spawned, not forked: libraries must be loaded under the limit, as they create threads then.
     context = get_context("spawn")
     with _limited_to(n_cores), ProcessPoolExecutor(1, mp_context=context) as executor:
         return executor.submit(function, *arguments, **keywords).result()
@@ -44,7 +44,7 @@ def call_on_cores(
 
 @contextmanager
 def _limited_to(n_cores: int) -> Iterator[None]:
-    """Keep this thread, and the processes that it starts, to so many cores."""
+    """Limit this thread, and the processes that it starts, to `n_cores` cores."""
     cores = os.sched_getaffinity(0)
     if not 1 <= n_cores <= len(cores):
         raise ValueError(f"n_cores: expected 1 to {len(cores)}, which there are, got {n_cores}")

@@ -1,4 +1,4 @@
-"""A study whose trainer does nothing, and its record filled up to any trial in seconds."""
+"""A study whose trainer only waits, and ways to fill its record to any trial in seconds."""
 
 import json
 import os
@@ -32,12 +32,12 @@ __all__ = ["IDLE_FILE", "N_EPOCHS", "define_idle_study", "fill_mlflow", "fill_re
 
 IDLE_FILE = "idle.json"
 N_EPOCHS = 20
-# As in CIFAR-10: 49,000 images in batches of 200.
+# As on CIFAR-10: 49,000 images in batches of 200.
 _N_ITERATIONS = 245
 
 
 def define_idle_study(trials: int, sampler: str = "tpe", lag: int = 8) -> StudyDefinition:
-    """Twenty epochs each, four hyperparameters searched, pruner at work."""
+    """Define a study of 20 epochs, four searched hyperparameters and a median pruner."""
     return StudyDefinition.model_validate(
         {
             "name": "idle",
@@ -60,9 +60,9 @@ def define_idle_study(trials: int, sampler: str = "tpe", lag: int = 8) -> StudyD
 
 
 def idle_epochs(setting: Hyperparameters, done: int = 0, duration_s: float = 0.0) -> list[Epoch]:
-    """Epochs of a training that takes `duration_s` and no arithmetic.
+    """Make the epochs of a training of `duration_s` that computes nothing.
 
-    All trainings share one curve but for its last point, so that no pruner ends one.
+    All trainings have the same learning curve except for its last point, so that none is pruned.
     """
     best = 0.5 - 0.1 * abs(setting.learning_rate - 1e-3) / 1e-3 - 0.01 * setting.reg
     losses = tuple(2.3 - index / 1000 for index in range(_N_ITERATIONS))
@@ -85,9 +85,9 @@ def idle_epochs(setting: Hyperparameters, done: int = 0, duration_s: float = 0.0
 def run_idle(
     job: TrialJob, trial_s: float, held_from: int = 0, release: Path | None = None
 ) -> TrialResult:
-    """`run_job` as it is, checkpoints and pruner included, around a trainer that only waits.
+    """Run `run_job`, with checkpoints and pruner, but a trainer that only waits.
 
-    Trials from number `held_from` on begin only once the file `release` exists. Writes into the
+    Trials from number `held_from` on begin only once the file `release` exists. Writes to the
     trial's folder which process ran it, and when it began and ended.
     """
 
@@ -116,8 +116,8 @@ def run_idle(
     return result
 
 
-class _Memory(BaseJournalBackend):
-    """A journal that is kept in memory, and written to its file at once in the end."""
+class _MemoryJournal(BaseJournalBackend):
+    """A journal in memory, appended to its file at the end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -137,11 +137,11 @@ class _Memory(BaseJournalBackend):
 
 
 def fill_record(folder: StudyFolder, total: int) -> None:
-    """Add trials to the idle study until it has `total`, drawn at random, through its own code.
+    """Add random trials to the idle study until it has `total`, through the program's own code.
 
     Their folders get the files of trial 0, which must have ended.
     """
-    journal = _Memory(folder.journal)
+    journal = _MemoryJournal(folder.journal)
     search = load_study("idle", JournalStorage(journal))
     search.optuna_study.sampler = RandomSampler(seed=total)
     sources = [path for path in folder.trial(0).iterdir() if path.suffix != ".npz"]
@@ -155,10 +155,10 @@ def fill_record(folder: StudyFolder, total: int) -> None:
 
 
 def _add_trial(search: SearchStudy, epochs: tuple[Epoch, ...]) -> None:
-    data: Any = None  # only ever handed on
+    data: Any = None  # only passed on
     trial = search.optuna_study.ask()
     job = prepare_job(trial, search.definition, data, Path())
-    # The best net must be one of those that were run: it alone has weights.
+    # The best net must be one of the trials that were run: only they have weights.
     last = idle_epochs(job.hyperparameters)[-1]
     result = TrialResult(
         trial.number,
@@ -173,7 +173,7 @@ def _add_trial(search: SearchStudy, epochs: tuple[Epoch, ...]) -> None:
 
 
 def fill_mlflow(database: Path, total: int) -> None:
-    """Give the idle study's experiment a run for each of `total` trials: copies of trial 0's."""
+    """Add runs to the idle study's experiment, one per trial up to `total`: copies of trial 0's."""
     with closing(sqlite3.connect(database)) as connection, connection:
         (source,) = connection.execute(
             "SELECT run_uuid FROM tags WHERE key = 'hpsearch.trial' AND value = '0'"

@@ -1,4 +1,4 @@
-"""CIFAR-10 for benchmarks, prepared once beside their results."""
+"""CIFAR-10 for benchmarks, prepared once in their results folder."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ __all__ = ["find_images", "prepare_cifar10"]
 
 
 def find_images() -> Cifar10:
-    """CIFAR-10 as published, from HPSEARCH_DATA_DIR or downloaded; else the program ends."""
+    """Find CIFAR-10 in HPSEARCH_DATA_DIR or download it; exit if that fails."""
     given = os.environ.get("HPSEARCH_DATA_DIR")
     try:
         return find_cifar10(
@@ -23,6 +23,6 @@ def find_images() -> Cifar10:
 
 
 def prepare_cifar10(basis: Basis | None = None, *, is_augmentable: bool = False) -> PreparedData:
-    """The assignment's cut of CIFAR-10."""
+    """Prepare CIFAR-10 in the assignment's split."""
     cut = Cut(49_000, 1_000, basis=basis, is_augmentable=is_augmentable)
     return prepare(find_images(), cut, RESULTS / "data")

@@ -1,10 +1,10 @@
-"""What the coordinator costs, and how that grows: a trainer that does nothing, up to trial 5,000.
+"""Overhead of the coordinator, with a trainer that does nothing, up to trial 5,000.
 
 At each mark a study's record and its MLflow store are filled up to that trial, then some trials
-are run for real: coordinator, workers, journal, MLflow, pictures. Reported are the time in which
-a worker stands idle between two trials, seen from the worker (the end of its trial to the begin
-of its next, so transport is included), and the coordinator's CPU time for each trial, all its
-threads and helpers included. Beside it Optuna with MLflowCallback, and with MlflowStorage.
+are run for real: coordinator, workers, journal, MLflow, plots. Reported are the idle time of a
+worker between two trials, measured in the worker (from the end of a trial to the beginning of the
+next, so transport is included), and the coordinator's CPU time per trial, with all its threads and
+helper processes. For comparison: Optuna with MLflowCallback, and with MlflowStorage.
 
     python -m benchmarks.overhead [--marks 10 100 1000 5000] [--window 30]
 """
@@ -39,13 +39,13 @@ from hpsearch.search import load_study, open_storage
 from hpsearch.workspace import StudyFolder, Workspace
 
 _N_JOBS = 2
-# Trials after which all processes have imported what they need.
+# Trials after which all processes have imported their modules.
 _N_WARM_UP = 4
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What was measured at one mark; times in seconds."""
+    """Measurements at one mark; times in seconds."""
 
     mark: int
     pause_s: float
@@ -56,7 +56,7 @@ class Cost:
 
 
 class _WatchedShowcase(Showcase):
-    """The real one, with its latest instance at hand."""
+    """The MLflow publisher, with access to its latest instance."""
 
     latest: "_WatchedShowcase"
 
@@ -65,7 +65,7 @@ class _WatchedShowcase(Showcase):
         type(self).latest = self
 
     def wait(self) -> None:
-        """Until all is shown that was to be shown so far."""
+        """Wait until everything submitted so far is published."""
         done = threading.Event()
         self._tasks.put(done.set)
         done.wait()
@@ -82,7 +82,7 @@ def _idle_workers(trial_s: float, held_from: int, release: Path) -> Iterator[Non
 
 
 def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> float:
-    """Run `window` trials of the idle study, which has `mark`, after some to warm up.
+    """Run `window` trials of the idle study, which has `mark`, after a few to warm up.
 
     The trials of the window begin when MLflow shows those of the warm-up, however long that took.
 
@@ -114,7 +114,7 @@ def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> 
 
 
 def _cpu_times() -> dict[int, float]:
-    """Seconds of this process and of its children so far, by process."""
+    """CPU seconds of this process and of its children so far, by process."""
     spent = {os.getpid(): time.process_time()}
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -124,13 +124,13 @@ def _cpu_times() -> dict[int, float]:
 
 
 def _read_notes(folder: StudyFolder, mark: int, window: int) -> list[dict[str, Any]]:
-    """Process, begin and end of each of the window's trials."""
+    """Read process, beginning and end of each of the window's trials."""
     numbers = range(mark + _N_WARM_UP, mark + _N_WARM_UP + window)
     return [json.loads((folder.trial(n) / IDLE_FILE).read_text()) for n in numbers]
 
 
 def find_pauses(notes: Sequence[dict[str, Any]]) -> list[float]:
-    """Seconds between the end of one trial and the begin of the next, in each worker."""
+    """Seconds between the end of one trial and the beginning of the next, in each worker."""
     pauses = []
     for pid in {note["pid"] for note in notes}:
         own = sorted((n for n in notes if n["pid"] == pid), key=lambda n: float(n["begun"]))
@@ -201,7 +201,7 @@ def run(root: Path, marks: Sequence[int], window: int, trial_s: float, n_rival: 
 
 
 def make_report(ours: Sequence[Cost], theirs: Sequence[RivalCost], storage: RivalCost) -> Report:
-    """One row for each figure and mark, with its goal."""
+    """Make a row for each figure and mark, with its goal."""
     report = Report(
         "overhead",
         "The coordinator's cost, in ms",
@@ -239,7 +239,7 @@ def make_report(ours: Sequence[Cost], theirs: Sequence[RivalCost], storage: Riva
 
 
 def draw(ours: Sequence[Cost], theirs: Sequence[RivalCost]) -> Figure:
-    """Pause and CPU time over the number of trials."""
+    """Draw pause and CPU time over the number of trials."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     marks = [cost.mark for cost in ours]
     for axes, name, goal in zip(

@@ -1,8 +1,8 @@
-"""The same training step elsewhere: scikit-learn, PyTorch, JAX, and a loop as one writes it first.
+"""The same training step in scikit-learn, PyTorch, JAX, and a straightforward NumPy loop.
 
-The same arithmetic, batch and precision (float32), each as its documentation shows it; images
-come from one float32 array that is centred beforehand, which costs our own program extra time and
-the others none. What is not installed is left out.
+The same arithmetic, batch and precision (float32), each as shown in its documentation. Images come
+from one float32 array that is centred beforehand, a cost that only this program's step includes.
+Libraries that are not installed are left out.
 """
 
 import importlib.util
@@ -23,11 +23,11 @@ LEARNING_RATE, REG, N_CLASSES = 1e-3, 0.1, 10
 def make_sklearn_step(
     X: Float32, y: Labels, n_hidden: int, batch_size: int
 ) -> Callable[[], object]:
-    """`MLPClassifier` with plain SGD; `partial_fit` on one batch is one step."""
+    """Make a step of `MLPClassifier` with plain SGD: `partial_fit` on one batch."""
     from sklearn.neural_network import MLPClassifier
 
     batches = _batches(len(X), batch_size)
-    # Its penalty is alpha / 2 times the sum of squares, divided by the images of the batch.
+    # Its penalty is alpha / 2 times the sum of squares, divided by the batch size.
     net = MLPClassifier(
         (n_hidden,),
         solver="sgd",
@@ -52,7 +52,7 @@ def make_sklearn_step(
 def make_torch_step(
     X: Float32, y: Labels, n_hidden: int, batch_size: int, *, compiled: bool = False
 ) -> Callable[[], object]:
-    """`torch.nn` and `torch.optim.SGD` with weight decay."""
+    """Make a step of `torch.nn` and `torch.optim.SGD` with weight decay."""
     import torch
 
     net: Any = torch.nn.Sequential(
@@ -83,12 +83,12 @@ def make_torch_step(
 def make_compiled_torch_step(
     X: Float32, y: Labels, n_hidden: int, batch_size: int
 ) -> Callable[[], object]:
-    """The same through `torch.compile`."""
+    """Make a step of `make_torch_step` through `torch.compile`."""
     return make_torch_step(X, y, n_hidden, batch_size, compiled=True)
 
 
 def make_jax_step(X: Float32, y: Labels, n_hidden: int, batch_size: int) -> Callable[[], object]:
-    """`jax.value_and_grad` and an update, compiled as one function."""
+    """Make a step of `jax.value_and_grad` and an update, compiled as one function."""
     import jax
     import jax.numpy as jnp
 
@@ -117,7 +117,7 @@ def make_jax_step(X: Float32, y: Labels, n_hidden: int, batch_size: int) -> Call
 
 
 def make_plain_step(X: Any, y: Labels, n_hidden: int, batch_size: int) -> Callable[[], object]:
-    """A float64 loop as readers of the assignment write it, on float64 images."""
+    """Make a step of a float64 NumPy loop as in the assignment, on float64 images."""
     net = {name: array.astype(np.float64) for name, array in _start(X.shape[1], n_hidden).items()}
     X = X.astype(np.float64)
     rng = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def _start(n_inputs: int, n_hidden: int) -> dict[str, Float32]:
 
 
 def _batches(n: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """Row numbers of one batch after the other, in a new order for each epoch."""
+    """Yield the row numbers of one batch after the other, in a new order for each epoch."""
     rng = np.random.default_rng(0)
     while True:
         order = rng.permutation(n)

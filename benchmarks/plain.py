@@ -1,9 +1,9 @@
-"""The assignment's sweep as its notebook does it: float64, one net after the other.
+"""The assignment's sweep as in its notebook: float64, one net after the other.
 
     python -m benchmarks.plain DATA_DIR [--processes 2] [--threads 1] [--iterations 1500]
 
-Prints a line of JSON: the seconds of the sweep itself, without what came before it, and the best
-validation accuracy. Several processes share the images and deal the nets out among them.
+Prints a line of JSON: the seconds of the sweep itself, without loading, and the best validation
+accuracy. Several processes share the images and divide the nets among them.
 """
 
 import argparse
@@ -34,22 +34,22 @@ HIDDEN_SIZE = 120
 def sweep(
     data: Arrays, settings: Sequence[Setting], n_iterations: int, n_processes: int
 ) -> list[float]:
-    """Validation accuracies of the nets of all `settings`, in any order.
+    """Train a net for each of `settings`; return their validation accuracies, in any order.
 
     Parameters
     ----------
     data : sequence of arrays
-        As from `get_CIFAR10_data`, training and validation first.
+        As returned by `get_CIFAR10_data`, training and validation first.
     settings : sequence of (float, float)
         Learning rate and regularization strength of each net.
     n_iterations : int
-        Steps of each.
+        Steps of each net.
     n_processes : int
-        1 for this one.
+        1 for this process.
     """
     if n_processes == 1:
         return [train(data, *setting, n_iterations) for setting in settings]
-    # Forked, so that a gigabyte of float64 images is shared as it is.
+    # Forked, so that a gigabyte of float64 images is shared without copying.
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
 
@@ -61,14 +61,14 @@ def sweep(
     for process in processes:
         process.start()
     for process in processes:
-        process.join()  # what it has put fits into a pipe
+        process.join()  # does not block: its results fit into a pipe
         if process.exitcode:
             raise SystemExit(f"benchmarks.plain: a process ended with {process.exitcode}")
     return [accuracy for _ in processes for accuracy in queue.get()]
 
 
 def train(data: Arrays, learning_rate: float, reg: float, n_iterations: int) -> float:
-    """Validation accuracy of one net, trained with the notebook's own call."""
+    """Train one net with the notebook's own call; return its validation accuracy."""
     X_train, y_train, X_val, y_val = data[:4]
     net = TwoLayerNet(X_train.shape[1], HIDDEN_SIZE, 10)
     net.train(

@@ -1,4 +1,4 @@
-"""Ways to search for a good net, each as a stream of epochs: what they cost, what they reach."""
+"""Search strategies, each as a stream of epochs with the core-seconds spent so far."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -31,14 +31,14 @@ Race: TypeAlias = Callable[[StudyDefinition, PreparedData, Path], Iterator[Momen
 
 
 def vary(study: str, seed: int, **search: Any) -> StudyDefinition:
-    """A shipped study with another seed, and another sampler or pruner."""
+    """Load a shipped study with another seed, and other keys of `[search]`."""
     definition = load_definition(find_study_file(study)).model_dump()
     definition["search"] |= search
     return StudyDefinition.model_validate(definition | {"seed": seed})
 
 
 def follow(definition: StudyDefinition, data: PreparedData, folder: Path) -> Iterator[Moment]:
-    """One trial after the other, by law 1 the same that any number of workers would run."""
+    """Run one trial after the other: by law 1 the same trials as with any number of workers."""
     core_s = 0.0
     for _, result in _run_all(definition, data, folder):
         for epoch in result.epochs:
@@ -47,7 +47,7 @@ def follow(definition: StudyDefinition, data: PreparedData, folder: Path) -> Ite
 
 
 def one_epoch_first(n_best: int) -> Race:
-    """All trials for one epoch, then the best few to their end."""
+    """Return a strategy: all trials for one epoch, then the `n_best` best to their end."""
 
     def race(definition: StudyDefinition, data: PreparedData, folder: Path) -> Iterator[Moment]:
         core_s = 0.0

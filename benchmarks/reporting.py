@@ -1,4 +1,4 @@
-"""How benchmarks report: a table with its goals, and a plot, printed and kept in results/."""
+"""Reports of benchmarks: a table with goals, and a plot, printed and written to results/."""
 
 import os
 import platform
@@ -19,24 +19,24 @@ __all__ = ["RESULTS", "Report", "describe_machine", "judge"]
 RESULTS = Path(__file__).resolve().parent / "results"
 _PACKAGES = ("numpy", "optuna", "mlflow", "joblib")
 _WIDTH = 120
-# Where it is set, NumPy may be far slower, or quicker, than where its BLAS looks for itself.
+# If set, NumPy may be far slower, or faster, than with the processor that its BLAS detects.
 _BLAS_PROCESSOR = "OPENBLAS_CORETYPE"
 
 
 @dataclass
 class Report:
-    """What one benchmark found.
+    """Results of one benchmark.
 
     Parameters
     ----------
     name : str
         Of the benchmark, and of its files.
     title : str
-        Heading of the table.
+        Title of the table.
     columns : sequence of str
-        Headings of the columns; the goal is one of them.
+        Headings of the columns, the goal among them.
     folder : Path
-        Where the files go.
+        Where the files are written.
     """
 
     name: str
@@ -65,13 +65,13 @@ class Report:
 
 
 def judge(value: float, limit: float, unit: str = "", *, at_least: bool = False) -> str:
-    """A goal of at most `limit`, or of at least so much, and whether `value` meets it."""
+    """Format a goal of at most, or `at_least`, `limit`, and whether `value` meets it."""
     is_met = value >= limit if at_least else value <= limit
     return f"{'>=' if at_least else '<='} {limit:g}{unit} {'met' if is_met else 'MISSED'}"
 
 
 def describe_machine(packages: Iterable[str] = _PACKAGES) -> str:
-    """Processor, cores, versions and NumPy's BLAS."""
+    """Describe processor, cores, versions and NumPy's BLAS."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -83,12 +83,12 @@ def describe_machine(packages: Iterable[str] = _PACKAGES) -> str:
 
 
 def _describe_blas() -> str:
-    """Which BLAS this process has, for which processor, and who says so if it is not the BLAS."""
+    """Describe this process's BLAS, its target processor, and the variable that overrides it."""
     libraries = [
         f"{blas['internal_api']} {blas['version']} for {blas.get('architecture', 'any')}"
         for blas in threadpool_info()
         if blas["user_api"] == "blas"
     ]
-    told = os.environ.get(_BLAS_PROCESSOR)
-    source = f", as {_BLAS_PROCESSOR}={told} says" if told else ""
+    override = os.environ.get(_BLAS_PROCESSOR)
+    source = f", as {_BLAS_PROCESSOR}={override} says" if override else ""
     return " and ".join(dict.fromkeys(libraries)) + source

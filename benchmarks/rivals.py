@@ -1,4 +1,4 @@
-"""What others pay: Optuna with MLflowCallback, and Optuna on MLflow's own storage."""
+"""Overhead of alternatives: Optuna with MLflowCallback, and Optuna on MLflow's own storage."""
 
 import time
 import warnings
@@ -27,16 +27,16 @@ _CURVE = {number: 0.4 - 0.3 / number for number in range(1, N_EPOCHS + 1)}
 
 @dataclass(frozen=True)
 class RivalCost:
-    """Seconds from the end of one objective to the first epoch of the next; CPU for each trial."""
+    """Median seconds from one objective's end to the next one's first epoch; CPU time per trial."""
 
     pause_s: float
     cpu_s: float
 
 
 def measure_callback(folder: Path, mark: int, window: int) -> RivalCost:
-    """Optuna's own loop on a journal, with optuna-integration's MLflowCallback on SQLite.
+    """Measure Optuna's own loop on a journal, with optuna-integration's MLflowCallback on SQLite.
 
-    It writes parameters and the final value to MLflow: no curves, no pictures.
+    It writes parameters and the final value to MLflow: no curves, no plots.
     """
     from optuna_integration import MLflowCallback
 
@@ -49,7 +49,7 @@ def measure_callback(folder: Path, mark: int, window: int) -> RivalCost:
 
 
 def measure_mlflow_storage(folder: Path, mark: int, window: int) -> RivalCost:
-    """Optuna's own loop on `mlflow.optuna.MlflowStorage`; its trials are filled one by one."""
+    """Measure Optuna's own loop on `mlflow.optuna.MlflowStorage`; trials are added singly."""
     import mlflow
     from mlflow.optuna.storage import MlflowStorage
 

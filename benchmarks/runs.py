@@ -1,4 +1,4 @@
-"""A study run by the command, as a user does it, and what its files tell of where time went."""
+"""Running a study with the command, as users do, and reading from its files where time went."""
 
 import contextlib
 import json
@@ -20,25 +20,25 @@ from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, Epoch, load_history
 from hpsearch.workspace import StudyFolder, Workspace
 
-__all__ = ["Run", "TrainedTrial", "WorkerMemory", "look_at_memory", "run_command"]
+__all__ = ["Run", "TrainedTrial", "WorkerMemory", "measure_memory", "run_command"]
 
 _RUN_STUDY = Path(__file__).parents[1] / "scripts" / "run_study.py"
 _IMAGES = (TRAIN_IMAGES_FILE, TRAIN_COORDINATES_FILE)
-# Between two looks at the workers' memory; a look takes a core for some milliseconds.
-_LOOK_S = 2.0
+# Between two measurements of the workers' memory, each of some milliseconds on one core.
+_INTERVAL_S = 2.0
 
 
 @dataclass(frozen=True, order=True)
 class WorkerMemory:
-    """Bytes that no other process has.
+    """Private memory of a process, in bytes.
 
     Parameters
     ----------
     private : int
-        All of them.
+        All memory that no other process shares.
     images : int
-        Of those, pages of the mapped images. They are there once for all workers, but count as
-        long as only one worker has read them.
+        Pages of the memory-mapped images among it. All workers share them, but they count as
+        private as long as only one worker has read them.
     """
 
     private: int = 0
@@ -47,7 +47,7 @@ class WorkerMemory:
 
 @dataclass(frozen=True)
 class TrainedTrial:
-    """A trial as its worker saw it; moments in seconds since the command was given."""
+    """A trial as recorded by its worker; times in seconds since the command was started."""
 
     began_s: float
     ended_s: float
@@ -56,22 +56,22 @@ class TrainedTrial:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a study, from the command to the end of its process.
+    """One run of a study, from the command's start to the end of its process.
 
     Parameters
     ----------
     n_workers : int
-        Trials at a time.
+        Trials in parallel.
     wall_s : float
-        From the command to the end of its process.
+        From the command's start to the end of its process.
     first_epoch_s : float
-        From the command to the end of the first epoch of any trial.
+        From the command's start to the end of the first epoch of any trial.
     trials : tuple of TrainedTrial
-        All of them.
+        All trials.
     fingerprint : str
-        As ``hpsearch status`` tells it.
+        As shown by ``hpsearch status``.
     worker_memory : WorkerMemory
-        Of a worker that trains, at most; 0 if none was seen.
+        Largest of a worker that trains; 0 if none was observed.
     """
 
     n_workers: int
@@ -83,22 +83,22 @@ class Run:
 
     @property
     def began_s(self) -> float:
-        """When the first trial began."""
+        """Start of the first trial."""
         return min(trial.began_s for trial in self.trials)
 
     @property
     def ended_s(self) -> float:
-        """When the last trial ended."""
+        """End of the last trial."""
         return max(trial.ended_s for trial in self.trials)
 
     @property
     def search_s(self) -> float:
-        """From the first trial's start to the last one's end."""
+        """Time from the first trial's start to the last one's end."""
         return self.ended_s - self.began_s
 
     @property
     def training_s(self) -> float:
-        """Core-seconds inside of epochs, validation included."""
+        """Core-seconds in epochs, validation included."""
         return sum(epoch.duration_s for trial in self.trials for epoch in trial.epochs)
 
     @property
@@ -110,25 +110,25 @@ class Run:
 def run_command(
     study: str, name: str, workspace: Path, n_workers: int, n_trials: int | None = None
 ) -> Run:
-    """Run a study by ``scripts/run_study.py`` in a new process, under another name.
+    """Run a study with ``scripts/run_study.py`` in a new process, under another name.
 
     Parameters
     ----------
     study : str
         A study file that gives no name, or the stem of one in ``studies/``.
     name : str
-        What the study shall be called; new in the workspace.
+        Name of the study; new in the workspace.
     workspace : Path
-        Made if it is not there.
+        Created if it does not exist.
     n_workers : int
-        Of one BLAS thread each, unless the study says otherwise.
+        Workers, of one BLAS thread each, unless the study file says otherwise.
     n_trials : int, optional
-        In all; what the study says if left out.
+        Number of trials; by default that of the study file.
 
     Raises
     ------
     subprocess.CalledProcessError
-        If the command fails; it has said why.
+        If the command fails; it has printed why.
     """
     workspace.mkdir(parents=True, exist_ok=True)
     path = workspace / f"{name}.toml"
@@ -149,29 +149,29 @@ def run_command(
 
 
 def _run_and_watch(command: list[str]) -> WorkerMemory:
-    """Run `command`; the largest private memory of a worker of it meanwhile."""
+    """Run `command`; return the largest private memory of its workers."""
     largest = WorkerMemory()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             for child in psutil.Process(process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error, OSError):
                     if _is_training(child):
-                        largest = max(largest, look_at_memory(child))
+                        largest = max(largest, measure_memory(child))
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_LOOK_S)
+                process.wait(_INTERVAL_S)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return largest
 
 
 def _is_training(process: psutil.Process) -> bool:
-    """Whether the training images are mapped: not so in the process that draws pictures."""
+    """Whether the process maps the training images: the one that draws plots does not."""
     maps = Path(f"/proc/{process.pid}/maps").read_text()  # psutil would measure each of them
     return any(name in maps for name in _IMAGES)
 
 
-def look_at_memory(process: psutil.Process) -> WorkerMemory:
-    """What of a process's memory is its own now."""
+def measure_memory(process: psutil.Process) -> WorkerMemory:
+    """Measure the private memory of a process."""
     private = {
         Path(one.path).name: one.private_clean + one.private_dirty
         for one in process.memory_maps(grouped=True)

@@ -1,9 +1,9 @@
-"""How far one coordinator carries: up to a thousand workers, in simulated time.
+"""Scaling of one coordinator to a thousand workers, in simulated time.
 
-Workers and their trials (30 s, with a spread) are simulated; the asks, the jobs, their pickling,
-the records and the storage are real, and the time they take is added to the simulated clock.
-MLflow is left out: it is written aside. Then, without a storage: what the lag costs in idle
-workers, and in the quality of the search on an objective shaped like learning curves.
+Workers and their trials (30 s, with a spread) are simulated. Asking for trials, making and pickling
+jobs, recording, and the storage are real, and the time they take is added to the simulated clock.
+MLflow is left out, as it is written in a thread of its own. Then, without a storage, the cost of
+the lag: idle workers, and the quality of the search on an objective shaped like learning curves.
 
     python -m benchmarks.scale [--workers 1 10 30 100 300 1000] [--postgres URL]
 """
@@ -43,14 +43,14 @@ from tests.postgres import Postgres, find_program
 _LAGS = (1, 8, 32, 128, 1000)
 _TRIAL_S = 30.0
 _FEWEST = 40
-# Share of the workers' time from which more of them would only wait longer for the coordinator.
+# Fraction of the workers' time spent waiting for the coordinator above which it is saturated.
 _SATURATED = 0.3
 
 
 def measure_load(
     storage: BaseStorage, n_workers: int, n_trials: int, sampler: str, n_known: int
 ) -> Load:
-    """Simulate one study on `storage`, with a lag of twice its workers and `n_known` to know."""
+    """Simulate a study on `storage`, with a lag of twice its workers, after `n_known` trials."""
     lag = 2 * n_workers
     n_before = n_known + lag
     definition = define_idle_study(n_before + n_trials, sampler=sampler, lag=lag)
@@ -62,7 +62,7 @@ def measure_load(
 
 
 def add_finished(search: SearchStudy, n_trials: int) -> None:
-    """Give the study trials that have ended, with settings drawn at random."""
+    """Add finished trials with random hyperparameters to the study."""
     distributions = make_distributions(search.definition.search.space)
     drawing = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(n_trials):
@@ -77,7 +77,7 @@ def add_finished(search: SearchStudy, n_trials: int) -> None:
 
 
 def measure_regret(lag: int, n_trials: int, seed: int) -> list[float]:
-    """Distance of the best trial so far from the optimum, after each trial, with TPE."""
+    """Compute the regret of the best trial so far, after each trial, with TPE."""
     definition = define_idle_study(n_trials, lag=lag).model_copy(update={"seed": seed})
     search = create_or_continue_study(definition, InMemoryStorage(), data_checksum="none")
     rng = np.random.default_rng([seed, lag])
@@ -95,7 +95,7 @@ _OPTIMUM = 0.56
 
 
 def _accuracy(setting: dict[str, float]) -> float:
-    """Where a learning curve ends: too small a step learns slowly, too large a one breaks off."""
+    """Model the final accuracy: steps that are too small learn slowly, too large ones diverge."""
     rate = np.log10(setting["learning_rate"]) + 2.85
     decay = setting["learning_rate_decay"] - 0.92
     reg = np.log10(setting["reg"]) + 1.8
@@ -110,7 +110,7 @@ def _accuracy(setting: dict[str, float]) -> float:
 
 
 def idle_share(n_workers: int, lag: int) -> float:
-    """Share of the workers' time that law 1 costs, were the coordinator infinitely fast."""
+    """Fraction of the workers' time lost to law 1, with an infinitely fast coordinator."""
     n_trials = 20 * n_workers + 2 * lag
     durations = draw_durations(1, _TRIAL_S)
     return simulate(FreeCoordinator(), n_workers, lag, n_trials, durations).waited_for_lag
@@ -137,7 +137,7 @@ def main() -> None:
 def measure_loads(
     root: Path, workers: Sequence[int], rounds: float, n_known: int, url: str | None
 ) -> Report:
-    """Raise the number of workers on each storage until the coordinator keeps them waiting."""
+    """Raise the number of workers on each storage until the coordinator saturates."""
     loads: dict[str, list[Load]] = {}
     report = Report(
         "scale",
@@ -160,7 +160,7 @@ def measure_loads(
 
 
 def measure_lags(lags: Sequence[int], n_trials: int, n_seeds: int) -> Report:
-    """What the lag costs: quality of the search, and idle workers."""
+    """Measure the cost of the lag: quality of the search, and idle workers."""
     report = Report(
         "scale_lag",
         f"The price of the lag: regret after {n_trials} trials of TPE, {n_seeds} seeds; idleness",
@@ -182,7 +182,7 @@ def measure_lags(lags: Sequence[int], n_trials: int, n_seeds: int) -> Report:
 
 
 def draw_loads(workers: Sequence[int], loads: dict[str, list[Load]]) -> Figure:
-    """The share of busy workers over their number."""
+    """Draw the fraction of busy workers over their number."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for name, found in loads.items():
@@ -194,7 +194,7 @@ def draw_loads(workers: Sequence[int], loads: dict[str, list[Load]]) -> Figure:
 
 
 def draw_regrets(regrets: dict[int, list[float]]) -> Figure:
-    """Regret over the lag: median and range over seeds."""
+    """Draw regret over the lag: median and range over seeds."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     lags, found = list(regrets), list(regrets.values())
@@ -231,7 +231,7 @@ def _describe(load: Load) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _database(url: str | None) -> Iterator[str | None]:
-    """`url`, or a PostgreSQL of our own if its programs are here, or None."""
+    """Yield `url`, or that of a temporary PostgreSQL server if it is installed, or None."""
     if url or find_program("initdb") is None:
         yield url
         return

@@ -1,9 +1,9 @@
-"""What a whole study makes of its cores: a CIFAR-10 study by the command, with two workers and one.
+"""Core utilisation of a whole study: a CIFAR-10 study run by the command, with two workers and one.
 
-In each round a new workspace, and in it three runs of the study under three names: with two
-workers when nothing is prepared (cold), again with two when the data are (warm), and with one. All
-must have one fingerprint. A core is used while it is inside of an epoch; where it is besides is
-told apart, so that what a study costs once is not taken for what each trial costs.
+Each round has a new workspace, and in it three runs of the study under three names: with two
+workers before data is prepared (cold), with two afterwards (warm), and with one. All must have the
+same fingerprint. A core is used while it is in an epoch; all other time is reported by cause, so
+that costs per study are distinguished from costs per trial.
 
     python -m benchmarks.search [--study cifar10] [--pixels] [--trials 24] [--rounds 1]
 """
@@ -30,7 +30,7 @@ Round: TypeAlias = Mapping[str, Run]
 
 
 def write_without_basis(study: str, folder: Path) -> Path:
-    """A copy of a study file, for the same study on pixels."""
+    """Write a copy of a study file without its input transform."""
     path = folder / "on_pixels.toml"
     path.write_text(re.sub("(?m)^basis = .*$", "", find_study_file(study).read_text()))
     assert load_definition(path).data.basis == "pixels", "a basis of more than a line"
@@ -38,7 +38,7 @@ def write_without_basis(study: str, folder: Path) -> Path:
 
 
 def measure(study: str, n_trials: int, workspace: Path) -> Round:
-    """One round, in a workspace that is not there yet."""
+    """Run one round, in a new workspace."""
     return {
         name: run_command(study, name.replace(", ", "-").replace(" ", "-"), workspace, n, n_trials)
         for name, n in {COLD: 2, WARM: 2, ONE: 1}.items()
@@ -46,13 +46,13 @@ def measure(study: str, n_trials: int, workspace: Path) -> Round:
 
 
 def account(run: Run) -> dict[str, float]:
-    """Core-seconds of all workers from the command to its end, by where they went.
+    """Divide the core-seconds of all workers, from the command's start to its end, by cause.
 
-    Between epochs and trials: checkpoints, the net scored before its first epoch, the
-    coordinator, other programs on the same cores, and what the lag makes a worker wait.
+    Between epochs and trials are checkpoints, the evaluation before the first epoch, the
+    coordinator, other programs on the same cores, and waiting because of the lag.
     """
     paid = run.n_workers * run.search_s
-    # From here on a worker that gets free has nothing to do.
+    # From here on a worker whose trial ends is idle.
     last_start_s = max(trial.began_s for trial in run.trials)
     at_the_end = sum(max(0.0, trial.ended_s - last_start_s) for trial in run.trials)
     unused = run.n_workers * (run.ended_s - last_start_s) - at_the_end
@@ -66,18 +66,18 @@ def account(run: Run) -> dict[str, float]:
 
 
 def use_of_command(run: Run) -> float:
-    """Share of the workers' time in training, from the command to its end."""
+    """Fraction of the workers' time in training, from the command's start to its end."""
     return run.training_s / (run.n_workers * run.wall_s)
 
 
 def use_of_search(run: Run) -> float:
-    """The same from the first trial's start to the last one's end."""
+    """Fraction of the workers' time in training, from the first trial's start to the last end."""
     return run.training_s / (run.n_workers * run.search_s)
 
 
 @dataclass(frozen=True)
 class _Figure:
-    """A row of the table: what it says of a run, how, and the goal for a warm one."""
+    """A row of the table: its name, value for a run, format, and the goal for a warm run."""
 
     name: str
     of: Callable[[Run], float]
@@ -116,7 +116,7 @@ _SPEED_UP = 1.9
 
 
 def report(rounds: Sequence[Round], folder: Path, *, on_pixels: bool = False) -> Report:
-    """Print the figures, medians of the rounds; draw where the core-seconds went."""
+    """Print the figures, medians of the rounds; draw the core-seconds by cause."""
     fingerprints = {run.fingerprint for one in rounds for run in one.values()}
     if len(fingerprints) > 1:
         raise SystemExit(f"benchmarks.search: runs differ, fingerprints {sorted(fingerprints)}")
@@ -144,13 +144,13 @@ def report(rounds: Sequence[Round], folder: Path, *, on_pixels: bool = False) ->
 
 
 def account_of(rounds: Sequence[Round], name: str) -> dict[str, float]:
-    """Medians over the rounds of each part of `account`."""
+    """Median over the rounds of each part of `account`."""
     accounts = [account(one[name]) for one in rounds]
     return {part: median(one[part] for one in accounts) for part in accounts[0]}
 
 
 def draw(rounds: Sequence[Round]) -> Figure:
-    """A bar for each run: its core-seconds by where they went."""
+    """Draw a bar for each run: its core-seconds by cause."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
     accounts = {name: account_of(rounds, name) for name in rounds[0]}

@@ -1,4 +1,4 @@
-"""A coordinator and its workers in simulated time: what the coordinator does is done and timed."""
+"""A coordinator with workers in simulated time: its own work is executed and timed."""
 
 import heapq
 import time
@@ -21,7 +21,7 @@ __all__ = ["Coordinator", "FreeCoordinator", "Load", "RealCoordinator", "simulat
 
 
 class Coordinator(Protocol):
-    """What a coordinator does; each method tells how many seconds it took."""
+    """Interface of a coordinator; each method returns the seconds it took."""
 
     def start(self, number: int) -> float:
         """Ask for trial `number` and make its job."""
@@ -32,12 +32,12 @@ class Coordinator(Protocol):
         ...
 
     def work_ahead(self, n_workers: int) -> float:
-        """Make a proposal for later; 0 if there is none to make."""
+        """Make a proposal ahead; 0 if there is none to make."""
         ...
 
 
 class FreeCoordinator:
-    """Takes no time."""
+    """A coordinator that takes no time."""
 
     def start(self, number: int) -> float:
         del number
@@ -54,14 +54,14 @@ class FreeCoordinator:
 
 @dataclass
 class RealCoordinator:
-    """Asks, makes jobs, pickles and records as `hpsearch.coordinator` does, on a real storage.
+    """A coordinator that asks, makes and pickles jobs and records like `hpsearch.coordinator`.
 
     Parameters
     ----------
     search : SearchStudy
         The study.
     n_before : int
-        Trials that it had before; the first one simulated gets this number.
+        Number of trials that it already has; the first one simulated gets this number.
     """
 
     search: SearchStudy
@@ -87,7 +87,7 @@ class RealCoordinator:
             job = prepare_job(
                 trial,
                 search.definition,
-                data,  # type: ignore[arg-type] # only handed on
+                data,  # type: ignore[arg-type] # only passed on
                 Path(),
                 pruning=search.pruning_rule(number),
             )
@@ -105,16 +105,16 @@ class RealCoordinator:
 
 @dataclass(frozen=True)
 class Load:
-    """How a simulated study went, from when all workers had a trial to the last trial's start.
+    """Utilisation in a simulated study, from when all workers have a trial to the last start.
 
     Parameters
     ----------
     busy : float
-        Share of the workers' time spent in trials.
+        Fraction of the workers' time spent in trials.
     waited_for_lag : float
-        Share spent waiting for trials that the next one must know.
+        Fraction spent waiting for trials that the next one must know.
     cost_s : float
-        The coordinator's mean time for each trial.
+        The coordinator's mean time per trial.
     trials_per_s : float
         Trials started per second of simulated time.
     """
@@ -126,7 +126,7 @@ class Load:
 
     @property
     def waited_for_coordinator(self) -> float:
-        """Share spent waiting for the coordinator."""
+        """Fraction spent waiting for the coordinator."""
         return max(0.0, 1.0 - self.busy - self.waited_for_lag)
 
 
@@ -137,20 +137,20 @@ def simulate(
     n_trials: int,
     duration_s: Callable[[int], float],
 ) -> Load:
-    """Run `n_trials` trials under law 1.
+    """Simulate `n_trials` trials under law 1.
 
     Parameters
     ----------
     coordinator : Coordinator
-        Does the work that is timed, one thing after another.
+        Does the work that is timed, one call after another.
     n_workers : int
-        Trials in flight at most.
+        Largest number of trials in parallel.
     lag : int
         Trial k starts when the results of all trials up to k - lag are recorded.
     n_trials : int
-        Trials; more than workers.
+        Number of trials; more than workers.
     duration_s : callable
-        From a trial's number to how long it runs, in simulated seconds.
+        Returns a trial's duration in simulated seconds, given its number.
     """
     now = waited_s = spent_s = begun = 0.0
     number, n_free = 0, n_workers

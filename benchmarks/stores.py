@@ -1,4 +1,4 @@
-"""What a trial costs through PostgreSQL and MLflow's server, against the embedded stores.
+"""Cost of a trial with PostgreSQL and MLflow's server, relative to the embedded stores.
 
 ``python -m benchmarks.stores`` starts the stack of docker-compose.yml without Docker, then runs the
 same small study on both, in turns. It prints how long the stack takes to start, and ratios.
@@ -29,7 +29,7 @@ _SPACE = {
 
 
 def define(name: str, n_trials: int) -> StudyDefinition:
-    """A study whose training costs next to nothing."""
+    """Define a study whose training takes almost no time."""
     return StudyDefinition.model_validate(
         {
             "name": name,
@@ -41,7 +41,7 @@ def define(name: str, n_trials: int) -> StudyDefinition:
 
 
 def measure(definition: StudyDefinition, options: RunOptions) -> tuple[float, float]:
-    """Seconds for each trial until the record is complete, and until MLflow shows it too."""
+    """Time the study: seconds per trial until the record is complete, and until MLflow shows it."""
     started = time.perf_counter()
     recorded = started
     for event in run_study(definition, options, Event()):
@@ -79,7 +79,7 @@ def compare(stack: Stack, folder: Path, n_rounds: int, n_trials: int) -> None:
     )
     sides = {"embedded": embedded, "served": served}
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-    # The first round makes the tables, and is not counted.
+    # The first round creates the tables, and is not counted.
     for number, (name, options) in itertools.product(range(n_rounds + 1), sides.items()):
         figure = measure(define(f"{name}-{number}", n_trials), options)
         if number:

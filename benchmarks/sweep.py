@@ -1,9 +1,9 @@
-"""The assignment's sweep of 15 nets: by this program, and by its notebook's loop, on two cores.
+"""The assignment's sweep of 15 nets: this program against the notebook's loop, on two cores.
 
-Both sides are timed from their command to the end of the last net, reading the images included,
-with nothing prepared. The loop is given the better of two ways to use two cores: one process
-whose BLAS has two threads, and two processes with one thread each. Its nets take 1,500 steps;
-ours take six epochs, which are 1,470, and the time of their nets is scaled to 1,500.
+Both are timed from the start of their command to the end of the last net, loading the images
+included, with nothing prepared. The loop runs in the better of two ways to use two cores: one
+process whose BLAS has two threads, and two processes with one thread each. Its nets take 1,500
+steps; ours take six epochs, which are 1,470 steps, and their time is scaled to 1,500.
 
     python -m benchmarks.sweep [--rounds 1] [--nets 15] [--iterations 1500]
 """
@@ -29,19 +29,19 @@ from benchmarks.runs import run_command
 
 OURS, THREADS, PROCESSES = "hpsearch, two workers", "loop, two threads", "loop, two processes"
 GOAL = 4.0
-# What both sides are scaled to.
+# Steps that both sides are scaled to.
 N_ITERATIONS = 1500 * len(SETTINGS)
 _ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One side's sweep, or a part of one.
+    """A sweep, or a part of one, by one side.
 
     Parameters
     ----------
     before_s : float
-        From the command until the first net is trained.
+        From the command's start until the first net is trained.
     nets_s : float
         From there until the last net is done.
     n_iterations : int
@@ -57,7 +57,7 @@ class Sweep:
 
     @property
     def whole_s(self) -> float:
-        """From the command to the end of 15 nets of 1,500 steps."""
+        """Time from the command's start to the end of 15 nets of 1,500 steps."""
         return self.before_s + self.nets_s * N_ITERATIONS / self.n_iterations
 
 
@@ -65,7 +65,7 @@ Round: TypeAlias = Mapping[str, Sweep]
 
 
 def sweep_ours(n_nets: int) -> Sweep:
-    """The first nets of ``studies/assignment_grid.toml``, in a workspace of their own."""
+    """Run the first nets of ``studies/assignment_grid.toml`` in a new workspace."""
     with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
         run = run_command("assignment_grid", "sweep", Path(scratch, "workspace"), 2, n_nets)
     best = max(trial.epochs[-1].val_score for trial in run.trials)
@@ -73,16 +73,19 @@ def sweep_ours(n_nets: int) -> Sweep:
 
 
 def sweep_plainly(n_processes: int, n_threads: int, n_nets: int, n_iterations: int) -> Sweep:
-    """The loop, in a process of its own."""
+    """Run the loop in a new process."""
     command = [sys.executable, "-m", "benchmarks.plain", str(find_images().folder)]
     command += ["--processes", str(n_processes), "--threads", str(n_threads)]
     command += ["--nets", str(n_nets), "--iterations", str(n_iterations)]
     started = time.perf_counter()
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=_ROOT)
     wall_s = time.perf_counter() - started
-    told = json.loads(done.stdout)
+    result = json.loads(done.stdout)
     return Sweep(
-        wall_s - told["sweep_s"], told["sweep_s"], n_nets * n_iterations, told["val_accuracy"]
+        before_s=wall_s - result["sweep_s"],
+        nets_s=result["sweep_s"],
+        n_iterations=n_nets * n_iterations,
+        val_score=result["val_accuracy"],
     )
 
 
@@ -114,7 +117,7 @@ def report(rounds: Sequence[Round], folder: Path) -> Report:
 
 
 def draw(seconds: Mapping[str, float]) -> Figure:
-    """A bar for each side."""
+    """Draw a bar for each side."""
     figure = Figure(figsize=(8, 2.4), layout="constrained")
     axes = figure.subplots()
     axes.barh(list(seconds), list(seconds.values()))

@@ -1,8 +1,8 @@
 """Core-seconds until the validation accuracy on CIFAR-10 first reaches 0.48, 0.50 and 0.52.
 
-The assignment's grid on pixels against random search, TPE with each pruner, and one epoch for
-all before the best go on, all in the basis of the study cifar10. The time to write the images
-in it is counted.
+Compared are the assignment's grid on pixels, random search, TPE with each pruner, and one epoch of
+all trials before the best continue, all of these with the input transform of the study cifar10. The
+time to project the images is counted.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from hpsearch.data import PreparedData
 
 LEVELS = (0.48, 0.50, 0.52)
 GRID = "the assignment's grid"
-# Of the grid's core-seconds to 0.50.
+# Core-seconds to 0.50, relative to the grid.
 GOAL = 0.1
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to search."""
+    """A search strategy."""
 
     name: str
     study: str
@@ -61,7 +61,7 @@ WAYS = (
 
 
 def time_basis(data: PreparedData) -> float:
-    """Core-seconds that preparing `data` in its basis takes more than as pixels."""
+    """Core-seconds that the input transform adds to preparing `data`."""
     if data.cut.basis is None:
         return 0.0
     from hpsearch.data.fitting import fit_training_images
@@ -76,7 +76,7 @@ def time_basis(data: PreparedData) -> float:
 
 
 def reach(way: Way, seed: int, data: PreparedData, basis_s: float) -> dict[float, float]:
-    """Core-seconds to each level; infinity if the study ends below it."""
+    """Core-seconds to each level; infinity if the study does not reach it."""
     definition = vary(way.study, seed, **way.search)
     times = dict.fromkeys(LEVELS, float("inf"))
     with tempfile.TemporaryDirectory() as scratch:
@@ -101,10 +101,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()
-    # Prepared once, before anybody is timed.
+    # Prepared once, before anything is timed.
     data = {way.study: _prepare(way.study) for way in WAYS}
     basis_s = {study: time_basis(one) for study, one in data.items()}
-    # Seeds in the outer loop: all ways meet the same changes of the machine's mood.
+    # Seeds in the outer loop, so that drifts of the machine's speed affect all strategies alike.
     tasks = list(itertools.product(range(options.seeds), WAYS))
     calls = (delayed(reach)(way, seed, data[way.study], basis_s[way.study]) for seed, way in tasks)
     outcomes = Parallel(n_jobs=options.jobs, return_as="generator")(calls)
@@ -153,7 +153,7 @@ def _show(seconds: float) -> str:
 
 
 def draw(times: Mapping[str, Sequence[Mapping[float, float]]]) -> Figure:
-    """Each seed as a point, for each level a panel."""
+    """Draw each seed as a point, in a panel for each level."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     for axes, level in zip(figure.subplots(1, len(LEVELS), sharey=True), LEVELS, strict=True):
         for place, all_of_it in enumerate(times.values()):

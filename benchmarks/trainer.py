@@ -1,9 +1,9 @@
-"""The trainer against its floor, against other libraries, and on principal components.
+"""A training step compared with its lower bound, with other libraries, and on principal components.
 
-The floor is the time of a step's two large products alone, as BLAS does them, in the memory
-layout in which they are quickest. Our step is timed with all that it takes: drawing the batch
-from the memory-mapped images, centring, loss, update. Each number of cores is measured in
-processes that have no more of them, as not every library can be told how many threads to use.
+The lower bound ("floor") is the time of a step's two large products alone, by BLAS, in the memory
+layout in which they are fastest. Our step is timed completely: drawing the batch from the
+memory-mapped images, centring, loss, update. Each number of cores is measured in processes that
+have no more of them, as some libraries have no setting for their number of threads.
 """
 
 import argparse
@@ -27,14 +27,14 @@ from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
 
 BATCH_SIZE, N_CLASSES = 200, 10
-N_IMAGES = 50 * BATCH_SIZE  # for the others, which keep them as floats
+N_IMAGES = 50 * BATCH_SIZE  # for the other libraries, which need them as floats in memory
 LEARNING_RATE, REG = 1e-3, 0.1
 GOALS = {50: 0.80, 120: 0.90, 500: 0.90, 1024: 0.90}
 N_COMPONENTS = 300
 
 
 def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], object]:
-    """Our step, from the row numbers of its batch on."""
+    """Make our step, including the drawing of its batch."""
     rng = np.random.default_rng(0)
     setting = Hyperparameters(
         learning_rate=LEARNING_RATE,
@@ -62,7 +62,7 @@ def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], objec
 
 
 def make_floor(n_inputs: int, n_hidden: int, order: str) -> Callable[[], object]:
-    """The two large products of a step, W1 and its gradient by rows or by columns."""
+    """Make the two large products of a step, with W1 and its gradient in C or Fortran order."""
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((BATCH_SIZE, n_inputs), dtype=np.float32)
     W1 = np.asarray(rng.standard_normal((n_inputs, n_hidden)), np.float32, order=order)  # type: ignore[call-overload]
@@ -78,7 +78,7 @@ def make_floor(n_inputs: int, n_hidden: int, order: str) -> Callable[[], object]
 def compare(
     data: tuple[PreparedData, PreparedData], n_hidden: int, n_threads: int, rounds: dict[str, int]
 ) -> dict[str, float]:
-    """Seconds of one step of each: ours, the floor, and the others, all on CIFAR-10."""
+    """Time one step of each on CIFAR-10: ours, the floor, and the others."""
     pixels, components = (open_split(one) for one in data)
     n_inputs = pixels.preprocessing.n_inputs
     first = np.arange(N_IMAGES)
@@ -107,7 +107,7 @@ def _set_torch_threads(n_threads: int) -> None:
 
 
 def report(data: tuple[PreparedData, PreparedData], rounds: dict[str, int], folder: Path) -> None:
-    """Measure, print, draw."""
+    """Measure, print and draw."""
     others = ["plain loop", *PEERS]
     table = Report(
         "trainer",
@@ -137,7 +137,7 @@ def report(data: tuple[PreparedData, PreparedData], rounds: dict[str, int], fold
 
 
 def draw(ratios: dict[int, dict[str, float]]) -> Figure:
-    """Bars for each hidden size: how many times as long as ours each takes."""
+    """Draw bars for each hidden size: time relative to ours."""
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     names = list(next(iter(ratios.values())))
@@ -160,7 +160,7 @@ def main() -> None:
     options = parser.parse_args()
     bases = (None, PrincipalComponents(count=N_COMPONENTS))
     pixels, components = (prepare_cifar10(basis) for basis in bases)
-    # An epoch is hundreds of steps in a row: only the tenth or so of a turn takes as long as those.
+    # An epoch has hundreds of steps in a row: only from about the tenth on is a step as fast.
     rounds = {"n_rounds": options.rounds, "n_calls": options.calls, "n_warm": 10}
     report((pixels, components), rounds, options.folder)
 

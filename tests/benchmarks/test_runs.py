@@ -15,18 +15,18 @@ _PROGRAM = """
 import sys
 import numpy as np
 import psutil
-from benchmarks.runs import look_at_memory
+from benchmarks.runs import measure_memory
 def read(path):
     mapped = np.load(path, mmap_mode="r")
     mapped.sum()
     return mapped
 here = psutil.Process()
 _, n_bytes, images_path, other_path = sys.argv
-looks = [look_at_memory(here)]
+looks = [measure_memory(here)]
 images = read(images_path)
-looks.append(look_at_memory(here))
+looks.append(measure_memory(here))
 other, own = read(other_path), np.ones(int(n_bytes), np.uint8)
-looks.append(look_at_memory(here))
+looks.append(measure_memory(here))
 for look in looks:
     print(look.private, look.images)
 """
