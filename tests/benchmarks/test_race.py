@@ -37,7 +37,7 @@ def test_one_epoch_for_all_then_the_best_go_on(
     assert moments[5].val_score == whole[3 * best + 1].val_score
 
 
-def test_levels_never_reached_take_for_ever(
+def test_levels_that_are_not_reached_take_infinitely_long(
     digits: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     definition = vary("quickstart", 3, sampler="random").with_trials(2)
@@ -47,7 +47,7 @@ def test_levels_never_reached_take_for_ever(
     assert 1.0 < times[0.2] <= times[0.3] < times[1.1] == float("inf")
 
 
-def test_medians_are_reported_beside_the_grids(
+def test_medians_are_reported_with_the_grids(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     times = {way.name: [dict.fromkeys(LEVELS, 5.0)] * 3 for way in WAYS}
@@ -60,5 +60,5 @@ def test_medians_are_reported_beside_the_grids(
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
-def test_every_way_is_a_study_that_can_be(way: Way) -> None:
+def test_every_strategy_is_a_valid_study(way: Way) -> None:
     assert vary(way.study, 7, **way.search).seed == 7

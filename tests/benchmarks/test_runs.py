@@ -32,7 +32,7 @@ for look in looks:
 """
 
 
-def test_mapped_images_are_told_from_other_private_memory(tmp_path: Path) -> None:
+def test_mapped_images_are_distinguished_from_other_private_memory(tmp_path: Path) -> None:
     paths = [tmp_path / TRAIN_IMAGES_FILE, tmp_path / "other.npy"]
     for path in paths:
         np.save(path, np.ones(N_BYTES, np.uint8))

@@ -62,7 +62,7 @@ def test_runs_that_differ_are_not_compared(tmp_path: Path) -> None:
         search.report([{search.COLD: two, search.WARM: two, search.ONE: one}], tmp_path)
 
 
-def test_figures_stand_beside_their_goals(
+def test_figures_are_reported_with_their_goals(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     two, one = make_run(2, 10, (1, 9), (1, 8)), make_run(1, 20, (1, 9), (9, 18))

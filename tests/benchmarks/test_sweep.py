@@ -27,11 +27,11 @@ def test_the_loop_trains_each_setting_once(n_processes: int) -> None:
     assert all(0 <= accuracy <= 1 for accuracy in accuracies)
 
 
-def test_a_part_of_a_sweep_is_scaled_but_for_what_comes_before() -> None:
+def test_training_of_a_partial_sweep_is_scaled_but_not_its_start_up() -> None:
     assert Sweep(3.0, 10.0, N_ITERATIONS // 5, 0.5).whole_s == pytest.approx(53.0)
 
 
-def test_ours_is_held_against_the_better_loop(
+def test_the_speed_up_is_over_the_better_loop(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sides = {OURS: 40.0, THREADS: 300.0, PROCESSES: 168.0}

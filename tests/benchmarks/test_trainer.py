@@ -23,7 +23,7 @@ def test_programs_take_turns_and_warm_up_uncounted() -> None:
     assert all(value >= 0 for value in seconds.values())
 
 
-def test_no_side_has_more_cores_than_another() -> None:
+def test_all_programs_have_the_same_number_of_cores() -> None:
     before = os.sched_getaffinity(0)
     assert len(call_on_cores(1, os.sched_getaffinity, 0)) == 1
     assert os.sched_getaffinity(0) == before
@@ -32,7 +32,7 @@ def test_no_side_has_more_cores_than_another() -> None:
 
 
 @pytest.mark.parametrize("name", ["plain loop", *PEERS])
-def test_every_peer_learns(name: str) -> None:
+def test_every_peer_reduces_its_loss(name: str) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 12)).astype(np.float32)
     y = rng.integers(0, 10, 60)

@@ -8,12 +8,12 @@ from hpsearch.errors import StoreError, UsageError
 from hpsearch.search import open_storage
 
 
-def test_a_url_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+def test_an_invalid_url_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--storage no-url: expected an SQLAlchemy URL"):
         open_storage("no-url", tmp_path / "journal")
 
 
-def test_an_unreachable_server_is_told_without_the_password(tmp_path: Path) -> None:
+def test_the_error_for_an_unreachable_server_has_no_password(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         open_storage("postgresql+psycopg://user:secret@127.0.0.1:1/x", tmp_path / "journal")
     assert "secret" not in str(caught.value)

@@ -128,7 +128,7 @@ def test_a_journal_that_two_workspaces_share_is_held_under_both_names(
         assert journal.read_bytes() == before
 
 
-def test_a_torn_line_of_a_run_in_progress_is_not_cut_off_by_another(
+def test_an_unfinished_line_of_a_running_process_is_not_truncated_by_another(
     define: Define, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"

@@ -23,7 +23,7 @@ def _make_study(accuracies: list[float]) -> optuna.Study:
     return study
 
 
-def test_what_makes_the_accuracies_differ_comes_first() -> None:
+def test_the_hyperparameter_that_explains_the_accuracies_comes_first() -> None:
     importances = measure_importances(_make_study([number / 40 for number in range(40)]))
     assert list(importances) == ["reg", "dropout"]
     assert importances["reg"] > 0.6
@@ -31,7 +31,7 @@ def test_what_makes_the_accuracies_differ_comes_first() -> None:
 
 
 @pytest.mark.parametrize("accuracies", [[], [0.5], [0.5] * 20])
-def test_nothing_is_claimed_where_no_trial_stands_out(accuracies: list[float]) -> None:
+def test_importances_are_empty_if_no_trial_stands_out(accuracies: list[float]) -> None:
     assert measure_importances(_make_study(accuracies)) == {}
 
 

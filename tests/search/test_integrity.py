@@ -138,7 +138,7 @@ def test_what_is_changed_is_named_by_its_trial(in_journal: Record) -> None:
     assert in_journal.problems() == ["trial 1: changed in the record"]
 
 
-def test_lines_cut_off_at_the_end_are_found_and_stay_known_after_another_run(
+def test_lines_lost_at_the_end_are_found_also_after_another_run(
     in_journal: Record,
 ) -> None:
     lines = in_journal.journal.read_bytes().splitlines(keepends=True)
@@ -149,7 +149,7 @@ def test_lines_cut_off_at_the_end_are_found_and_stay_known_after_another_run(
     assert any("of the journal changed or lost" in problem for problem in in_journal.problems())
 
 
-def test_a_last_line_torn_by_a_failing_machine_is_no_problem(in_journal: Record) -> None:
+def test_a_last_line_truncated_by_a_machine_failure_is_no_problem(in_journal: Record) -> None:
     content = in_journal.journal.read_bytes()
     last = content[:-1].rfind(b"\n") + 1
     for end in range(last + 1, len(content), 9):
@@ -220,7 +220,7 @@ def test_a_changed_or_lost_history_is_found(what: str, record: Record) -> None:
     assert record.problems() == []
 
 
-def test_a_copy_is_checked_against_what_was_recorded_at_first(in_journal: Record) -> None:
+def test_a_copy_is_checked_against_the_first_checksums(in_journal: Record) -> None:
     in_journal.history(0).write_text("[0.5]")
     text = in_journal.journal.read_text()
     in_journal.journal.write_text(text.replace('"values":[0.6]', '"values":[0.9]'))

@@ -37,7 +37,7 @@ def test_optunas_own_backend_reads_the_same_study(
     assert theirs.records() == ours.records()
 
 
-def test_what_is_recorded_together_is_seen_at_once_and_written_at_the_end(path: Path) -> None:
+def test_a_group_is_readable_at_once_and_written_at_the_end(path: Path) -> None:
     journal = StudyJournal(path)
     study_id, trial_id = _start_trial(journal)
     size = path.stat().st_size
@@ -53,7 +53,7 @@ def test_what_is_recorded_together_is_seen_at_once_and_written_at_the_end(path: 
     assert again.get_study_user_attrs(study_id) == {"after": 1}
 
 
-def test_what_another_has_written_is_seen(path: Path) -> None:
+def test_lines_of_another_writer_are_read(path: Path) -> None:
     journal, other = StudyJournal(path), StudyJournal(path)
     study_id, _ = _start_trial(journal)
     other.set_study_user_attr(study_id, "key", "from the other")
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_no_torn_line(path: Path, monkeypatch: pytest.MonkeyP
     assert path.read_bytes() == b'{"a":1}\n{"c":3}\n'
 
 
-def test_a_copy_of_a_journal_that_goes_away_takes_nothing_with_it(path: Path) -> None:
+def test_deleting_a_copy_of_a_journal_leaves_the_original_usable(path: Path) -> None:
     """Optuna and its plots copy studies; a file that both hold open would be closed twice."""
     journal = StudyJournal(path)
     study_id, _ = _start_trial(journal)

@@ -46,7 +46,7 @@ def test_other_data_is_refused(
         open_study(define(), data_checksum="other")
 
 
-def test_more_trials_and_another_description_are_welcome(
+def test_more_trials_and_another_description_are_accepted(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy], tmp_path: Path
 ) -> None:
     open_study(define(trials=4))
@@ -55,7 +55,7 @@ def test_more_trials_and_another_description_are_welcome(
     assert loaded.definition.trials == 9
 
 
-def test_an_unknown_study_names_the_known(
+def test_the_error_for_an_unknown_study_lists_known_ones(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy], tmp_path: Path
 ) -> None:
     open_study(define())
@@ -85,7 +85,7 @@ def test_another_programs_study_is_refused_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
-def test_a_study_is_created_wholly_or_not_at_all(
+def test_a_study_is_created_atomically(
     kind: str,
     define: Callable[..., StudyDefinition],
     tmp_path: Path,
@@ -106,7 +106,7 @@ def test_a_study_is_created_wholly_or_not_at_all(
     assert seen == [[], ["small"]]
 
 
-def test_what_a_failing_machine_left_of_a_journals_first_lines_is_completed(
+def test_a_journal_truncated_in_its_first_lines_is_completed(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy], tmp_path: Path
 ) -> None:
     open_study(define())

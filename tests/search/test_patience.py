@@ -26,7 +26,7 @@ def _unreachable() -> OperationalError:
     return OperationalError("SELECT", {}, Exception("connection refused"))
 
 
-def test_what_fails_for_want_of_the_server_is_done_again() -> None:
+def test_calls_that_fail_for_a_lost_connection_are_retried() -> None:
     seen: list[bool] = []
 
     def attempt(is_again: bool) -> str:
@@ -40,7 +40,7 @@ def test_what_fails_for_want_of_the_server_is_done_again() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2])
-def test_patience_ends(seconds: float) -> None:
+def test_retries_end_after_the_given_time(seconds: float) -> None:
     def attempt(is_again: bool) -> None:
         del is_again
         raise _unreachable()
@@ -51,7 +51,7 @@ def test_patience_ends(seconds: float) -> None:
     assert time.monotonic() - started >= seconds
 
 
-def test_other_errors_are_not_waited_out() -> None:
+def test_other_errors_are_not_retried() -> None:
     n_calls = 0
 
     def attempt(is_again: bool) -> None:

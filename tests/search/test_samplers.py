@@ -44,7 +44,7 @@ def test_qmc_walks_scipys_scrambled_sequence_by_the_trials_number(
     assert len(set(drawn)) == 8
 
 
-def test_tpe_proposes_what_optunas_own_would(
+def test_tpe_proposes_the_same_as_optunas(
     define: Callable[..., StudyDefinition],
     simulate: Callable[..., SearchStudy],
     monkeypatch: pytest.MonkeyPatch,

@@ -132,7 +132,7 @@ def _apply(storage: BaseStorage, study_id: int, write: tuple[Any, ...]) -> None:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(writes=st.lists(_WRITES, max_size=12))
-def test_what_it_knows_is_what_another_reads(
+def test_cached_trials_equal_those_in_the_database(
     writes: list[tuple[Any, ...]], is_together: bool, storage: SoleWriterStorage, url: str
 ) -> None:
     study_id = storage.create_new_study([StudyDirection.MAXIMIZE])
@@ -158,7 +158,7 @@ def test_a_study_is_the_same_as_in_a_journal(
     assert fingerprint(records) == fingerprint(journal.records())
 
 
-def test_what_is_written_together_is_there_wholly_or_not_at_all(url: str) -> None:
+def test_a_group_of_writes_is_atomic(url: str) -> None:
     storage = _open(url)
     study = _run(storage)
     with storage.together():
@@ -173,7 +173,7 @@ def test_what_is_written_together_is_there_wholly_or_not_at_all(url: str) -> Non
         assert (seen.state, seen.intermediate_values) == (TrialState.COMPLETE, {1: 0.25, 2: 0.25})
 
 
-def test_a_result_half_written_is_taken_back(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partly_written_result_is_rolled_back(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = _open(url)
     study = _run(storage)
     trial = study.ask()
@@ -197,7 +197,7 @@ def test_a_result_half_written_is_taken_back(url: str, monkeypatch: pytest.Monke
     assert _seen(url)[1].user_attrs == {"later": 1}
 
 
-def test_a_trial_costs_as_many_statements_whatever_runs_beside_it(
+def test_the_number_of_statements_for_a_trial_is_independent_of_running_trials(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy], url: str
 ) -> None:
     storage = _open(url)
@@ -259,7 +259,9 @@ def line(storage: SoleWriterStorage) -> tuple[_Line, optuna.Study]:
     return line, optuna.create_study(storage=writer, study_name="one")
 
 
-def test_what_got_through_is_not_done_twice(line: tuple[_Line, optuna.Study], url: str) -> None:
+def test_a_call_that_succeeded_unseen_is_not_repeated(
+    line: tuple[_Line, optuna.Study], url: str
+) -> None:
     breaking, study = line
     breaking.breaks_next = True
     trial = study.ask()
@@ -279,7 +281,7 @@ def test_what_got_through_is_not_done_twice(line: tuple[_Line, optuna.Study], ur
     assert only.intermediate_values == {1: 0.5}
 
 
-def test_a_trial_taken_up_again_is_not_skipped_for_another(
+def test_a_queued_trial_started_unseen_is_not_skipped(
     line: tuple[_Line, optuna.Study],
 ) -> None:
     """Optuna makes a new trial when it finds that a waiting one is running already."""
@@ -290,7 +292,7 @@ def test_a_trial_taken_up_again_is_not_skipped_for_another(
     assert len(study.trials) == breaking.n_lost == 1
 
 
-def test_who_reads_in_another_thread_waits_for_a_transactions_end(
+def test_readers_in_other_threads_wait_for_the_end_of_a_transaction(
     storage: SoleWriterStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = _run(storage)

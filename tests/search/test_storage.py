@@ -16,7 +16,7 @@ from hpsearch.search import (
 )
 
 
-def test_a_journal_torn_anywhere_in_its_last_record_goes_on(
+def test_a_journal_truncated_anywhere_in_its_last_record_continues(
     define: Callable[..., StudyDefinition], simulate: Callable[..., SearchStudy], tmp_path: Path
 ) -> None:
     whole = fingerprint(simulate(define(trials=2)).records())
@@ -36,14 +36,14 @@ def test_a_journal_torn_anywhere_in_its_last_record_goes_on(
     assert fingerprint(search.records()[:1]) != whole
 
 
-def test_a_journal_of_garbage_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_garbage_journal_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "journal").write_bytes(b"no json\n" * 2)
     with pytest.raises(StoreError, match="expected a readable journal") as caught:
         open_storage(None, tmp_path / "journal")
     assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_is_told_in_one_line() -> None:
+def test_a_full_disk_is_an_error_of_one_line() -> None:
     with (
         pytest.raises(StoreError, match=r"small: the record cannot be written: .*No space left"),
         translate_storage_errors("small"),
@@ -51,7 +51,7 @@ def test_a_full_disk_is_told_in_one_line() -> None:
         raise OSError(28, "No space left on device")
 
 
-def test_a_databases_failure_is_told_in_one_line() -> None:
+def test_a_database_failure_is_an_error_of_one_line() -> None:
     with (
         pytest.raises(StoreError, match="small: the record cannot be written: server closed"),
         translate_storage_errors("small"),
@@ -59,6 +59,6 @@ def test_a_databases_failure_is_told_in_one_line() -> None:
         raise OperationalError("INSERT", {}, RuntimeError("server closed"))
 
 
-def test_any_other_error_is_not_taken_for_a_storages() -> None:
+def test_other_errors_are_not_converted() -> None:
     with pytest.raises(RuntimeError, match="a bug"), translate_storage_errors("small"):
         raise RuntimeError("a bug")

@@ -8,7 +8,7 @@ from hpsearch.search import SearchStudy
 from hpsearch.search.space import suggest_hyperparameters
 
 
-def test_a_released_trial_comes_again_with_its_number_and_setting(
+def test_a_released_trial_is_asked_again_with_its_number_and_hyperparameters(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
 ) -> None:
     search = open_study(define())
@@ -34,7 +34,7 @@ def test_a_trial_may_start_once_all_that_it_must_know_has_ended(
     assert not search.may_start(4)
 
 
-def test_asking_too_early_is_a_defect_that_shows(
+def test_asking_too_early_is_an_error(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
 ) -> None:
     search = open_study(define(lag=1))
@@ -43,7 +43,7 @@ def test_asking_too_early_is_a_defect_that_shows(
         suggest_hyperparameters(search.ask(), search.definition.search.space)
 
 
-def test_orphans_are_given_back(
+def test_orphans_are_returned_to_the_queue(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
 ) -> None:
     search = open_study(define())
@@ -54,7 +54,7 @@ def test_orphans_are_given_back(
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
-def test_a_trial_proposed_ahead_is_the_trial_that_would_have_been(
+def test_a_proposal_made_ahead_is_the_one_made_at_the_start(
     sampler: str,
     define: Callable[..., StudyDefinition],
     simulate: Callable[..., SearchStudy],
@@ -67,7 +67,7 @@ def test_a_trial_proposed_ahead_is_the_trial_that_would_have_been(
     assert attrs == [trial.system_attrs for trial in asked.optuna_study.trials]
 
 
-def test_no_more_is_proposed_ahead_than_wanted_nor_than_may_be_known(
+def test_proposals_ahead_are_limited_by_n_ahead_and_law_1(
     define: Callable[..., StudyDefinition],
     open_study: Callable[..., SearchStudy],
 ) -> None:

@@ -22,7 +22,7 @@ def other(digits: PreparedData) -> PreparedData:
     return dataclasses.replace(digits, contents=contents)
 
 
-def test_what_trials_were_trained_on_is_noted_and_welcome_again(
+def test_training_data_are_recorded_and_accepted_again(
     define: Define, open_study: Open, digits: PreparedData
 ) -> None:
     search = open_study(define())

@@ -31,7 +31,7 @@ def _change(
     mirror=st.sampled_from([0.0, 0.5, 1.0]),
     numbers=st.lists(st.integers(0, 4), min_size=1, max_size=8),
 )
-def test_each_image_is_shifted_by_its_own_way_its_border_reflected_and_mirrored_then(
+def test_each_image_is_shifted_with_a_reflected_border_then_flipped(
     seed: int, max_shift: int, mirror: float, numbers: list[int]
 ) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (5, 8, 7, 2), dtype=np.uint8)
@@ -50,14 +50,16 @@ def test_each_image_is_shifted_by_its_own_way_its_border_reflected_and_mirrored_
         np.testing.assert_array_equal(new, image[rows][:, columns[::-1] if m else columns])
 
 
-def test_lines_of_one_pixel_have_nothing_to_reflect() -> None:
+def test_images_of_one_pixel_can_be_shifted() -> None:
     line = np.arange(6, dtype=np.uint8).reshape(1, 1, 6, 1)
     changed = _change(Augmentation(max_shift=2), np.repeat(line, 50, axis=0))
     assert changed.max() <= 5
     assert len(np.unique(changed.reshape(50, -1), axis=0)) == 5
 
 
-def test_about_so_many_are_mirrored_and_no_other_is_touched(images: np.ndarray) -> None:
+def test_images_are_flipped_with_the_probability_and_others_are_unchanged(
+    images: np.ndarray,
+) -> None:
     changed = _change(Augmentation(mirror=0.5), images)
     mirrored = [np.array_equal(new, old[:, ::-1]) for new, old in zip(changed, images, strict=True)]
     same = [np.array_equal(new, old) for new, old in zip(changed, images, strict=True)]
@@ -74,7 +76,7 @@ def test_cutout_replaces_one_square_of_each_image(images: np.ndarray) -> None:
         assert 1 <= np.ptp(columns) + 1 <= 3
 
 
-def test_squares_may_stick_out_and_cover_every_pixel_as_often_as_another() -> None:
+def test_cutout_may_cross_the_border_and_covers_every_pixel_equally_often() -> None:
     n = 20_000
     blank = np.zeros((n, 6, 6, 1), np.uint8)
     white = np.full((6, 6, 1), 255, np.uint8)
@@ -84,7 +86,7 @@ def test_squares_may_stick_out_and_cover_every_pixel_as_often_as_another() -> No
     assert share[0, 0] == pytest.approx(4 / 36, abs=0.02)
 
 
-def test_the_images_themselves_stay_as_they_are(images: np.ndarray) -> None:
+def test_the_original_images_are_not_changed(images: np.ndarray) -> None:
     before = images.copy()
     _change(Augmentation(mirror=0.5, max_shift=2, cutout=3, filling=FILLING), images)
     np.testing.assert_array_equal(images, before)

@@ -14,20 +14,20 @@ def _follow(values: list[float], n_epochs: int) -> float:
     return float(averaged(net, memory)["b1"][0])
 
 
-def test_at_first_it_is_the_plain_mean() -> None:
+def test_the_average_of_the_first_epochs_is_their_mean() -> None:
     assert _follow([1.0, 2.0, 6.0], 3) == pytest.approx(3.0)
 
 
-def test_then_old_epochs_are_forgotten_one_in_so_many_at_a_time() -> None:
+def test_later_the_average_is_exponential() -> None:
     assert _follow([1.0, 2.0, 6.0, 9.0], 3) == pytest.approx(3.0 + (9.0 - 3.0) / 3)
 
 
-def test_without_an_average_the_net_is_itself() -> None:
+def test_without_an_average_the_net_itself_is_used() -> None:
     net = {"b1": np.ones(2, np.float32)}
     assert averaged(net, {})["b1"] is net["b1"]
 
 
-def test_the_average_of_what_is_0_for_long_is_0_and_never_a_slow_number() -> None:
+def test_the_average_of_zeros_becomes_0_and_never_subnormal() -> None:
     values = [1.0, *[0.0] * 200]
     found = [_follow(values[:n], 3) for n in range(1, len(values))]
     assert all(value == 0 or value >= np.finfo(np.float32).tiny for value in found)

@@ -70,13 +70,13 @@ def test_a_batch_is_what_preprocessing_makes_of_its_images(any_split: Split, spl
     np.testing.assert_allclose(_join(inputs, any_split), expected, atol=1e-4)
 
 
-def test_pixels_are_what_numpy_makes_of_them_to_the_bit(split: Split) -> None:
+def test_centred_pixels_equal_numpys_to_the_bit(split: Split) -> None:
     expected = split.preprocessing.apply(split.train_rows[NUMBERS])
     inputs = BatchReader(split, 64)(NUMBERS, RNG)
     np.testing.assert_array_equal(_join(inputs, split), expected)
 
 
-def test_what_a_block_has_too_many_is_0_after_batches_of_any_size(
+def test_padding_of_blocks_is_0_after_batches_of_any_size(
     any_split: Split, split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layout, "_ONE_BLOCK", 1)
@@ -100,7 +100,7 @@ def test_batches_larger_than_the_split_are_as_large_as_it(any_split: Split) -> N
     assert BatchReader(few, 1000)(np.arange(10), RNG).shape[1] == 10
 
 
-def test_images_are_changed_before_they_are_projected(any_split: Split, split: Split) -> None:
+def test_images_are_augmented_before_they_are_projected(any_split: Split, split: Split) -> None:
     if any_split.train_rows.dtype != np.uint8:
         pytest.skip("coordinates cannot be changed as images")
     augmentation = Augmentation(mirror=0.5, max_shift=1)
@@ -118,7 +118,7 @@ def _pack(rows: NDArray[np.uint8], split: Split) -> PackedPixels:
     return pixels
 
 
-def test_pixels_are_packed_changed_or_not_and_in_batches_of_any_size(split: Split) -> None:
+def test_pixels_are_packed_with_and_without_augmentation_in_any_batch_size(split: Split) -> None:
     augmentation = Augmentation(mirror=0.5, max_shift=1)
     plain, changing = PixelReader(split, 64), PixelReader(split, 64, augmentation)
     images = split.train_rows.reshape(-1, *split.image_shape)
@@ -165,7 +165,7 @@ def test_only_pixels_less_their_mean_are_packed(
     [{"mixup_alpha": 0.2}, {"input_dropout": 0.1}, {"batch_size": MOST_BYTES + 1}],
     ids=lambda changes: next(iter(changes)),
 )
-def test_what_would_not_be_bytes_or_not_add_up_is_not_packed(
+def test_inputs_that_are_not_bytes_or_would_overflow_are_not_packed(
     split: Split, changes: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "CAN_MULTIPLY_BYTES", True)

@@ -49,7 +49,7 @@ def _flip_a_bit(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize("damage", [_truncate, _empty, _garble, _flip_a_bit])
-def test_a_damaged_file_is_written_anew(
+def test_a_damaged_cache_file_is_replaced(
     damage: Callable[[Path], None], suffix: str, tmp_path: Path
 ) -> None:
     assert _run(tmp_path).stdout == "42 compiled\n"
@@ -60,7 +60,7 @@ def test_a_damaged_file_is_written_anew(
     assert _run(tmp_path).stdout == "42 found\n"
 
 
-def test_data_of_another_source_behind_an_index_is_not_taken(tmp_path: Path) -> None:
+def test_code_compiled_from_another_source_is_not_loaded(tmp_path: Path) -> None:
     """As a process leaves it that is killed between the index and the data of a changed source."""
     _run(tmp_path)
     cache = tmp_path / "__pycache__"
@@ -76,7 +76,7 @@ def test_data_of_another_source_behind_an_index_is_not_taken(tmp_path: Path) -> 
     assert done.stdout == "63 compiled\n"
 
 
-def test_a_cache_that_cannot_be_replaced_costs_only_time(tmp_path: Path) -> None:
+def test_a_damaged_cache_that_cannot_be_replaced_is_no_error(tmp_path: Path) -> None:
     _run(tmp_path)
     (index,) = (tmp_path / "__pycache__").glob("*.nbi")
     index.unlink()
@@ -85,7 +85,7 @@ def test_a_cache_that_cannot_be_replaced_costs_only_time(tmp_path: Path) -> None
         assert _run(tmp_path).stdout == "42 compiled\n"
 
 
-def test_numba_told_to_compile_nothing_is_an_error_of_one_line(tmp_path: Path) -> None:
+def test_disabled_numba_is_an_error_of_one_line(tmp_path: Path) -> None:
     done = _run(tmp_path, NUMBA_DISABLE_JIT="1")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(

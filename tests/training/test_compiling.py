@@ -34,13 +34,13 @@ def _run(folder: Path, **environment: str) -> str:
     return done.stdout.strip()
 
 
-def test_what_was_compiled_once_is_found_by_the_next_process(tmp_path: Path) -> None:
+def test_the_next_process_loads_compiled_code(tmp_path: Path) -> None:
     assert _run(tmp_path) == "42 compiled"
     assert _run(tmp_path) == "42 found"
     assert list((tmp_path / "__pycache__").glob("module.double-*.nbi"))
 
 
-def test_without_a_place_to_keep_it_it_is_compiled_each_time(tmp_path: Path) -> None:
+def test_without_a_writable_cache_each_process_compiles(tmp_path: Path) -> None:
     (tmp_path / "__pycache__").write_text("a file where a folder is wanted")
     nowhere = str(tmp_path / "module.py")
     for _ in range(2):

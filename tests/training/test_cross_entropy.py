@@ -45,7 +45,7 @@ def test_gradient_is_numpys_to_the_bit(seed: int, n: int, n_classes: int) -> Non
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", range(3))
-def test_a_score_that_is_no_number_makes_a_loss_that_is_none(bad: float, place: int) -> None:
+def test_a_nan_score_gives_a_nan_loss(bad: float, place: int) -> None:
     scores, targets = _make_batch(0, 4, 3)
     scores[2, place] = bad
     with np.errstate(invalid="ignore"):

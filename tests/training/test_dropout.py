@@ -5,7 +5,7 @@ from hpsearch.training.dropout import Dropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_so_many_are_left_out_and_the_others_make_up_for_them(rate: float) -> None:
+def test_a_share_of_the_rate_is_dropped_and_the_scale_preserves_the_mean(rate: float) -> None:
     dropout = Dropout(rate, np.random.default_rng(0))
     values = np.ones((1000, 1000), np.float32)
     dropout.drop(values)
@@ -15,7 +15,7 @@ def test_so_many_are_left_out_and_the_others_make_up_for_them(rate: float) -> No
     assert np.mean(values) * dropout.scale == pytest.approx(1, abs=0.02)
 
 
-def test_other_units_each_time() -> None:
+def test_each_call_drops_other_units() -> None:
     dropout = Dropout(0.5, np.random.default_rng(0))
     first, second = np.ones((2, 100), np.float32)
     dropout.drop(first)
@@ -23,6 +23,6 @@ def test_other_units_each_time() -> None:
     assert not np.array_equal(first, second)
 
 
-def test_without_a_rate_it_is_off_and_something_is_always_left() -> None:
+def test_rate_0_drops_nothing_and_no_rate_drops_everything() -> None:
     assert not Dropout(0.0, np.random.default_rng(0)).is_on
     assert np.isfinite(Dropout(0.9999, np.random.default_rng(0)).scale)

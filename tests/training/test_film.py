@@ -15,13 +15,13 @@ def _net(seed: int, n_units: int = 20) -> Parameters:
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 5, 19, 100])
-def test_frames_begin_with_the_first_epoch_end_with_the_last_and_are_few(n_epochs: int) -> None:
+def test_snapshots_are_few_from_the_first_epoch_to_the_last(n_epochs: int) -> None:
     epochs = film_epochs(n_epochs)
     assert {1, n_epochs} <= epochs <= set(range(1, n_epochs + 1))
     assert len(epochs) <= 8
 
 
-def test_a_film_follows_the_units_that_were_strongest_after_the_first_epoch() -> None:
+def test_snapshots_show_the_units_with_the_largest_weights_after_the_first_epoch() -> None:
     initial, first, last = _net(0), _net(1), _net(2)
     film = film_next(start_film(initial, first, PIXELS), 5, last, PIXELS)
     strength = np.linalg.norm(first["W2"].astype(float), axis=1)
@@ -34,7 +34,7 @@ def test_a_film_follows_the_units_that_were_strongest_after_the_first_epoch() ->
         assert np.abs(tiles[3] - stretched).max() <= 0.51
 
 
-def test_a_net_on_components_is_filmed_as_pixels() -> None:
+def test_snapshots_of_a_net_on_components_are_in_pixel_space() -> None:
     rotation = np.linalg.qr(np.random.default_rng(1).standard_normal((48, 48)))[0]
     components = rotation.astype(np.float32)
     nets = [_net(0), _net(1)]
@@ -44,7 +44,7 @@ def test_a_net_on_components_is_filmed_as_pixels() -> None:
     assert np.abs(found - expected).max() <= 1
 
 
-def test_few_and_constant_units_can_be_filmed() -> None:
+def test_snapshots_of_few_or_constant_units_are_valid() -> None:
     net = _net(0, n_units=2)
     net["W1"][:, 0] = 0.5
     film = start_film(net, net, PIXELS)

@@ -25,7 +25,7 @@ def pictures_of(W1: np.ndarray, directions: np.ndarray | None) -> np.ndarray:
     return W1 if directions is None else directions @ W1
 
 
-def test_windows_leave_each_unit_its_norm_and_put_it_at_one_place(weights: Pair) -> None:
+def test_windows_preserve_norms_and_make_weights_local(weights: Pair) -> None:
     W1, directions = weights
     before = np.linalg.norm(W1, axis=0)
     apply_windows(W1, directions, SHAPE, 1.5, np.random.default_rng(1))
@@ -47,7 +47,7 @@ def test_windows_narrower_than_a_pixel_leave_finite_weights(weights: Pair) -> No
     np.testing.assert_allclose(np.linalg.norm(W1, axis=0), before, rtol=1e-4)
 
 
-def test_windows_of_one_generator_are_the_same(weights: Pair) -> None:
+def test_windows_are_a_function_of_the_generator(weights: Pair) -> None:
     W1, directions = weights
     other = W1.copy()
     apply_windows(W1, directions, SHAPE, 1.5, np.random.default_rng(1))
@@ -55,7 +55,7 @@ def test_windows_of_one_generator_are_the_same(weights: Pair) -> None:
     assert np.array_equal(W1, other)
 
 
-def test_soft_threshold_is_the_textbooks(weights: Pair) -> None:
+def test_soft_threshold_is_the_proximal_step(weights: Pair) -> None:
     """Against the formula sign(w) max(|w| - t, 0), with t from 256 units at a time."""
     W1, directions = weights
     before = pictures_of(W1, directions).astype(np.float64)
@@ -67,7 +67,7 @@ def test_soft_threshold_is_the_textbooks(weights: Pair) -> None:
 
 
 @given(share=st.floats(0, 3), seed=st.integers(0, 99))
-def test_soft_threshold_never_turns_a_weight_over_or_lets_it_grow(share: float, seed: int) -> None:
+def test_soft_threshold_never_flips_a_sign_or_increases_a_weight(share: float, seed: int) -> None:
     W1 = np.random.default_rng(seed).standard_normal((N_PIXELS, 5), dtype=np.float32)
     before = W1.copy()
     apply_soft_threshold(W1, None, share)
@@ -75,7 +75,7 @@ def test_soft_threshold_never_turns_a_weight_over_or_lets_it_grow(share: float, 
     assert np.all(np.abs(W1) <= np.abs(before))
 
 
-def test_a_threshold_of_nothing_changes_nothing() -> None:
+def test_a_threshold_of_0_changes_nothing() -> None:
     W1 = np.random.default_rng(0).standard_normal((N_PIXELS, 5), dtype=np.float32)
     before = W1.copy()
     apply_soft_threshold(W1, None, 0.0)

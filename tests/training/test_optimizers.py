@@ -63,7 +63,7 @@ def _adam(w: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "exact"), [("sgd", _plain), ("nesterov", _nesterov), ("adam", _adam)]
 )
-def test_steps_are_those_of_the_formula_part_by_part_and_over_an_interruption(
+def test_steps_follow_the_formula_also_by_parts_and_when_resumed(
     name: Any, exact: Callable[[np.ndarray], np.ndarray], parts: list[slice], setting: Make
 ) -> None:
     expected = exact(np.random.default_rng(0).standard_normal((3, 4)))
@@ -152,7 +152,7 @@ def test_weights_are_numpys_to_the_bit(
         np.testing.assert_array_equal(weights, expected)
 
 
-def test_arrays_that_are_not_in_one_piece_are_refused_as_a_copy_would_be_moved_instead() -> None:
+def test_arrays_that_are_not_contiguous_are_refused() -> None:
     setting = Hyperparameters(
         learning_rate=0.1,
         learning_rate_decay=1,
@@ -168,7 +168,7 @@ def test_arrays_that_are_not_in_one_piece_are_refused_as_a_copy_would_be_moved_i
         make_optimizer(setting, {"W1": first_columns}, {})
 
 
-def test_what_is_remembered_by_columns_goes_on_as_what_is_remembered_by_rows() -> None:
+def test_state_in_fortran_order_continues_like_state_in_c_order() -> None:
     setting = Hyperparameters(
         learning_rate=0.1,
         learning_rate_decay=1,

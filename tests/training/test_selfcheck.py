@@ -8,7 +8,7 @@ from hpsearch.training import check_training
 from hpsearch.training.step import Step
 
 
-def test_a_machine_that_trains_right_passes() -> None:
+def test_a_correct_machine_passes() -> None:
     check_training()
 
 

@@ -57,7 +57,7 @@ def test_five_epochs_are_a_prefix_of_twenty(split: Split, setting: Make, start: 
 
 
 @pytest.mark.parametrize("n_before", [1, 2, 4])
-def test_a_training_taken_up_again_is_the_same_to_the_bit(
+def test_a_resumed_training_is_equal_to_the_bit(
     n_before: int, split: Split, setting: Make, start: Make, tmp_path: Any
 ) -> None:
     whole_net, rng = start(setting())
@@ -107,7 +107,7 @@ def augmentable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest.mark.parametrize("technique", [*TECHNIQUES, ALL_AT_ONCE], ids=lambda one: "+".join(one))
-def test_with_any_technique_a_training_taken_up_again_is_the_same_to_the_bit(
+def test_a_resumed_training_is_equal_to_the_bit_with_any_technique(
     technique: dict[str, Any], augmentable: Split, setting: Make, tmp_path: Path
 ) -> None:
     one = setting(**technique)
@@ -216,7 +216,7 @@ def test_a_diverging_run_ends_at_once_with_its_last_finite_accuracy(
     assert not any(epoch.diverged for epoch in epochs[:-1])
 
 
-def test_training_does_not_notice_a_rotation_of_its_inputs(
+def test_training_is_invariant_to_a_rotation_of_its_inputs(
     split: Split, setting: Make, start: Make
 ) -> None:
     """In all principal components the same net is found as on pixels, up to rounding."""
@@ -238,7 +238,7 @@ def test_training_does_not_notice_a_rotation_of_its_inputs(
 
 
 @pytest.mark.parametrize(("optimizer", "name"), [("nesterov", "velocity.W1"), ("adam", "mean.W1")])
-def test_what_is_remembered_of_a_silent_unit_comes_to_nothing_and_never_to_slow_numbers(
+def test_the_optimizer_state_of_a_dead_unit_becomes_0_and_never_subnormal(
     optimizer: str, name: str, split: Split, setting: Make, start: Make
 ) -> None:
     chosen = setting(optimizer=optimizer, learning_rate=2e-3, reg=0.0, batch_size=1, epochs=4)

@@ -19,7 +19,7 @@ def differentiate(
 
 
 @given(st.integers(1, 9), st.integers(1, 3), st.integers(0, 99))
-def test_it_is_the_mean_of_squares_and_its_gradient(n: int, n_outputs: int, seed: int) -> None:
+def test_squared_error_and_its_gradient(n: int, n_outputs: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     outputs, targets = rng.normal(size=(2, n, n_outputs))
     loss, total, gradient, sums = differentiate(outputs, targets, 1 / n)
@@ -36,7 +36,7 @@ def test_it_is_the_mean_of_squares_and_its_gradient(n: int, n_outputs: int, seed
     np.testing.assert_allclose(sums, gradient.sum(axis=0), rtol=1e-4, atol=1e-6)
 
 
-def test_errors_too_large_for_float32_squares_are_finite_and_nan_is_seen() -> None:
+def test_squares_beyond_float32_are_finite_and_nan_is_kept() -> None:
     loss, *_ = differentiate(np.array([[1e25]]), np.array([[0.0]]), 1.0)
     assert np.isfinite(loss)
     loss, *_ = differentiate(np.array([[np.nan]]), np.array([[0.0]]), 1.0)

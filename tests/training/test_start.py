@@ -11,7 +11,7 @@ from hpsearch.training import Hyperparameters, make_net
 Make = Callable[..., Hyperparameters]
 
 
-def test_a_plain_net_starts_as_the_assignments(split: Split, setting: Make) -> None:
+def test_initial_weights_are_the_assignments_by_default(split: Split, setting: Make) -> None:
     net = make_net(split, setting(), np.random.default_rng(0))
     expected: Any = make_parameters(64, 12, 10, 0.01, np.random.default_rng(0))
     for name, array in expected.items():

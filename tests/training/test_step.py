@@ -63,7 +63,7 @@ def _draw_pixels(rng: np.random.Generator) -> Inputs:
     batches=st.lists(st.integers(1, 8), min_size=1, max_size=4),
     reg=st.sampled_from([0.0, 0.01, 0.5]),
 )
-def test_steps_are_those_of_the_mathematics(
+def test_steps_are_those_of_the_reference_implementation(
     seed: int,
     n_hidden: int,
     n_classes: int,
@@ -101,7 +101,7 @@ def test_steps_are_those_of_the_mathematics(
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), n_hidden=st.integers(1, 70), n=st.integers(1, 8))
-def test_weights_after_a_step_have_the_bits_that_the_order_of_sums_gives(
+def test_weights_after_a_step_have_the_bits_of_the_documented_order_of_sums(
     seed: int, n_hidden: int, n: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -127,7 +127,7 @@ def test_weights_after_a_step_have_the_bits_that_the_order_of_sums_gives(
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
 @pytest.mark.parametrize("draw", [_draw_floats, _draw_pixels])
-def test_nothing_depends_on_the_number_of_threads(
+def test_results_do_not_depend_on_the_number_of_threads(
     optimizer: Optimizer,
     draw: Callable[[np.random.Generator], Inputs],
     monkeypatch: pytest.MonkeyPatch,
@@ -176,7 +176,7 @@ def test_threads_are_made_when_their_number_changes_and_none_for_a_narrow_net(
     assert counts == used
 
 
-def test_the_net_itself_is_brought_up_to_date() -> None:
+def test_write_back_updates_the_net() -> None:
     net = make_parameters(N_INPUTS, 4, N_CLASSES, 0.5, np.random.default_rng(0))
     net["W1"] = np.asfortranarray(net["W1"])  # as a file may have it
     before, arrays = {name: array.copy() for name, array in net.items()}, dict(net)

@@ -26,7 +26,7 @@ def _read(**environment: str) -> dict[str, str]:
     return versions
 
 
-def test_all_that_decides_on_bits_has_a_version() -> None:
+def test_everything_that_affects_bits_has_a_version() -> None:
     versions = read_versions()
     assert versions.keys() == {
         *("hpsearch", "python", "numpy", "numba", "llvmlite", "optuna", "libc"),
@@ -69,6 +69,6 @@ def test_a_blas_kernel_that_was_asked_for_is_recorded() -> None:
     assert _read(OPENBLAS_CORETYPE="Nehalem")["blas"].endswith("Nehalem")
 
 
-def test_what_the_c_library_was_told_is_recorded() -> None:
+def test_settings_of_the_c_library_are_recorded() -> None:
     tunables = "glibc.cpu.hwcaps=-AVX2_Usable"
     assert _read(GLIBC_TUNABLES=tunables)["libc"] == f"{read_versions()['libc']} {tunables}"

@@ -6,12 +6,12 @@ from hpsearch.training.targets import TargetMaker
 LABELS = np.array([0, 2, 1, 2])
 
 
-def test_without_smoothing_a_label_is_all_of_its_class() -> None:
+def test_without_smoothing_targets_are_one_hot() -> None:
     targets = TargetMaker(3, 0.0, 0.0)(np.zeros((4, 3), np.float32), LABELS, _rng())
     np.testing.assert_array_equal(targets, np.eye(3, dtype=np.float32)[LABELS], strict=True)
 
 
-def test_smoothing_spreads_a_share_over_all_classes() -> None:
+def test_smoothing_spreads_probability_over_all_classes() -> None:
     targets = TargetMaker(5, 0.1, 0.0)(np.zeros((4, 3), np.float32), LABELS, _rng())
     assert targets.dtype == np.float32
     np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)

@@ -10,7 +10,9 @@ from hpsearch.training import load_predictions, save_predictions
 
 
 @given(st.data())
-def test_predictions_come_back_in_the_smallest_type_that_holds_them(data: st.DataObject) -> None:
+def test_predictions_are_stored_in_the_smallest_dtype_and_read_back_equal(
+    data: st.DataObject,
+) -> None:
     import tempfile
 
     n_classes = data.draw(st.integers(1, 1000))
@@ -22,7 +24,7 @@ def test_predictions_come_back_in_the_smallest_type_that_holds_them(data: st.Dat
         assert np.load(path).itemsize == (1 if n_classes <= 256 else 2)
 
 
-def test_no_predictions_are_told_from_damaged_ones(tmp_path: Path) -> None:
+def test_missing_predictions_are_distinguished_from_damaged_ones(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_predictions(tmp_path / "p.npy")
 

@@ -22,7 +22,7 @@ def test_views_are_all_shifts_and_their_mirror_images():
     assert len({view.tobytes() for view in views}) == 18
 
 
-def test_a_shifted_view_shows_what_lies_further_up_and_left_reflected_at_the_border():
+def test_a_shifted_copy_has_a_reflected_border():
     down_and_right = list(Views(mirror=False, max_shift=1).make(IMAGES))[8]
     expected = IMAGES[:, [1, 0, 1, 2, 3]][:, :, [1, 0, 1, 2]]
     np.testing.assert_array_equal(down_and_right, expected)
@@ -42,7 +42,7 @@ def test_a_mirrored_image_gets_the_same_answer(net):
     assert not np.array_equal(labels, predict_labels(net, IMAGES.reshape(30, -1), PREPROCESSING))
 
 
-def test_the_surer_view_decides(net):
+def test_the_more_confident_view_decides(net):
     """Shares are averaged, not votes counted: each view says how sure it is."""
     labels = predict_over_views(net, IMAGES, PREPROCESSING, Views(mirror=True))
     for image, label in zip(IMAGES, labels, strict=True):

@@ -15,7 +15,7 @@ def _rows(n: int, length: int) -> np.ndarray:
 
 
 @given(n=st.integers(1, 5), length=LENGTHS)
-def test_blocks_joined_are_what_was_cut(n: int, length: int) -> None:
+def test_joining_blocks_reverses_cutting(n: int, length: int) -> None:
     rows, blocks = _rows(n, length), Blocks(length)
     cut = blocks.cut(rows)
     assert cut.shape == (blocks.count, n, blocks.size)
@@ -24,7 +24,7 @@ def test_blocks_joined_are_what_was_cut(n: int, length: int) -> None:
 
 
 @given(n=LENGTHS, length=st.integers(1, 70))
-def test_panels_joined_are_what_was_cut(n: int, length: int) -> None:
+def test_joining_panels_reverses_cutting(n: int, length: int) -> None:
     rows, panels, blocks = _rows(n, length), Panels(length), Blocks(n)
     for cut in (panels.cut(rows), panels.cut(rows, blocks)):
         assert cut.shape[1::2] == (panels.count, LANES)
@@ -32,7 +32,7 @@ def test_panels_joined_are_what_was_cut(n: int, length: int) -> None:
         assert np.count_nonzero(cut) == rows.size
 
 
-def test_a_panel_holds_neighbouring_units_and_a_block_neighbouring_inputs() -> None:
+def test_a_panel_has_adjacent_units_and_a_block_adjacent_inputs() -> None:
     rows = np.arange(1000 * 32, dtype=np.float32).reshape(1000, 32)
     cut = Panels(32).cut(rows, Blocks(1000))
     size = Blocks(1000).size
@@ -40,7 +40,7 @@ def test_a_panel_holds_neighbouring_units_and_a_block_neighbouring_inputs() -> N
 
 
 @pytest.mark.parametrize(("n_inputs", "n_hidden", "n_classes"), [(6, 4, 3), (700, 33, 20)])
-def test_a_net_joined_is_the_net_that_was_cut(n_inputs: int, n_hidden: int, n_classes: int) -> None:
+def test_joining_a_net_reverses_cutting(n_inputs: int, n_hidden: int, n_classes: int) -> None:
     net = make_parameters(n_inputs, n_hidden, n_classes, 0.5, np.random.default_rng(0))
     net["b1"] += 1
     net["b2"] += 2
@@ -52,7 +52,7 @@ def test_a_net_joined_is_the_net_that_was_cut(n_inputs: int, n_hidden: int, n_cl
 
 
 @given(shape=st.lists(st.integers(1, 9), min_size=1, max_size=3))
-def test_zeros_begin_with_a_line_of_the_cache(shape: list[int]) -> None:
+def test_zeros_are_aligned_to_cache_lines(shape: list[int]) -> None:
     array = zeros(tuple(shape))
     assert array.shape == tuple(shape)
     assert array.dtype == np.float32

@@ -63,7 +63,7 @@ def test_inputs_by_gradients_have_the_bits_of_sums_in_order(
     np.testing.assert_array_equal(_backward(X, dhidden), expected, strict=True)
 
 
-def test_what_is_not_a_number_stays_in_its_row_and_unit() -> None:
+def test_nan_affects_only_its_row_and_unit() -> None:
     X, W, b, _ = _make(14, 20, 40)
     X[3, 4] = np.nan
     found = np.isnan(_forward(X, W, b))

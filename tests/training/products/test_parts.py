@@ -13,9 +13,7 @@ SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(1, 4), st.j
 
 
 @given(shape=SHAPES, n_shares=st.integers(1, 4), largest=st.sampled_from([1, 200, 500, 10_000]))
-def test_parts_are_all_of_the_weights_each_once(
-    shape: tuple[int, ...], n_shares: int, largest: int
-) -> None:
+def test_parts_cover_each_weight_once(shape: tuple[int, ...], n_shares: int, largest: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "_LARGEST", largest)
         shares = share_out(shape, n_shares)
@@ -40,7 +38,7 @@ def test_fewer_parts_than_threads_are_fewer_shares() -> None:
     assert [len(share) for share in share_out((1, 2, 3, LANES), 2)] == [1]
 
 
-def test_shares_are_as_large_as_each_other_and_in_rooms_of_their_own() -> None:
+def test_shares_are_balanced_and_do_not_share_memory() -> None:
     one, other = share_out((12, 32, 256, LANES), 2)
     sizes = [sum(part.gradient.size for part in share) for share in (one, other)]
     assert sizes[0] == sizes[1]
@@ -49,7 +47,7 @@ def test_shares_are_as_large_as_each_other_and_in_rooms_of_their_own() -> None:
 
 
 @given(n=st.integers(1, 50), n_pieces=st.integers(1, 60))
-def test_pieces_are_even_and_no_more_than_asked_for(n: int, n_pieces: int) -> None:
+def test_slices_are_even_and_at_most_as_many_as_requested(n: int, n_pieces: int) -> None:
     pieces = cut_evenly(n, n_pieces)
     assert [i for piece in pieces for i in range(n)[piece]] == list(range(n))
     assert len(pieces) <= n_pieces

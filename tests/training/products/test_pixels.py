@@ -72,7 +72,7 @@ def _backward(pixels: PackedPixels, dhidden: Float32, n_pixels: int) -> Float32:
 
 @settings(deadline=None)
 @given(**SIZES)
-def test_images_lie_there_twice_and_are_filled_up_with_zeros(
+def test_images_are_packed_in_both_orders_and_padded_with_zeros(
     n: int, n_pixels: int, n_units: int
 ) -> None:
     rows, mean_image, *_ = _make(n, n_pixels, n_units)
@@ -101,7 +101,7 @@ def test_products_are_those_of_centred_pixels(n: int, n_pixels: int, n_units: in
     np.testing.assert_allclose(found, X.T @ dhidden, rtol=1e-6, atol=allowed)
 
 
-def test_products_are_nearer_to_the_exact_ones_than_float32s() -> None:
+def test_products_are_more_accurate_than_in_float32() -> None:
     rows, mean_image, W, b, dhidden = _make(200, 3072, 40)
     pixels, X = _pack(rows, mean_image), _centre(rows, mean_image)
     X32 = X.astype(np.float32)
@@ -123,7 +123,7 @@ def test_units_have_the_same_bits_alone_and_among_others() -> None:
 
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf])
-def test_what_is_not_finite_stays_in_its_unit(strange: float) -> None:
+def test_numbers_that_are_not_finite_affect_only_their_unit(strange: float) -> None:
     rows, mean_image, W, b, _ = _make(14, 20, 40)
     W[3, 4] = strange
     found = np.isfinite(_forward(_pack(rows, mean_image), W, b))
@@ -131,7 +131,7 @@ def test_what_is_not_finite_stays_in_its_unit(strange: float) -> None:
     assert np.delete(found, 4, axis=1).all()
 
 
-def test_as_many_images_as_there_is_room_for_are_taken() -> None:
+def test_another_number_of_images_is_refused() -> None:
     rows, mean_image, *_ = _make(5, 20, 1)
     with pytest.raises(ValueError, match="room for 3 images, got 4"):
         PackedPixels.room(3, mean_image).take(rows, np.arange(4))

@@ -32,7 +32,7 @@ def _round(rows: Float32, factors: Float32) -> tuple[Rounded, NDArray[np.int64]]
 
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32), n=ROWS, n_units=st.integers(1, 40), size=st.integers(-130, 110))
-def test_a_number_is_its_whole_number_times_its_units_scale(
+def test_a_number_is_its_integer_times_its_units_scale(
     seed: int, n: int, n_units: int, size: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -64,14 +64,14 @@ def test_a_units_scale_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_shows_in_its_units_scale(strange: float) -> None:
+def test_numbers_that_are_not_finite_make_their_units_scale_not_finite(strange: float) -> None:
     rows = np.ones((5, 20), np.float32)
     rows[2, 7] = strange
     rounded, _ = _round(rows, np.ones(5, np.float32))
     np.testing.assert_array_equal(np.flatnonzero(~np.isfinite(rounded.scales)), [7])
 
 
-def test_panels_of_it_are_shared() -> None:
+def test_a_slice_of_panels_shares_memory() -> None:
     rounded = Rounded.room(3, 1, 8)
     rounded[1:2].take(
         np.ones((1, 1, 8, 16), np.float32), np.zeros((1, 4), np.int32), np.zeros((1, 8), np.float32)

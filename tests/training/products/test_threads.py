@@ -22,9 +22,7 @@ def test_as_many_threads_work_at_the_same_time_as_there_are_shares() -> None:
 
 
 @pytest.mark.parametrize("n_looks", [0, 2_000_000])
-def test_a_thread_that_has_fallen_asleep_is_woken(
-    n_looks: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sleeping_thread_is_woken(n_looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_LOOKS_BEFORE_SLEEP", n_looks)
     together = Threads(2)
     for _ in range(3):
@@ -42,21 +40,21 @@ def test_one_thread_is_the_callers_own() -> None:
 
 
 @pytest.mark.parametrize("shares", [[1, 0], [0, 1]])
-def test_an_error_in_any_thread_is_the_callers(shares: list[int]) -> None:
+def test_an_error_in_any_thread_is_raised_in_the_caller(shares: list[int]) -> None:
     together, divide = Threads(2), lambda share: 1 // share
     with pytest.raises(ZeroDivisionError):
         together(divide, shares)
     assert together(divide, [1, 1]) == [1, 1]
 
 
-def test_of_several_errors_none_is_left_for_the_next_time() -> None:
+def test_errors_of_one_call_are_not_raised_in_the_next() -> None:
     together, divide = Threads(3), lambda share: 1 // share
     with pytest.raises(ZeroDivisionError):
         together(divide, [1, 0, 0])
     assert together(divide, [1, 1, 1]) == [1, 1, 1]
 
 
-def test_nothing_is_still_being_done_when_an_error_is_raised() -> None:
+def test_all_threads_have_finished_when_an_error_is_raised() -> None:
     done = []
 
     def work(share: int) -> None:
@@ -70,7 +68,7 @@ def test_nothing_is_still_being_done_when_an_error_is_raised() -> None:
     assert done == [1]
 
 
-def test_threads_end_with_whom_they_worked_for() -> None:
+def test_threads_end_with_their_owner() -> None:
     class Worker:
         def __init__(self) -> None:
             self.threads, self.shares = Threads(3), [0]
