@@ -162,6 +162,7 @@ class Step:
         self._threads(find_hidden, buffers.units)
         if dropout.is_on:
             dropout.drop(hidden)
+        # W2 is kept in panels of hidden units, as its gradient needs it; scores need classes.
         self._W2.by_unit[...] = net["W2"][0].swapaxes(1, 2)
         if dropout.is_on:
             self._W2.by_unit *= dropout.scale
@@ -178,7 +179,7 @@ class Step:
             multiply(dscores, units.W2, units.no_biases, units.dhidden)
             _rectify_gradient(units.flat_dhidden, units.flat_hidden)
             first.take_gradient(units.panels)
-            multiply_transposed(buffers.ones, units.dhidden, units.db1)
+            multiply_transposed(buffers.ones, units.dhidden, units.db1)  # sums over the batch
             multiply_transposed(dscores, units.hidden, units.dW2)
 
         def descend_parts(parts: list[Part]) -> None:

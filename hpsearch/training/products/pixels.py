@@ -241,6 +241,7 @@ def _multiply(
         # One panel at a time, so that its integers are still in a cache when they are multiplied.
         round_panels(weights[:, p : p + 1], mean_bytes, mean_rests, words, scales, sums)
         rows = out[p]
+        # The sums are means @ weights.
         for lane in range(LANES):
             offsets[lane] = biases[p, 0, lane] - sums[0, lane]
         for r in range(0, tall, TALL):
@@ -260,6 +261,8 @@ def _multiply_transposed(
     tall = size // TALL * TALL
     for block in range(n_blocks):
         for p in range(n_panels):
+            # A row of the result is a pixel: factors are its means, offsets -sum(gradients). Groups
+            # are of LANES pixels, a multiple of TALL, so a tile's pixels are in one group.
             of_rows, rows = factors[block], out[block, p]
             for k in range(0, tall, TALL):
                 group = left[block, k // LANES, :, k % LANES :].T

@@ -146,10 +146,12 @@ def _type_pack_rows(
                 whole = _round(builder, builder.fmul(rows.load(_FLOATS, k), times))
                 rest = spread(builder, rests.load(FLOAT, k))
                 builder.store(fma(builder, rest, whole, builder.load(rest_sum)), rest_sum)
+                # From here on the four rows' integers are taken apart and packed by planes.
                 number = builder.fptosi(whole, _WORDS)
                 for plane in range(PLANES):
                     bits = _put_byte(builder, number, plane, byte)
                     planes[plane] = builder.or_(planes[plane], bits)
+            # The words are in registers now: this adds their weighted sum at little cost.
             of_rows = spread(builder, factors.load(WORD, loop.index))
             for plane, (word, place) in enumerate(zip(planes, plane_sums, strict=True)):
                 words.store(word, plane, loop.index)
@@ -201,6 +203,7 @@ def round_panels(
         for block in range(n_blocks):
             _find_largest(panels[block, p], scale)
         for lane in range(LANES):
+            # False for nan, which so becomes the unit's scale.
             largest = np.float32(0) if scale[lane] < _LEAST else scale[lane]
             per_scale[lane] = 0 if largest == 0 else np.float32(_LARGEST) / largest
             scale[lane] = largest / np.float32(_LARGEST)
