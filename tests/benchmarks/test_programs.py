@@ -1,4 +1,4 @@
-"""The programs run, at sizes at which their figures mean nothing."""
+"""The benchmarks run, at sizes too small for their figures to be meaningful."""
 
 from pathlib import Path
 

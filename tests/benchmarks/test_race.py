@@ -1,4 +1,4 @@
-"""The ways to search that are timed against each other are what they say."""
+"""The search strategies that are compared do what their names say."""
 
 from collections.abc import Callable
 from pathlib import Path

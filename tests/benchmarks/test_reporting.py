@@ -26,7 +26,7 @@ def test_a_report_is_printed_and_kept_with_its_plot(tmp_path: Path, capsys: obje
 def test_a_report_says_for_which_processor_blas_is(
     told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A figure of BLAS that was told of another one is not NumPy's as it comes."""
+    """OPENBLAS_CORETYPE changes NumPy's speed, so it is reported."""
     monkeypatch.setenv("OPENBLAS_CORETYPE", told)
     (blas, *_) = (one for one in threadpool_info() if one["user_api"] == "blas")
     described = describe_machine()

@@ -1,4 +1,4 @@
-"""What is counted as a worker's own memory."""
+"""Measurement of a worker's private memory."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The two sides of the sweep do the same work, and are held to the same account."""
+"""Both sides of the sweep do the same work, and are measured alike."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The steps that are timed against each other train; turns are shared out evenly."""
+"""The steps that are compared do train; programs take turns."""
 
 import os
 from pathlib import Path

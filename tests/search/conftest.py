@@ -1,4 +1,4 @@
-"""A study whose trainings are arithmetic, so that law 1 can be tried in every order."""
+"""A study with simulated training, so that law 1 can be tested in any order of trials."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from hpsearch.training import Epoch
 
 
 def _train(trial: Trial, search: SearchStudy, tilt: float) -> TrialResult:
-    """Pretend to train: accuracies that depend on the setting and the number, on nothing else."""
+    """Simulate training: accuracies depend only on hyperparameters and trial number."""
     setting = suggest_hyperparameters(trial, search.definition.search.space)
     trial.set_user_attr("hyperparameters", setting)
     rule = search.pruning_rule(trial.number)
@@ -38,7 +38,7 @@ def _train(trial: Trial, search: SearchStudy, tilt: float) -> TrialResult:
 
 @dataclasses.dataclass
 class Simulation:
-    """Runs a study with so many workers, whose trials end in the order that `rng` draws."""
+    """Runs a study with several workers, whose trials end in an order drawn by `rng`."""
 
     folder: Path
     tilts: dict[int, float] = dataclasses.field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""CMA-ES goes on from the trials alone: nothing that a record holds is unpickled."""
+"""CMA-ES continues from the trials alone: nothing in a record is unpickled."""
 
 import os
 import pickle

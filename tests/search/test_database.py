@@ -1,4 +1,4 @@
-"""A database that cannot be opened says so in one line, without its password."""
+"""A database that cannot be opened is an error of one line, without the password."""
 
 from pathlib import Path
 

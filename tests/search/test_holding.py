@@ -48,7 +48,7 @@ def _open(define: Define, url: str | None, journal: Path, *, name: str = "small"
 
 
 class _HeldStudy:
-    """A study, held and noted to be, as a session does it."""
+    """A study, locked and with its holder recorded, as in a session."""
 
     def __init__(self, definition: StudyDefinition, url: str | None, journal: Path) -> None:
         self.definition = definition
@@ -160,7 +160,7 @@ def test_the_lock_of_a_server_that_restarts_is_taken_again(
 def test_a_run_that_lost_its_lock_to_another_writes_nothing_more(
     define: Define, postgres: Postgres, tmp_path: Path
 ) -> None:
-    """As after a restart in whose midst another run was quicker."""
+    """As after a restart of the server during which another run acquired the lock."""
     first = held_storage(postgres.url, tmp_path / "unused", "small", patience_s=1.0)
     with first as storage:
         search = create_or_continue_study(define(), storage, data_checksum="data")

@@ -1,4 +1,4 @@
-"""What was changed or lost in a record is found, and no crash looks like it."""
+"""Changes and losses in a record are found, and a crash causes neither."""
 
 import json
 import random
@@ -46,7 +46,7 @@ class Record:
         self.url = None if is_journal else f"sqlite:///{self.database}"
 
     def at(self, folder: Path) -> "Record":
-        """The same in another folder."""
+        """Copy it to another folder."""
         return Record(folder, self.definition, is_journal=self.url is None)
 
     def history(self, number: int) -> Path:
@@ -63,7 +63,7 @@ class Record:
         return [str(one) for one in found]
 
     def run(self, n_trials: int = N_TRIALS) -> None:
-        """Go on to so many trials, as a session does."""
+        """Continue to `n_trials` trials, as a session does."""
         name = self.definition.name
         with held_storage(self.url, self.journal, name, patience_s=1.0) as storage:
             search = create_or_continue_study(self.definition, storage, data_checksum="data")
@@ -274,7 +274,7 @@ def test_a_failed_trial_that_is_run_again_is_no_change(record: Record) -> None:
 
 
 def _snapshots(record: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Record]:
-    """The record as a crash would leave it, before and after each thing that is written."""
+    """The record as left by a crash before and after each write."""
     taken: list[Path] = []
 
     def snap() -> None:

@@ -1,4 +1,4 @@
-"""The journal file: Optuna's own format, fewer writes, nothing half-written."""
+"""The journal file: Optuna's format, with fewer and atomic writes."""
 
 import gc
 import os
@@ -63,7 +63,7 @@ def test_lines_of_another_writer_are_read(path: Path) -> None:
 def test_another_thread_that_reads_while_lines_are_written_reads_them_once(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Read twice, the line that creates a trial creates another, which never ends."""
+    """If the line that creates a trial were read twice, there would be one that never ends."""
     journal = StudyJournal(path)
     study_id, _ = _start_trial(journal)
     write = JournalFile._write
@@ -108,7 +108,7 @@ def test_a_full_disk_leaves_no_torn_line(path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_deleting_a_copy_of_a_journal_leaves_the_original_usable(path: Path) -> None:
-    """Optuna and its plots copy studies; a file that both hold open would be closed twice."""
+    """Optuna and its plots copy studies; a shared open file would be closed twice."""
     journal = StudyJournal(path)
     study_id, _ = _start_trial(journal)
     other = pickle.loads(pickle.dumps(journal))

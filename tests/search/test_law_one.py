@@ -70,7 +70,7 @@ def test_workers_their_order_and_interruptions_change_nothing(
 def test_pruners_do_prune(
     pruner: str, define: Callable[..., StudyDefinition], simulate: Callable[..., SearchStudy]
 ) -> None:
-    """Else the test above would hold for pruners that never act."""
+    """Otherwise the test above would pass for pruners that never prune."""
     records = simulate(_definition(define, "random", pruner)).records()
     assert {record.state for record in records} >= {"COMPLETE", "PRUNED"}
 

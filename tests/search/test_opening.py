@@ -91,7 +91,7 @@ def test_a_study_is_created_atomically(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Or a crash would leave a study that passes for another program's."""
+    """Otherwise a crash could leave a study that looks like another program's."""
     url = f"sqlite:///{tmp_path / 'a.db'}" if kind == "sqlite" else None
     seen: list[list[str]] = []
 

@@ -65,7 +65,7 @@ def test_other_errors_are_not_retried() -> None:
 
 
 def _has_begun(postgres: Postgres) -> bool:
-    """Whether the study has its first trial: opening a storage is not waited for."""
+    """Whether the study has its first trial: opening a storage is not retried."""
     try:
         with psycopg.connect(postgres.url.replace("+psycopg", "")) as connection:
             row = connection.execute("SELECT count(*) FROM trials").fetchone()

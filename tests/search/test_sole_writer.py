@@ -1,4 +1,4 @@
-"""What the one writer knows is what the database has; what belongs together is there together."""
+"""The writer's cache equals the database; writes that belong together are atomic."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -54,13 +54,13 @@ def _open(url: str) -> SoleWriterStorage:
 
 @pytest.fixture
 def storage(url: str) -> SoleWriterStorage:
-    """The writer's."""
+    """The writer's storage."""
     return _open(url)
 
 
 @contextlib.contextmanager
 def _reader(url: str) -> Iterator[RDBStorage]:
-    """Another's storage, whose connections end with it: a server takes a hundred, not more."""
+    """Another process's storage; its connections are closed, as a server allows a hundred."""
     storage = open_storage(url, Path("unused"))
     assert isinstance(storage, RDBStorage)
     try:
@@ -70,7 +70,7 @@ def _reader(url: str) -> Iterator[RDBStorage]:
 
 
 def _seen(url: str) -> list[FrozenTrial]:
-    """The trials of the study of `_run`, as another reads them."""
+    """The trials of the study of `_run`, as another process reads them."""
     with _reader(url) as storage:
         return optuna.load_study(study_name="one", storage=storage).trials
 
@@ -105,7 +105,7 @@ _WRITES = st.one_of(
 
 
 def _apply(storage: BaseStorage, study_id: int, write: tuple[Any, ...]) -> None:
-    """Make one change, if it is one that may be made."""
+    """Make one change, if it is allowed."""
     kind, *rest = write
     if kind == "create":
         storage.create_new_trial(study_id)
@@ -220,7 +220,7 @@ def test_the_number_of_statements_for_a_trial_is_independent_of_running_trials(
 
 
 class _Line:
-    """A line to the database that breaks, when told to, before an answer comes."""
+    """A connection to the database that breaks on request before a result arrives."""
 
     def __init__(self, storage: SoleWriterStorage) -> None:
         self._database, self._in_one_transaction = storage._database, storage._in_one_transaction
@@ -252,7 +252,7 @@ class _Line:
 
 @pytest.fixture
 def line(storage: SoleWriterStorage) -> tuple[_Line, optuna.Study]:
-    """A study whose answers can be lost."""
+    """A study whose storage can lose results."""
     line = _Line(storage)
     losing: Any = line
     writer = SoleWriterStorage(losing, line.in_one_transaction, Patience(5.0))
@@ -284,7 +284,7 @@ def test_a_call_that_succeeded_unseen_is_not_repeated(
 def test_a_queued_trial_started_unseen_is_not_skipped(
     line: tuple[_Line, optuna.Study],
 ) -> None:
-    """Optuna makes a new trial when it finds that a waiting one is running already."""
+    """Optuna creates a new trial if it finds that a waiting one is already running."""
     breaking, study = line
     study.enqueue_trial({"x": 0.5})
     breaking.breaks_next = True

@@ -17,7 +17,7 @@ Open = Callable[..., SearchStudy]
 
 @pytest.fixture
 def other(digits: PreparedData) -> PreparedData:
-    """The same images, of which another machine computed what is rounded."""
+    """The same images, prepared with another machine's rounding."""
     contents = digits.contents | {"components.npy": "other", "mean_image.npy": "other"}
     return dataclasses.replace(digits, contents=contents)
 

@@ -1,4 +1,4 @@
-"""A product of matrices as training defines it, to the bit; and on another processor."""
+"""Reference for matrix products, equal to the bit, and a way to run it for another processor."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ __all__ = ["multiply_in_order", "print_without_avx512"]
 def multiply_in_order(
     left: NDArray[np.float32], right: NDArray[np.float32], start: NDArray[np.float32] | float = 0
 ) -> NDArray[np.float32]:
-    """start + left @ right: one product after the other, rounded once it has been added.
+    """start + left @ right, summed in order with fused multiply-add.
 
     A product of two float32 is exact in float64. The sum is rounded there, too, before it is
     in float32; that this should change it has a chance of one in 2**29.
@@ -27,7 +27,7 @@ def multiply_in_order(
 
 
 def print_without_avx512(program: str, cache: Path, *features: str) -> str:
-    """What `program` prints where loops are compiled for one that has AVX2 and `features`."""
+    """Return the output of `program`, compiled for a processor with AVX2 and `features`."""
     environment = {
         **os.environ,
         "NUMBA_CPU_NAME": "haswell",

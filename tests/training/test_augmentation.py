@@ -1,4 +1,4 @@
-"""Images are changed as asked, each in its own way, and no other pixels come in than their own."""
+"""Augmentation changes images as configured, independently of each other."""
 
 import numpy as np
 import pytest

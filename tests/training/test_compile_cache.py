@@ -1,4 +1,4 @@
-"""A compile cache that cannot be read is written anew, and changes nothing."""
+"""A damaged compile cache is replaced, and results do not change."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ def test_a_damaged_cache_file_is_replaced(
 
 
 def test_code_compiled_from_another_source_is_not_loaded(tmp_path: Path) -> None:
-    """As a process leaves it that is killed between the index and the data of a changed source."""
+    """As left by a process killed between writing the index and the data of a changed source."""
     _run(tmp_path)
     cache = tmp_path / "__pycache__"
     (data,) = cache.glob("*.nbc")

@@ -1,4 +1,4 @@
-"""Compiled loops: kept for the next process, compiled anew where nothing can be, never guessing."""
+"""Compiled loops: cached for the next process; arrays of other types are refused."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ def test_arrays_of_another_type_or_layout_are_refused_not_copied() -> None:
 
 
 def test_operations_are_not_fused_but_for_sums_that_may_be_reordered() -> None:
-    """One rounding in place of two would be another number than NumPy's."""
+    """A fused operation rounds once, where NumPy rounds twice."""
 
     @compiled("float32(float32, float32, float32)")
     def multiply_and_add(a: np.float32, b: np.float32, c: np.float32) -> np.float32:

@@ -1,4 +1,4 @@
-"""What is kept of the weights on the way."""
+"""Weight snapshots during training."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Both ways to do the two large products, as a step calls them."""
+"""The two large products of a step, in float32 and with integers."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,7 @@ def _gradients() -> Any:
 
 
 def _run(setting: Hyperparameters, parts: list[slice]) -> np.ndarray:
-    """A few steps on one parameter, part by part; interrupted, and taken up from memory."""
+    """Take a few steps on one parameter, part by part; interrupted, and resumed from the state."""
     weights = np.asarray(np.random.default_rng(0).standard_normal((3, 4)), np.float32)
     memory: dict[str, Any] = {}
     for rate, gradient in zip(RATES, _gradients(), strict=True):
@@ -41,7 +41,7 @@ def _plain(w: np.ndarray) -> np.ndarray:
 
 
 def _nesterov(w: np.ndarray) -> np.ndarray:
-    """Keras's and PyTorch's form for a constant rate; each step takes its own."""
+    """Keras's and PyTorch's form, which is the same for a constant rate."""
     v = np.zeros_like(w)
     for rate, gradient in zip(RATES, _gradients(), strict=True):
         g = gradient + DECAY * w
@@ -72,7 +72,7 @@ def test_steps_follow_the_formula_also_by_parts_and_when_resumed(
 
 
 def test_nesterov_looks_ahead() -> None:
-    """On a quadratic bowl it must be as good as its name: the same as Sutskever's two lines."""
+    """On a quadratic function, against Sutskever's two equations."""
     setting = Hyperparameters(
         learning_rate=0.1,
         learning_rate_decay=1,

@@ -36,7 +36,7 @@ Make = Callable[..., Any]
 
 @pytest.fixture(autouse=True, params=["floats", "whole numbers"])
 def arithmetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train on pixels both ways, as images this small are left to floats."""
+    """Train on pixels in both arithmetics, as images this small would use float32 only."""
     if request.param == "whole numbers":
         monkeypatch.setattr(batches, "_WORTH_PACKING", 0)
 
@@ -153,7 +153,7 @@ def test_the_learning_rate_decays_after_each_epoch(
 
 
 class _Witness:
-    """Labels that remember which were asked for."""
+    """Labels that record which of them were read."""
 
     def __init__(self, labels: Any) -> None:
         self.labels = labels
@@ -219,7 +219,7 @@ def test_a_diverging_run_ends_at_once_with_its_last_finite_accuracy(
 def test_training_is_invariant_to_a_rotation_of_its_inputs(
     split: Split, setting: Make, start: Make
 ) -> None:
-    """In all principal components the same net is found as on pixels, up to rounding."""
+    """On all principal components training finds the same net as on pixels, up to rounding."""
     mean_image = split.preprocessing.mean_image
     wanted = PrincipalComponents(count=mean_image.size)
     components = fit_components(split.train_rows, mean_image.astype(np.float64), wanted)

@@ -1,4 +1,4 @@
-"""A step against the mathematics of `hpsearch.net`, block by block."""
+"""A step compared with the reference implementation in `hpsearch.net`, block by block."""
 
 from collections.abc import Callable
 from typing import Any
@@ -197,7 +197,7 @@ def _cut(X: NDArray[np.float32]) -> NDArray[np.float32]:
 def _losses_around(
     net: dict[str, Any], X: Any, targets: Any, reg: float, mask: Any
 ) -> Callable[[str], Any]:
-    """For each parameter its gradient by central differences, in float64, written out anew."""
+    """Gradient of a parameter by central differences, in an independent float64 implementation."""
     exact = {name: array.astype(np.float64) for name, array in net.items()}
 
     def loss(_: Any) -> float:

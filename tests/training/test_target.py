@@ -1,4 +1,4 @@
-"""What compiled loops are made for is told as numba sees it."""
+"""The recorded processor and features are those that numba compiles for."""
 
 import json
 import os
@@ -14,7 +14,7 @@ PROGRAM = "import json, hpsearch.training as t; print(json.dumps(t.read_versions
 
 
 def _read(**environment: str) -> dict[str, str]:
-    """The versions in a process of its own."""
+    """Read the versions in a new process."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=os.environ | environment,

@@ -19,7 +19,7 @@ def test_smoothing_spreads_probability_over_all_classes() -> None:
 
 
 def test_images_and_labels_are_mixed_in_the_same_pairs_and_shares() -> None:
-    """Each image is its own unit vector, so that it can be told from a mixture."""
+    """Each image is its own unit vector, so that mixtures can be recognised."""
     inputs = np.eye(4, dtype=np.float32)
     targets = TargetMaker(3, 0.0, 1.0)(inputs, LABELS, _rng())
     one_hot = np.eye(3, dtype=np.float32)[LABELS]

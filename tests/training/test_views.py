@@ -43,7 +43,7 @@ def test_a_mirrored_image_gets_the_same_answer(net):
 
 
 def test_the_more_confident_view_decides(net):
-    """Shares are averaged, not votes counted: each view says how sure it is."""
+    """Probabilities are averaged, not votes counted."""
     labels = predict_over_views(net, IMAGES, PREPROCESSING, Views(mirror=True))
     for image, label in zip(IMAGES, labels, strict=True):
         total = 0.0

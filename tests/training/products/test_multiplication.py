@@ -80,7 +80,7 @@ MISFITS = {
 
 @pytest.mark.parametrize(("name", "change"), sorted(MISFITS))
 def test_arrays_that_do_not_fit_together_are_refused(name: str, change: str) -> None:
-    """Tiles believe what they are told: they would read and write beside an array."""
+    """Tiles do not check bounds: they would read and write outside of an array."""
     arrays = {
         "inputs": np.ones((2, 5, 7), np.float32),
         "weights": np.ones((2, 3, 7, LANES), np.float32),

@@ -1,4 +1,4 @@
-"""Products of pixels in whole numbers."""
+"""Integer products of pixels."""
 
 import dataclasses
 
@@ -42,7 +42,7 @@ def _make(n: int, n_pixels: int, n_units: int) -> tuple[Pixels, Float32, Float32
 
 
 def _pack(rows: Pixels, mean_image: Float32) -> PackedPixels:
-    """All but the first three, the last first."""
+    """Drop the first three and reverse the order."""
     pixels = PackedPixels.room(len(rows) - 3, mean_image)
     pixels.take(rows, np.arange(3, len(rows))[::-1].copy())
     return pixels

@@ -1,4 +1,4 @@
-"""What whole numbers are made of numbers in panels."""
+"""Rounding of panels to integers."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ ROWS = st.one_of(st.integers(1, 40), st.sampled_from([513, 601]))
 
 
 def _round(rows: Float32, factors: Float32) -> tuple[Rounded, NDArray[np.int64]]:
-    """Rounded `rows`, shape (N, H), and the whole numbers that it holds, shape (N, H)."""
+    """Round `rows`, shape (N, H); return the panels, and their integers, shape (N, H)."""
     blocks, panels = Blocks(len(rows)), Panels(rows.shape[1])
     rounded = Rounded.room(panels.count, blocks.count, blocks.size)
     of_words = np.zeros((blocks.count, rounded.words.shape[3] * BYTES), np.uint8)
