@@ -16,7 +16,7 @@ from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import SearchStudy, create_or_continue_study
 
-__all__ = ["Moment", "Race", "follow", "one_epoch_first", "vary"]
+__all__ = ["Moment", "Runner", "follow", "one_epoch_first", "vary"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Moment:
     val_score: float
 
 
-Race: TypeAlias = Callable[[StudyDefinition, PreparedData, Path], Iterator[Moment]]
+Runner: TypeAlias = Callable[[StudyDefinition, PreparedData, Path], Iterator[Moment]]
 
 
 def vary(study: str, seed: int, **search: Any) -> StudyDefinition:
@@ -46,7 +46,7 @@ def follow(definition: StudyDefinition, data: PreparedData, folder: Path) -> Ite
             yield Moment(core_s, epoch.val_score)
 
 
-def one_epoch_first(n_best: int) -> Race:
+def one_epoch_first(n_best: int) -> Runner:
     """Return a strategy: all trials for one epoch, then the `n_best` best to their end."""
 
     def race(definition: StudyDefinition, data: PreparedData, folder: Path) -> Iterator[Moment]:

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from benchmarks.images import prepare_cifar10
-from benchmarks.race import Moment, Race, follow, one_epoch_first, vary
+from benchmarks.race import Moment, Runner, follow, one_epoch_first, vary
 from benchmarks.reporting import RESULTS, Report
 from hpsearch.data import PreparedData
 
@@ -32,31 +32,33 @@ GOAL = 0.1
 
 
 @dataclass(frozen=True)
-class Way:
+class Strategy:
     """A search strategy."""
 
     name: str
     study: str
     search: Mapping[str, Any]
-    race: Race = follow
+    run: Runner = follow
 
 
-WAYS = (
-    Way(GRID, "assignment_grid", {}),
-    Way("random", "cifar10", {"sampler": "random", "pruner": "none", "first": ()}),
-    Way("TPE", "cifar10", {"sampler": "tpe", "pruner": "none", "first": ()}),
-    Way("TPE, median", "cifar10", {"sampler": "tpe", "pruner": "median", "first": ()}),
-    Way("TPE, percentile", "cifar10", {"sampler": "tpe", "pruner": "percentile", "first": ()}),
-    Way("TPE, halving", "cifar10", {"sampler": "tpe", "pruner": "successive_halving", "first": ()}),
-    Way("TPE, hyperband", "cifar10", {"sampler": "tpe", "pruner": "hyperband", "first": ()}),
-    Way("TPE, patient", "cifar10", {"sampler": "tpe", "pruner": "patient", "first": ()}),
-    Way(
+STRATEGIES = (
+    Strategy(GRID, "assignment_grid", {}),
+    Strategy("random", "cifar10", {"sampler": "random", "pruner": "none", "first": ()}),
+    Strategy("TPE", "cifar10", {"sampler": "tpe", "pruner": "none", "first": ()}),
+    Strategy("TPE, median", "cifar10", {"sampler": "tpe", "pruner": "median", "first": ()}),
+    Strategy("TPE, percentile", "cifar10", {"sampler": "tpe", "pruner": "percentile", "first": ()}),
+    Strategy(
+        "TPE, halving", "cifar10", {"sampler": "tpe", "pruner": "successive_halving", "first": ()}
+    ),
+    Strategy("TPE, hyperband", "cifar10", {"sampler": "tpe", "pruner": "hyperband", "first": ()}),
+    Strategy("TPE, patient", "cifar10", {"sampler": "tpe", "pruner": "patient", "first": ()}),
+    Strategy(
         "one epoch, best 8",
         "cifar10",
         {"sampler": "random", "pruner": "none", "first": ()},
         one_epoch_first(8),
     ),
-    Way("cifar10 as shipped", "cifar10", {}),
+    Strategy("cifar10 as shipped", "cifar10", {}),
 )
 
 
@@ -75,12 +77,12 @@ def time_basis(data: PreparedData) -> float:
     return time.process_time() - started
 
 
-def reach(way: Way, seed: int, data: PreparedData, basis_s: float) -> dict[float, float]:
+def reach(strategy: Strategy, seed: int, data: PreparedData, basis_s: float) -> dict[float, float]:
     """Core-seconds to each level; infinity if the study does not reach it."""
-    definition = vary(way.study, seed, **way.search)
+    definition = vary(strategy.study, seed, **strategy.search)
     times = dict.fromkeys(LEVELS, float("inf"))
     with tempfile.TemporaryDirectory() as scratch:
-        moments = way.race(definition, data, Path(scratch))
+        moments = strategy.run(definition, data, Path(scratch))
         for moment in _until_the_last_level(moments):
             for level in LEVELS:
                 if moment.val_score >= level:
@@ -102,17 +104,20 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()
     # Prepared once, before anything is timed.
-    data = {way.study: _prepare(way.study) for way in WAYS}
+    data = {strategy.study: _prepare(strategy.study) for strategy in STRATEGIES}
     basis_s = {study: time_basis(one) for study, one in data.items()}
     # Seeds in the outer loop, so that drifts of the machine's speed affect all strategies alike.
-    tasks = list(itertools.product(range(options.seeds), WAYS))
-    calls = (delayed(reach)(way, seed, data[way.study], basis_s[way.study]) for seed, way in tasks)
+    tasks = list(itertools.product(range(options.seeds), STRATEGIES))
+    calls = (
+        delayed(reach)(strategy, seed, data[strategy.study], basis_s[strategy.study])
+        for seed, strategy in tasks
+    )
     outcomes = Parallel(n_jobs=options.jobs, return_as="generator")(calls)
-    times: dict[str, list[dict[float, float]]] = {way.name: [] for way in WAYS}
-    for (_, way), outcome in track(
+    times: dict[str, list[dict[float, float]]] = {strategy.name: [] for strategy in STRATEGIES}
+    for (_, strategy), outcome in track(
         zip(tasks, outcomes, strict=True), "searching", len(tasks), transient=True
     ):
-        times[way.name].append(outcome)
+        times[strategy.name].append(outcome)
     report(times, basis_s["cifar10"], options.folder)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.race import follow, one_epoch_first, vary
-from benchmarks.time_to_accuracy import GRID, LEVELS, WAYS, Way, reach, report
+from benchmarks.time_to_accuracy import GRID, LEVELS, STRATEGIES, Strategy, reach, report
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 
@@ -43,14 +43,14 @@ def test_levels_that_are_not_reached_take_infinitely_long(
     definition = vary("quickstart", 3, sampler="random").with_trials(2)
     monkeypatch.setattr("benchmarks.time_to_accuracy.vary", lambda *_, **__: definition)
     monkeypatch.setattr("benchmarks.time_to_accuracy.LEVELS", (0.2, 0.3, 1.1))
-    times = reach(Way("random", "quickstart", {}), 3, digits, 1.0)
+    times = reach(Strategy("random", "quickstart", {}), 3, digits, 1.0)
     assert 1.0 < times[0.2] <= times[0.3] < times[1.1] == float("inf")
 
 
 def test_medians_are_reported_with_the_grids(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    times = {way.name: [dict.fromkeys(LEVELS, 5.0)] * 3 for way in WAYS}
+    times = {strategy.name: [dict.fromkeys(LEVELS, 5.0)] * 3 for strategy in STRATEGIES}
     times[GRID] = [dict.fromkeys(LEVELS, 100.0)] * 2 + [dict.fromkeys(LEVELS, float("inf"))]
     report(times, 2.0, tmp_path)
     printed = capsys.readouterr().out
@@ -59,6 +59,6 @@ def test_medians_are_reported_with_the_grids(
     assert (tmp_path / "time_to_accuracy.png").exists()
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
-def test_every_strategy_is_a_valid_study(way: Way) -> None:
-    assert vary(way.study, 7, **way.search).seed == 7
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
+def test_every_strategy_is_a_valid_study(strategy: Strategy) -> None:
+    assert vary(strategy.study, 7, **strategy.search).seed == 7
