@@ -57,7 +57,7 @@ class StudyFolder:
 
     @property
     def pictures(self) -> Path:
-        """Folder of Optuna's plots of the study."""
+        """Folder of the pictures of the best net."""
         return self.root / "plots"
 
     @property

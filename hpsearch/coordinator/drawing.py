@@ -18,7 +18,6 @@ from hpsearch.results import (
     Net,
     make_frames,
     make_net_pictures,
-    make_study_pictures,
     make_trial_pictures,
     trial_preprocessing,
 )
@@ -83,7 +82,7 @@ class Drawer:
         )
 
     def draw_study(self) -> Future[list[Path]]:
-        """The study as it stands: its page, and Optuna's plots."""
+        """The study's page, as the study stands."""
         session = self._session
         return self._draw(_draw_study, session.search, session.folder, session.data)
 
@@ -121,5 +120,4 @@ def _draw_study(search: SearchStudy, folder: StudyFolder, data: PreparedData) ->
     _get_ready()
     from hpsearch.report import write_report
 
-    page = write_report(search, folder, data, folder.report)
-    return [page, *make_study_pictures(search, folder.pictures)]
+    return [write_report(search, folder, data, folder.report)]

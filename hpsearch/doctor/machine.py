@@ -28,7 +28,7 @@ __all__ = [
 # Figures, history and tables of a trial, stored in its folder and in MLflow: measured 0.56 MB for
 # each of 40 trials on CIFAR-10, rounded up.
 _BYTES_PER_TRIAL = 2 * 600_000
-# MLflow's empty database, Optuna's plots, the best net in its folder and as a model, components:
+# MLflow's empty database, the study's page, the best net in its folder and as a model, components:
 # measured 16 MB for the same study, rounded up.
 _BYTES_PER_STUDY = 20_000_000
 # Pixels of an image and its number of classes, by source.

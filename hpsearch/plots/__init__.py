@@ -1,9 +1,7 @@
 """Figures by matplotlib, which no other package imports. Only `show_net_weights` opens a window."""
 
-from hpsearch.plots.ablation import plot_ablation
 from hpsearch.plots.curves import plot_learning_curves
 from hpsearch.plots.saving import encode_png, save_figure, save_png
-from hpsearch.plots.study import plot_study
 from hpsearch.plots.weights import (
     class_tiles,
     film_frame,
@@ -19,10 +17,8 @@ __all__ = [
     "encode_png",
     "film_frame",
     "film_strip",
-    "plot_ablation",
     "plot_class_weights",
     "plot_learning_curves",
-    "plot_study",
     "save_figure",
     "save_png",
     "show_net_weights",

@@ -21,14 +21,9 @@ _DPI = 110
 _RUNS = {"compress_type": zlib.Z_RLE}
 
 
-def save_figure(figure: Figure, path: Path, *, trimmed: bool = False) -> None:
-    """Write `figure` to `path` as PNG; `trimmed` crops its margins, which draws it twice."""
-    if trimmed:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight", pil_kwargs=_RUNS)
-        write_atomically(path, buffer.getvalue())
-    else:
-        write_atomically(path, _encode(_draw(figure)))
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write `figure` to `path` as PNG."""
+    write_atomically(path, _encode(_draw(figure)))
 
 
 def save_png(image: NDArray[np.uint8], path: Path) -> None:

@@ -19,7 +19,6 @@ from hpsearch.results.pictures import (
     WEIGHTS_FILE,
     make_frames,
     make_net_pictures,
-    make_study_pictures,
     make_trial_pictures,
 )
 from hpsearch.results.table import write_table
@@ -55,7 +54,6 @@ __all__ = [
     "load_trial_net",
     "make_frames",
     "make_net_pictures",
-    "make_study_pictures",
     "make_trial_pictures",
     "mean_interval",
     "measure_verdict",

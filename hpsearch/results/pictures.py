@@ -15,9 +15,7 @@ from hpsearch.data import Preprocessing, Scaling
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
 from hpsearch.metrics import Metric
-from hpsearch.results.ablation import group_ablation
 from hpsearch.results.net import Net
-from hpsearch.search import SearchStudy, measure_importances
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -33,7 +31,6 @@ __all__ = [
     "WEIGHTS_FILE",
     "make_frames",
     "make_net_pictures",
-    "make_study_pictures",
     "make_trial_pictures",
 ]
 
@@ -127,31 +124,6 @@ def make_frames(
         return {}
     frames = zip(film.epochs, film.tiles, strict=True)
     return {int(epoch): film_frame(tiles, image_shape) for epoch, tiles in frames}
-
-
-def make_study_pictures(search: SearchStudy, folder: Path) -> list[Path]:
-    """Draw Optuna's plots of the study as it is now.
-
-    Returns
-    -------
-    list of Path
-        One PNG each for those that Optuna can draw yet.
-    """
-    from hpsearch.plots import plot_ablation, plot_study, save_figure
-
-    folder.mkdir(exist_ok=True)
-    figures = plot_study(search.optuna_study, search.definition.metric.val_name)
-    if not measure_importances(search.optuna_study):
-        figures.pop("param_importances", None)
-    if search.definition.search.sampler.name == "ablation":
-        whole, without = group_ablation(search.records())
-        if whole:
-            figures["ablation"] = plot_ablation(whole, without, search.definition.metric)
-    paths = []
-    for name, figure in figures.items():
-        paths.append(folder / f"{name}.png")
-        save_figure(figure, paths[-1], trimmed=True)
-    return paths
 
 
 def _format_losses(epochs: Sequence[Epoch]) -> bytes:

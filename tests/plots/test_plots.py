@@ -2,7 +2,6 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,10 +14,8 @@ from hpsearch.plots import (
     class_tiles,
     film_frame,
     film_strip,
-    plot_ablation,
     plot_class_weights,
     plot_learning_curves,
-    plot_study,
     save_figure,
     save_png,
     show_net_weights,
@@ -173,29 +170,6 @@ def test_curves_are_labelled_with_the_metric_names(n_epochs: int) -> None:
     assert not plt.get_fignums()
 
 
-@pytest.mark.parametrize("n_trials", [0, 1, 2, 12])
-def test_a_study_of_any_length_is_drawn(n_trials: int, tmp_path: Path) -> None:
-    study = optuna.create_study(direction="maximize")
-
-    def objective(trial: optuna.Trial) -> float:
-        return trial.suggest_float("a", 0.001, 1, log=True) + trial.suggest_int("b", 1, 5)
-
-    study.optimize(objective, n_trials=n_trials)
-    figures = plot_study(study, "val_accuracy")
-    for name, figure in figures.items():
-        save_figure(figure, tmp_path / f"{name}.png")
-        assert imread(tmp_path / f"{name}.png").std() > 0
-    assert not plt.get_fignums()
-    if n_trials == 12:
-        assert set(figures) == {
-            "optimization_history",
-            "param_importances",
-            "slice",
-            "parallel_coordinate",
-            "timeline",
-        }
-
-
 def test_a_picture_is_saved_pixel_by_pixel(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     save_png(image, tmp_path / "a.png")
@@ -211,13 +185,3 @@ def test_a_figure_is_saved_as_matplotlib_saves_it(tmp_path: Path) -> None:
     assert ours.shape == (660, 880, 3)
     assert np.array_equal(ours, theirs[..., :3])
     assert (theirs[..., 3] == 1).all()
-
-
-def test_the_technique_with_the_largest_loss_is_on_top_and_every_seed_is_a_dot() -> None:
-    without = {"no dropout": [0.60, 0.62], "no mirror": [0.50, 0.54]}
-    (axes,) = plot_ablation([0.64, 0.66], without, ACCURACY).axes
-    labels = [text.get_text() for text in axes.get_yticklabels()]
-    assert labels == ["no dropout", "no mirror"]
-    dots = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(dots, [[-0.05, -0.03], [-0.15, -0.11]])
-    assert [bar.get_width() for bar in axes.patches[1:]] == pytest.approx([-0.04, -0.13])

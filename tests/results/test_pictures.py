@@ -1,8 +1,6 @@
 """What is drawn of a trial, from its folder alone."""
 
 import dataclasses
-import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,6 @@ import pytest
 from PIL import Image
 
 from hpsearch.data import Preprocessing
-from hpsearch.definition import StudyDefinition
 from hpsearch.metrics import ACCURACY
 from hpsearch.net import make_parameters
 from hpsearch.plots import film_frame
@@ -22,10 +19,8 @@ from hpsearch.results.pictures import (
     WEIGHTS_FILE,
     make_frames,
     make_net_pictures,
-    make_study_pictures,
     make_trial_pictures,
 )
-from hpsearch.search import SearchStudy
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -133,29 +128,3 @@ def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path)
     make_trial_pictures(rotated, "trial 0", ACCURACY, preprocessing, SHAPE)
     with Image.open(rotated / WEIGHTS_FILE) as picture:
         assert np.abs(np.asarray(picture).astype(int) - expected).max() <= 1
-
-
-def test_another_process_draws_the_same_pictures_of_a_study(
-    define: Callable[..., StudyDefinition],
-    simulate: Callable[..., SearchStudy],
-    tmp_path: Path,
-) -> None:
-    search = simulate(define(trials=12))
-    there = pickle.loads(pickle.dumps(search))
-    assert there.records() == search.records()
-    drawn = [make_study_pictures(one, tmp_path / str(n)) for n, one in enumerate((search, there))]
-    assert len(drawn[0]) == 5
-    assert [path.read_bytes() for path in drawn[0]] == [path.read_bytes() for path in drawn[1]]
-
-
-def test_an_ablation_study_has_its_picture(
-    define: Callable[..., StudyDefinition],
-    simulate: Callable[..., SearchStudy],
-    tmp_path: Path,
-) -> None:
-    choices = {"choices": [0.1, 0.0]}
-    fixed = {"learning_rate": 0.01, "reg": 0.0, "hidden_size": 8, "epochs": 3}
-    space = fixed | {"dropout": choices, "label_smoothing": choices}
-    search = simulate(define(trials=6, sampler="ablation", space=space))
-    names = {path.stem for path in make_study_pictures(search, tmp_path / "pictures")}
-    assert "ablation" in names
