@@ -1,7 +1,6 @@
 """Studies in Python and notebooks: run them; read their status, trials, curves and best net."""
 
 import html
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from hpsearch.cli.run import follow
 from hpsearch.coordinator import RunOptions, prepare_recorded_data
 from hpsearch.coordinator import run_study as conduct_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
+from hpsearch.environment import Environment
 from hpsearch.records import State
 from hpsearch.results import Net, describe_verdict, find_best_net, read_verdict
 from hpsearch.search import SearchStudy
@@ -190,13 +190,11 @@ def load_study(study: Path | str, options: RunOptions | None = None) -> Study:
 
 
 def _read_environment() -> RunOptions:
-    # An empty variable counts as unset, as on the command line.
-    known = {name: value for name, value in os.environ.items() if value}
-    data_dir = known.get("HPSEARCH_DATA_DIR")
+    environment = Environment.read()
     options = make_options(
-        Path(known.get("HPSEARCH_WORKSPACE", "workspace")),
-        data_dir=Path(data_dir) if data_dir else None,
-        storage=known.get("HPSEARCH_STORAGE"),
-        tracking_uri=known.get("MLFLOW_TRACKING_URI"),
+        environment.workspace,
+        data_dir=environment.data_dir,
+        storage=environment.storage,
+        tracking_uri=environment.tracking_uri,
     )
-    return replace(options, backend=known.get("HPSEARCH_BACKEND", options.backend))
+    return replace(options, backend=environment.backend)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from hpsearch import environment
 from hpsearch.coordinator import RunOptions
 from hpsearch.definition import find_study_file, list_study_files, load_definition
 from hpsearch.errors import UsageError
@@ -49,7 +50,7 @@ def complete_study_file(incomplete: str) -> list[str]:
 
 def complete_recorded_study(context: typer.Context, incomplete: str) -> list[str]:
     """Complete names of studies that have run in the workspace of the command line."""
-    root = context.params.get("workspace") or os.environ.get("HPSEARCH_WORKSPACE", "workspace")
+    root = context.params.get("workspace") or environment.Environment.read().workspace
     try:
         names = Workspace(Path(root).expanduser()).recorded_names()
     except (OSError, RuntimeError):  # completion cannot report errors
@@ -78,7 +79,7 @@ WorkspaceOption: TypeAlias = Annotated[
     Path,
     typer.Option(
         "--workspace",
-        envvar="HPSEARCH_WORKSPACE",
+        envvar=environment.WORKSPACE,
         metavar="DIR",
         help="Where everything is kept.",
     ),
@@ -87,7 +88,7 @@ DataDirOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        envvar="HPSEARCH_DATA_DIR",
+        envvar=environment.DATA_DIR,
         metavar="DIR",
         help="Where data sets lie.",
     ),
@@ -96,7 +97,7 @@ StorageOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--storage",
-        envvar="HPSEARCH_STORAGE",
+        envvar=environment.STORAGE,
         show_envvar=True,
         metavar="URL",
         help="Optuna's storage; without it a journal file in the workspace. Leave the password "
@@ -107,7 +108,7 @@ TrackingOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--tracking-uri",
-        envvar="MLFLOW_TRACKING_URI",
+        envvar=environment.TRACKING_URI,
         metavar="URI",
         help="MLflow's store or server; without it a database in the workspace.",
     ),
@@ -116,7 +117,7 @@ BackendOption: TypeAlias = Annotated[
     str,
     typer.Option(
         "--backend",
-        envvar="HPSEARCH_BACKEND",
+        envvar=environment.BACKEND,
         metavar="NAME",
         help="joblib's backend: loky, threading or dask.",
     ),
@@ -208,11 +209,11 @@ def repeat_options(options: RunOptions, *names: str) -> str:
     """
     data_dir = options.data_dirs[0] if options.data_dirs else None
     given = {
-        "--workspace": (options.workspace.root, "HPSEARCH_WORKSPACE", "workspace"),
-        "--data-dir": (data_dir, "HPSEARCH_DATA_DIR", ""),
-        "--storage": (options.storage_url, "HPSEARCH_STORAGE", ""),
-        "--tracking-uri": (options.tracking_uri, "MLFLOW_TRACKING_URI", ""),
-        "--backend": (options.backend, "HPSEARCH_BACKEND", "loky"),
+        "--workspace": (options.workspace.root, environment.WORKSPACE, "workspace"),
+        "--data-dir": (data_dir, environment.DATA_DIR, ""),
+        "--storage": (options.storage_url, environment.STORAGE, ""),
+        "--tracking-uri": (options.tracking_uri, environment.TRACKING_URI, ""),
+        "--backend": (options.backend, environment.BACKEND, "loky"),
         "--jobs": (options.n_jobs, "", ""),
     }
     words = []

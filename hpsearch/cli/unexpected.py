@@ -2,12 +2,12 @@
 
 import argparse
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpsearch.environment import Environment
 from hpsearch.errors import HpsearchError, MachineError, StoreError, UsageError
 from hpsearch.machine import is_machine_failure
 from hpsearch.redaction import redact
@@ -66,7 +66,7 @@ def find_errors_folder(arguments: Sequence[str]) -> Path | None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--workspace", nargs="?")
     named = parser.parse_known_args(list(arguments))[0].workspace
-    root = Path(named or os.environ.get("HPSEARCH_WORKSPACE") or "workspace")
+    root = Path(named) if named else Environment.read().workspace
     try:
         root = root.expanduser().resolve()
         return Workspace(root).errors if root.is_dir() else None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hpsearch.data.cifar10 import Cifar10, locate_cifar10
 from hpsearch.data.dataset import Dataset
+from hpsearch.environment import Environment
 from hpsearch.errors import MissingDataError, UsageError
 
 __all__ = ["get_CIFAR10_data", "load_CIFAR10"]
@@ -90,7 +91,7 @@ def get_CIFAR10_data(  # noqa: N802 - the notebook's name
         If a batch fails its checksum.
     """
     if data_dir is None:
-        data_dir = os.environ.get("HPSEARCH_DATA_DIR", "datasets")
+        data_dir = Environment.read().data_dir or "datasets"
     dataset = _load(Path(data_dir))
     _check_sizes(dataset, num_training, num_validation, num_test)
     end = num_training + num_validation

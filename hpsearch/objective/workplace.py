@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from hpsearch.data import PreparedData, find_on_this_machine
+from hpsearch.environment import Environment
 from hpsearch.execution.task import is_in_task
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE
@@ -48,8 +48,8 @@ def find_data(data: PreparedData) -> PreparedData:
 
 def data_folders() -> list[Path]:
     """Where data sets lie on this machine, as a worker's own environment says."""
-    place = os.environ.get("HPSEARCH_DATA_DIR")
-    return [Path(place)] if place else []
+    data_dir = Environment.read().data_dir
+    return [data_dir] if data_dir else []
 
 
 def attach_files(result: TrialResult, here: TrialJob, job: TrialJob) -> TrialResult:
