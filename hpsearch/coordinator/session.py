@@ -148,10 +148,9 @@ def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:
     """Refuse what only the data shows to be too much."""
     if data.image_shape is None:
         return
-    limits = {
-        "max_shift": min(data.image_shape[:2]) - 1,
-        "n_components": data.n_components or 0,
-    }
+    # With a share of the variance each fold has as many components as it takes.
+    n_components = min(one.n_components or 0 for one in (data, *data.folds))
+    limits = {"max_shift": min(data.image_shape[:2]) - 1, "n_components": n_components}
     for name, limit in limits.items():
         if (largest := definition.search.space.largest(name)) > limit:
             raise UsageError(
@@ -226,7 +225,9 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
             data = load_prepared(path)
             # Prepared data says how many test images there are, even if all were asked for.
             n_test = data.cut.n_test if wanted.n_test is None else wanted.n_test
-            is_asked_for = data.cut == dataclasses.replace(wanted, n_test=n_test)
+            # And how many examples its folds have in all.
+            n_train = data.cut.n_train if wanted.n_folds else wanted.n_train
+            is_asked_for = data.cut == dataclasses.replace(wanted, n_test=n_test, n_train=n_train)
             if is_asked_for and _has_own_data(data, definition):
                 return data
     return None

@@ -20,9 +20,9 @@ from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared, read_
 from hpsearch.data.preprocessing import Contrast, InputSettings, Preprocessing
 from hpsearch.data.scaling import Scaling, TargetScale, load_scaling
 from hpsearch.data.schema import Column, Schema, load_schema
-from hpsearch.data.selection import check_basis, select
+from hpsearch.data.selection import assign_folds, check_basis, select
 from hpsearch.data.sources import SOURCE_NAMES, find_source
-from hpsearch.data.split import Split, open_split
+from hpsearch.data.split import Split, open_folds, open_split, open_validation
 from hpsearch.data.splitting import order_items, suggest_sizes, take
 from hpsearch.data.table_summary import describe_table
 from hpsearch.data.tabular import TabularDataset, decode_features, encode_features
@@ -53,6 +53,7 @@ __all__ = [
     "TabularSettings",
     "TargetScale",
     "WaveProjection",
+    "assign_folds",
     "check_basis",
     "decode_features",
     "describe_table",
@@ -66,7 +67,9 @@ __all__ = [
     "load_prepared",
     "load_scaling",
     "load_schema",
+    "open_folds",
     "open_split",
+    "open_validation",
     "order_items",
     "prepare",
     "read_manifest",

@@ -16,7 +16,8 @@ class Cut:
     Parameters
     ----------
     n_train, n_validation : int
-        How many images of a source's training split are trained on and validated on.
+        How many images of a source's training split are trained on and validated on. With folds
+        all are used: 0 in what is asked for, and in prepared data all of them and 0.
     n_test : int or None
         The first images of its test split; None for all.
     basis : Basis, optional
@@ -26,7 +27,9 @@ class Cut:
     shuffle_seed : int, optional
         Shuffles the source's training split before it is cut; the source's own order if left out.
     stratify : bool
-        Whether training and validation split hold the classes in equal shares.
+        Whether training and validation split, or folds, hold the classes in equal shares.
+    n_folds : int, optional
+        Of cross-validation: how many folds all images but those for the test are divided into.
     """
 
     n_train: int
@@ -36,11 +39,12 @@ class Cut:
     is_augmentable: bool = False
     shuffle_seed: int | None = None
     stratify: bool = False
+    n_folds: int | None = None
 
     def describe(self) -> dict[str, Any]:
-        """As JSON values; without a seed and strata as before there were any."""
+        """As JSON values; without a seed, strata and folds as before there were any."""
         described = asdict(self)
-        unset = {"shuffle_seed": None, "stratify": False}
+        unset = {"shuffle_seed": None, "stratify": False, "n_folds": None}
         return {k: v for k, v in described.items() if k not in unset or v != unset[k]}
 
 

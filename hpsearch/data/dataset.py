@@ -73,6 +73,7 @@ class Dataset:
             self.train_labels,
             self.units,
             self.is_validation,
+            self.class_names,
         )
 
 

@@ -71,7 +71,7 @@ def _check_same(found: PreparedData, wanted: PreparedData, place: Path) -> Prepa
             f"{place}: prepared on this machine, {', '.join(different)} differ from the "
             f"coordinator's ({', '.join(changes)}); copy its {wanted.folder} to this path"
         )
-    return dataclasses.replace(wanted, folder=found.folder)
+    return dataclasses.replace(wanted, folder=found.folder, folds=found.folds)
 
 
 def _own(data: PreparedData) -> FolderSettings | TabularSettings | None:

@@ -4,16 +4,19 @@ The assignment's cut: training is the first images, validation the next, test th
 test images; the mean image is that of the training split. The images of the first two can be
 shuffled before; those of the test split never are.
 
-`hpsearch.data.selection` says which images those are where a source has no published order.
+`hpsearch.data.selection` says which images those are where a source has no published order, and
+which are in which fold of cross-validation.
 """
 
+import dataclasses
 import errno
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
@@ -25,6 +28,7 @@ from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.fitting import fit_training_images
 from hpsearch.data.prepared import (
     COMPONENTS_FILE,
+    FOLDS_FILE,
     FORMAT_VERSION,
     MANIFEST_FILE,
     MEAN_IMAGE_FILE,
@@ -36,13 +40,20 @@ from hpsearch.data.prepared import (
     VALIDATION_IMAGES_FILE,
     VALIDATION_LABELS_FILE,
     PreparedData,
+    list_fold_folders,
     load_prepared,
     read_manifest,
     seal,
 )
 from hpsearch.data.preprocessing import Preprocessing
 from hpsearch.data.reading import hash_file, one_line
-from hpsearch.data.selection import Selection, check_basis, check_positive, select
+from hpsearch.data.selection import (
+    Selection,
+    assign_folds,
+    check_basis,
+    check_positive,
+    select,
+)
 from hpsearch.data.table_files import make_table_files
 from hpsearch.data.tabular import TabularDataset
 from hpsearch.errors import DamagedDataError, DataError, StoreError
@@ -77,7 +88,7 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     Raises
     ------
     UsageError
-        If a size is below 1, or asks for more images or components than there are.
+        If a size is below 1, or asks for more images, components or folds than there are.
     DamagedDataError, MissingDataError
         If the source cannot be loaded.
     StoreError
@@ -92,14 +103,19 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     dataset = source.load()
     if dataset.checksum != checksum:
         raise DamagedDataError(f"{dataset.source}: changed while it was being read")
-    selection = select(dataset.items(), cut)
+    items = dataset.items()
+    write = (
+        partial(_write, selection=select(items, cut), cut=cut)
+        if cut.n_folds is None
+        else partial(_write_folds, folds=assign_folds(items, cut), cut=cut)
+    )
     if isinstance(dataset, Dataset):
         check_basis(cut, dataset.train_images.shape[1:], dataset.name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
             staged = Path(beside, "new")
-            _write(staged, dataset, cut, selection)
+            write(staged, dataset)
             _install(staged, target)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {one_line(error)}") from error
@@ -109,8 +125,11 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
 def _is_whole(folder: Path) -> bool:
     """Whether `folder` has a good manifest and every file the size it was written with."""
     try:
-        sizes: dict[str, int] = read_manifest(folder)["sizes"]
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+        manifest = read_manifest(folder)
+        sizes: dict[str, int] = manifest["sizes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items()) and all(
+            _is_whole(fold) for fold in list_fold_folders(folder, manifest)
+        )
     except (DataError, OSError):
         return False
 
@@ -128,7 +147,28 @@ def _install(staged: Path, target: Path) -> None:
                 target.rename(Path(tempfile.mkdtemp(dir=staged.parent), "damaged"))
 
 
-def _write(folder: Path, dataset: Dataset | TabularDataset, cut: Cut, selection: Selection) -> None:
+def _write_folds(
+    folder: Path, dataset: Dataset | TabularDataset, cut: Cut, folds: NDArray[np.int64]
+) -> None:
+    """Write all examples as a training split, and those of each fold as a data set of its own."""
+    everything = Selection(np.arange(len(folds)), np.arange(0))
+    whole = dataclasses.replace(cut, n_train=len(folds))
+    _write(folder, dataset, whole, everything, {FOLDS_FILE: folds})
+    for number, path in enumerate(list_fold_folders(folder, cut.describe())):
+        train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
+        own = dataclasses.replace(
+            cut, n_train=len(train), n_validation=len(validation), n_test=0, n_folds=None
+        )
+        _write(path, dataset, own, Selection(train, validation))
+
+
+def _write(
+    folder: Path,
+    dataset: Dataset | TabularDataset,
+    cut: Cut,
+    selection: Selection,
+    more: Mapping[str, NDArray[Any]] = MappingProxyType({}),
+) -> None:
     inputs: NDArray[Any]
     targets: NDArray[Any]
     if isinstance(dataset, Dataset):
@@ -137,14 +177,18 @@ def _write(folder: Path, dataset: Dataset | TabularDataset, cut: Cut, selection:
     else:
         arrays, facts = make_table_files(dataset, selection)
         inputs, targets = dataset.test.features, dataset.test.targets
+    arrays |= more
     folder.mkdir()
     for name, array in arrays.items():
         _write_synced(folder / name, partial(np.save, arr=array))
+    names = list(arrays)
     test = slice(cut.n_test)
-    save_test = partial(np.savez, inputs=inputs[test], targets=targets[test])
-    _write_synced(folder / TEST_FILE, save_test)
+    if cut.n_test != 0:  # not of a fold
+        save_test = partial(np.savez, inputs=inputs[test], targets=targets[test])
+        _write_synced(folder / TEST_FILE, save_test)
+        names.append(TEST_FILE)
     facts = {**_NO_IMAGES, **cut.describe(), "n_test": len(targets[test]), **facts}
-    files = {name: hash_file(folder / name) for name in (*arrays, TEST_FILE)}
+    files = {name: hash_file(folder / name) for name in names}
     manifest = json.dumps(seal(_describe(folder, dataset, facts, files)), indent=2) + "\n"
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 

@@ -2,6 +2,10 @@
 
 `hpsearch.data.preparation` writes such a folder; here is what it is and how it is read. The
 test split lies in it too, in `TEST_FILE`, but nothing here opens that file: the vault does.
+
+With folds the folder has all examples but those for the test as its training split, and no
+validation split. In a sub-folder for each fold is a data set of its own, without a test split:
+the examples of the fold to validate on, all others to train on.
 """
 
 import json
@@ -17,7 +21,14 @@ from hpsearch.data.schema import Schema, load_schema
 from hpsearch.errors import DamagedDataError, OutdatedDataError
 from hpsearch.hashing import hash_json
 
-__all__ = ["TEST_FILE", "PreparedData", "load_prepared", "read_manifest", "seal"]
+__all__ = [
+    "TEST_FILE",
+    "PreparedData",
+    "list_fold_folders",
+    "load_prepared",
+    "read_manifest",
+    "seal",
+]
 
 MANIFEST_FILE = "manifest.json"
 TRAIN_IMAGES_FILE = "train_images.npy"
@@ -37,6 +48,8 @@ TRAIN_COORDINATES_FILE = "train_coordinates.npy"
 VALIDATION_COORDINATES_FILE = "validation_coordinates.npy"
 # Of a basis of frequencies, where images are written in it anew before each step.
 FREQUENCIES_FILE = "frequencies.npy"
+# The fold of each example, with folds.
+FOLDS_FILE = "folds.npy"
 TEST_FILE = "test.npz"
 # What a machine's own rounding is in; equal data may differ there in the last bit.
 ROUNDED_FILES = frozenset(
@@ -93,6 +106,8 @@ class PreparedData:
         each file, of those too in which equal data may differ by a machine's own rounding.
     versions : dict
         `machine_versions` of the process that prepared it.
+    folds : tuple of PreparedData
+        Of cross-validation: the data of each fold; what they hold is part of `contents`.
     """
 
     folder: Path
@@ -109,6 +124,7 @@ class PreparedData:
     versions: dict[str, str]
     source_settings: dict[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    folds: tuple["PreparedData", ...] = ()
 
     def list_differences(self, contents: Mapping[str, str]) -> list[str]:
         """Names of what training reads that is not as in `contents`, or in only one of the two."""
@@ -145,6 +161,8 @@ class PreparedData:
                 raise DamagedDataError(
                     f"{path}: has the SHA-256 {found}, expected {expected[name]}; {ADVICE}"
                 )
+        for fold in self.folds:
+            fold.verify()
 
 
 def load_prepared(folder: Path) -> PreparedData:
@@ -168,6 +186,7 @@ def load_prepared(folder: Path) -> PreparedData:
         If it is not there.
     """
     manifest = read_manifest(folder)
+    folds = tuple(load_prepared(one) for one in list_fold_folders(folder, manifest))
     try:
         scale = manifest["target_scale"]
         return PreparedData(
@@ -183,8 +202,9 @@ def load_prepared(folder: Path) -> PreparedData:
             source_checksum=manifest["source_checksum"],
             source_settings=manifest["source_settings"],
             notices=tuple(manifest["notices"]),
-            contents=_list_contents(manifest),
+            contents=_list_contents(manifest, folds),
             versions=dict(manifest["versions"]),
+            folds=folds,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _broken(folder, one_line(error)) from error
@@ -221,15 +241,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
+def list_fold_folders(folder: Path, manifest: Mapping[str, Any]) -> list[Path]:
+    """Where the data of each fold are, in a folder with that manifest; none without folds."""
+    return [folder / f"fold-{number}" for number in range(1, (manifest.get("n_folds") or 0) + 1)]
+
+
 def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """`manifest` and its own SHA-256, without which a flipped digit would go unnoticed."""
     return {**manifest, _SEAL: hash_json(manifest)}
 
 
-def _list_contents(manifest: Mapping[str, Any]) -> dict[str, str]:
+def _list_contents(manifest: Mapping[str, Any], folds: tuple[PreparedData, ...]) -> dict[str, str]:
     files = {name: str(found) for name, found in manifest["files"].items() if name != TEST_FILE}
     scales = {name: repr(manifest[name]) for name in ("pixel_std", "target_scale")}
-    return {**files, **scales}
+    of_folds = {
+        f"{fold.folder.name}/{name}": found
+        for fold in folds
+        for name, found in fold.contents.items()
+    }
+    return {**files, **scales, **of_folds}
 
 
 def _broken(

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from hpsearch.data.basis import Frequencies
 from hpsearch.data.cut import Cut
-from hpsearch.data.splitting import order_items, take
+from hpsearch.data.splitting import divide, order_items, take
 from hpsearch.errors import UsageError
 
-__all__ = ["Items", "Selection", "check_basis", "check_positive", "select"]
+__all__ = ["Items", "Selection", "assign_folds", "check_basis", "check_positive", "select"]
 
 _Indices: TypeAlias = slice | NDArray[np.int64]
 
@@ -33,6 +33,8 @@ class Items:
         For each what must stay in one split with it; None if they are in a published order.
     is_validation : bool array, shape (n,), or None
         Which of them the source itself has set apart for validation.
+    class_names : tuple of str
+        What the classes are, for error messages; empty for regression.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Items:
     labels: NDArray[np.int64] | None
     units: tuple[str, ...] | None
     is_validation: NDArray[np.bool_] | None = None
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ def check_positive(cut: Cut) -> None:
     UsageError
         Names the key.
     """
-    sizes = {"train": cut.n_train, "validation": cut.n_validation, "test": cut.n_test}
+    sizes = {"test": cut.n_test}
+    if cut.n_folds is None:
+        sizes |= {"train": cut.n_train, "validation": cut.n_validation}
     for name, size in sizes.items():
         if size is not None and size < 1:
             raise UsageError(f"data.{name} must be at least 1, got {size}")
@@ -74,13 +79,8 @@ def check_positive(cut: Cut) -> None:
 
 def _check_sizes(items: Items, cut: Cut) -> None:
     available = items.n
-    asked = cut.n_train + cut.n_validation
-    if asked > available:
-        set_apart = f", besides {items.n_test} for the test" if items.units else ""
-        raise UsageError(
-            f"data.train = {cut.n_train} and data.validation = {cut.n_validation} ask for"
-            f" {asked} examples, {items.name} has {available} for the two{set_apart}"
-        )
+    if cut.n_folds is None:
+        _check_splits(items, cut)
     if not items.n_test:
         raise UsageError(
             f"{items.source}: none of its {available} examples is for the test, as so few are"
@@ -90,6 +90,17 @@ def _check_sizes(items: Items, cut: Cut) -> None:
         raise UsageError(
             f"data.test = {cut.n_test} asks for more test examples than"
             f" the {items.n_test} of {items.name}"
+        )
+
+
+def _check_splits(items: Items, cut: Cut) -> None:
+    available = items.n
+    asked = cut.n_train + cut.n_validation
+    if asked > available:
+        set_apart = f", besides {items.n_test} for the test" if items.units else ""
+        raise UsageError(
+            f"data.train = {cut.n_train} and data.validation = {cut.n_validation} ask for"
+            f" {asked} examples, {items.name} has {available} for the two{set_apart}"
         )
 
 
@@ -148,3 +159,49 @@ def select(items: Items, cut: Cut) -> Selection:
                 " that belong together are not divided"
             )
     return Selection(train, validation)
+
+
+def assign_folds(items: Items, cut: Cut) -> NDArray[np.int64]:
+    """Divide all examples that are not for the test into the folds of cross-validation.
+
+    What belongs together stays in one fold. Folds are drawn, also of examples in a published
+    order, which may be that of their classes.
+
+    Returns
+    -------
+    int array, shape (n,)
+        The fold of each example, in [0, n_folds).
+
+    Raises
+    ------
+    UsageError
+        If there are not so many examples, groups or examples of a class, or the source has a
+        validation split of its own.
+    """
+    _check_sizes(items, cut)
+    assert cut.n_folds is not None
+    key = f"data.validation = {{ folds = {cut.n_folds} }}"
+    if items.is_validation is not None:
+        raise UsageError(
+            f"{key}: {items.source} brings a validation split of its own; expected a number of"
+            " its examples, or a source without one"
+        )
+    units = items.units or tuple(map(str, range(items.n)))
+    labels = items.labels if cut.stratify else None
+    if (n_units := len(set(units))) < cut.n_folds:
+        raise UsageError(
+            f"{key} asks for more folds than the {n_units} examples of {items.name}, of which those"
+            " that belong together count as one"
+        )
+    if labels is not None:
+        pairs = set(zip(labels.tolist(), units, strict=True))
+        counts = np.bincount([label for label, _ in pairs])
+        rarest = min(np.flatnonzero(counts), key=lambda label: int(counts[label]))
+        if counts[rarest] < cut.n_folds:
+            raise UsageError(
+                f"{key} asks for more folds than the {counts[rarest]} examples of"
+                f" {items.class_names[rarest]!r}, the smallest class of {items.name}, of which"
+                " those that belong together count as one; expected fewer folds, or"
+                " stratify = false"
+            )
+    return divide(units, labels, cut.n_folds, cut.shuffle_seed)

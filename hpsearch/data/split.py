@@ -14,6 +14,7 @@ from hpsearch.data.frequencies import Waves
 from hpsearch.data.prepared import (
     ADVICE,
     COMPONENTS_FILE,
+    FOLDS_FILE,
     FREQUENCIES_FILE,
     MEAN_IMAGE_FILE,
     NORMALISED_MEAN_IMAGE_FILE,
@@ -35,7 +36,7 @@ from hpsearch.data.scaling import Scaling, TargetScale, load_scaling
 from hpsearch.errors import DamagedDataError
 from hpsearch.metrics import ACCURACY, MEAN_SQUARED_ERROR, Metric
 
-__all__ = ["Fitted", "Split", "open_split"]
+__all__ = ["Fitted", "Split", "open_folds", "open_split", "open_validation"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Split:
     validation_images : uint8 or float64 array, shape (M, D), read-only
         Raw pixels, or columns, of the examples that settings are judged by.
     validation_labels : int64 or float64 array, shape (M,), read-only
-        Their classes or numbers.
+        Their classes or numbers. None of cross-validation's data as a whole.
     preprocessing : Preprocessing or Scaling
         From raw pixels or columns to what the net is fed.
     n_classes : int
@@ -231,6 +232,42 @@ def open_split(prepared: PreparedData) -> Split:
         waves=waves,
         validation_coordinates=validation_coordinates,
     )
+
+
+def open_folds(prepared: PreparedData) -> NDArray[np.int64]:
+    """The fold of each example of data with folds, in [0, n_folds), shape (N,).
+
+    Examples are in the order of the rows of ``open_split(prepared)``, those of a fold in the same
+    order in the validation split of its own data.
+
+    Raises
+    ------
+    DamagedDataError
+        If the file is not there, or is not the array that it should be.
+    """
+    shape = (prepared.cut.n_train,)
+    return _map_array(prepared.folder / FOLDS_FILE, np.dtype(np.int64), shape)
+
+
+def open_validation(prepared: PreparedData) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The examples that settings are judged by, shape (M, D), and their classes or numbers, (M,).
+
+    Those of the validation split; with folds all examples, each of which is predicted by the
+    training on the other folds. Raw pixels or columns.
+
+    Raises
+    ------
+    DamagedDataError
+        If a file is not there, or is not the array that it should be.
+    """
+    if not prepared.folds:
+        split = open_split(prepared)
+        return split.validation_images, split.validation_labels
+    splits, folds = [open_split(fold) for fold in prepared.folds], open_folds(prepared)
+    order = np.argsort(np.argsort(folds, kind="stable"))
+    examples = np.concatenate([split.validation_images for split in splits])
+    targets = np.concatenate([split.validation_labels for split in splits])
+    return examples[order], targets[order]
 
 
 def _open_table(prepared: PreparedData) -> Split:

@@ -19,6 +19,7 @@ __all__ = [
     "Role",
     "Sides",
     "choose_sides",
+    "divide",
     "is_test_key",
     "order_items",
     "suggest_sizes",
@@ -160,6 +161,48 @@ def take(
         splits.append(order[begin : begin + size])
         begin = int(starts[np.searchsorted(starts, min(begin + size, len(order)))])
     return splits
+
+
+def divide(
+    units: Sequence[str], labels: NDArray[np.int64] | None, n_folds: int, seed: int | None = None
+) -> NDArray[np.int64]:
+    """Divide items into folds of about equal size, unit by unit, as if drawn at random.
+
+    Parameters
+    ----------
+    units : sequence of str
+        The unit of each item.
+    labels : int array, shape (N,), or None
+        With labels every fold holds the classes in about the shares that they have in the whole;
+        a unit counts for the most frequent of its labels.
+    n_folds : int
+        How many folds.
+    seed : int, optional
+        Draws other folds.
+
+    Returns
+    -------
+    int array, shape (N,)
+        The fold of each item, in [0, n_folds). Depends on the names of the units, not on their
+        order. Without units of several items, folds differ by one item at most, and so do the
+        shares of each class in them.
+    """
+    index = _number(units)
+    sizes = np.bincount(index)
+    draws = np.array([_draw(f"fold {seed}", name) for name in dict.fromkeys(units)])
+    strata = np.zeros(len(sizes), np.int64) if labels is None else _main_labels(index, labels)
+    fold_of_unit = np.empty(len(sizes), np.int64)
+    filled = np.zeros(n_folds, np.int64)
+    for stratum in np.unique(strata):
+        own = np.flatnonzero(strata == stratum)
+        filled_by_stratum = np.zeros(n_folds, np.int64)
+        # Largest units first: what is left to place then evens out what they made uneven.
+        for unit in own[np.lexsort((draws[own], -sizes[own]))]:
+            fold = np.lexsort((filled, filled_by_stratum))[0]
+            fold_of_unit[unit] = fold
+            filled_by_stratum[fold] += sizes[unit]
+            filled[fold] += sizes[unit]
+    return fold_of_unit[index]
 
 
 def suggest_sizes(sides: Sides, labels: NDArray[np.int64]) -> tuple[int, int]:

@@ -100,7 +100,15 @@ class TabularDataset:
         """What a split needs to know of the rows."""
         is_classification = self.schema.task == Task.CLASSIFICATION
         labels = self.rows.targets.astype(np.int64) if is_classification else None
-        return Items(self.name, self.source, len(self.rows), len(self.test), labels, self.units)
+        return Items(
+            self.name,
+            self.source,
+            len(self.rows),
+            len(self.test),
+            labels,
+            self.units,
+            class_names=self.schema.class_names,
+        )
 
 
 def set_test_apart(rows: Rows, n_given: int = 0) -> tuple[Rows, Rows, tuple[str, ...], int]:
