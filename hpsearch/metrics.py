@@ -1,5 +1,6 @@
 """Metrics: the value that a study optimizes, and secondary scores."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,7 +64,8 @@ class Metric:
 
     def format(self, value: float | None) -> str:
         """Format a value; a dash if there is none."""
-        return "-" if value is None else f"{value:{self.format_spec}}"
+        is_known = value is not None and not math.isnan(value)
+        return f"{value:{self.format_spec}}" if is_known else "-"
 
     def round(self, value: float) -> str:
         """Format a less precise value, with one digit less than `format`."""

@@ -15,6 +15,7 @@ __all__ = ["Lease", "Outcome", "Pruning", "SpareCores", "TrialJob", "TrialResult
 # Third entry of the seed of everything a training draws; samplers use 1.
 _TRAINING_STREAM = 0
 _CONFIRM_STREAM = 7
+_REFIT_STREAM = 8
 
 
 class Pruning(Protocol):
@@ -75,6 +76,8 @@ class TrialJob:
         Asked before each epoch.
     replicate : int
         0 for the trial itself; k for its setting trained again with its k-th fresh seed.
+    is_refit : bool
+        Of data with folds: whether the setting is trained once more, on the examples of all folds.
     """
 
     number: int
@@ -87,6 +90,7 @@ class TrialJob:
     lease: Lease | None = None
     spare_cores: SpareCores | None = None
     replicate: int = 0
+    is_refit: bool = False
 
     def identity(self) -> str:
         """Hash of all that the trained net depends on; a checkpoint belongs to one identity."""
@@ -99,6 +103,7 @@ class TrialJob:
                 self.data.contents,
                 self.threads,
                 *([self.replicate] if self.replicate else []),
+                *(["refit"] if self.is_refit else []),
             ]
         )
 
@@ -107,7 +112,9 @@ class TrialJob:
         return self.threads + (self.spare_cores.count() if self.spare_cores else 0)
 
     def seed(self) -> list[int]:
-        """Entropy of everything that the training draws."""
+        """Entropy of everything that the training draws; with folds each adds its number."""
+        if self.is_refit:
+            return [self.study_seed, self.number, _REFIT_STREAM]
         if self.replicate:
             return [self.study_seed, self.number, _CONFIRM_STREAM, self.replicate]
         return [self.study_seed, self.number, _TRAINING_STREAM]

@@ -3,20 +3,21 @@
 import contextlib
 import dataclasses
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from hpsearch import training
-from hpsearch.data import Split, open_split
+from hpsearch.data import PreparedData, open_folds, open_split
 from hpsearch.differences import merge_versions
 from hpsearch.errors import DamagedDataError, MachineError
 from hpsearch.execution.task import is_wanted
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
 from hpsearch.objective.attempts import note_attempt
+from hpsearch.objective.cross_validation import CrossValidation
 from hpsearch.objective.failures import (
     blaming_training,
     check_installation,
@@ -24,6 +25,7 @@ from hpsearch.objective.failures import (
     from_training,
 )
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.objective.net_training import NetTraining, Training
 from hpsearch.objective.workplace import attach_files, working_here
 from hpsearch.training import (
     CHECKPOINT_FILE,
@@ -33,12 +35,10 @@ from hpsearch.training import (
     Epoch,
     Film,
     HistoryWriter,
-    OptimizerState,
-    averaged,
+    NetState,
     film_epochs,
     film_next,
     load_checkpoint,
-    predict,
     save_checkpoint,
     save_predictions,
     start_film,
@@ -82,117 +82,108 @@ def run_job(job: TrialJob) -> TrialResult:
 
 def _run(job: TrialJob) -> TrialResult:
     job.folder.mkdir(parents=True, exist_ok=True)
-    split = open_split(job.data).with_inputs(job.hyperparameters.inputs)
-    history = HistoryWriter(job.folder / HISTORY_FILE)
-    state, epochs = _start_or_resume(job, split, history)
-    note_attempt(job.folder, len(epochs))
-    result = _train(job, split, history, state, epochs)
-    return dataclasses.replace(result, versions=state.versions)
-
-
-def _train(
-    job: TrialJob, split: Split, history: HistoryWriter, state: "_State", epochs: tuple[Epoch, ...]
-) -> TrialResult:
-    for epoch in from_training(_replay_then_train(job, split, state, epochs)):
-        if epoch.number > len(epochs):
-            if (job.lease and not job.lease.is_valid()) or not is_wanted():
-                return TrialResult(job.number, Outcome.INTERRUPTED, epochs)
-            epochs = (*epochs, epoch)
-            _save(job, split, state, epochs)
-            # While the trial runs, what a machine that fails takes of it is in the checkpoint.
-            history.save(epochs, durable=False)
-        if epoch.diverged:
-            return _finish(job, Outcome.PRUNED, epochs, history)
-        is_last = epoch.number == job.hyperparameters.epochs
-        if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_score):
-            return _finish(job, Outcome.PRUNED, epochs, history)
-    net = averaged(state.net, state.memory)
-    _save_predictions(job, split, net)
-    net_sha256 = hash_arrays({**net, **split.arrays()})
-    result = _finish(job, Outcome.COMPLETE, epochs, history)
-    return dataclasses.replace(result, net_sha256=net_sha256)
+    run = _start_or_resume(job)
+    if run.epochs:  # a crash between the two files may have left the history an epoch behind
+        run.history.save(run.epochs)
+    note_attempt(job.folder, len(run.epochs))
+    return dataclasses.replace(_train(job, run), versions=run.versions)
 
 
 @dataclass
-class _State:
-    """All that training changes; `epochs` apart, what a checkpoint holds."""
+class _Run:
+    """A job as it stands: what trains, and what a checkpoint and the history hold besides."""
 
-    net: Parameters
-    memory: OptimizerState
-    rng: np.random.Generator
+    training: Training
+    epochs: tuple[Epoch, ...]
     film: Film
     versions: dict[str, str]
+    history: HistoryWriter
 
 
-def _start_or_resume(
-    job: TrialJob, split: Split, history: HistoryWriter
-) -> tuple[_State, tuple[Epoch, ...]]:
-    rng, versions = np.random.default_rng(job.seed()), training.read_versions()
+def _train(job: TrialJob, run: _Run) -> TrialResult:
+    n_done = len(run.epochs)
+    for epoch in from_training(_replay_then_train(job, run)):
+        if epoch.number > n_done:
+            if (job.lease and not job.lease.is_valid()) or not is_wanted():
+                return TrialResult(job.number, Outcome.INTERRUPTED, run.epochs)
+            run.epochs = (*run.epochs, epoch)
+            _save(job, run)
+            # While the trial runs, what a machine that fails takes of it is in the checkpoint.
+            run.history.save(run.epochs, durable=False)
+        if epoch.diverged:
+            return _finish(job, Outcome.PRUNED, run)
+        is_last = epoch.number == job.hyperparameters.epochs
+        if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_score):
+            return _finish(job, Outcome.PRUNED, run)
+    if not job.is_refit:  # which has nothing to validate on
+        path, n_classes = job.folder / PREDICTIONS_FILE, run.training.first.split.n_classes
+        save_predictions(path, run.training.predict(), n_classes)
+    net_sha256 = hash_arrays(run.training.arrays())
+    return dataclasses.replace(_finish(job, Outcome.COMPLETE, run), net_sha256=net_sha256)
+
+
+def _start_or_resume(job: TrialJob) -> _Run:
     try:
         checkpoint = load_checkpoint(job.folder / CHECKPOINT_FILE)
     except (FileNotFoundError, DamagedDataError):
         checkpoint = None
-    if checkpoint and checkpoint.identity == job.identity():
-        rng.bit_generator.state = checkpoint.generator_state
-        # A crash between the two files may have left the history an epoch behind.
-        history.save(checkpoint.epochs)
-        versions = merge_versions(checkpoint.versions, versions)
-        net, memory, film = checkpoint.net, checkpoint.memory, checkpoint.film
-        return _State(net, memory, rng, film, versions), checkpoint.epochs
-    with blaming_training():
-        net = training.make_net(split, job.hyperparameters, rng)
-    return _State(net, {}, rng, Film(), versions), ()
+    if checkpoint and checkpoint.identity != job.identity():
+        checkpoint = None
+    history, versions = HistoryWriter(job.folder / HISTORY_FILE), training.read_versions()
+    if checkpoint is None:
+        return _Run(_open_training(job), (), Film(), versions, history)
+    begun = _open_training(job, checkpoint.states, len(checkpoint.epochs))
+    versions = merge_versions(checkpoint.versions, versions)
+    return _Run(begun, checkpoint.epochs, checkpoint.film, versions, history)
 
 
-def _replay_then_train(
-    job: TrialJob, split: Split, state: _State, done: tuple[Epoch, ...]
-) -> Iterator[Epoch]:
+def _open_training(job: TrialJob, states: Sequence[NetState] = (), n_epochs: int = 0) -> Training:
+    """What the job trains, as it stands in `states` after so many epochs, or from its start."""
+
+    def begin(data: PreparedData, seed: list[int], state: NetState | None) -> NetTraining:
+        setting = job.hyperparameters
+        split = open_split(data).with_inputs(setting.inputs)
+        with blaming_training():
+            return NetTraining(split, setting, seed, job.count_threads, state, n_epochs)
+
+    if not job.data.folds or job.is_refit:
+        return begin(job.data, job.seed(), states[0] if states else None)
+    folds = zip_longest(job.data.folds, states)
+    # From 1: a 0 at the end of a seed changes nothing.
+    trainings = [begin(fold, [*job.seed(), i], state) for i, (fold, state) in enumerate(folds, 1)]
+    return CrossValidation(trainings, open_folds(job.data))
+
+
+def _replay_then_train(job: TrialJob, run: _Run) -> Iterator[Epoch]:
     """The epochs done, so that the pruner sees them too, then those to come."""
+    done = run.epochs
     yield from done
     if done and done[-1].diverged:
         return
-    yield from training.train(
-        state.net,
-        split,
-        job.hyperparameters,
-        state.rng,
-        memory=state.memory,
-        completed_epochs=len(done),
-        count_threads=job.count_threads,
-    )
+    for _ in range(len(done), job.hyperparameters.epochs):
+        yield run.training.train_epoch()
 
 
-def _save(job: TrialJob, split: Split, state: _State, epochs: tuple[Epoch, ...]) -> None:
-    net, memory = state.net, state.memory
-    if len(epochs) == job.hyperparameters.epochs:
-        # Nothing goes on from here: the net to be used is all that is wanted.
-        net, memory = averaged(net, memory), {}
-    is_filmed = split.image_shape is not None and not epochs[-1].diverged
-    if is_filmed and len(epochs) in film_epochs(job.hyperparameters.epochs):
-        state.film = _film(job, split, state.film, len(epochs), net)
-    generator_state = dict(state.rng.bit_generator.state)
-    checkpoint = Checkpoint(
-        job.identity(), net, generator_state, epochs, memory, state.film, state.versions
-    )
+def _save(job: TrialJob, run: _Run) -> None:
+    n_epochs, n_done = job.hyperparameters.epochs, len(run.epochs)
+    # Nothing goes on from the last: the net to be used is all that is wanted.
+    states = run.training.states(is_last=n_done == n_epochs)
+    is_filmed = run.training.first.split.image_shape is not None and not run.epochs[-1].diverged
+    if is_filmed and n_done in film_epochs(n_epochs):
+        run.film = _film(run, states[0].net)
+    checkpoint = Checkpoint(job.identity(), states, run.epochs, run.film, run.versions)
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
 
 
-def _film(job: TrialJob, split: Split, film: Film, epoch: int, net: Parameters) -> Film:
-    if epoch > 1:
-        return film_next(film, epoch, net, split.image_preprocessing)
-    # Drawn once more rather than kept for an epoch: the weights of a wide net fill memory.
-    initial = training.make_net(split, job.hyperparameters, np.random.default_rng(job.seed()))
-    return start_film(initial, net, split.image_preprocessing)
+def _film(run: _Run, net: Parameters) -> Film:
+    shown = run.training.first
+    preprocessing, n_done = shown.split.image_preprocessing, len(run.epochs)
+    if n_done > 1:
+        return film_next(run.film, n_done, net, preprocessing)
+    return start_film(shown.draw_initial_net(), net, preprocessing)
 
 
-def _save_predictions(job: TrialJob, split: Split, net: Parameters) -> None:
-    predicted = predict(net, split.validation_inputs, split.target_scale)
-    save_predictions(job.folder / PREDICTIONS_FILE, predicted, split.n_classes)
-
-
-def _finish(
-    job: TrialJob, outcome: Outcome, epochs: tuple[Epoch, ...], history: HistoryWriter
-) -> TrialResult:
-    history.save(epochs)
+def _finish(job: TrialJob, outcome: Outcome, run: _Run) -> TrialResult:
+    run.history.save(run.epochs)
     rungs = job.pruning.rungs() if job.pruning else None
-    return TrialResult(job.number, outcome, epochs, rungs=rungs)
+    return TrialResult(job.number, outcome, run.epochs, rungs=rungs)

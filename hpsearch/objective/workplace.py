@@ -56,9 +56,10 @@ def attach_files(result: TrialResult, here: TrialJob, job: TrialJob) -> TrialRes
     """Give a finished trial's net and predictions along if only this worker sees their folder."""
     if here.folder == job.folder or result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
         return result
-    is_complete = result.outcome == Outcome.COMPLETE
+    predictions = here.folder / PREDICTIONS_FILE
+    has_predictions = result.outcome == Outcome.COMPLETE and not job.is_refit
     return dataclasses.replace(
         result,
         checkpoint=(here.folder / CHECKPOINT_FILE).read_bytes(),
-        predictions=(here.folder / PREDICTIONS_FILE).read_bytes() if is_complete else None,
+        predictions=predictions.read_bytes() if has_predictions else None,
     )

@@ -10,7 +10,9 @@ from hpsearch.training.averaging import averaged
 from hpsearch.training.checkpoint import (
     CHECKPOINT_FILE,
     Checkpoint,
+    NetState,
     load_checkpoint,
+    name_by_fold,
     save_checkpoint,
 )
 from hpsearch.training.epoch import Epoch
@@ -37,6 +39,7 @@ __all__ = [
     "Film",
     "HistoryWriter",
     "Hyperparameters",
+    "NetState",
     "Optimizer",
     "OptimizerState",
     "Schedule",
@@ -50,6 +53,7 @@ __all__ = [
     "load_history",
     "load_predictions",
     "make_net",
+    "name_by_fold",
     "predict",
     "predict_labels",
     "predict_over_views",

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,14 @@ from hpsearch.training.epoch import Epoch
 from hpsearch.training.film import Film
 from hpsearch.training.optimizer_state import OptimizerState
 
-__all__ = ["CHECKPOINT_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "CHECKPOINT_FILE",
+    "Checkpoint",
+    "NetState",
+    "load_checkpoint",
+    "name_by_fold",
+    "save_checkpoint",
+]
 
 CHECKPOINT_FILE = "checkpoint.npz"
 
@@ -25,6 +33,7 @@ _FORMAT = 4
 _NET = ("W1", "b1", "W2", "b2")
 _MEMORY = "memory."
 _FILM = "film."
+_FOLD = "fold{}."
 _COLUMNS = (
     "train_loss",
     "train_score",
@@ -36,6 +45,25 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
+class NetState:
+    """A net in training, and all that its next epoch depends on.
+
+    Parameters
+    ----------
+    net : dict of float32 arrays
+        W1, b1, W2, b2.
+    generator_state : dict
+        ``rng.bit_generator.state``.
+    memory : dict of arrays
+        What training remembers besides; nothing once it has ended.
+    """
+
+    net: Parameters
+    generator_state: dict[str, Any]
+    memory: OptimizerState = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A training as it stood after its last epoch.
 
@@ -43,14 +71,10 @@ class Checkpoint:
     ----------
     identity : str
         What is being trained (setting, seed, data): a checkpoint of anything else is of no use.
-    net : dict of float32 arrays
-        W1, b1, W2, b2.
-    generator_state : dict
-        ``rng.bit_generator.state``.
+    states : tuple of NetState
+        One; with folds one of each.
     epochs : tuple of Epoch
         All epochs so far.
-    memory : dict of arrays
-        What training remembers besides; nothing once it has ended.
     film : Film
         Frames so far. In the same file, so that they stop, go on, travel and go with the net.
     versions : dict
@@ -58,12 +82,24 @@ class Checkpoint:
     """
 
     identity: str
-    net: Parameters
-    generator_state: dict[str, Any]
+    states: tuple[NetState, ...]
     epochs: tuple[Epoch, ...]
-    memory: OptimizerState = field(default_factory=dict)
     film: Film = field(default_factory=Film)
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def net(self) -> Parameters:
+        """The net; with folds that of the first."""
+        return self.states[0].net
+
+
+def name_by_fold(arrays: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """The arrays of all folds in one mapping, such as ``fold1.W1``."""
+    return {
+        _FOLD.format(number) + name: array
+        for number, own in enumerate(arrays, 1)
+        for name, array in own.items()
+    }
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -80,12 +116,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     epochs = checkpoint.epochs
     losses = [epoch.iteration_losses for epoch in epochs]
     arrays = {
-        **checkpoint.net,
-        **{_MEMORY + name: array for name, array in checkpoint.memory.items()},
+        **_pack_states(checkpoint.states),
         **{_FILM + name: array for name, array in vars(checkpoint.film).items()},
         "format": np.array(_FORMAT),
         "identity": _as_bytes(checkpoint.identity),
-        "generator_state": _as_bytes(json.dumps(checkpoint.generator_state)),
         "versions": _as_bytes(json.dumps(checkpoint.versions)),
         "columns": np.array([[getattr(e, name) for name in _COLUMNS] for e in epochs], np.float64),
         "val_others": _as_bytes(json.dumps([dict(epoch.val_others) for epoch in epochs])),
@@ -117,10 +151,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise ValueError("written by another version")
         return Checkpoint(
             identity=_as_text(arrays["identity"]),
-            net={name: arrays[name] for name in _NET},
-            generator_state=json.loads(_as_text(arrays["generator_state"])),
+            states=_unpack_states(arrays),
             epochs=_unpack_epochs(arrays),
-            memory=_pick(arrays, _MEMORY),
             film=Film(**_pick(arrays, _FILM)),
             versions=json.loads(_as_text(arrays["versions"])),
         )
@@ -138,6 +170,35 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise DamagedDataError(
             f"{path}: expected a checkpoint, got a damaged file ({type(e).__name__}: {e})"
         ) from e
+
+
+def _pack_states(states: tuple[NetState, ...]) -> dict[str, NDArray[Any]]:
+    """The arrays of all states, by name: those of the first plain, for whoever opens the file."""
+    packed = [
+        {
+            **state.net,
+            **{_MEMORY + name: array for name, array in state.memory.items()},
+            "generator_state": _as_bytes(json.dumps(state.generator_state)),
+        }
+        for state in states
+    ]
+    first = _FOLD.format(1)
+    return {name.removeprefix(first): array for name, array in name_by_fold(packed).items()}
+
+
+def _unpack_states(arrays: dict[str, NDArray[Any]]) -> tuple[NetState, ...]:
+    states: list[NetState] = []
+    own = arrays
+    while "generator_state" in own or not states:
+        states.append(
+            NetState(
+                net={name: own[name] for name in _NET},
+                generator_state=json.loads(_as_text(own["generator_state"])),
+                memory=_pick(own, _MEMORY),
+            )
+        )
+        own = _pick(arrays, _FOLD.format(len(states) + 1))
+    return tuple(states)
 
 
 def _pick(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

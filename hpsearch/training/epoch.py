@@ -19,7 +19,8 @@ class Epoch:
         it.
     val_score : float
         The metric on all validation examples at the end of the epoch; if training diverged in the
-        epoch, the value before.
+        epoch, the value before. With folds the metric of the out-of-fold predictions of all
+        examples; nan if there is nothing to validate on.
     learning_rate : float
         The rate in the middle of the epoch.
     duration_s : float

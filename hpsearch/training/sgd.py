@@ -76,6 +76,8 @@ def train(
     pass_once = _Pass(net, split, setting, rng, memory)
 
     def validate() -> dict[str, float]:
+        if not len(split.validation_labels):
+            return {name: math.nan}
         predicted = predict(averaged(net, memory), split.validation_inputs, split.target_scale)
         return split.metric.measure(split.validation_labels, predicted)
 

@@ -27,6 +27,7 @@ from hpsearch.training import (
     Checkpoint,
     Epoch,
     Film,
+    NetState,
     save_checkpoint,
     save_history,
     start_film,
@@ -44,7 +45,9 @@ PIXELS = Preprocessing(np.zeros(48, np.float32))
 def folder(tmp_path: Path) -> Path:
     net = make_parameters(48, 5, 3, 0.1, np.random.default_rng(0))
     save_history(tmp_path / HISTORY_FILE, EPOCHS)
-    save_checkpoint(tmp_path / CHECKPOINT_FILE, Checkpoint("identity", net, {}, EPOCHS))
+    save_checkpoint(
+        tmp_path / CHECKPOINT_FILE, Checkpoint("identity", (NetState(net, {}),), EPOCHS)
+    )
     return tmp_path
 
 
@@ -123,7 +126,7 @@ def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path)
     rotated = tmp_path / "rotated"
     rotated.mkdir()
     save_history(rotated / HISTORY_FILE, EPOCHS)
-    save_checkpoint(rotated / CHECKPOINT_FILE, Checkpoint("identity", net, {}, EPOCHS))
+    save_checkpoint(rotated / CHECKPOINT_FILE, Checkpoint("identity", (NetState(net, {}),), EPOCHS))
     preprocessing = Preprocessing(PIXELS.mean_image, components)
     make_trial_pictures(rotated, "trial 0", ACCURACY, preprocessing, SHAPE)
     with Image.open(rotated / WEIGHTS_FILE) as picture:

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from hpsearch.errors import DamagedDataError
 from hpsearch.hashing import hash_arrays
-from hpsearch.training import Checkpoint, Epoch, Film, load_checkpoint, save_checkpoint
+from hpsearch.training import Checkpoint, Epoch, Film, NetState, load_checkpoint, save_checkpoint
 
 
 def _checkpoint() -> Checkpoint:
@@ -26,16 +27,17 @@ def _checkpoint() -> Checkpoint:
     memory = {"velocity.W1": net["W1"] / 2, "adam_steps": np.array(7)}
     tiles = np.arange(2 * 3 * 6, dtype=np.uint8).reshape(2, 3, 6)
     film = Film(np.array([2, 0, 1]), np.array([1, 2]), tiles)
-    return Checkpoint("of this", net, dict(rng.bit_generator.state), epochs, memory, film)
+    state = NetState(net, dict(rng.bit_generator.state), memory)
+    return Checkpoint("of this", (state,), epochs, film)
 
 
 def _content(checkpoint: Checkpoint) -> Any:
     return (
         checkpoint.identity,
         hash_arrays(checkpoint.net),
-        hash_arrays(checkpoint.memory),
+        hash_arrays(checkpoint.states[0].memory),
         hash_arrays(vars(checkpoint.film)),
-        checkpoint.generator_state,
+        checkpoint.states[0].generator_state,
         checkpoint.epochs,
     )
 
@@ -50,6 +52,26 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c", _checkpoint())
     assert _content(load_checkpoint(tmp_path / "c")) == _content(_checkpoint())
+
+
+def test_the_states_of_all_folds_come_back_each_with_its_own(tmp_path: Path) -> None:
+    one = _checkpoint()
+    rng = np.random.default_rng(1)
+    states = tuple(
+        NetState(
+            {name: array + np.float32(fold) for name, array in one.net.items()},
+            dict(rng.spawn(1)[0].bit_generator.state),
+            {"velocity.W1": one.net["W1"] * fold} if fold != 1 else {},
+        )
+        for fold in range(11)
+    )
+    save_checkpoint(tmp_path / "c", dataclasses.replace(one, states=states))
+    loaded = load_checkpoint(tmp_path / "c").states
+    assert len(loaded) == len(states)
+    for found, state in zip(loaded, states, strict=True):
+        assert hash_arrays(found.net) == hash_arrays(state.net)
+        assert hash_arrays(found.memory) == hash_arrays(state.memory)
+        assert found.generator_state == state.generator_state
 
 
 @given(data=st.data())

@@ -23,6 +23,7 @@ from hpsearch.net import loss_and_gradients
 from hpsearch.training import (
     Checkpoint,
     Epoch,
+    NetState,
     averaged,
     batches,
     load_checkpoint,
@@ -65,10 +66,11 @@ def test_a_resumed_training_is_equal_to_the_bit(
 
     net, rng = start(setting())
     before = tuple(itertools.islice(train(net, split, setting(), rng), n_before))
-    save_checkpoint(tmp_path / "c", Checkpoint("x", net, dict(rng.bit_generator.state), before))
+    state = NetState(net, dict(rng.bit_generator.state))
+    save_checkpoint(tmp_path / "c", Checkpoint("x", (state,), before))
     saved = load_checkpoint(tmp_path / "c")
     rng = np.random.default_rng()
-    rng.bit_generator.state = saved.generator_state
+    rng.bit_generator.state = saved.states[0].generator_state
     after = train(saved.net, split, setting(), rng, completed_epochs=n_before)
 
     assert [_result(epoch) for epoch in (*saved.epochs, *after)] == whole
@@ -124,12 +126,12 @@ def test_a_resumed_training_is_equal_to_the_bit_with_any_technique(
     while len(epochs) < one.epochs:
         going_on = train(other, split, one, rng, memory=remembered, completed_epochs=len(epochs))
         epochs = (*epochs, next(going_on))
-        state = dict(rng.bit_generator.state)
-        save_checkpoint(tmp_path / "c", Checkpoint("x", other, state, epochs, remembered))
+        state = NetState(other, dict(rng.bit_generator.state), remembered)
+        save_checkpoint(tmp_path / "c", Checkpoint("x", (state,), epochs))
         saved = load_checkpoint(tmp_path / "c")
-        other, remembered, epochs = saved.net, saved.memory, saved.epochs
+        other, remembered, epochs = saved.net, saved.states[0].memory, saved.epochs
         rng = np.random.default_rng(9)
-        rng.bit_generator.state = saved.generator_state
+        rng.bit_generator.state = saved.states[0].generator_state
     assert [_result(epoch) for epoch in epochs] == whole
     assert hash_arrays(averaged(other, remembered)) == hash_arrays(averaged(net, memory))
     assert whole[-1].train_loss < whole[0].train_loss

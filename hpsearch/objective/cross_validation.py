@@ -1,0 +1,101 @@
+"""Cross-validation: a net for each fold, trained side by side, judged as one."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.objective.net_training import NetTraining
+from hpsearch.training import Epoch, NetState, name_by_fold
+
+__all__ = ["CrossValidation"]
+
+
+class CrossValidation:
+    """One net for each fold, an epoch of each in turn.
+
+    Its validation score is the metric of the out-of-fold predictions: each example is predicted by
+    the net whose training did not see it. For a metric that is a mean over examples that is the
+    mean of the folds' own scores, each with the weight of its examples.
+
+    Parameters
+    ----------
+    trainings : sequence of NetTraining
+        Of each fold: on the examples of all others, validated on its own.
+    folds : int array, shape (N,)
+        The fold of each example.
+    """
+
+    def __init__(self, trainings: Sequence[NetTraining], folds: NDArray[np.int64]) -> None:
+        self._trainings = trainings
+        self._folds = folds
+        self._targets = self._gather([one.split.validation_labels for one in trainings])
+
+    @property
+    def first(self) -> NetTraining:
+        """The net of the first fold."""
+        return self._trainings[0]
+
+    def train_epoch(self) -> Epoch:
+        """Train one more epoch of each fold.
+
+        Returns
+        -------
+        Epoch
+            Training loss, metric and the losses of steps are means over the folds, the duration is
+            their sum. Diverged if any of the folds has.
+        """
+        epochs = [one.train_epoch() for one in self._trainings]
+        diverged = any(epoch.diverged for epoch in epochs)
+        measured = _average_measured(epochs, np.bincount(self._folds))
+        if not diverged:
+            metric = self.first.split.metric
+            measured = metric.measure(self._targets, self.predict())
+            measured["score"] = measured.pop(metric.name)
+        steps = zip_longest(*(epoch.iteration_losses for epoch in epochs))
+        return Epoch(
+            number=epochs[0].number,
+            train_loss=fmean(epoch.train_loss for epoch in epochs),
+            train_score=fmean(epoch.train_score for epoch in epochs),
+            val_score=measured.pop("score"),
+            learning_rate=epochs[0].learning_rate,
+            duration_s=sum(epoch.duration_s for epoch in epochs),
+            ended_at=epochs[-1].ended_at,
+            # Folds of other sizes may have a step more.
+            iteration_losses=tuple(
+                fmean(loss for loss in losses if loss is not None) for losses in steps
+            ),
+            diverged=diverged,
+            val_others=measured,
+        )
+
+    def predict(self) -> NDArray[Any]:
+        """Out-of-fold predictions of all examples, shape (N,)."""
+        return self._gather([one.predict() for one in self._trainings])
+
+    def states(self, *, is_last: bool) -> tuple[NetState, ...]:
+        """Those of all folds."""
+        return tuple(state for one in self._trainings for state in one.states(is_last=is_last))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Those of all folds, by fold and name."""
+        return name_by_fold([one.arrays() for one in self._trainings])
+
+    def _gather(self, by_fold: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """What there is of the examples of each fold, in the order of all examples."""
+        gathered = np.empty(len(self._folds), by_fold[0].dtype)
+        for fold, own in enumerate(by_fold):
+            gathered[self._folds == fold] = own
+        return gathered
+
+
+def _average_measured(epochs: Sequence[Epoch], sizes: NDArray[np.int64]) -> dict[str, float]:
+    """Means of what was last measured on each fold, of nets that were finite then."""
+    measured = [{"score": epoch.val_score, **epoch.val_others} for epoch in epochs]
+    return {
+        name: float(np.average([one[name] for one in measured], weights=sizes))
+        for name in measured[0]
+    }

@@ -1,0 +1,316 @@
+"""A trial of cross-validation: a net for each fold, judged as one, resumed to the bit."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpsearch.data import (
+    TEST_FILE,
+    Cut,
+    PreparedData,
+    TabularSettings,
+    find_source,
+    open_folds,
+    open_split,
+    open_validation,
+    prepare,
+)
+from hpsearch.hashing import hash_arrays
+from hpsearch.metrics import Task
+from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective.workplace import attach_files
+from hpsearch.training import (
+    CHECKPOINT_FILE,
+    HISTORY_FILE,
+    PREDICTIONS_FILE,
+    Epoch,
+    Hyperparameters,
+    averaged,
+    load_checkpoint,
+    load_history,
+    load_predictions,
+    make_net,
+    predict,
+    train,
+)
+
+Make = Callable[..., TrialJob]
+
+N_FOLDS = 3
+SETTING = {
+    "learning_rate": 0.05,
+    "learning_rate_decay": 0.9,
+    "reg": 1e-3,
+    "hidden_size": 8,
+    "epochs": 4,
+    "batch_size": 60,
+    "initial_std": 0.01,
+}
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """All digits that are not for the test, in three folds."""
+    folder = tmp_path_factory.mktemp("data")
+    source = find_source("digits", folders=[], download_folder=folder)
+    return prepare(source, Cut(0, 0, n_folds=N_FOLDS, stratify=True), folder)
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """A regression whose folds are of unequal size."""
+    folder = tmp_path_factory.mktemp("numbers")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(95, 3))
+    np.savez(folder / "numbers.npz", X=X, y=X @ [1.0, -2.0, 0.5] + 10 + rng.normal(0, 0.1, 95))
+    settings = TabularSettings(str(folder / "numbers.npz"), Task.REGRESSION)
+    source = find_source("arrays", folders=[], download_folder=folder, own=settings)
+    return prepare(source, Cut(0, 0, n_folds=N_FOLDS, stratify=True), folder)
+
+
+@pytest.fixture
+def job(folded: PreparedData, tmp_path: Path) -> Make:
+    counter = itertools.count()
+
+    def make(**changes: Any) -> TrialJob:
+        setting = SETTING | {key: changes.pop(key) for key in list(changes) if key in FIELDS}
+        base: dict[str, Any] = {
+            "number": 3,
+            "study_seed": 0,
+            "hyperparameters": Hyperparameters(**setting),
+            "data": folded,
+            "folder": tmp_path / f"trial-{next(counter)}",
+            "threads": 1,
+        }
+        return TrialJob(**base | changes)
+
+    return make
+
+
+FIELDS = set(Hyperparameters.model_fields)
+
+
+def _train_fold(
+    one: TrialJob, fold: int, data: PreparedData, seed: list[int]
+) -> tuple[list[Epoch], np.ndarray]:
+    """The training of a fold by itself: its epochs, and what its net predicts of the fold."""
+    split = open_split(data).with_inputs(one.hyperparameters.inputs)
+    rng = np.random.default_rng([*seed, fold])
+    net, memory = make_net(split, one.hyperparameters, rng), {}
+    epochs = list(train(net, split, one.hyperparameters, rng, memory=memory))
+    return epochs, predict(averaged(net, memory), split.validation_inputs, split.target_scale)
+
+
+def _result(result: TrialResult) -> Any:
+    """What must not depend on interruptions."""
+    epochs = [dataclasses.replace(e, duration_s=0.0, ended_at=0.0) for e in result.epochs]
+    return result.outcome, epochs, result.net_sha256
+
+
+@dataclasses.dataclass
+class EpochsLeft:
+    n: int
+
+    def is_valid(self) -> bool:
+        self.n -= 1
+        return self.n >= 0
+
+
+@pytest.mark.parametrize("kind", ["images", "numbers"])
+def test_its_value_is_the_mean_of_folds_that_were_trained_by_themselves(
+    kind: str, job: Make, numbers: PreparedData
+) -> None:
+    one = job() if kind == "images" else job(data=numbers, batch_size=10)
+    result = run_job(one)
+    assert result.outcome == Outcome.COMPLETE
+    alone = [
+        _train_fold(one, number, data, [0, 3, 0]) for number, data in enumerate(one.data.folds, 1)
+    ]
+    sizes = [data.cut.n_validation for data in one.data.folds]
+    for index, epoch in enumerate(result.epochs):
+        of_folds = [epochs[index] for epochs, _ in alone]
+        mean = np.average([fold.val_score for fold in of_folds], weights=sizes)
+        assert epoch.val_score == pytest.approx(mean, rel=1e-12)
+        assert epoch.train_loss == pytest.approx(np.mean([fold.train_loss for fold in of_folds]))
+        assert epoch.train_score == pytest.approx(np.mean([fold.train_score for fold in of_folds]))
+        assert epoch.learning_rate == of_folds[0].learning_rate
+        assert epoch.iteration_losses[0] == pytest.approx(
+            np.mean([fold.iteration_losses[0] for fold in of_folds])
+        )
+        assert len(epoch.iteration_losses) == max(len(fold.iteration_losses) for fold in of_folds)
+
+
+@pytest.mark.parametrize("kind", ["images", "numbers"])
+def test_its_predictions_are_out_of_fold_in_the_order_of_all_examples(
+    kind: str, job: Make, numbers: PreparedData
+) -> None:
+    one = job() if kind == "images" else job(data=numbers, batch_size=10)
+    result = run_job(one)
+    predicted = load_predictions(one.folder / PREDICTIONS_FILE)
+    folds, (_, targets) = open_folds(one.data), open_validation(one.data)
+    assert predicted.shape == (one.data.cut.n_train,)
+    for number, data in enumerate(one.data.folds, 1):
+        _, alone = _train_fold(one, number, data, [0, 3, 0])
+        np.testing.assert_array_equal(predicted[folds == number - 1], alone)
+    assert one.data.schema.metric(targets, predicted) == result.epochs[-1].val_score
+
+
+def test_folds_and_trials_and_replicates_draw_numbers_of_their_own(job: Make) -> None:
+    jobs = [job(), job(number=4), job(replicate=1), job(replicate=2), job(is_refit=True)]
+    results = [run_job(one) for one in jobs]
+    assert len({result.net_sha256 for result in results}) == len(jobs)
+    assert len({one.identity() for one in jobs}) == len(jobs)
+    states = load_checkpoint(jobs[0].folder / CHECKPOINT_FILE).states
+    assert len({hash_arrays(state.net) for state in states}) == N_FOLDS
+    seeds = [
+        (*one.seed(), *fold)
+        for one in jobs
+        for fold in ([(1,), (2,)] if not one.is_refit else [()])
+    ]
+    drawn = {tuple(np.random.SeedSequence(seed).generate_state(4)) for seed in seeds}
+    assert len(drawn) == len(seeds)
+
+
+def test_the_hash_covers_the_nets_of_all_folds(job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run_job(job())
+    from hpsearch.objective.net_training import NetTraining
+
+    real = NetTraining.arrays
+
+    def change_the_last(training: NetTraining) -> Any:
+        arrays = real(training)
+        if training._seed[-1] == N_FOLDS:
+            arrays["b2"] = arrays["b2"] + np.float32(1e-3)
+        return arrays
+
+    monkeypatch.setattr(NetTraining, "arrays", change_the_last)
+    assert run_job(job()).net_sha256 != whole.net_sha256
+
+
+@pytest.mark.parametrize("n_before", [1, 2, 3])
+@pytest.mark.parametrize(
+    "technique", [{}, {"optimizer": "adam", "averaging_epochs": 2}], ids=["plain", "adam"]
+)
+def test_a_stopped_trial_is_the_same_to_the_bit_when_taken_up_again(
+    technique: dict[str, Any], n_before: int, job: Make
+) -> None:
+    calm, disturbed = job(**technique), job(**technique)
+    whole = run_job(calm)
+    stopped = run_job(dataclasses.replace(disturbed, lease=EpochsLeft(n_before)))
+    assert stopped.outcome == Outcome.INTERRUPTED
+    assert len(load_checkpoint(disturbed.folder / CHECKPOINT_FILE).states) == N_FOLDS
+    resumed = run_job(disturbed)
+    assert _result(resumed) == _result(whole)
+    assert load_history(disturbed.folder / HISTORY_FILE) == resumed.epochs
+    np.testing.assert_array_equal(
+        load_predictions(disturbed.folder / PREDICTIONS_FILE),
+        load_predictions(calm.folder / PREDICTIONS_FILE),
+    )
+
+
+def test_a_checkpoint_of_other_folds_is_of_no_use(
+    job: Make, folded: PreparedData, tmp_path: Path
+) -> None:
+    one = job()
+    run_job(dataclasses.replace(one, lease=EpochsLeft(2)))
+    source = find_source("digits", folders=[], download_folder=tmp_path)
+    other = prepare(
+        source, Cut(0, 0, n_folds=N_FOLDS, stratify=True, shuffle_seed=1), tmp_path / "other"
+    )
+    again = run_job(dataclasses.replace(one, data=other))
+    assert _result(again) == _result(run_job(job(data=other)))
+
+
+def test_a_pruner_is_asked_after_whole_epochs_of_all_folds(job: Make) -> None:
+    asked: list[tuple[int, float]] = []
+
+    class Script:
+        def __call__(self, epoch: int, val_score: float) -> bool:
+            asked.append((epoch, val_score))
+            return epoch == 2
+
+        def rungs(self) -> dict[str, float]:
+            return {}
+
+    one = job(pruning=Script())
+    result = run_job(one)
+    assert result.outcome == Outcome.PRUNED
+    assert asked == [(epoch.number, epoch.val_score) for epoch in result.epochs]
+    assert [epoch.val_score for epoch in result.epochs] == [
+        epoch.val_score for epoch in run_job(job()).epochs[:2]
+    ]
+
+
+def test_one_fold_that_diverges_makes_the_trial_diverged(
+    job: Make, numbers: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is recorded is the score of nets that were finite."""
+    real, one = train, job(data=numbers, batch_size=10)
+    second = open_split(numbers.folds[1]).validation_labels
+
+    def diverge(net: Any, split: Any, *arguments: Any, **keywords: Any) -> Any:
+        for epoch in real(net, split, *arguments, **keywords):
+            if epoch.number == 2 and np.array_equal(split.validation_labels, second):
+                net["W1"][:] = np.nan
+                yield dataclasses.replace(epoch, diverged=True, train_loss=float("nan"))
+                return
+            yield epoch
+
+    monkeypatch.setattr("hpsearch.training.sgd.train", diverge)
+    result = run_job(one)
+    assert (result.outcome, len(result.epochs)) == (Outcome.PRUNED, 2)
+    assert result.diverged
+    assert np.isfinite([epoch.val_score for epoch in result.epochs]).all()
+    again = run_job(one)
+    assert (again.outcome, len(again.epochs)) == (Outcome.PRUNED, 2)
+
+
+def test_a_refit_trains_on_the_examples_of_all_folds_and_validates_on_none(job: Make) -> None:
+    one = job(is_refit=True)
+    result = run_job(one)
+    assert result.outcome == Outcome.COMPLETE
+    assert all(np.isnan(epoch.val_score) for epoch in result.epochs)
+    assert not (one.folder / PREDICTIONS_FILE).exists()
+    split, rng = open_split(one.data), np.random.default_rng([0, 3, 8])
+    assert len(split.train_rows) == 1497
+    net = make_net(split, one.hyperparameters, rng)
+    list(train(net, split, one.hyperparameters, rng))
+    assert result.net_sha256 == hash_arrays({**net, **split.arrays()})
+
+
+def test_a_stopped_refit_is_the_same_to_the_bit_when_taken_up_again(job: Make) -> None:
+    calm, disturbed = job(is_refit=True), job(is_refit=True)
+    whole = run_job(calm)
+    run_job(dataclasses.replace(disturbed, lease=EpochsLeft(2)))
+    resumed = run_job(disturbed)
+    assert resumed.net_sha256 == whole.net_sha256
+    assert len(resumed.epochs) == 4
+
+
+@pytest.mark.parametrize("is_refit", [False, True])
+def test_a_worker_with_a_disk_of_its_own_gives_all_files_that_there_are_along(
+    is_refit: bool, job: Make, tmp_path: Path
+) -> None:
+    one = job(is_refit=is_refit)
+    here = dataclasses.replace(one, folder=tmp_path / "scratch")
+    result = attach_files(run_job(here), here, one)
+    assert result.checkpoint == (here.folder / CHECKPOINT_FILE).read_bytes()
+    assert (result.predictions is None) == is_refit
+
+
+def test_no_worker_opens_the_test_split(
+    job: Make, folded: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = folded.folder / TEST_FILE
+    content = hidden.read_bytes()
+    hidden.unlink()
+    try:
+        assert run_job(job()).outcome == Outcome.COMPLETE
+        assert run_job(job(is_refit=True)).outcome == Outcome.COMPLETE
+    finally:
+        hidden.write_bytes(content)
