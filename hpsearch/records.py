@@ -16,16 +16,19 @@ __all__ = [
     "MEANING",
     "MLFLOW_ADDRESS",
     "RECORD_ID",
+    "REFITS",
     "SELECTION",
     "SESSIONS",
     "TEST_EVALUATIONS",
     "TRAINING_DATA",
     "Confirmation",
+    "Refit",
     "Retry",
     "State",
     "TrialRecord",
     "best_of",
     "describe_retry",
+    "find_refit",
     "fingerprint",
     "rank",
 ]
@@ -36,6 +39,7 @@ SESSIONS = "sessions"
 MLFLOW_ADDRESS = "mlflow"
 SELECTION = "selection"
 CONFIRMATIONS = "confirmations"
+REFITS = "refits"
 TEST_EVALUATIONS = "test_evaluations"
 # And of those that identify the study and its data.
 MEANING = "definition"
@@ -164,6 +168,39 @@ class Confirmation:
     duration_s: float
     reason: str | None
     versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Of a study with folds: a trial's setting trained once more, on the examples of all folds.
+
+    Parameters
+    ----------
+    number : int
+        The trial.
+    state : State
+        COMPLETE; PRUNED if it diverged; FAILED.
+    net_sha256 : str or None
+        Hash of the net, if complete.
+    duration_s : float
+        Seconds of training.
+    reason : str or None
+        Why it failed.
+    versions : dict
+        As a trial's.
+    """
+
+    number: int
+    state: State
+    net_sha256: str | None
+    duration_s: float
+    reason: str | None
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def find_refit(refits: Iterable[Refit], number: int) -> Refit | None:
+    """That of trial `number`; None if it has not ended."""
+    return next((one for one in refits if one.number == number), None)
 
 
 def describe_retry(number: int, retry: Retry) -> str:

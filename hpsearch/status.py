@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hpsearch.definition import StudyDefinition
 from hpsearch.differences import compare_versions
 from hpsearch.evaluations import Evaluations, read_evaluations
 from hpsearch.execution import FileLease
@@ -15,13 +16,22 @@ from hpsearch.records import (
     MLFLOW_ADDRESS,
     SESSIONS,
     Confirmation,
+    Refit,
     State,
     TrialRecord,
     best_of,
+    find_refit,
     fingerprint,
 )
 from hpsearch.results import read_verdict
-from hpsearch.search import SearchStudy, check_record, list_due, read_confirmations
+from hpsearch.search import (
+    SearchStudy,
+    check_record,
+    find_due_refit,
+    list_due,
+    read_confirmations,
+    read_refits,
+)
 from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
 
@@ -43,13 +53,14 @@ def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False
     Returns
     -------
     dict
-        ``study``, ``state``, ``complete``, ``changed_at``, ``trials``, ``best``,
-        ``selection``, ``confirm``, ``fingerprint``, ``disturbances`` (events by which the
-        fingerprint differs from that of an undisturbed run: failed trials whose workers died,
-        and failed trials that were run again after other proposals had taken the failure into
-        account), ``differences`` (between the versions of trials, a line each), ``record`` (what
-        was changed or lost in it, if checked), ``test``, ``mlflow``, ``cost``, ``disk``; all
-        values are JSON types.
+        ``study``, ``state``, ``complete``, ``validation`` (the number of examples or of folds),
+        ``changed_at``, ``trials``, ``best`` (with folds its net is the refit's), ``refit`` (the
+        training of the best setting on the examples of all folds), ``selection``, ``confirm``,
+        ``fingerprint``, ``disturbances`` (events by which the fingerprint differs from that of an
+        undisturbed run: failed trials whose workers died, and failed trials that were run again
+        after other proposals had taken the failure into account), ``differences`` (between the
+        versions of trials, a line each), ``record`` (what was changed or lost in it, if checked),
+        ``test``, ``mlflow``, ``cost``, ``disk``; all values are JSON types.
     """
     records = search.records()
     lease = FileLease.read(folder.lease)
@@ -57,14 +68,18 @@ def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False
     counts = _count(records, search.definition.trials, is_run=is_run)
     evaluations = read_evaluations(search, folder.test_ledger)
     verdict, due = read_verdict(search), list_due(search)
-    is_complete = counts["running"] + counts["waiting"] == 0 and not due
+    is_complete = (
+        counts["running"] + counts["waiting"] == 0 and not due and find_due_refit(search) is None
+    )
     return {
         "study": search.definition.name,
         "state": "running" if is_run else "complete" if is_complete else "stopped",
         "complete": is_complete,
+        "validation": _describe_validation(search.definition),
         "changed_at": _find_last_change(records),
         "trials": counts,
-        "best": _describe_best(records),
+        "best": _describe_best(search, records),
+        "refit": _describe_refit(search, records),
         "selection": asdict(verdict.selection) if verdict.selection else None,
         "confirm": {
             "due": len(due),
@@ -90,6 +105,7 @@ def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False
         "cost": _add_up(
             records,
             read_confirmations(search),
+            read_refits(search),
             search.attribute(SESSIONS) or {},
             search.definition.threads_per_trial,
         ),
@@ -119,16 +135,33 @@ def _find_last_change(records: Sequence[TrialRecord]) -> str | None:
     return max(times).isoformat(timespec="seconds") if times else None
 
 
-def _describe_best(records: Sequence[TrialRecord]) -> dict[str, Any] | None:
+def _describe_validation(definition: StudyDefinition) -> dict[str, int]:
+    data = definition.data
+    return {"folds": data.n_folds} if data.n_folds else {"examples": definition.cut().n_validation}
+
+
+def _describe_best(search: SearchStudy, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
     best = best_of(records)
     if best is None:
         return None
+    refit = find_refit(read_refits(search), best.number)
+    has_folds = search.definition.data.n_folds is not None
     return {
         "number": best.number,
         "value": best.value,
         "params": best.hyperparameters,
-        "net_sha256": best.net_sha256,
+        "net_sha256": (refit and refit.net_sha256) if has_folds else best.net_sha256,
     }
+
+
+def _describe_refit(search: SearchStudy, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
+    """How the training of the best on the examples of all folds stands; None without folds."""
+    if search.definition.data.n_folds is None:
+        return None
+    best = best_of(records)
+    refit = find_refit(read_refits(search), best.number) if best else None
+    state = refit.state if refit else State.WAITING
+    return {"state": state, "reason": refit.reason if refit else None}
 
 
 def _check(search: SearchStudy, folder: StudyFolder) -> dict[str, Any]:
@@ -162,22 +195,25 @@ def _describe_test(evaluations: Evaluations) -> dict[str, Any]:
 def _add_up(
     records: Sequence[TrialRecord],
     confirmations: Sequence[Confirmation],
+    refits: Sequence[Refit],
     sessions: Mapping[str, Mapping[str, float]],
     threads: int,
 ) -> dict[str, float]:
-    """Sum core-seconds of training, pruned trials, confirmations, lent cores, and overhead."""
+    """Sum core-seconds of training, pruned trials, refits, confirmations, lent, and overhead."""
     training = threads * sum(record.duration_s for record in records)
     pruned = threads * sum(r.duration_s for r in records if r.state == State.PRUNED)
     confirming = threads * sum(one.duration_s for one in confirmations)
+    refitting = threads * sum(one.duration_s for one in refits)
     paid = threads * sum(one["n_jobs"] * one["wall_s"] for one in sessions.values())
     waited = threads * sum(one["waited_for_lag_s"] for one in sessions.values())
     lent = sum(one.get("lent_core_s", 0.0) for one in sessions.values())
     return {
         "training": round(training, 3),
         "pruned": round(pruned, 3),
+        "refit": round(refitting, 3),
         "confirm": round(confirming, 3),
         "lent": round(lent, 3),
-        "overhead": round(max(0.0, paid - training - confirming - lent), 3),
+        "overhead": round(max(0.0, paid - training - refitting - confirming - lent), 3),
         "waited_for_lag": round(waited, 3),
         "waited_for_lag_share": round(waited / paid, 4) if paid else 0.0,
     }

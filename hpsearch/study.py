@@ -17,7 +17,7 @@ from hpsearch.definition import StudyDefinition, find_study_file, load_definitio
 from hpsearch.environment import Environment
 from hpsearch.records import State
 from hpsearch.results import Net, describe_verdict, find_best_net, read_verdict
-from hpsearch.search import SearchStudy
+from hpsearch.search import SearchStudy, read_refits
 from hpsearch.status import read_status
 from hpsearch.workspace import StudyFolder
 
@@ -96,15 +96,16 @@ class Study:
         return table.rename_axis(index="epoch", columns="trial")
 
     def best_net(self) -> Net:
-        """Load the net of the best complete trial.
+        """Load the net of the best complete trial; with folds its setting trained on all examples.
 
         Raises
         ------
         UsageError
-            If no trial is complete yet.
+            If no trial is complete yet; with folds, if the search has not ended.
         """
         data = prepare_recorded_data(self.search, self.options)
-        return find_best_net(self.definition, self.search.records(), self.folder, data)
+        records, refits = self.search.records(), read_refits(self.search)
+        return find_best_net(self.definition, records, self.folder, data, refits)
 
     def __repr__(self) -> str:
         return f"<Study {self.definition.name}, {self.definition.trials} trials>"

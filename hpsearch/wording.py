@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 __all__ = [
+    "describe_refit_state",
     "list_trials",
     "printable",
     "shorten_age",
@@ -119,3 +120,14 @@ def suggest(given: str, known: Iterable[str]) -> str:
     names = list(known)
     nearest = difflib.get_close_matches(given, names, n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else f"; known are {', '.join(names)}"
+
+
+def describe_refit_state(state: str) -> str:
+    """How the training of the best setting on the examples of all folds stands."""
+    on_all = "on all examples but those for the test"
+    known = {
+        "COMPLETE": f"was trained once more, {on_all}; that net has no validation score of its own",
+        "PRUNED": f"diverged when trained once more, {on_all}, so there is no best net",
+        "FAILED": f"failed when trained once more, {on_all}, so there is no best net",
+    }
+    return f"the best setting {known.get(state, f'is still to be trained once more, {on_all}')}"

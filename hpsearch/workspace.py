@@ -82,6 +82,10 @@ class StudyFolder:
         """Return the folder of a trial's confirmation on fresh seed `replicate`, from 1."""
         return self.trial(number) / f"confirm-{replicate}"
 
+    def refit(self, number: int) -> Path:
+        """The folder of a trial's refit, the training on the examples of all folds."""
+        return self.trial(number) / "refit"
+
     def create(self) -> None:
         """Create the folder.
 

@@ -15,13 +15,14 @@ from hpsearch.definition import (
 from hpsearch.definition.pruners import Hyperband, Median, Patient, Percentile, SuccessiveHalving
 from hpsearch.definition.samplers import Cmaes, Gp, Tpe
 from hpsearch.definition.space import NetSpace
-from hpsearch.definition.study import BasisSettings, SearchSettings
+from hpsearch.definition.study import BasisSettings, FoldSettings, SearchSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "study_keys.md"
 
 _TABLES: dict[str, type[Table]] = {
     "The study": StudyDefinition,
     "[data]": DataSettings,
+    "[data] validation": FoldSettings,
     "[data] basis": BasisSettings,
     "[search]": SearchSettings,
     "[search.space]": NetSpace,

@@ -12,12 +12,13 @@ import pytest
 from hpsearch.definition import StudyDefinition
 from hpsearch.evaluations import add_event
 from hpsearch.execution import FileLease
-from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, Confirmation, State, fingerprint
+from hpsearch.records import MLFLOW_ADDRESS, SESSIONS, Confirmation, Refit, State, fingerprint
 from hpsearch.results import Selection, note_selection
 from hpsearch.search import (
     SearchStudy,
     create_or_continue_study,
     note_confirmation,
+    note_refit,
     open_storage,
 )
 from hpsearch.status import read_status
@@ -66,8 +67,8 @@ def test_status_is_plain_json_with_the_documented_keys(
 ) -> None:
     status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
     assert list(status) == [
-        *("study", "state", "complete", "changed_at", "trials", "best", "selection"),
-        *("confirm", "fingerprint", "disturbances", "differences"),
+        *("study", "state", "complete", "validation", "changed_at", "trials", "best", "refit"),
+        *("selection", "confirm", "fingerprint", "disturbances", "differences"),
         *("record", "test", "mlflow", "cost", "disk"),
     ]
     assert status["study"] == "small"
@@ -149,13 +150,15 @@ def test_cost_is_in_core_seconds_of_all_sessions(
         },
     )
     note_confirmation(study, Confirmation(1, 1, State.COMPLETE, 0.7, "net", 3.0, None))
+    note_refit(study, Refit(1, State.COMPLETE, "net", 1.0, None))
     expected = {"training": 34.0, "pruned": 4.0, "confirm": 3.0, "waited_for_lag": 2.0}
+    expected["refit"] = 1.0
     share = {"waited_for_lag_share": 0.04}  # 2 of 2 * 15 + 4 * 5 core-seconds
-    rest = {"lent": 3.0, "overhead": 10.0}
+    rest = {"lent": 3.0, "overhead": 9.0}
     assert read_status(study, folder)["cost"] == expected | share | rest
     threaded = SearchStudy(define(threads_per_trial=2), study.optuna_study)
     doubled = {k: 2 * v for k, v in expected.items()}
-    rest = {"lent": 3.0, "overhead": 23.0}  # what was lent is in cores already
+    rest = {"lent": 3.0, "overhead": 21.0}  # what was lent is in cores already
     assert read_status(threaded, folder)["cost"] == doubled | share | rest
 
 

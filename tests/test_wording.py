@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpsearch.wording import (
+    describe_refit_state,
     list_trials,
     printable,
     shorten_age,
@@ -89,3 +90,18 @@ def test_ordinals_end_as_in_english() -> None:
     numbers = (1, 2, 3, 4, 10, 11, 12, 13, 21, 22, 101, 111, 113)
     text = "1st 2nd 3rd 4th 10th 11th 12th 13th 21st 22nd 101st 111th 113th"
     assert " ".join(map(shorten_ordinal, numbers)) == text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("WAITING", "is still to be trained once more"),
+        ("COMPLETE", "no validation score of its own"),
+        ("PRUNED", "diverged when trained once more"),
+        ("FAILED", "failed when trained once more"),
+    ],
+)
+def test_how_a_refit_stands_is_said(state: str, words: str) -> None:
+    said = describe_refit_state(state)
+    assert words in said
+    assert ("there is no best net" in said) == (state in ("PRUNED", "FAILED"))

@@ -15,7 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.cli.log import StudyLog
-from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
+from hpsearch.cli.outcome import (
+    describe_confirmation,
+    describe_record,
+    describe_refit,
+    print_outcome,
+)
 from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.cli.streams import guard, take_failure
 from hpsearch.cli.terminal import make_console
@@ -24,6 +29,9 @@ from hpsearch.coordinator import (
     ConfirmationEnded,
     ConfirmationReleased,
     Event,
+    RefitAdvanced,
+    RefitEnded,
+    RefitReleased,
     RunOptions,
     StudyEnded,
     StudyOpened,
@@ -43,6 +51,7 @@ __all__ = ["Display", "open_display"]
 
 # Tables in the log are not wrapped to the terminal's width.
 _LOG_WIDTH = 200
+_REFIT = -1
 
 
 class Display(Protocol):
@@ -199,6 +208,8 @@ class _Lines(_Quiet):
                 self.console.print(describe_record(record), soft_wrap=True, markup=False)
             case TrialReleased(number):
                 self.console.print(f"trial {number:>4}  stopped, to be continued")
+            case RefitEnded(refit):
+                self.console.print(describe_refit(refit), soft_wrap=True, markup=False)
             case ConfirmationEnded(one) if self.definition:
                 self.console.print(
                     describe_confirmation(one, self.definition.metric), soft_wrap=True, markup=False
@@ -211,7 +222,7 @@ class _LiveDisplay(_Quiet):
 
     def __init__(self, console: Console, options: RunOptions) -> None:
         super().__init__(console, options)
-        # By trial and replicate: 0 for the trial itself.
+        # By trial and replicate: 0 for the trial itself, `_REFIT` for its refit.
         self.running: dict[tuple[int, int], tuple[TrialJob, Sequence[Epoch]]] = {}
         self.started = time.monotonic()
         self.n_before = 0
@@ -245,6 +256,12 @@ class _LiveDisplay(_Quiet):
                 self.running.pop((number, 0), None)
             case ConfirmationEnded(one) | ConfirmationReleased(one):
                 self.running.pop((one.number, one.replicate), None)
+            case RefitAdvanced(job, epochs):
+                self.running[job.number, _REFIT] = (job, epochs)
+            case RefitEnded(refit):
+                self.running.pop((refit.number, _REFIT), None)
+            case RefitReleased(job):
+                self.running.pop((job.number, _REFIT), None)
             case StudyEnded():
                 self.has_ended = True
 
@@ -282,7 +299,7 @@ class _LiveDisplay(_Quiet):
         assert self.definition is not None
         running = [
             RunningTrial(
-                f"{number}, fresh seed {replicate}" if replicate else str(number),
+                _name(number, replicate),
                 job.hyperparameters.model_dump(),
                 epochs,
             )
@@ -290,3 +307,9 @@ class _LiveDisplay(_Quiet):
         ]
         searched = list(self.definition.search.space.searched())
         return tabulate_running(running, searched, self.console.width, self.definition.metric)
+
+
+def _name(number: int, replicate: int) -> str:
+    if replicate == _REFIT:
+        return f"{number}, on all examples"
+    return f"{number}, fresh seed {replicate}" if replicate else str(number)

@@ -31,8 +31,8 @@ from hpsearch.errors import RefusedError, StoreError, UsageError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.files import expand
 from hpsearch.records import best_of
-from hpsearch.results import Net, export_net, find_best_net
-from hpsearch.search import is_complete
+from hpsearch.results import Net, export_net, find_best_net, has_best_net
+from hpsearch.search import is_complete, read_refits
 from hpsearch.vault import evaluate_once
 
 __all__ = ["best", "reconcile", "replay", "score"]
@@ -56,7 +56,7 @@ def best(
     options = make_options(workspace, data_dir=data_dir, storage=storage)
     search, folder = open_recorded_study(study, options)
     data = prepare_recorded_data(search, options)
-    net = find_best_net(search.definition, search.records(), folder, data)
+    net = find_best_net(search.definition, search.records(), folder, data, read_refits(search))
     export_net(net, out)
     if as_json:
         print(json.dumps({"folder": str(out), "net_sha256": net.sha256(), **net.facts}, indent=2))
@@ -130,6 +130,8 @@ def replay(
     if outcome.is_equal:
         what = f"net {record.net_sha256}" if record.net_sha256 else "accuracies of all epochs"
         print(f"equal: {what}")
+        if refit_sha256 := outcome.refit_sha256[0]:
+            print(f"equal: trained on all examples, net {refit_sha256}")
     else:
         change = outcome.val_scores[-1] - record.val_scores[-1]
         why = "these versions differ" if differences else "all recorded versions are equal"
@@ -162,7 +164,8 @@ def reconcile(
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
         records = session.search.records()
-        has_best = is_complete(session.search) and best_of(records) is not None
+        refits = read_refits(session.search)
+        has_best = is_complete(session.search) and has_best_net(session.definition, records, refits)
         net = _best_net(session) if has_best else None
         showcase = _show_all(session, options, net, everything=True)
         name, n_trials, repairs = session.definition.name, len(records), list(showcase.repairs)
@@ -176,8 +179,9 @@ def reconcile(
 
 
 def _best_net(session: Session) -> Net:
-    records = session.search.records()
-    net = find_best_net(session.definition, records, session.folder, session.data)
+    search = session.search
+    records, refits = search.records(), read_refits(search)
+    net = find_best_net(session.definition, records, session.folder, session.data, refits)
     export_net(net, session.folder.best_net)
     return net
 

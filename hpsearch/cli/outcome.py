@@ -6,12 +6,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from hpsearch import wording
 from hpsearch.cli.options import repeat_options
 from hpsearch.coordinator import (
     EvaluationRefused,
     Event,
     MirrorBehind,
     RecordWarned,
+    RefitEnded,
     RunOptions,
     StudyEnded,
     TestScored,
@@ -22,11 +24,11 @@ from hpsearch.coordinator import (
 from hpsearch.definition import StudyDefinition
 from hpsearch.metrics import Metric
 from hpsearch.objective.survey import WorkerSurvey
-from hpsearch.records import Confirmation, State, TrialRecord, describe_retry, rank
+from hpsearch.records import Confirmation, Refit, State, TrialRecord, describe_retry, rank
 from hpsearch.results import describe_verdict
 from hpsearch.wording import shorten_duration, shorten_number
 
-__all__ = ["describe_confirmation", "describe_record", "print_outcome"]
+__all__ = ["describe_confirmation", "describe_record", "describe_refit", "print_outcome"]
 
 _N_BEST = 5
 
@@ -44,6 +46,15 @@ def print_outcome(
         case TrialReopened(record):
             console.print(
                 f"running again: {describe_retry(record.number, record.retries[-1])}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+        case RefitEnded(refit) if refit.state != State.COMPLETE:
+            console.print(
+                f"trial {refit.number}: {wording.describe_refit_state(refit.state)}"
+                + (f" ({refit.reason})" if refit.reason else ""),
+                style="red",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
@@ -145,6 +156,15 @@ def describe_confirmation(one: Confirmation, metric: Metric) -> str:
     return (
         f"trial {one.number:>4}, fresh seed {one.replicate}  {one.state.lower():<8}{note} "
         f"{metric.val_name} {value}  {shorten_duration(one.duration_s):>6}"
+    )
+
+
+def describe_refit(one: Refit) -> str:
+    """The refit in one line."""
+    note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
+    return (
+        f"trial {one.number:>4}, on all examples  {one.state.lower():<8}{note} "
+        f"{shorten_duration(one.duration_s):>6}"
     )
 
 

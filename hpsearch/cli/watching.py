@@ -19,7 +19,13 @@ from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, load_history
-from hpsearch.wording import list_trials, shorten_bytes, shorten_duration, shorten_number
+from hpsearch.wording import (
+    describe_refit_state,
+    list_trials,
+    shorten_bytes,
+    shorten_duration,
+    shorten_number,
+)
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["tabulate_status", "watch_study"]
@@ -84,13 +90,17 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str], metric: Metric) -> 
     table.add_column(overflow="fold")  # a truncated hash is useless
     table.add_row("study", f"{value['study']} ({value['state']})")
     table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
+    if folds := value["validation"].get("folds"):
+        table.add_row("validation", f"{folds}-fold cross-validation")
     if best:
         value_of_best = f"{metric.val_name} {metric.format(best['value'])}"
         table.add_row("best", f"trial {best['number']}, {value_of_best}")
         table.add_row(
             "", "  ".join(f"{name}={shorten_number(v)}" for name, v in best["params"].items())
         )
-        table.add_row("net", best["net_sha256"])
+        table.add_row("net", best["net_sha256"] or "-")
+    if value["refit"]:
+        table.add_row("refit", describe_refit_state(value["refit"]["state"]))
     for index, line in enumerate(verdict):
         table.add_row("" if index else "verdict", line)
     if due := value["confirm"]["due"]:

@@ -1,11 +1,15 @@
-"""What there is to run: the study's trials and, when they have ended, their confirmations."""
+"""What there is to run: the study's trials and, when they have ended, refit and confirmations."""
 
+import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hpsearch.coordinator.events import (
     ConfirmationEnded,
     ConfirmationReleased,
     Event,
+    RefitEnded,
+    RefitReleased,
     TrialEnded,
     TrialReleased,
 )
@@ -13,11 +17,11 @@ from hpsearch.coordinator.session import Session
 from hpsearch.objective import Outcome, TrialJob, TrialResult
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
-from hpsearch.records import Confirmation, State
-from hpsearch.search import Trial, list_due, note_confirmation
+from hpsearch.records import Confirmation, Refit, State
+from hpsearch.search import Trial, find_due_refit, list_due, note_confirmation, note_refit
 from hpsearch.training import CHECKPOINT_FILE, Hyperparameters
 
-__all__ = ["Confirmations", "Trials"]
+__all__ = ["Confirmations", "Refits", "Trials"]
 
 
 @dataclass
@@ -84,17 +88,8 @@ class Confirmations:
             return None
         number, replicate = due[0]
         self._running.add(due[0])
-        return TrialJob(
-            number=number,
-            study_seed=session.definition.seed,
-            hyperparameters=Hyperparameters(**session.search.record(number).hyperparameters),
-            data=session.data,
-            folder=session.folder.confirmation(number, replicate),
-            threads=session.definition.threads_per_trial,
-            lease=session.lease,
-            spare_cores=session.spare_cores,
-            replicate=replicate,
-        )
+        folder = session.folder.confirmation(number, replicate)
+        return dataclasses.replace(_train_again(session, number, folder), replicate=replicate)
 
     def record(self, job: TrialJob, result: TrialResult) -> Event:
         """Write down how the confirmation ended; its weights are needed no more."""
@@ -117,6 +112,56 @@ class Confirmations:
         """Leave the confirmation to be continued."""
         self._running.remove((job.number, job.replicate))
         return ConfirmationReleased(job)
+
+
+@dataclass
+class Refits:
+    """With folds the best setting on the examples of all: run as trials are, one at a time."""
+
+    session: Session
+    _running: int | None = None
+
+    def next_job(self) -> TrialJob | None:
+        """Start the refit; None while a trial is to come, or if none is due."""
+        number = find_due_refit(self.session.search)
+        if number is None or self._running is not None:
+            return None
+        self._running = number
+        folder = self.session.folder.refit(number)
+        return dataclasses.replace(_train_again(self.session, number, folder), is_refit=True)
+
+    def record(self, job: TrialJob, result: TrialResult) -> Event:
+        """Write down how the refit ended."""
+        refit = Refit(
+            number=job.number,
+            state=State(result.outcome),
+            net_sha256=result.net_sha256,
+            duration_s=result.duration_s,
+            reason=result.reason,
+            versions=result.versions,
+        )
+        note_refit(self.session.search, refit)
+        self._running = None
+        return RefitEnded(refit)
+
+    def give_back(self, job: TrialJob) -> Event:
+        """Leave the refit to be continued."""
+        self._running = None
+        return RefitReleased(job)
+
+
+def _train_again(session: Session, number: int, folder: Path) -> TrialJob:
+    """A job with the setting of trial `number`, never pruned."""
+    return TrialJob(
+        number=number,
+        study_seed=session.definition.seed,
+        hyperparameters=Hyperparameters(**session.search.record(number).hyperparameters),
+        data=session.data,
+        folder=folder,
+        threads=session.definition.threads_per_trial,
+        lease=session.lease,
+        spare_cores=session.spare_cores,
+    )
 
 
 def _value(result: TrialResult) -> float | None:

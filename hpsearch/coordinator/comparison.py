@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from hpsearch.differences import compare_versions, split_versions
-from hpsearch.records import Confirmation, TrialRecord
+from hpsearch.records import Confirmation, Refit, TrialRecord
 
 __all__ = ["VersionWatch"]
 
@@ -27,10 +27,10 @@ class VersionWatch:
         self._known |= split_versions(here)
         return compare_versions(self._trials, here)
 
-    def add(self, ended: TrialRecord | Confirmation) -> list[str]:
+    def add(self, ended: TrialRecord | Confirmation | Refit) -> list[str]:
         """Take in what has ended; a line for each of its versions that is a new one."""
         names = self._learn(ended.versions)
-        if isinstance(ended, Confirmation):
+        if not isinstance(ended, TrialRecord):
             return compare_versions(self._trials, ended.versions, names)
         self._trials[ended.number] = ended.versions
         return compare_versions(self._trials, names=names)

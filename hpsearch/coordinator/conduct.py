@@ -4,15 +4,16 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hpsearch.coordinator.agenda import Confirmations, Trials
+from hpsearch.coordinator.agenda import Confirmations, Refits, Trials
 from hpsearch.coordinator.clock import Clock
 from hpsearch.coordinator.events import (
     ConfirmationAdvanced,
     Event,
+    RefitAdvanced,
     TrialAdvanced,
     TrialStarted,
 )
@@ -53,7 +54,7 @@ def conduct(
     *,
     shares_folder: bool = True,
 ) -> Iterator[Event]:
-    """Run the study's trials, then its confirmations, at most `n_jobs` at a time.
+    """Run the study's trials, then refit and confirmations, at most `n_jobs` at a time.
 
     Parameters
     ----------
@@ -72,8 +73,8 @@ def conduct(
     Yields
     ------
     Event
-        Starts, epochs and ends of trials and confirmations. Ends when nothing is in flight and
-        nothing may start: all have ended, or `stop` is set.
+        Starts, epochs and ends of trials, refit and confirmations. Ends when nothing is in flight
+        and nothing may start: all have ended, or `stop` is set.
 
     Raises
     ------
@@ -83,10 +84,10 @@ def conduct(
         are given back first.
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
-        trials, confirmations = Trials(session), Confirmations(session)
+        trials, refits, confirmations = Trials(session), Refits(session), Confirmations(session)
         clock, n_cores = Clock(session, n_jobs), _count_cores(session, backend, n_jobs)
         conductor = _Conductor(
-            session, pool, clock, stop, trials, confirmations, n_cores, backend.is_cluster
+            session, pool, clock, stop, trials, refits, confirmations, n_cores, backend.is_cluster
         )
         while True:
             yield from conductor.dispatch()
@@ -112,6 +113,7 @@ class _Conductor:
     clock: Clock
     stop: threading.Event
     trials: Trials
+    refits: Refits
     confirmations: Confirmations
     n_cores: int
     is_cluster: bool
@@ -124,16 +126,16 @@ class _Conductor:
     _deadly: TrialJob | None = None
 
     def dispatch(self) -> Iterator[Event]:
-        """Start the trials, or after them the confirmations, that may start now."""
+        """Start the trials, or after them the refit and the confirmations, that may start now."""
         self.clock.waits_for_lag = False
         while self.pool.has_room and not self.halted and not self.stop.is_set():
-            job = self.trials.next_job() or self.confirmations.next_job()
+            job = self.trials.next_job() or self.refits.next_job() or self.confirmations.next_job()
             self.clock.waits_for_lag = self.trials.waits_for_lag
             if job is None:
                 return
             self._jobs[job.folder] = job
             self.pool.submit(job)
-            yield ConfirmationAdvanced(job, ()) if job.replicate else TrialStarted(job)
+            yield _advance(job, ()) if job.is_refit or job.replicate else TrialStarted(job)
 
     def lend(self) -> None:
         """Let trials in flight use the cores on which nothing may start now, as many each."""
@@ -172,11 +174,12 @@ class _Conductor:
                 if written_at != self._written_at.get(folder):
                     self._written_at[folder] = written_at
                     if epochs := _read_history(job):
-                        kind = ConfirmationAdvanced if job.replicate else TrialAdvanced
-                        yield kind(job, epochs)
+                        yield _advance(job, epochs)
 
     def _take(self, job: TrialJob, result: TrialResult | WorkerLostError) -> Event:
-        agenda = self.confirmations if job.replicate else self.trials
+        agenda = (
+            self.refits if job.is_refit else self.confirmations if job.replicate else self.trials
+        )
         del self._jobs[job.folder]
         self._written_at.pop(job.folder, None)
         if isinstance(result, WorkerLostError):
@@ -222,6 +225,13 @@ class _Conductor:
             f"{self.session.definition.name}: {result.host} has stopped trial {job.number}: "
             f"it sees another coordinator's {self.session.lease.path.name}"
         )
+
+
+def _advance(job: TrialJob, epochs: Sequence[Epoch]) -> Event:
+    """The event that a job has come so far."""
+    if job.is_refit:
+        return RefitAdvanced(job, epochs)
+    return ConfirmationAdvanced(job, epochs) if job.replicate else TrialAdvanced(job, epochs)
 
 
 def _count_cores(session: Session, backend: Backend, n_jobs: int) -> int:

@@ -8,7 +8,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.evaluations import TestEvaluation
 from hpsearch.objective import TrialJob
 from hpsearch.objective.survey import WorkerSurvey
-from hpsearch.records import Confirmation, TrialRecord
+from hpsearch.records import Confirmation, Refit, TrialRecord
 from hpsearch.results import Net, Verdict
 from hpsearch.training import Epoch
 
@@ -21,6 +21,9 @@ __all__ = [
     "MirrorBehind",
     "NetChosen",
     "RecordWarned",
+    "RefitAdvanced",
+    "RefitEnded",
+    "RefitReleased",
     "StudyEnded",
     "StudyOpened",
     "TestScored",
@@ -125,6 +128,28 @@ class ConfirmationReleased:
 
 
 @dataclass(frozen=True)
+class RefitAdvanced:
+    """The refit has started, or ended another epoch; `epochs` are all so far."""
+
+    job: TrialJob
+    epochs: Sequence[Epoch]
+
+
+@dataclass(frozen=True)
+class RefitEnded:
+    """The refit is complete, diverged or failed, and so recorded."""
+
+    refit: Refit
+
+
+@dataclass(frozen=True)
+class RefitReleased:
+    """The refit was stopped and waits to be continued."""
+
+    job: TrialJob
+
+
+@dataclass(frozen=True)
 class WinnerJudged:
     """All trials and confirmations have ended; how good the best can be held to be."""
 
@@ -187,6 +212,9 @@ Event: TypeAlias = (
     | ConfirmationAdvanced
     | ConfirmationEnded
     | ConfirmationReleased
+    | RefitAdvanced
+    | RefitEnded
+    | RefitReleased
     | WinnerJudged
     | NetChosen
     | TestScored

@@ -11,8 +11,15 @@ from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import locked
 from hpsearch.data import load_prepared
 from hpsearch.errors import DataError, HpsearchError, OutdatedDataError, StoreError
+from hpsearch.records import best_of
 from hpsearch.results import WEIGHTS_FILE, list_superfluous_checkpoints
-from hpsearch.search import SearchStudy, load_study, open_storage, read_confirmations
+from hpsearch.search import (
+    SearchStudy,
+    load_study,
+    open_storage,
+    read_confirmations,
+    read_refits,
+)
 from hpsearch.training import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
 
@@ -113,6 +120,11 @@ def _search_study_folder(search: SearchStudy, folder: StudyFolder) -> Iterator[L
         path = folder.confirmation(one.number, one.replicate) / CHECKPOINT_FILE
         if path.exists():  # killed between the record and the deletion
             yield _measure(path, "weights of a confirmation that has ended")
+    best = best_of(search.records())
+    for refit in read_refits(search):
+        path = folder.refit(refit.number) / CHECKPOINT_FILE
+        if path.exists() and best and refit.number != best.number:
+            yield _measure(path, "weights of a refit that is no longer the best net")
     for path in sorted(folder.root.rglob(".*")):
         if _STAGED.fullmatch(path.name):
             yield _measure(path, "was never finished")

@@ -9,9 +9,9 @@ from pathlib import Path
 from hpsearch.data import PreparedData
 from hpsearch.differences import compare_versions
 from hpsearch.errors import HpsearchError, UsageError
-from hpsearch.objective import Outcome, TrialJob, run_job
-from hpsearch.records import State, TrialRecord
-from hpsearch.search import SearchStudy
+from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.records import State, TrialRecord, find_refit
+from hpsearch.search import SearchStudy, read_refits
 from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE, Hyperparameters
 from hpsearch.workspace import StudyFolder
 
@@ -31,9 +31,11 @@ class Replay:
     val_scores : tuple of float
         After each epoch, now.
     restored : bool
-        Whether the trial's checkpoint was gone and is back.
+        Whether the trial's checkpoint, or its refit's, was gone and is back.
     versions : dict
         Those that it was trained with now.
+    refit_sha256 : tuple of str or None
+        Hash of its refit's net as recorded, and now; both None without folds or a refit.
     """
 
     record: TrialRecord
@@ -41,12 +43,16 @@ class Replay:
     val_scores: tuple[float, ...]
     restored: bool
     versions: dict[str, str]
+    refit_sha256: tuple[str | None, str | None] = (None, None)
 
     @property
     def is_equal(self) -> bool:
-        """Whether net and accuracies are what they were, to the last bit."""
+        """Whether nets and accuracies are what they were, to the last bit."""
+        recorded, now = self.refit_sha256
         return (
-            self.net_sha256 == self.record.net_sha256 and self.val_scores == self.record.val_scores
+            self.net_sha256 == self.record.net_sha256
+            and self.val_scores == self.record.val_scores
+            and recorded == now
         )
 
     def list_differences(self) -> list[str]:
@@ -58,6 +64,8 @@ def replay_trial(
     search: SearchStudy, number: int, folder: StudyFolder, data: PreparedData
 ) -> Replay:
     """Train trial `number` again from its hyperparameters and seed, as far as it went.
+
+    If it was trained on the examples of all folds, so is it now.
 
     Parameters
     ----------
@@ -85,37 +93,60 @@ def replay_trial(
             f"got {number}"
         )
     record = records[number]
+    refit = find_refit(read_refits(search), number)
     with tempfile.TemporaryDirectory(dir=folder.root, prefix=".replay-") as scratch:
         job = TrialJob(
             number=number,
             study_seed=search.definition.seed,
             hyperparameters=Hyperparameters(**record.hyperparameters),
             data=data,
-            folder=Path(scratch),
+            folder=Path(scratch, "trial"),
             threads=search.definition.threads_per_trial,
             pruning=_StopAfter(len(record.val_scores)),
         )
-        result = run_job(job)
-        if failure := result.failure(f"trial {number} could not be trained again"):
-            raise failure
-        if result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
-            raise HpsearchError(f"trial {number} could not be trained again: {result.reason}")
+        result = _train(job)
+        jobs = {folder.trial(number): job}
+        refit_sha256: tuple[str | None, str | None] = (None, None)
+        if refit and refit.net_sha256:
+            again = dataclasses.replace(
+                job, folder=Path(scratch, "refit"), pruning=None, is_refit=True
+            )
+            refit_sha256 = (refit.net_sha256, _train(again).net_sha256)
+            jobs[folder.refit(number)] = again
         replay = Replay(
             record,
             result.net_sha256,
             tuple(epoch.val_score for epoch in result.epochs),
             restored=False,
             versions=result.versions,
+            refit_sha256=refit_sha256,
         )
-        if replay.is_equal:
-            there = folder.trial(number)
-            there.mkdir(parents=True, exist_ok=True)
-            for path in (Path(scratch) / CHECKPOINT_FILE, Path(scratch) / PREDICTIONS_FILE):
-                if path.exists() and not (there / path.name).exists():
-                    shutil.move(path, there / path.name)
-                    if path.name == CHECKPOINT_FILE:
-                        replay = dataclasses.replace(replay, restored=True)
-        return replay
+        if not replay.is_equal:
+            return replay
+        restored = [_put_back(job.folder, there) for there, job in jobs.items()]
+        return dataclasses.replace(replay, restored=any(restored))
+
+
+def _train(job: TrialJob) -> TrialResult:
+    result = run_job(job)
+    if failure := result.failure(f"trial {job.number} could not be trained again"):
+        raise failure
+    if result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
+        raise HpsearchError(f"trial {job.number} could not be trained again: {result.reason}")
+    return result
+
+
+def _put_back(scratch: Path, there: Path) -> bool:
+    """Move checkpoint and predictions to where they are missing; whether the checkpoint was."""
+    there.mkdir(parents=True, exist_ok=True)
+    missing = [
+        name
+        for name in (CHECKPOINT_FILE, PREDICTIONS_FILE)
+        if (scratch / name).exists() and not (there / name).exists()
+    ]
+    for name in missing:
+        shutil.move(scratch / name, there / name)
+    return CHECKPOINT_FILE in missing
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from hpsearch.coordinator.events import Event, TrialReopened
 from hpsearch.coordinator.session import Session
 from hpsearch.errors import StoreError
 from hpsearch.records import State
-from hpsearch.search import forget_failed
+from hpsearch.search import forget_failed, forget_failed_refits
 
 __all__ = ["retry_failed"]
 
 
 def retry_failed(session: Session) -> Iterator[Event]:
-    """Let failed trials and confirmations start anew: same numbers, hyperparameters and seeds.
+    """Let failed trials, confirmations and refits start anew, with the same settings and seeds.
 
     Their checkpoints and attempts go first, so that a crash in between leaves trials that are
     still failed. Evaluations of the test split stay as they are.
@@ -42,6 +42,8 @@ def retry_failed(session: Session) -> Iterator[Event]:
         yield TrialReopened(search.record(number))
     for number, replicate in forget_failed(search):
         _remove(folder.confirmation(number, replicate))
+    for number in forget_failed_refits(search):
+        _remove(folder.refit(number))
 
 
 def _remove(folder: Path) -> None:

@@ -15,6 +15,7 @@ from hpsearch.coordinator.events import (
     MirrorBehind,
     NetChosen,
     RecordWarned,
+    RefitEnded,
     StudyEnded,
     StudyOpened,
     TestScored,
@@ -31,23 +32,24 @@ from hpsearch.coordinator.retrying import retry_failed
 from hpsearch.coordinator.session import Session, open_session
 from hpsearch.coordinator.showcase import Showcase, tracking_store
 from hpsearch.coordinator.warnings import list_warnings
-from hpsearch.data import open_split
+from hpsearch.data import open_validation
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.execution import Backend, open_backend
 from hpsearch.machine import check_address_space
 from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
-from hpsearch.records import MLFLOW_ADDRESS, best_of
+from hpsearch.records import MLFLOW_ADDRESS
 from hpsearch.results import (
     Net,
     export_net,
     find_best_net,
+    has_best_net,
     judge_selection,
     note_selection,
     read_verdict,
 )
-from hpsearch.search import is_complete, translate_storage_errors
+from hpsearch.search import is_complete, read_refits, translate_storage_errors
 from hpsearch.training import read_versions
 from hpsearch.vault import evaluate_once
 
@@ -183,7 +185,7 @@ def _compare_versions(session: Session, watch: VersionWatch) -> list[str]:
 def _take_in(watch: VersionWatch, event: Event) -> list[str]:
     """What the versions of a trial or confirmation that has ended differ in, if they do."""
     match event:
-        case TrialEnded(ended) | ConfirmationEnded(ended):
+        case TrialEnded(ended) | ConfirmationEnded(ended) | RefitEnded(ended):
             return watch.add(ended)
     return []
 
@@ -201,17 +203,18 @@ def _show(showcase: Showcase, session: Session, event: Event) -> None:
 
 
 def _judge(session: Session) -> Event:
-    search, labels = session.search, open_split(session.data).validation_labels
-    selection = judge_selection(search.records(), session.folder, labels)
+    search, (_, targets) = session.search, open_validation(session.data)
+    selection = judge_selection(search.records(), session.folder, targets)
     note_selection(search, selection)
     return WinnerJudged(read_verdict(search))
 
 
 def _choose_net(session: Session) -> Net | None:
-    records, folder = session.search.records(), session.folder
-    if best_of(records) is None:
+    search, folder = session.search, session.folder
+    records, refits = search.records(), read_refits(search)
+    if not has_best_net(session.definition, records, refits):
         return None
-    net = find_best_net(session.definition, records, folder, session.data)
+    net = find_best_net(session.definition, records, folder, session.data, refits)
     export_net(net, folder.best_net)
     return net
 

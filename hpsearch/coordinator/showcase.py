@@ -259,7 +259,8 @@ class Showcase:
 
     def _draw_net(self, net: Net) -> NetDrawings:
         record = self._session.search.record(net.facts["trial"])
-        return self._drawer.draw_net(net, find_film(record, self._session.folder))
+        film = find_film(self._session.definition, record, self._session.folder)
+        return self._drawer.draw_net(net, film)
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.

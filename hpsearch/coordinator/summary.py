@@ -27,6 +27,11 @@ def summarise_study(
         "",
         f"- trials: {counted}, of {definition.trials}",
     ]
+    if n_folds := definition.data.n_folds:
+        lines.append(
+            f"- validation: {n_folds}-fold cross-validation; the best setting is trained once more,"
+            " on all examples but those for the test"
+        )
     if best := best_of(records):
         lines.append(
             f"- best: trial {best.number}, {best.metric.val_name} {best.metric.format(best.value)}"

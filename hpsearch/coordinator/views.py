@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.summary import summarise_net, summarise_study
-from hpsearch.data import Schema, decode_features, open_split
+from hpsearch.data import Schema, decode_features, open_validation
 from hpsearch.evaluations import Evaluations, read_evaluations
 from hpsearch.records import TrialRecord
 from hpsearch.results import Net, Verdict, measure_verdict
@@ -45,8 +45,7 @@ def view_net(
     """The best net as the registry shall have it, with its score on the test split, if any."""
     evaluations = read_evaluations(session.search, session.folder.test_ledger)
     mine = evaluations.of_net(net.sha256())
-    metric = net.schema.metric
-    examples = open_split(session.data).validation_images[:_N_EXAMPLES]
+    examples = open_validation(session.data)[0][:_N_EXAMPLES]
     return NetView(
         folder=session.folder.best_net,
         sha256=net.sha256(),
@@ -55,10 +54,10 @@ def view_net(
         summary=summarise_net(net, verdict, mine),
         frames=frames,
         output_type="int64" if net.class_names else "float64",
+        is_refit=bool(session.data.folds),
         tags={
             "trial": str(net.facts["trial"]),
-            metric.val_name: str(net.facts[metric.val_name]),
-            **{name: str(value) for name, value in _measure(mine).items()},
+            **{name: str(value) for name, value in (net.scores | _measure(mine)).items()},
             **_describe_evaluation(mine),
         },
     )

@@ -52,6 +52,21 @@ class BasisSettings(Table):
         return self
 
 
+class FoldSettings(Table):
+    """Cross-validation, in place of a validation split.
+
+    Parameters
+    ----------
+    folds : int
+        How many folds the examples that are not for the test are divided into. A trial trains
+        once for each fold, on all others, and its value is the metric of the predictions that each
+        example got from the training without it. The best setting is trained once more, on all of
+        them.
+    """
+
+    folds: Annotated[int, Field(ge=2)]
+
+
 # Of each source of own data the keys that it needs, and those that it may have besides.
 _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "folder": ({"folder", "image_size"}, {"group"}),
@@ -104,18 +119,20 @@ class DataSettings(Table):
         Of a table: the column whose equal values stay in one split. Of the source ``folder``:
         ``folder`` keeps the images of one sub-folder of a class's folder in one split, and those
         of sub-folders of the same name under other classes with them.
-    train, validation : int
-        Number of images in the training split and in the validation split. Of a published data
-        set the first are trained on and the next validated on.
+    train : int, optional
+        Number of images in the training split. Of a published data set the first are trained on
+        and the next validated on. Left out with folds, which take all that are not for the test.
+    validation : int or table
+        Number of images in the validation split; or ``{ folds = 5 }`` for cross-validation.
     test : int, optional
         Number of test images; all of them if left out. Own images are test images for good, or
         never: a fifth of them by their pixels, or the folder test.
     shuffle_seed : int, optional
-        Draws another training and another validation split from the images that are not for the
-        test.
+        Draws another training and another validation split, or other folds, from the images that
+        are not for the test.
     stratify : bool, optional
-        Whether training and validation split hold the classes in the shares that they have in
-        the whole; if left out so for the source ``folder``, not so for published data sets.
+        Whether training and validation split, or the folds, hold the classes in the shares that
+        they have in the whole; if left out so for own data, not so for published data sets.
     basis : str or table
         What a net is fed: ``pixels``, or fewer numbers that hold nearly all of an image.
     """
@@ -129,8 +146,11 @@ class DataSettings(Table):
     target: Annotated[str, Field(min_length=1)] | None = None
     ignore: Annotated[tuple[str, ...], Field(strict=False)] = ()
     group: Annotated[str, Field(min_length=1)] | None = None
-    train: Annotated[int, Field(ge=1)]
-    validation: Annotated[int, Field(ge=1)]
+    train: Annotated[int, Field(ge=1)] | None = None
+    validation: Annotated[
+        Annotated[int, Field(ge=1), Tag("fixed")] | Annotated[FoldSettings, Tag("table")],
+        Discriminator(lambda given: "table" if isinstance(given, dict | FoldSettings) else "fixed"),
+    ]
     test: Annotated[int, Field(ge=1)] | None = None
     shuffle_seed: Annotated[int, Field(ge=0)] | None = None
     stratify: bool | None = None
@@ -156,12 +176,28 @@ class DataSettings(Table):
         return self
 
     @model_validator(mode="after")
+    def _check_train(self) -> "DataSettings":
+        if self.n_folds and self.train is not None:
+            raise ValueError(
+                "train is not for validation = { folds = ... }: all examples but those for the "
+                f"test are divided into folds; leave it out, got {self.train}"
+            )
+        if not self.n_folds and self.train is None:
+            raise ValueError("train is missing: the number of examples to train on")
+        return self
+
+    @model_validator(mode="after")
     def _check_tables(self) -> "DataSettings":
         if self.task == Task.REGRESSION and not self.is_tabular:
             raise ValueError(f'task = "regression" is not for source = "{self.source}"')
         if self.is_tabular and self.basis != "pixels":
             raise ValueError(f'basis is only for images, got source = "{self.source}"')
         return self
+
+    @property
+    def n_folds(self) -> int | None:
+        """How many folds settings are judged by; None with a validation split."""
+        return self.validation.folds if isinstance(self.validation, FoldSettings) else None
 
     @property
     def is_tabular(self) -> bool:
@@ -330,13 +366,14 @@ class StudyDefinition(Table):
         """How `hpsearch.data` shall cut the source."""
         data = self.data
         return Cut(
-            n_train=data.train,
-            n_validation=data.validation,
+            n_train=data.train or 0,
+            n_validation=data.validation if isinstance(data.validation, int) else 0,
             n_test=data.test,
             basis=data.image_basis(),
             is_augmentable=_changes_images(self.search.space),
             shuffle_seed=data.shuffle_seed,
             stratify=data.source in OWN_SOURCES if data.stratify is None else data.stratify,
+            n_folds=data.n_folds,
         )
 
     @model_validator(mode="after")

@@ -141,6 +141,7 @@ def _describe_rows(own: TabularDataset, settings: TabularSettings) -> tuple[str,
             f'task = "{settings.task}"   # judged by {metric.name}',
             f"train = {n_train}",
             f"validation = {n_validation}   # settings are judged by these",
+            "# validation = { folds = 5 }   # for few rows: cross-validation, and no train",
             f"test = {n_test}   # evaluated once, at the end; if fewer, the others are left unused",
             "",
         ]
@@ -171,6 +172,7 @@ def _describe_own(own: FolderContents) -> tuple[str, int, str]:
         '# group = "folder"   # images of one sub-folder of a class stay in one split\n'
         f"train = {n_train}\n"
         f"validation = {n_validation}   # settings are judged by these\n"
+        "# validation = { folds = 5 }   # for few images: cross-validation, and no train\n"
         f"test = {n_test}   # evaluated once, at the end; if fewer, the others are left unused\n"
     )
     return data, n_train, "A first search on own images."

@@ -15,6 +15,7 @@ from hpsearch.data import (
     Remark,
     Source,
     TabularDataset,
+    assign_folds,
     check_basis,
     describe_table,
     find_source,
@@ -69,9 +70,10 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Fin
         loaded = source.load()
         if isinstance(loaded, TabularDataset):
             yield from (Finding("table", line) for line in describe_table(loaded))
-        select(loaded.items(), definition.cut())
+        cut = definition.cut()
+        (assign_folds if cut.n_folds else select)(loaded.items(), cut)
         if isinstance(loaded, Dataset):
-            check_basis(definition.cut(), loaded.train_images.shape[1:], loaded.name)
+            check_basis(cut, loaded.train_images.shape[1:], loaded.name)
         yield Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
 
 

@@ -37,6 +37,8 @@ _SHAPES = {"digits": (64, 10), "cifar10": (3072, 10), "fashion_mnist": (784, 10)
 _N_OWN_CLASSES = 100
 # Likewise the number of inputs of own tables, one-hot categories included.
 _N_OWN_INPUTS = 500
+# Examples of own data that are divided into folds: cross-validation is for few.
+_N_ALL = 10_000
 _N_CHECKPOINTS_KEPT = 3
 # float32. A checkpoint during training holds the weights, up to two moments of Adam, and an
 # average of the weights.
@@ -132,12 +134,16 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
     n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
     bytes_per_image = n_pixels if basis is None or cut.is_augmentable else 4 * n_inputs
     # No source has more than 10,000 test images.
-    n_as_pixels = data.validation + (data.test or 10_000)
+    # As all folds together: each example is in the training split of all folds but one, and once
+    # more in the data as a whole.
+    n_train = cut.n_train or (data.n_folds or 0) * _N_ALL
+    n_as_pixels = (cut.n_validation or _N_ALL) + (data.test or 10_000)
     hidden = int(space.largest("hidden_size"))
     n_weights = hidden * (n_inputs + n_classes + 1) + n_classes
     n_nets = n_at_a_time * _COPIES_WHILE_TRAINING + _N_CHECKPOINTS_KEPT
+    n_nets *= data.n_folds or 1
     return (
-        data.train * (bytes_per_image + 8)
+        n_train * (bytes_per_image + 8)
         + n_as_pixels * (n_pixels + 8)
         + n_nets * n_weights * _BYTES_PER_WEIGHT
         + definition.trials * _BYTES_PER_TRIAL

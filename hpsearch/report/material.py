@@ -1,17 +1,34 @@
 """Content of a page, collected from the record and the study's folder."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DamagedDataError, RefusedError
+from hpsearch.errors import DamagedDataError, RefusedError, UsageError
 from hpsearch.records import State, TrialRecord, best_of
-from hpsearch.results import Net, Verdict, find_film, load_trial_net, read_verdict
-from hpsearch.search import SearchStudy, check_training_data
+from hpsearch.results import (
+    Net,
+    Verdict,
+    find_best_net,
+    find_film,
+    load_fold_nets,
+    read_verdict,
+)
+from hpsearch.search import SearchStudy, check_training_data, read_refits
 from hpsearch.status import read_status
-from hpsearch.training import HISTORY_FILE, Epoch, Film, load_history
+from hpsearch.training import (
+    HISTORY_FILE,
+    PREDICTIONS_FILE,
+    Epoch,
+    Film,
+    load_history,
+    load_predictions,
+)
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Material", "gather"]
@@ -38,7 +55,11 @@ class Material:
     data : PreparedData or None
         The images; None if they are not in the workspace.
     net : Net or None
-        Net of the best trial.
+        Net of the best trial; with folds its setting trained on all examples.
+    fold_nets : sequence of Net
+        Nets of the folds of the best trial; none without folds, or if their checkpoint is gone.
+    predictions : array or None
+        Predictions of the best trial for the validation examples, with folds for all examples.
     net_lack : str
         Why there is no net.
     film : Film
@@ -53,6 +74,8 @@ class Material:
     epochs: Sequence[Epoch]
     data: PreparedData | None
     net: Net | None
+    fold_nets: Sequence[Net]
+    predictions: NDArray[Any] | None
     net_lack: str
     film: Film
 
@@ -83,9 +106,30 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
             epochs = load_history(folder.trial(best.number) / HISTORY_FILE)
             lack = no_data
             if data:
-                net, lack = load_trial_net(search.definition, best, folder, data), ""
-        except DamagedDataError as error:
+                refits = read_refits(search)
+                net, lack = find_best_net(search.definition, records, folder, data, refits), ""
+        except (DamagedDataError, UsageError) as error:
             lack = str(error)
-    film = find_film(best, folder) if best and net else Film()
+    nets: Sequence[Net] = ()
+    predictions = None
+    if best and data:
+        with contextlib.suppress(DamagedDataError, FileNotFoundError):
+            predictions = load_predictions(folder.trial(best.number) / PREDICTIONS_FILE)
+        with contextlib.suppress(DamagedDataError):
+            nets = load_fold_nets(search.definition, best, folder, data) if data.folds else ()
+    film = find_film(search.definition, best, folder) if best and net else Film()
     status, verdict = read_status(search, folder), read_verdict(search)
-    return Material(search, records, status, verdict, best, epochs, data, net, lack, film)
+    return Material(
+        search=search,
+        records=records,
+        status=status,
+        verdict=verdict,
+        best=best,
+        epochs=epochs,
+        data=data,
+        net=net,
+        fold_nets=nets,
+        predictions=predictions,
+        net_lack=lack,
+        film=film,
+    )

@@ -7,11 +7,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from hpsearch.data import PreparedData, Preprocessing, open_split
+from hpsearch.data import PreparedData, Preprocessing, open_folds, open_validation
 from hpsearch.definition import format_definition
 from hpsearch.errors import StoreError
 from hpsearch.files import write_atomically
@@ -21,7 +22,7 @@ from hpsearch.records import SESSIONS, State
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
-from hpsearch.results import Examination, Net, diagnose, examine, group_ablation
+from hpsearch.results import Examination, diagnose, examine, examine_folds, group_ablation
 from hpsearch.search import SearchStudy, measure_importances
 from hpsearch.training import Film, Hyperparameters
 from hpsearch.versions import code_version, package_versions
@@ -170,12 +171,19 @@ def _draw_timeline(material: Material) -> Plot | None:
 
 
 def _examine(material: Material) -> Examination | None:
-    """Examine the best net on the validation images; None without either."""
-    if material.net is None or material.data is None or not material.net.class_names:
+    """Examine the best net on the validation images; with folds each net on those of its fold.
+
+    None without nets or images.
+    """
+    data = material.data
+    if data is None or not data.class_names or not (material.net or material.fold_nets):
         return None
-    split = open_split(material.data)
-    images, labels = split.validation_images, split.validation_labels
-    return examine(material.net, images, labels, n_mistakes=_N_MISTAKES)
+    examples, labels = open_validation(data)
+    if material.fold_nets:
+        folds = open_folds(data)
+        return examine_folds(material.fold_nets, folds, examples, labels, n_mistakes=_N_MISTAKES)
+    assert material.net is not None
+    return examine(material.net, examples, labels, n_mistakes=_N_MISTAKES)
 
 
 def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
@@ -187,15 +195,15 @@ def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
         "confusion": None,
         "mistakes": [],
     }
-    if net is None or data is None:
-        return shown
-    if found:
-        figure = images.draw_confusion(found, net.class_names)
-        note = f"{found.n_wrong:,} of {found.n_images:,} validation examples get a wrong class."
-        shown["confusion"] = Plot(wording.title_confusion(found, net.class_names), figure, note)
-    if net.schema.task == Task.REGRESSION:
-        shown["confusion"] = _plot_predictions(net, data)
-    if found is None or not isinstance(net.preprocessing, Preprocessing):
+    if data and found:
+        figure = images.draw_confusion(found, data.class_names)
+        title = wording.title_confusion(found, data.class_names)
+        shown["confusion"] = Plot(title, figure, wording.describe_confusion(found))
+        if data.image_shape:
+            shown["mistakes"] = list(_show_mistakes(found, data))
+    if data and data.schema.task == Task.REGRESSION and material.predictions is not None:
+        shown["confusion"] = _plot_predictions(material.predictions, data)
+    if net is None or data is None or not isinstance(net.preprocessing, Preprocessing):
         return shown
     W1 = net.preprocessing.to_pixels(net.parameters["W1"])
     W2, shape = net.parameters["W2"], net.image_shape
@@ -208,18 +216,16 @@ def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
             for label, name in enumerate(net.class_names)
         ],
         "film": _show_film(material.film, shape),
-        "mistakes": list(_show_mistakes(found, net, open_split(data).validation_images)),
     }
 
 
-def _plot_predictions(net: Net, data: PreparedData) -> Plot:
-    """Plot predicted values over true ones, on the validation split."""
-    split = open_split(data)
-    predicted = net.predict(split.validation_images)
-    figure = images.draw_predictions(split.validation_labels, predicted, net.schema.target)
-    measured = net.schema.metric.measure(split.validation_labels, predicted)
+def _plot_predictions(predicted: NDArray[Any], data: PreparedData) -> Plot:
+    """Plot predicted values over true ones, on the validation split or out of fold."""
+    _, targets = open_validation(data)
+    figure = images.draw_predictions(targets, predicted, data.schema.target)
+    measured = data.schema.metric.measure(targets, predicted)
     note = ", ".join(f"val_{name} {value:.4g}" for name, value in measured.items())
-    return Plot("Predictions of the best net on the validation split", figure, f"{note}.")
+    return Plot(wording.title_predictions(len(data.folds)), figure, f"{note}.")
 
 
 def _show_film(film: Film, image_shape: tuple[int, int, int]) -> dict[str, str] | None:
@@ -231,13 +237,12 @@ def _show_film(film: Film, image_shape: tuple[int, int, int]) -> dict[str, str] 
     }
 
 
-def _show_mistakes(
-    found: Examination, net: Net, validation_images: Any
-) -> Iterator[dict[str, Any]]:
-    names = net.class_names
+def _show_mistakes(found: Examination, data: PreparedData) -> Iterator[dict[str, Any]]:
+    names, (pixels, _) = data.class_names, open_validation(data)
+    assert data.image_shape is not None
     for mistake in found.mistakes:
         yield {
-            "image": images.embed_image(validation_images[mistake.index], net.image_shape),
+            "image": images.embed_image(pixels[mistake.index], data.image_shape),
             "label": names[mistake.label],
             "predicted": names[mistake.predicted],
             "probability": f"{mistake.probability:.0%}",
@@ -269,7 +274,7 @@ def _list_origin(material: Material) -> dict[str, str]:
         **({"differences": "; ".join(different)} if different else {}),
         "data": f"{data.name}: {data.source}" if data else search.definition.data.source,
         "data checksum": search.data_checksum or "",
-        **({"net": best.net_sha256 or ""} if best else {}),
+        **({"net": material.status["best"]["net_sha256"] or ""} if best else {}),
         "hpsearch": code_version(),
         **(package_versions() | {f"{name} of the best": v for name, v in machine.items()}),
     }

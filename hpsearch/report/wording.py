@@ -8,11 +8,12 @@ from hpsearch.metrics import Metric
 from hpsearch.records import State, TrialRecord
 from hpsearch.report.material import Material
 from hpsearch.results import Examination, describe_verdict
-from hpsearch.wording import shorten_duration
+from hpsearch.wording import describe_refit_state, shorten_duration
 
 __all__ = [
     "answer_lines",
     "cost_rows",
+    "describe_confusion",
     "describe_search",
     "describe_timeline",
     "title_ablation",
@@ -20,6 +21,7 @@ __all__ = [
     "title_course",
     "title_curves",
     "title_importances",
+    "title_predictions",
     "title_timeline",
 ]
 
@@ -40,11 +42,19 @@ def describe_search(material: Material) -> str:
     verb = "give" if len(names) > 1 else "gives"
     return (
         f"Which {what or 'setting'} {verb} a two-layer net {best} on "
-        f"{examples}{shape} of {source.source}? Each is trained on {source.train:,} of them and "
-        f"judged on {source.validation:,} others; the {definition.search.sampler.name} "
-        f"sampler proposes, the pruner is {definition.search.pruner.name}, "
+        f"{examples}{shape} of {source.source}? Each is {_describe_judging(material)}; "
+        f"the {definition.search.sampler.name} sampler proposes, "
+        f"the pruner is {definition.search.pruner.name}, "
         f"{_count_trials(material)}."
     )
+
+
+def _describe_judging(material: Material) -> str:
+    source, data = material.definition.data, material.data
+    if source.n_folds is None:
+        return f"trained on {source.train:,} of them and judged on {source.validation:,} others"
+    among = f"the {data.cut.n_train:,}" if data else "those"
+    return f"judged by {source.n_folds}-fold cross-validation on {among} that are not for the test"
 
 
 def answer_lines(material: Material) -> list[str]:
@@ -63,11 +73,13 @@ def answer_lines(material: Material) -> list[str]:
             0,
             "The study has not ended: this is the best so far, not corrected for selection bias.",
         )
+    if material.best and material.definition.data.n_folds:
+        lines.append(_sentence(describe_refit_state(material.status["refit"]["state"])))
     evaluations = material.status["test"]["evaluations"]
     mine = [
         one
         for one in evaluations
-        if material.best and one["net_sha256"] == material.best.net_sha256
+        if material.best and one["net_sha256"] == material.status["best"]["net_sha256"]
     ]
     lines += [f"Test split: {one['text']}." for one in mine]
     if not evaluations:
@@ -77,6 +89,24 @@ def answer_lines(material: Material) -> list[str]:
     lines += [_sentence(one["note"]) for one in mine or evaluations]
     lines += [_sentence(problem) for problem in material.status["test"]["problems"]]
     return lines
+
+
+def describe_confusion(found: Examination) -> str:
+    """How many examples are wrong, and whose predictions those are."""
+    wrong = f"{found.n_wrong:,} of {found.n_images:,} validation examples get a wrong class"
+    if found.n_nets == 1:
+        return f"{wrong}."
+    return (
+        f"{wrong} from the one of the {found.n_nets} nets of cross-validation whose training did"
+        " not see them."
+    )
+
+
+def title_predictions(n_folds: int) -> str:
+    """Whose predictions they are."""
+    if not n_folds:
+        return "Predictions of the best net on the validation split"
+    return f"Out-of-fold predictions of the best trial in {n_folds}-fold cross-validation"
 
 
 def title_course(material: Material) -> str:
@@ -123,7 +153,7 @@ def title_ablation(
 def title_timeline(material: Material, n_lanes: int) -> str:
     """State how busy the workers were."""
     cost = material.status["cost"]
-    busy = cost["training"] + cost["confirm"]  # lent cores need not be used
+    busy = cost["training"] + cost["refit"] + cost["confirm"]  # lent cores need not be used
     paid = busy + cost["lent"] + cost["overhead"]
     if not paid:
         return f"{_plural(n_lanes, 'trial')} at a time"
@@ -164,6 +194,7 @@ def cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     parts = {
         "training that ended complete or failed": cost["training"] - cost["pruned"],
         "training that was pruned away": cost["pruned"],
+        "training the best on all examples": cost["refit"],
         "confirming on fresh seeds": cost["confirm"],
         "overhead: starting, waiting, recording": cost["overhead"],
     }
@@ -171,7 +202,7 @@ def cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = [
         (name, shorten_duration(seconds), f"{seconds / total:.1%}" if total else "")
         for name, seconds in parts.items()
-        if seconds or "fresh" not in name
+        if seconds or name not in ("training the best on all examples", "confirming on fresh seeds")
     ]
     return [*rows, ("in all", shorten_duration(total), "")]
 

@@ -5,13 +5,15 @@ from hpsearch.results.artifact import export_net, load_net
 from hpsearch.results.best import (
     find_best_net,
     find_film,
+    has_best_net,
     list_superfluous_checkpoints,
+    load_fold_nets,
     load_trial_net,
     shed_checkpoints,
     trial_preprocessing,
 )
 from hpsearch.results.diagnosis import Finding, diagnose
-from hpsearch.results.examination import Examination, Mistake, examine
+from hpsearch.results.examination import Examination, Mistake, examine, examine_folds
 from hpsearch.results.intervals import mean_interval, wilson_interval
 from hpsearch.results.judging import judge_selection, note_selection, read_verdict
 from hpsearch.results.net import Net
@@ -44,12 +46,15 @@ __all__ = [
     "describe_verdict",
     "diagnose",
     "examine",
+    "examine_folds",
     "export_net",
     "find_best_net",
     "find_film",
     "group_ablation",
+    "has_best_net",
     "judge_selection",
     "list_superfluous_checkpoints",
+    "load_fold_nets",
     "load_net",
     "load_trial_net",
     "make_frames",

@@ -2,19 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hpsearch.data import PreparedData, Preprocessing, Scaling, open_split
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, UsageError
-from hpsearch.records import TrialRecord, best_of
-from hpsearch.results.net import Net
-from hpsearch.training import CHECKPOINT_FILE, Film, Hyperparameters, load_checkpoint
+from hpsearch.hashing import hash_arrays
+from hpsearch.records import Refit, TrialRecord, best_of, find_refit
+from hpsearch.results.net import CROSS_VALIDATION, Net
+from hpsearch.training import (
+    CHECKPOINT_FILE,
+    Film,
+    Hyperparameters,
+    NetState,
+    load_checkpoint,
+    name_by_fold,
+)
 from hpsearch.workspace import StudyFolder
 
 __all__ = [
     "find_best_net",
     "find_film",
+    "has_best_net",
     "list_superfluous_checkpoints",
+    "load_fold_nets",
     "load_trial_net",
     "shed_checkpoints",
     "trial_preprocessing",
@@ -29,20 +40,40 @@ def find_best_net(
     records: Sequence[TrialRecord],
     folder: StudyFolder,
     data: PreparedData,
+    refits: Sequence[Refit] = (),
 ) -> Net:
-    """The net of the complete trial with the best validation score.
+    """The net of the complete trial with the best validation score; with folds its refit.
 
     Raises
     ------
     UsageError
-        If no trial is complete yet.
+        If no trial is complete yet, or with folds its setting has not been trained on all examples.
     DamagedDataError
         If its checkpoint is gone or is not the net that was recorded.
     """
     best = best_of(records)
     if best is None:
         raise UsageError(f"{definition.name}: no trial is complete yet")
-    return load_trial_net(definition, best, folder, data)
+    if definition.data.n_folds is None:
+        return load_trial_net(definition, best, folder, data)
+    refit = find_refit(refits, best.number)
+    if refit is None or refit.net_sha256 is None:
+        raise UsageError(
+            f"{definition.name}: the setting of trial {best.number} has not been trained on all"
+            " examples: expected a search that has ended, and a refit that has not failed"
+        )
+    return _load_refit(definition, best, refit, folder, data)
+
+
+def has_best_net(
+    definition: StudyDefinition, records: Sequence[TrialRecord], refits: Sequence[Refit]
+) -> bool:
+    """Whether there is a best net: a complete trial, with folds a complete refit of the best."""
+    best = best_of(records)
+    if best is None or definition.data.n_folds is None:
+        return best is not None
+    refit = find_refit(refits, best.number)
+    return refit is not None and refit.net_sha256 is not None
 
 
 def load_trial_net(
@@ -56,46 +87,120 @@ def load_trial_net(
         If the checkpoint is gone or is not the net that was recorded.
     """
     path = folder.trial(record.number) / CHECKPOINT_FILE
-    again = f"hpsearch replay {definition.name} {record.number} trains it again"
+    states = _load_states(definition, record, path)
+    judged = {record.metric.val_name: record.value}
+    net = _make_net(definition, record, data, data, states[0], judged)
+    _check(definition, record, path, net.sha256(), record.net_sha256)
+    return net
+
+
+def load_fold_nets(
+    definition: StudyDefinition, record: TrialRecord, folder: StudyFolder, data: PreparedData
+) -> list[Net]:
+    """The nets that a complete trial of cross-validation ended with, one for each fold.
+
+    Raises
+    ------
+    DamagedDataError
+        If the checkpoint is gone or does not hold the nets that were recorded.
+    """
+    path = folder.trial(record.number) / CHECKPOINT_FILE
+    states = _load_states(definition, record, path)
+    nets = [
+        _make_net(definition, record, data, fold, state, {})
+        for fold, state in zip(data.folds, states, strict=False)
+    ]
+    found = hash_arrays(name_by_fold([net.arrays() for net in nets]))
+    _check(definition, record, path, found, record.net_sha256)
+    return nets
+
+
+def _load_refit(
+    definition: StudyDefinition,
+    record: TrialRecord,
+    refit: Refit,
+    folder: StudyFolder,
+    data: PreparedData,
+) -> Net:
+    path = folder.refit(record.number) / CHECKPOINT_FILE
+    states = _load_states(definition, record, path)
+    judged = {"folds": len(data.folds), record.metric.val_name: record.value}
+    net = _make_net(definition, record, data, data, states[0], {CROSS_VALIDATION: judged})
+    _check(definition, record, path, net.sha256(), refit.net_sha256)
+    return net
+
+
+def _load_states(
+    definition: StudyDefinition, record: TrialRecord, path: Path
+) -> tuple[NetState, ...]:
+    again = _advise(definition, record)
     try:
-        checkpoint = load_checkpoint(path)
+        return load_checkpoint(path).states
     except FileNotFoundError as error:
         raise DamagedDataError(f"{path}: the checkpoint is gone; {again}") from error
     except DamagedDataError as error:
         raise DamagedDataError(f"{error}; delete it, then {again}") from error
-    net = Net(
-        parameters=checkpoint.net,
-        preprocessing=trial_preprocessing(record, data),
+
+
+def _make_net(
+    definition: StudyDefinition,
+    record: TrialRecord,
+    data: PreparedData,
+    own: PreparedData,
+    state: NetState,
+    judged: dict[str, Any],
+) -> Net:
+    """The net of `state`, trained on `own`: `data`, or one of its folds."""
+    return Net(
+        parameters=state.net,
+        preprocessing=_find_preprocessing(record, own),
         schema=data.schema,
         facts={
             "study": definition.name,
             "trial": record.number,
-            record.metric.val_name: record.value,
+            **judged,
             "hyperparameters": record.hyperparameters,
             "seed": definition.seed,
             "data": data.name,
             "data_checksum": data.checksum,
         },
-        target_scale=data.target_scale,
+        target_scale=own.target_scale,
     )
-    if net.sha256() != record.net_sha256:
+
+
+def _check(
+    definition: StudyDefinition, record: TrialRecord, path: Path, found: str, wanted: str | None
+) -> None:
+    if found != wanted:
         raise DamagedDataError(
-            f"{path}: expected the net {record.net_sha256} of the record, got {net.sha256()}; "
-            f"{again}"
+            f"{path}: expected the net {wanted} of the record, got {found}; "
+            f"{_advise(definition, record)}"
         )
-    return net
 
 
-def find_film(record: TrialRecord, folder: StudyFolder) -> Film:
-    """The film of a trial's training; without frames if its checkpoint is gone."""
+def _advise(definition: StudyDefinition, record: TrialRecord) -> str:
+    return f"hpsearch replay {definition.name} {record.number} trains it again"
+
+
+def find_film(definition: StudyDefinition, record: TrialRecord, folder: StudyFolder) -> Film:
+    """The film of the training of a trial's net, with folds of its refit.
+
+    Without frames if the checkpoint is gone.
+    """
+    number, is_refit = record.number, definition.data.n_folds is not None
+    path = folder.refit(number) if is_refit else folder.trial(number)
     try:
-        return load_checkpoint(folder.trial(record.number) / CHECKPOINT_FILE).film
+        return load_checkpoint(path / CHECKPOINT_FILE).film
     except (FileNotFoundError, DamagedDataError):
         return Film()
 
 
 def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing | Scaling:
-    """What a trial's net was fed through."""
+    """What a trial's net was fed through, with folds that of the first."""
+    return _find_preprocessing(record, data.folds[0] if data.folds else data)
+
+
+def _find_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing | Scaling:
     inputs = Hyperparameters(**record.hyperparameters).inputs
     return open_split(data).with_inputs(inputs).preprocessing
 

@@ -181,7 +181,10 @@ def _read_units(examination: Examination, hyperparameters: Hyperparameters) -> I
     remedy = "soft_threshold" if hyperparameters.soft_threshold else "learning_rate"
     yield Finding(
         f"Of the hidden units {silent / n_hidden:.0%} do nothing.",
-        f"{silent:,} of {n_hidden:,} say the same of each of {examination.n_images:,} images.",
+        f"{silent:,} of {n_hidden:,} say the same of each of {examination.n_images:,} images."
+        if examination.n_nets == 1
+        else f"{silent:,} of the {n_hidden:,} in the nets of {examination.n_nets} folds say the"
+        " same of each example of their fold.",
         f"Try a lower {remedy}, which keeps more of them at work, or a smaller hidden_size.",
     )
 

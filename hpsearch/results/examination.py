@@ -1,6 +1,7 @@
 """Where a net is wrong, how sure it is of it, and which of its units do nothing."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from hpsearch.results.net import Net
 from hpsearch.training import score
 
-__all__ = ["Examination", "Mistake", "examine"]
+__all__ = ["Examination", "Mistake", "examine", "examine_folds"]
 
 # Images at a time while units are watched; bounds the memory.
 _CHUNK = 500
@@ -46,13 +47,16 @@ class Examination:
     mistakes : tuple of Mistake
         The surest first.
     n_hidden, n_silent : int
-        Hidden units; and those of them that say the same of every image.
+        Hidden units; and those of them that say the same of every image that their net was given.
+    n_nets : int
+        How many nets there are: with folds, one for each.
     """
 
     confusion: NDArray[np.int64]
     mistakes: tuple[Mistake, ...]
     n_hidden: int
     n_silent: int
+    n_nets: int = 1
 
     @property
     def n_images(self) -> int:
@@ -94,6 +98,40 @@ def examine(
         ),
         len(net.parameters["b1"]),
         _count_silent(net, inputs),
+    )
+
+
+def examine_folds(
+    nets: Sequence[Net],
+    folds: NDArray[np.int64],
+    examples: NDArray[Any],
+    labels: NDArray[np.int64],
+    *,
+    n_mistakes: int,
+) -> Examination:
+    """Examine the nets of cross-validation, each on the examples of its fold.
+
+    Parameters
+    ----------
+    nets : sequence of Net
+        One for each fold.
+    folds : int array, shape (N,)
+        The fold of each example.
+    examples, labels, n_mistakes
+        As of `examine`, of all folds together.
+    """
+    found, mistakes = [], []
+    for fold, net in enumerate(nets):
+        rows = np.flatnonzero(folds == fold)
+        found.append(examine(net, examples[rows], labels[rows], n_mistakes=n_mistakes))
+        mistakes += [replace(one, index=int(rows[one.index])) for one in found[-1].mistakes]
+    mistakes.sort(key=lambda one: -one.probability)
+    return Examination(
+        np.sum([one.confusion for one in found], axis=0),
+        tuple(mistakes[:n_mistakes]),
+        sum(one.n_hidden for one in found),
+        sum(one.n_silent for one in found),
+        len(found),
     )
 
 

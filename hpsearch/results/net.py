@@ -13,7 +13,10 @@ from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
 from hpsearch.training import Views, predict, predict_labels, predict_over_views
 
-__all__ = ["Net"]
+__all__ = ["CROSS_VALIDATION", "Net"]
+
+# Of a net that was trained on the examples of all folds: how its setting was judged.
+CROSS_VALIDATION = "cross_validation"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,23 @@ class Net:
 
     @property
     def val_score(self) -> str:
-        """Name and value of its validation score, for people."""
+        """Name and value of its validation score, or how its setting was judged, for people."""
         metric = self.schema.metric
+        if judged := self.facts.get(CROSS_VALIDATION):
+            value = metric.format(judged[metric.val_name])
+            return (
+                "trained on all examples but those for the test, so without a validation score of"
+                f" its own; {metric.val_name} {value} in {judged['folds']}-fold cross-validation"
+            )
         return f"{metric.val_name} {metric.format(self.facts.get(metric.val_name))}"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Its validation score, or that of its setting in cross-validation, by name."""
+        name = self.schema.metric.val_name
+        if judged := self.facts.get(CROSS_VALIDATION):
+            return {f"{CROSS_VALIDATION}_{name}": judged[name]}
+        return {name: self.facts[name]}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All arrays by name: what is saved, and what `sha256` is over."""

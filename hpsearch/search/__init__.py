@@ -17,6 +17,12 @@ from hpsearch.search.opening import create_or_continue_study, list_study_names, 
 from hpsearch.search.probing import probe_storage
 from hpsearch.search.problem import Problem
 from hpsearch.search.pruning import RUNGS, PruningRule
+from hpsearch.search.refits import (
+    find_due_refit,
+    forget_failed_refits,
+    note_refit,
+    read_refits,
+)
 from hpsearch.search.samplers import check_sampler
 from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.search.storage import mend_journal, open_storage, translate_storage_errors
@@ -36,7 +42,9 @@ __all__ = [
     "check_training_data",
     "copy_study",
     "create_or_continue_study",
+    "find_due_refit",
     "forget_failed",
+    "forget_failed_refits",
     "held_storage",
     "import_importances",
     "is_complete",
@@ -46,11 +54,13 @@ __all__ = [
     "measure_importances",
     "mend_journal",
     "note_confirmation",
+    "note_refit",
     "note_training_data",
     "open_storage",
     "parse_holder",
     "probe_storage",
     "read_confirmations",
+    "read_refits",
     "suggest_hyperparameters",
     "translate_storage_errors",
     "watch_record",

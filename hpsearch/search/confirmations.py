@@ -6,6 +6,7 @@ They are stored as a study attribute, not as trials: samplers and pruners must n
 from dataclasses import asdict
 
 from hpsearch.records import CONFIRMATIONS, Confirmation, State, rank
+from hpsearch.search.refits import find_due_refit
 from hpsearch.search.study import SearchStudy
 
 __all__ = ["forget_failed", "is_complete", "list_due", "note_confirmation", "read_confirmations"]
@@ -54,9 +55,10 @@ def list_due(search: SearchStudy) -> list[tuple[int, int]]:
 
 
 def is_complete(search: SearchStudy) -> bool:
-    """Whether all trials and confirmations have ended."""
+    """Whether all trials and confirmations have ended, and with folds the refit."""
     return (
         search.next_number() is None
         and all(record.state.is_finished for record in search.records())
         and not list_due(search)
+        and find_due_refit(search) is None
     )

@@ -20,6 +20,7 @@ from hpsearch.records import (
     CONFIRMATIONS,
     DATA,
     MEANING,
+    REFITS,
     SELECTION,
     TEST_EVALUATIONS,
     TRAINING_DATA,
@@ -38,7 +39,7 @@ __all__ = [
 Entry: TypeAlias = dict[str, Any]
 
 # Study attributes that are results, or that identify what they are results of.
-RESULTS = (MEANING, DATA, TRAINING_DATA, CONFIRMATIONS, SELECTION, TEST_EVALUATIONS)
+RESULTS = (MEANING, DATA, TRAINING_DATA, CONFIRMATIONS, REFITS, SELECTION, TEST_EVALUATIONS)
 
 
 def checksum_trial(trial: FrozenTrial) -> str:

@@ -36,11 +36,14 @@ _CODE_TAG = "code_version"
 def study_params(definition: StudyDefinition) -> dict[str, Any]:
     """Return the parameters of the study's run, without those that may change, as `trials`."""
     search, data = definition.search, definition.data
+    sizes: dict[str, Any]
     shuffled = {} if data.shuffle_seed is None else {"data.shuffle_seed": data.shuffle_seed}
+    sizes = {"data.train": data.train, "data.validation": data.validation}
+    if data.n_folds:
+        sizes = {"data.validation": f"{data.n_folds}-fold cross-validation"}
     return {
         "data.source": data.source,
-        "data.train": data.train,
-        "data.validation": data.validation,
+        **sizes,
         **shuffled,
         "data.basis": _describe_basis(data.basis),
         "sampler": search.sampler.name,

@@ -144,6 +144,8 @@ class NetView:
         Images of its weights by epoch, uint8, shape (h, w, 3).
     output_type : str
         Name of the dtype of predictions.
+    is_refit : bool
+        Whether it is the trial's setting trained on the examples of all folds.
     """
 
     folder: Path
@@ -154,3 +156,4 @@ class NetView:
     tags: Mapping[str, str] = field(default_factory=dict)
     frames: Mapping[int, Any] = field(default_factory=dict)
     output_type: str = "int64"
+    is_refit: bool = False

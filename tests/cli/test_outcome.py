@@ -10,11 +10,17 @@ import pytest
 from rich.console import Console
 
 from hpsearch.cli.display import _Lines
-from hpsearch.cli.outcome import describe_confirmation, describe_record, print_outcome
+from hpsearch.cli.outcome import (
+    describe_confirmation,
+    describe_record,
+    describe_refit,
+    print_outcome,
+)
 from hpsearch.coordinator import (
     EvaluationRefused,
     Event,
     MirrorBehind,
+    RefitEnded,
     RunOptions,
     StudyEnded,
     StudyOpened,
@@ -25,7 +31,7 @@ from hpsearch.coordinator import (
 from hpsearch.definition import StudyDefinition
 from hpsearch.evaluations import TestEvaluation
 from hpsearch.metrics import ACCURACY
-from hpsearch.records import Confirmation, State, TrialRecord
+from hpsearch.records import Confirmation, Refit, State, TrialRecord
 from hpsearch.results import Confirmed, Selection, Verdict
 from hpsearch.workspace import Workspace
 
@@ -184,6 +190,20 @@ def test_a_trial_is_described_on_a_line() -> None:
         "learning_rate=3.1",
     ]
     assert "diverged" in describe_record(_record(0, State.PRUNED, diverged=True))
+
+
+def test_a_refit_is_described_on_a_line_and_told_in_any_case_if_there_is_no_net(
+    shown: Callable[..., str],
+) -> None:
+    complete = Refit(7, State.COMPLETE, "net", 12.0, None)
+    failed = Refit(7, State.FAILED, None, 1.0, "ValueError: broken [x]")
+    assert "trial    7, on all examples  complete" in describe_refit(complete)
+    assert "ValueError: broken" in describe_refit(failed)
+    assert not shown(RefitEnded(complete))
+    text = shown(RefitEnded(failed))
+    assert "so there is no best net" in text
+    assert "(ValueError: broken [x])" in text
+    assert "diverged" in shown(RefitEnded(Refit(7, State.PRUNED, None, 1.0, None)))
 
 
 def test_a_confirmation_is_described_on_a_line() -> None:

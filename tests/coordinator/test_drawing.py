@@ -22,7 +22,7 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
     with open_session(definition, RunOptions(workspace)) as session:
         records = session.search.records()
         net = find_best_net(definition, records, session.folder, session.data)
-        film = find_film(records[net.facts["trial"]], session.folder)
+        film = find_film(definition, records[net.facts["trial"]], session.folder)
         drawer = Drawer(session)
         drawer.get_ready()
         of_trials = [drawer.draw_trial(record) for record in records]

@@ -36,6 +36,9 @@ class Changed:
     def records(self) -> list[TrialRecord]:
         return [dataclasses.replace(one, **self.changes) for one in self.search.records()]
 
+    def attribute(self, key: str) -> Any:
+        return self.search.attribute(key)
+
 
 @pytest.fixture
 def done(

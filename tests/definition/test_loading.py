@@ -5,7 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.definition import find_study_file, list_study_files, load_definition
+from hpsearch.definition import (
+    find_study_file,
+    format_definition,
+    list_study_files,
+    load_definition,
+)
 from hpsearch.errors import UsageError
 
 GOOD = """
@@ -130,7 +135,26 @@ CASES = [
         "[training]\nbatch_size = 9\n[search]",
         "training is now in [search.space]: write",
     ),
+    ("validation = 150", "validation = { folds = 5 }", "data: train is not for validation = { fol"),
+    (
+        "train = 600\nvalidation = 150",
+        "validation = { folds = 1 }",
+        "folds: must be 2 or more, got 1",
+    ),
+    ("train = 600\nvalidation = 150", "validation = { fold = 5 }", "did you mean 'folds'?"),
+    ("train = 600\nvalidation = 150", "validation = {}", "data.validation.folds: is missing"),
+    ("train = 600\n", "", "data: train is missing"),
+    ("validation = 150", "validation = '5'", "data.validation: input should be a valid integer"),
+    ("validation = 150", "validation = true", "data.validation: input should be a valid integer"),
 ]
+
+
+def test_folds_take_the_place_of_both_sizes(tmp_path: Path) -> None:
+    folds = GOOD.replace("train = 600\nvalidation = 150", "validation = { folds = 5 }")
+    definition = _load(tmp_path, folds)
+    assert (definition.data.n_folds, definition.cut().n_folds) == (5, 5)
+    assert _load(tmp_path, format_definition(definition)) == definition
+    assert _load(tmp_path, GOOD).data.n_folds is None
 
 
 @pytest.mark.parametrize(("old", "new", "complaint"), CASES)

@@ -30,6 +30,7 @@ def test_everything_else_is(define: Define) -> None:
         {"sampler": "random"},
         {"space": {"reg": 0.5}},
         {"first": [{"epochs": 4}]},
+        {"data": {"source": "digits", "validation": {"folds": 5}, "test": 100}},
     )
     for change in changes:
         assert define(**change).meaning() != base, change
@@ -39,6 +40,15 @@ def test_a_meaning_comes_back_as_the_same_definition(define: Define) -> None:
     definition = define(first=[{"epochs": 4}], pruner="hyperband")
     again = StudyDefinition.model_validate({**definition.meaning(), "trials": 8})
     assert again == definition
+
+
+def test_without_folds_the_data_mean_what_they_meant_before_there_were_any(
+    define: Define,
+) -> None:
+    """Recorded studies go on, and what was prepared for them is found."""
+    meaning = define().meaning()["data"]
+    assert (meaning["train"], meaning["validation"]) == (600, 150)
+    assert "n_folds" not in define().cut().describe()
 
 
 def test_changes_are_listed_key_by_key(define: Define) -> None:

@@ -44,6 +44,6 @@ def test_training_before_an_interruption_is_reported_as_not_drawn() -> None:
 
 
 def test_lent_cores_do_not_count_as_busy() -> None:
-    cost = {"training": 60.0, "confirm": 20.0, "lent": 15.0, "overhead": 5.0}
+    cost = {"training": 55.0, "refit": 5.0, "confirm": 20.0, "lent": 15.0, "overhead": 5.0}
     material: Any = SimpleNamespace(status={"cost": cost})
     assert title_timeline(material, 2) == "2 workers, busy 80% of the time"
