@@ -33,9 +33,15 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import RefusedError, UsageError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.objective.attempts import ATTEMPTS_FILE
-from hpsearch.records import State, best_of, fingerprint
+from hpsearch.records import REFITS, State, best_of, fingerprint
 from hpsearch.results import find_best_net, judge_selection
-from hpsearch.search import SearchStudy, read_confirmations, read_refits
+from hpsearch.search import (
+    SearchStudy,
+    find_due_refit,
+    is_complete,
+    read_confirmations,
+    read_refits,
+)
 from hpsearch.status import read_status
 from hpsearch.training import (
     CHECKPOINT_FILE,
@@ -164,6 +170,7 @@ def test_a_study_stopped_again_and_again_is_the_same(
         )
         stops += [type(event) for event in events]
         assert _of(events, StudyEnded)[0].is_complete == bool(_of(events, TestScored))
+        assert is_complete(recorded(workspace)) == bool(_of(events, TestScored))
     assert RefitReleased in stops
     assert _outcome(recorded(workspace)) == _outcome(recorded(calm))
     (attempts,) = workspace.study("small").trials.glob(f"*/refit/{ATTEMPTS_FILE}")
@@ -233,6 +240,20 @@ def test_there_is_no_net_before_the_refit_and_the_reason_is_said(
     with pytest.raises(UsageError, match="has not been trained on all examples"):
         find_best_net(search.definition, search.records(), folder, data, read_refits(search))
     assert read_status(search, folder)["best"]["net_sha256"] is None
+
+
+def test_a_refit_is_due_only_when_the_last_trial_has_ended(
+    folded: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
+) -> None:
+    conduct(folded(trials=2), stop_at=lambda event: isinstance(event, RefitAdvanced))
+    search = recorded(workspace)
+    if read_refits(search):  # it was over before it could be stopped
+        search.note(REFITS, [])
+    best = best_of(search.records())
+    assert best is not None
+    assert find_due_refit(search) == best.number
+    longer = SearchStudy(search.definition.with_trials(3), search.optuna_study)
+    assert find_due_refit(longer) is None
 
 
 def test_a_refit_that_fails_leaves_no_net_and_can_be_tried_again(
