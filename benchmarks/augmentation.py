@@ -38,9 +38,9 @@ SETTING = Hyperparameters(
     optimizer="nesterov",
 )
 CHANGES = {
-    "mirror": Augmentation(mirror=0.5),
-    "mirror, shift by 4": Augmentation(mirror=0.5, max_shift=4),
-    "mirror, shift by 4, cut out 8": Augmentation(mirror=0.5, max_shift=4, cutout=8),
+    "mirror": Augmentation(horizontal_flip=0.5),
+    "mirror, shift by 4": Augmentation(horizontal_flip=0.5, max_shift=4),
+    "mirror, shift by 4, cut out 8": Augmentation(horizontal_flip=0.5, max_shift=4, cutout=8),
 }
 
 
@@ -120,7 +120,7 @@ def main() -> None:
     prepared = {name: prepare_cifar10(basis, is_augmentable=True) for name, basis in bases.items()}
     whitened = replace(SETTING.inputs, whitening=0.25)
     splits = {
-        name: open_split(data).with_inputs(whitened if data.cut.basis else SETTING.inputs)
+        name: open_split(data).with_inputs(whitened if data.split_spec.basis else SETTING.inputs)
         for name, data in prepared.items()
     }
     report = measure(splits, {"n_rounds": options.rounds, "n_calls": options.calls}, options.folder)

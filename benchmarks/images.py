@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from benchmarks.reporting import RESULTS
-from hpsearch.data import Basis, Cut, PreparedData, prepare
+from hpsearch.data import Basis, PreparedData, SplitSpec, prepare
 from hpsearch.data.cifar10 import Cifar10, find_cifar10
 from hpsearch.errors import DataError
 
@@ -24,5 +24,5 @@ def find_images() -> Cifar10:
 
 def prepare_cifar10(basis: Basis | None = None, *, is_augmentable: bool = False) -> PreparedData:
     """Prepare CIFAR-10 in the assignment's split."""
-    cut = Cut(49_000, 1_000, basis=basis, is_augmentable=is_augmentable)
+    cut = SplitSpec(49_000, 1_000, basis=basis, is_augmentable=is_augmentable)
     return prepare(find_images(), cut, RESULTS / "data")

@@ -34,7 +34,7 @@ from matplotlib.figure import Figure
 from benchmarks.idle import IDLE_FILE, define_idle_study, fill_mlflow, fill_record, run_idle
 from benchmarks.reporting import Report, judge
 from benchmarks.rivals import RivalCost, measure_callback, measure_mlflow_storage
-from hpsearch.coordinator import RunOptions, Showcase, TrialEnded, run_study
+from hpsearch.coordinator import MlflowPublisher, RunOptions, TrialEnded, run_study
 from hpsearch.search import load_study, open_storage
 from hpsearch.workspace import StudyFolder, Workspace
 
@@ -55,10 +55,10 @@ class Cost:
     status_s: float
 
 
-class _WatchedShowcase(Showcase):
+class _WatchedPublisher(MlflowPublisher):
     """The MLflow publisher, with access to its latest instance."""
 
-    latest: "_WatchedShowcase"
+    latest: "_WatchedPublisher"
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
@@ -75,8 +75,8 @@ class _WatchedShowcase(Showcase):
 def _idle_workers(trial_s: float, held_from: int, release: Path) -> Iterator[None]:
     run = partial(run_idle, trial_s=trial_s, held_from=held_from, release=release)
     with (
-        mock.patch("hpsearch.coordinator.conduct.run_job", run),
-        mock.patch("hpsearch.coordinator.run.Showcase", _WatchedShowcase),
+        mock.patch("hpsearch.coordinator.scheduler.run_job", run),
+        mock.patch("hpsearch.coordinator.run.MlflowPublisher", _WatchedPublisher),
     ):
         yield
 
@@ -102,11 +102,11 @@ def run_window(workspace: Workspace, window: int, trial_s: float, mark: int) -> 
             if isinstance(event, TrialEnded):
                 n_ended += 1
                 if n_ended == _N_WARM_UP:
-                    _WatchedShowcase.latest.wait()
+                    _WatchedPublisher.latest.wait()
                     before = _cpu_times()
                     release.touch()
                 elif n_ended == _N_WARM_UP + window:
-                    _WatchedShowcase.latest.wait()
+                    _WatchedPublisher.latest.wait()
                     after = _cpu_times()
     workers = {note["pid"] for note in _read_notes(workspace.study("idle"), mark, window)}
     own = [pid for pid in after if pid not in workers]

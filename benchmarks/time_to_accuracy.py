@@ -64,7 +64,7 @@ STRATEGIES = (
 
 def time_basis(data: PreparedData) -> float:
     """Core-seconds that the input transform adds to preparing `data`."""
-    if data.cut.basis is None:
+    if data.split_spec.basis is None:
         return 0.0
     from hpsearch.data.fitting import fit_training_images
 
@@ -73,7 +73,7 @@ def time_basis(data: PreparedData) -> float:
     mean_image = np.load(pixels.folder / "mean_image.npy")
     started = time.process_time()
     assert data.image_shape is not None
-    fit_training_images(images, mean_image, data.image_shape, data.cut.basis, False)
+    fit_training_images(images, mean_image, data.image_shape, data.split_spec.basis, False)
     return time.process_time() - started
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hpsearch.objective import Objective
     from hpsearch.results import Net, load_net
     from hpsearch.study import Study, load_study, run_study
-    from hpsearch.training import Views
+    from hpsearch.training import TestTimeAugmentation
     from hpsearch.workspace import Workspace
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "RunOptions",
     "Study",
     "StudyDefinition",
-    "Views",
+    "TestTimeAugmentation",
     "Workspace",
     "load_definition",
     "load_net",
@@ -36,7 +36,7 @@ _MODULES = {
     "RunOptions": "hpsearch.coordinator",
     "Study": "hpsearch.study",
     "StudyDefinition": "hpsearch.definition",
-    "Views": "hpsearch.training",
+    "TestTimeAugmentation": "hpsearch.training",
     "Workspace": "hpsearch.workspace",
     "load_definition": "hpsearch.definition",
     "load_net": "hpsearch.results",

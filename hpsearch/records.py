@@ -13,7 +13,7 @@ from hpsearch.wording import list_trials
 __all__ = [
     "CONFIRMATIONS",
     "DATA",
-    "MEANING",
+    "IDENTITY_FIELDS",
     "MLFLOW_ADDRESS",
     "RECORD_ID",
     "REFITS",
@@ -42,7 +42,7 @@ CONFIRMATIONS = "confirmations"
 REFITS = "refits"
 TEST_EVALUATIONS = "test_evaluations"
 # And of those that identify the study and its data.
-MEANING = "definition"
+IDENTITY_FIELDS = "definition"
 DATA = "data_checksum"
 TRAINING_DATA = "training_data"
 RECORD_ID = "record_id"

@@ -137,7 +137,11 @@ def _find_last_change(records: Sequence[TrialRecord]) -> str | None:
 
 def _describe_validation(definition: StudyDefinition) -> dict[str, int]:
     data = definition.data
-    return {"folds": data.n_folds} if data.n_folds else {"examples": definition.cut().n_validation}
+    return (
+        {"folds": data.n_folds}
+        if data.n_folds
+        else {"examples": definition.split_spec().n_validation}
+    )
 
 
 def _describe_best(search: SearchStudy, records: Sequence[TrialRecord]) -> dict[str, Any] | None:

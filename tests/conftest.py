@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from hpsearch.data import Cut, PreparedData, find_source, prepare
+from hpsearch.data import PreparedData, SplitSpec, find_source, prepare
 from hpsearch.definition import StudyDefinition
 from hpsearch.workspace import Workspace
 from tests.postgres import Postgres, find_program
@@ -47,7 +47,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """Six hundred training digits, prepared once."""
     folder = tmp_path_factory.mktemp("data")
     source = find_source("digits", folders=[], download_folder=folder)
-    return prepare(source, Cut(n_train=600, n_validation=150, n_test=100), folder)
+    return prepare(source, SplitSpec(n_train=600, n_validation=150, n_test=100), folder)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_public_names_are_these_and_resolve() -> None:
         "RunOptions",
         "Study",
         "StudyDefinition",
-        "Views",
+        "TestTimeAugmentation",
         "Workspace",
         "load_definition",
         "load_net",

@@ -19,9 +19,9 @@ from hpsearch.cli.options import (
 )
 from hpsearch.cli.terminal import say
 from hpsearch.coordinator import (
+    MlflowPublisher,
     RunOptions,
     Session,
-    Showcase,
     open_session,
     prepare_recorded_data,
     replay_trial,
@@ -167,10 +167,10 @@ def reconcile(
         refits = read_refits(session.search)
         has_best = is_complete(session.search) and has_best_net(session.definition, records, refits)
         net = _best_net(session) if has_best else None
-        showcase = _show_all(session, options, net, everything=True)
-        name, n_trials, repairs = session.definition.name, len(records), list(showcase.repairs)
+        publisher = _show_all(session, options, net, everything=True)
+        name, n_trials, repairs = session.definition.name, len(records), list(publisher.repairs)
         if as_json:
-            about = {"study": name, "trials": n_trials, "mlflow": showcase.address}
+            about = {"study": name, "trials": n_trials, "mlflow": publisher.address}
             print(json.dumps({**about, "repairs": repairs}, indent=2))
             return
         for repair in repairs:
@@ -188,10 +188,10 @@ def _best_net(session: Session) -> Net:
 
 def _show_all(
     session: Session, options: RunOptions, net: Net | None, *, everything: bool = False
-) -> Showcase:
-    showcase = Showcase(session, tracking_store(options))
-    showcase.catch_up(everything=everything)
-    showcase.show_study("FINISHED" if is_complete(session.search) else "KILLED", net)
-    if not showcase.close(_MLFLOW_TIMEOUT_S):
-        raise StoreError(f"MLflow does not show the whole record: {showcase.failure}")
-    return showcase
+) -> MlflowPublisher:
+    publisher = MlflowPublisher(session, tracking_store(options))
+    publisher.catch_up(everything=everything)
+    publisher.show_study("FINISHED" if is_complete(session.search) else "KILLED", net)
+    if not publisher.close(_MLFLOW_TIMEOUT_S):
+        raise StoreError(f"MLflow does not show the whole record: {publisher.failure}")
+    return publisher

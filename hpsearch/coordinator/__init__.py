@@ -25,6 +25,7 @@ from hpsearch.coordinator.events import (
     WorkersSurveyed,
 )
 from hpsearch.coordinator.housekeeping import Leftover, find_leftovers, remove
+from hpsearch.coordinator.mlflow_publisher import MlflowPublisher, tracking_store
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.replay import Replay, replay_trial
 from hpsearch.coordinator.run import run_study
@@ -35,7 +36,6 @@ from hpsearch.coordinator.session import (
     prepare_data,
     prepare_recorded_data,
 )
-from hpsearch.coordinator.showcase import Showcase, tracking_store
 
 __all__ = [
     "ConfirmationAdvanced",
@@ -45,6 +45,7 @@ __all__ = [
     "Event",
     "Leftover",
     "MirrorBehind",
+    "MlflowPublisher",
     "NetChosen",
     "RecordWarned",
     "RefitAdvanced",
@@ -53,7 +54,6 @@ __all__ = [
     "Replay",
     "RunOptions",
     "Session",
-    "Showcase",
     "StudyEnded",
     "StudyOpened",
     "TestScored",

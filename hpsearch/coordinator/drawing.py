@@ -22,7 +22,7 @@ from hpsearch.results import (
     trial_preprocessing,
 )
 from hpsearch.search import SearchStudy, import_importances
-from hpsearch.training import Film
+from hpsearch.training import WeightSnapshots
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Drawer", "NetDrawings"]
@@ -41,7 +41,7 @@ class NetDrawings:
     Parameters
     ----------
     frames : Future
-        The film of its training, frame by frame; see `make_frames`.
+        The weight snapshots of its training, as pictures; see `make_frames`.
     pictures : Future
         Files.
     """
@@ -73,12 +73,12 @@ class Drawer:
         """Curves and weights of a trial; nothing if it is to be run again."""
         return self._thread.submit(self._draw_trial, record)
 
-    def draw_net(self, net: Net, film: Film) -> NetDrawings:
+    def draw_net(self, net: Net, snapshots: WeightSnapshots) -> NetDrawings:
         """The best net."""
         folder = self._session.folder.pictures
         return NetDrawings(
-            frames=self._draw(make_frames, film, net.schema.image_shape),
-            pictures=self._draw(make_net_pictures, net, film, folder),
+            frames=self._draw(make_frames, snapshots, net.schema.image_shape),
+            pictures=self._draw(make_net_pictures, net, snapshots, folder),
         )
 
     def draw_study(self) -> Future[list[Path]]:

@@ -7,7 +7,6 @@ from functools import partial
 from importlib import import_module
 
 from hpsearch.coordinator.comparison import VersionWatch
-from hpsearch.coordinator.conduct import conduct
 from hpsearch.coordinator.events import (
     ConfirmationEnded,
     EvaluationRefused,
@@ -27,10 +26,11 @@ from hpsearch.coordinator.events import (
     WinnerJudged,
     WorkersSurveyed,
 )
+from hpsearch.coordinator.mlflow_publisher import MlflowPublisher, tracking_store
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.retrying import retry_failed
+from hpsearch.coordinator.scheduler import schedule_jobs
 from hpsearch.coordinator.session import Session, open_session
-from hpsearch.coordinator.showcase import Showcase, tracking_store
 from hpsearch.coordinator.warnings import list_warnings
 from hpsearch.data import open_validation
 from hpsearch.definition import StudyDefinition
@@ -105,9 +105,9 @@ def run_study(
         yield StudyOpened(definition, search.records(), n_jobs, session.data.notices)
         yield from reopened
         yield from map(RecordWarned, list_warnings(session))
-        showcase = Showcase(session, store)
+        publisher = MlflowPublisher(session, store)
         try:
-            showcase.show_study("RUNNING")
+            publisher.show_study("RUNNING")
             survey = _survey(session, backend)
             if survey.n_workers:
                 yield WorkersSurveyed(survey)
@@ -115,10 +115,10 @@ def run_study(
             if differences := _compare_versions(session, watch):
                 yield VersionsCompared(differences)
             shares_folder = not survey.blind_hosts
-            for event in conduct(session, backend, n_jobs, stop, shares_folder=shares_folder):
+            for event in schedule_jobs(session, backend, n_jobs, stop, shares_folder=shares_folder):
                 if isinstance(event, TrialEnded):
                     session.add_checksum(event.record.number)
-                _show(showcase, session, event)
+                _show(publisher, session, event)
                 yield event
                 if differences := _take_in(watch, event):
                     yield VersionsCompared(differences)
@@ -126,23 +126,23 @@ def run_study(
             has_ended = is_complete(search) and not stop.is_set()
             net = None
             if has_ended and (net := _choose_net(session)):
-                showcase.draw_ahead(net)
+                publisher.draw_ahead(net)
                 yield _judge(session)
                 yield NetChosen(net)
                 if has_ended := not stop.is_set():
                     yield _score(session, net)
         except BaseException:
-            showcase.catch_up()
-            showcase.show_study("KILLED")
-            showcase.close(patience_s=5.0)
+            publisher.catch_up()
+            publisher.show_study("KILLED")
+            publisher.close(patience_s=5.0)
             raise
-        showcase.catch_up()
-        showcase.show_study("FINISHED" if has_ended else "KILLED", net)
+        publisher.catch_up()
+        publisher.show_study("FINISHED" if has_ended else "KILLED", net)
         yield StudyEnded(search.records(), has_ended)
-        if not showcase.close(_PATIENCE_S, _STALL_S if store.is_server else None, stop):
-            yield MirrorBehind(str(showcase.failure))
-        if showcase.address and search.attribute(MLFLOW_ADDRESS) != showcase.address:
-            search.note(MLFLOW_ADDRESS, showcase.address)
+        if not publisher.close(_PATIENCE_S, _STALL_S if store.is_server else None, stop):
+            yield MirrorBehind(str(publisher.failure))
+        if publisher.address and search.attribute(MLFLOW_ADDRESS) != publisher.address:
+            search.note(MLFLOW_ADDRESS, publisher.address)
 
 
 def _count_jobs(definition: StudyDefinition, options: RunOptions, backend: Backend) -> int:
@@ -190,16 +190,16 @@ def _take_in(watch: VersionWatch, event: Event) -> list[str]:
     return []
 
 
-def _show(showcase: Showcase, session: Session, event: Event) -> None:
+def _show(publisher: MlflowPublisher, session: Session, event: Event) -> None:
     match event:
         case TrialStarted() if session.search.next_number() is None:
-            showcase.get_ready()
+            publisher.get_ready()
         case TrialAdvanced(job, epochs):
-            showcase.show_running(session.search.record(job.number), epochs)
+            publisher.show_running(session.search.record(job.number), epochs)
         case TrialEnded(record):
-            showcase.show_ended(record)
+            publisher.show_ended(record)
         case TrialReleased(number):
-            showcase.show_ended(session.search.record(number))
+            publisher.show_ended(session.search.record(number))
 
 
 def _judge(session: Session) -> Event:

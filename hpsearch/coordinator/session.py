@@ -198,7 +198,7 @@ def prepare_data(
         source = find(allow_download=True)
     if not find_prepared(definition, folder):
         meanwhile()
-    return prepare(source, definition.cut(), folder)
+    return prepare(source, definition.split_spec(), folder)
 
 
 def prepare_recorded_data(search: SearchStudy, options: RunOptions) -> PreparedData:
@@ -219,15 +219,17 @@ def prepare_recorded_data(search: SearchStudy, options: RunOptions) -> PreparedD
 
 def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | None:
     """What an earlier run has prepared in `folder`; None if nothing fits."""
-    wanted = definition.cut()
+    wanted = definition.split_spec()
     for path in sorted(folder.glob(f"{definition.data.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
             # Prepared data says how many test images there are, even if all were asked for.
-            n_test = data.cut.n_test if wanted.n_test is None else wanted.n_test
+            n_test = data.split_spec.n_test if wanted.n_test is None else wanted.n_test
             # And how many examples its folds have in all.
-            n_train = data.cut.n_train if wanted.n_folds else wanted.n_train
-            is_asked_for = data.cut == dataclasses.replace(wanted, n_test=n_test, n_train=n_train)
+            n_train = data.split_spec.n_train if wanted.n_folds else wanted.n_train
+            is_asked_for = data.split_spec == dataclasses.replace(
+                wanted, n_test=n_test, n_train=n_train
+            )
             if is_asked_for and _has_own_data(data, definition):
                 return data
     return None

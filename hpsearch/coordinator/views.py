@@ -70,7 +70,7 @@ def describe_origin(session: Session) -> tuple[dict[str, object], dict[str, str]
         "name": data.name,
         "source": data.source,
         "checksum": data.checksum,
-        "shape": [data.cut.n_train, *(data.image_shape or (data.schema.n_features,))],
+        "shape": [data.split_spec.n_train, *(data.image_shape or (data.schema.n_features,))],
     }
     tags = {
         "mlflow.source.name": f"hpsearch run {session.definition.name}",

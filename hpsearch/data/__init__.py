@@ -8,7 +8,6 @@ The test split is written by `prepare` into `TEST_FILE` and opened by nothing in
 """
 
 from hpsearch.data.basis import Basis, Frequencies, PrincipalComponents
-from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.elsewhere import find_on_this_machine
 from hpsearch.data.folder_contents import FolderContents, Remark
@@ -23,6 +22,7 @@ from hpsearch.data.schema import Column, Schema, load_schema
 from hpsearch.data.selection import assign_folds, check_basis, select
 from hpsearch.data.sources import SOURCE_NAMES, find_source
 from hpsearch.data.split import Split, open_folds, open_split, open_validation
+from hpsearch.data.split_spec import SplitSpec
 from hpsearch.data.splitting import order_items, suggest_sizes, take
 from hpsearch.data.table_summary import describe_table
 from hpsearch.data.tabular import TabularDataset, decode_features, encode_features
@@ -34,7 +34,6 @@ __all__ = [
     "Basis",
     "Column",
     "Contrast",
-    "Cut",
     "Dataset",
     "FolderContents",
     "FolderSettings",
@@ -49,6 +48,7 @@ __all__ = [
     "Schema",
     "Source",
     "Split",
+    "SplitSpec",
     "TabularDataset",
     "TabularSettings",
     "TargetScale",

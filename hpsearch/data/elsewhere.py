@@ -96,7 +96,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
             f"the coordinator's is {data.source_checksum[:12]}"
         )
     with tempfile.TemporaryDirectory(dir=here.parent, prefix=f".{here.name}.") as beside:
-        made = prepare(source, data.cut, Path(beside))
+        made = prepare(source, data.split_spec, Path(beside))
         _check_same(made, data, here)
         made.verify()
         (made.folder / TEST_FILE).unlink()

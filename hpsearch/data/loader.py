@@ -58,8 +58,8 @@ class LoaderFunction:
 
         What the function reads is not in it: prepared data is used until the source changes.
         """
-        meaning = [self.spec, self.target, self.task, sorted(self.ignore), self.group]
-        return hash_json([hash_file(self.file), *meaning])
+        identity_fields = [self.spec, self.target, self.task, sorted(self.ignore), self.group]
+        return hash_json([hash_file(self.file), *identity_fields])
 
     def load(self) -> TabularDataset:
         """Call the function.

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, Source
 from hpsearch.data.fitting import fit_training_images
 from hpsearch.data.prepared import (
@@ -54,6 +53,7 @@ from hpsearch.data.selection import (
     check_positive,
     select,
 )
+from hpsearch.data.split_spec import SplitSpec
 from hpsearch.data.table_files import make_table_files
 from hpsearch.data.tabular import TabularDataset
 from hpsearch.errors import DamagedDataError, DataError, StoreError
@@ -66,7 +66,7 @@ __all__ = ["prepare"]
 _NO_IMAGES = {"pixel_std": 1.0, "n_components": None, "target_scale": None}
 
 
-def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
+def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData:
     """Cut the source into splits under `folder`, or take what is there from before.
 
     Several processes may do so at the same time; all get the same data.
@@ -75,7 +75,7 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     ----------
     source : Source
         Loaded only if need be.
-    cut : Cut
+    split_spec : SplitSpec
         How.
     folder : Path
         The workspace's data folder; created if need be.
@@ -94,9 +94,11 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
     StoreError
         If the disk is full or read-only.
     """
-    check_positive(cut)
+    check_positive(split_spec)
     checksum = source.checksum
-    key = hash_json({"format": FORMAT_VERSION, "source_checksum": checksum, **cut.describe()})
+    key = hash_json(
+        {"format": FORMAT_VERSION, "source_checksum": checksum, **split_spec.describe()}
+    )
     target = folder.absolute() / f"{source.name}-{key[:12]}"
     if _is_whole(target):
         return load_prepared(target)
@@ -105,12 +107,12 @@ def prepare(source: Source, cut: Cut, folder: Path) -> PreparedData:
         raise DamagedDataError(f"{dataset.source}: changed while it was being read")
     items = dataset.items()
     write = (
-        partial(_write, selection=select(items, cut), cut=cut)
-        if cut.n_folds is None
-        else partial(_write_folds, folds=assign_folds(items, cut), cut=cut)
+        partial(_write, selection=select(items, split_spec), split_spec=split_spec)
+        if split_spec.n_folds is None
+        else partial(_write_folds, folds=assign_folds(items, split_spec), split_spec=split_spec)
     )
     if isinstance(dataset, Dataset):
-        check_basis(cut, dataset.train_images.shape[1:], dataset.name)
+        check_basis(split_spec, dataset.train_images.shape[1:], dataset.name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
@@ -148,16 +150,16 @@ def _install(staged: Path, target: Path) -> None:
 
 
 def _write_folds(
-    folder: Path, dataset: Dataset | TabularDataset, cut: Cut, folds: NDArray[np.int64]
+    folder: Path, dataset: Dataset | TabularDataset, split_spec: SplitSpec, folds: NDArray[np.int64]
 ) -> None:
     """Write all examples as a training split, and those of each fold as a data set of its own."""
     everything = Selection(np.arange(len(folds)), np.arange(0))
-    whole = dataclasses.replace(cut, n_train=len(folds))
+    whole = dataclasses.replace(split_spec, n_train=len(folds))
     _write(folder, dataset, whole, everything, {FOLDS_FILE: folds})
-    for number, path in enumerate(list_fold_folders(folder, cut.describe())):
+    for number, path in enumerate(list_fold_folders(folder, split_spec.describe())):
         train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
         own = dataclasses.replace(
-            cut, n_train=len(train), n_validation=len(validation), n_test=0, n_folds=None
+            split_spec, n_train=len(train), n_validation=len(validation), n_test=0, n_folds=None
         )
         _write(path, dataset, own, Selection(train, validation))
 
@@ -165,14 +167,14 @@ def _write_folds(
 def _write(
     folder: Path,
     dataset: Dataset | TabularDataset,
-    cut: Cut,
+    split_spec: SplitSpec,
     selection: Selection,
     more: Mapping[str, NDArray[Any]] = MappingProxyType({}),
 ) -> None:
     inputs: NDArray[Any]
     targets: NDArray[Any]
     if isinstance(dataset, Dataset):
-        arrays, facts = _make_image_files(dataset, cut, selection)
+        arrays, facts = _make_image_files(dataset, split_spec, selection)
         inputs, targets = _flatten(dataset.test_images), dataset.test_labels
     else:
         arrays, facts = make_table_files(dataset, selection)
@@ -182,29 +184,31 @@ def _write(
     for name, array in arrays.items():
         _write_synced(folder / name, partial(np.save, arr=array))
     names = list(arrays)
-    test = slice(cut.n_test)
-    if cut.n_test != 0:  # not of a fold
+    test = slice(split_spec.n_test)
+    if split_spec.n_test != 0:  # not of a fold
         save_test = partial(np.savez, inputs=inputs[test], targets=targets[test])
         _write_synced(folder / TEST_FILE, save_test)
         names.append(TEST_FILE)
-    facts = {**_NO_IMAGES, **cut.describe(), "n_test": len(targets[test]), **facts}
+    facts = {**_NO_IMAGES, **split_spec.describe(), "n_test": len(targets[test]), **facts}
     files = {name: hash_file(folder / name) for name in names}
     manifest = json.dumps(seal(_describe(folder, dataset, facts, files)), indent=2) + "\n"
     _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 
 
 def _make_image_files(
-    dataset: Dataset, cut: Cut, selection: Selection
+    dataset: Dataset, split_spec: SplitSpec, selection: Selection
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The arrays to write, by the name of their file, and what the manifest says of them."""
     images, labels = _flatten(dataset.train_images), dataset.train_labels
     train, validation = images[selection.train], images[selection.validation]
     shape = dataset.train_images.shape[1:]
     # An integer sum has no rounding, so the mean is exact whatever the order of summing.
-    mean_image = train.sum(axis=0, dtype=np.int64) / cut.n_train
+    mean_image = train.sum(axis=0, dtype=np.int64) / split_spec.n_train
     mean_square = np.einsum("ij,ij->", train, train, dtype=np.int64) / train.size
     arrays: dict[str, NDArray[Any]] = {
-        **fit_training_images(train, mean_image, shape, cut.basis, cut.is_augmentable),
+        **fit_training_images(
+            train, mean_image, shape, split_spec.basis, split_spec.is_augmentable
+        ),
         TRAIN_LABELS_FILE: labels[selection.train],
         VALIDATION_IMAGES_FILE: validation,
         VALIDATION_LABELS_FILE: labels[selection.validation],
@@ -216,7 +220,7 @@ def _make_image_files(
             arrays[VALIDATION_COORDINATES_FILE] = fitted.apply(validation)
     return arrays, {
         "pixel_std": float(np.sqrt(mean_square - np.mean(mean_image**2))),
-        "n_components": arrays[COMPONENTS_FILE].shape[1] if cut.basis else None,
+        "n_components": arrays[COMPONENTS_FILE].shape[1] if split_spec.basis else None,
     }
 
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.data.cut import Cut, load_cut
 from hpsearch.data.reading import hash_file, one_line, read_bytes
 from hpsearch.data.scaling import TargetScale
 from hpsearch.data.schema import Schema, load_schema
+from hpsearch.data.split_spec import SplitSpec, load_split_spec
 from hpsearch.errors import DamagedDataError, OutdatedDataError
 from hpsearch.hashing import hash_json
 
@@ -81,7 +81,7 @@ class PreparedData:
         Name of the source, as in a study file.
     schema : Schema
         What an example consists of, and what is predicted of it.
-    cut : Cut
+    split_spec : SplitSpec
         How the source was cut; with the number of test images that there are.
     n_components : int or None
         How many components the basis has; None for pixels.
@@ -113,7 +113,7 @@ class PreparedData:
     folder: Path
     name: str
     schema: Schema
-    cut: Cut
+    split_spec: SplitSpec
     n_components: int | None
     pixel_std: float
     target_scale: TargetScale | None
@@ -193,7 +193,7 @@ def load_prepared(folder: Path) -> PreparedData:
             folder=folder.absolute(),
             name=manifest["name"],
             schema=load_schema(manifest["schema"]),
-            cut=load_cut(manifest),
+            split_spec=load_split_spec(manifest),
             n_components=manifest["n_components"],
             pixel_std=manifest["pixel_std"],
             target_scale=TargetScale(*scale) if scale else None,

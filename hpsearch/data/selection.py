@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.data.basis import Frequencies
-from hpsearch.data.cut import Cut
+from hpsearch.data.split_spec import SplitSpec
 from hpsearch.data.splitting import divide, order_items, take
 from hpsearch.errors import UsageError
 
@@ -61,7 +61,7 @@ class Selection:
     validation: _Indices
 
 
-def check_positive(cut: Cut) -> None:
+def check_positive(split_spec: SplitSpec) -> None:
     """Refuse sizes below 1.
 
     Raises
@@ -69,42 +69,43 @@ def check_positive(cut: Cut) -> None:
     UsageError
         Names the key.
     """
-    sizes = {"test": cut.n_test}
-    if cut.n_folds is None:
-        sizes |= {"train": cut.n_train, "validation": cut.n_validation}
+    sizes = {"test": split_spec.n_test}
+    if split_spec.n_folds is None:
+        sizes |= {"train": split_spec.n_train, "validation": split_spec.n_validation}
     for name, size in sizes.items():
         if size is not None and size < 1:
             raise UsageError(f"data.{name} must be at least 1, got {size}")
 
 
-def _check_sizes(items: Items, cut: Cut) -> None:
+def _check_sizes(items: Items, split_spec: SplitSpec) -> None:
     available = items.n
-    if cut.n_folds is None:
-        _check_splits(items, cut)
+    if split_spec.n_folds is None:
+        _check_splits(items, split_spec)
     if not items.n_test:
         raise UsageError(
             f"{items.source}: none of its {available} examples is for the test, as so few are"
             " there; add some, or bring a test split of your own"
         )
-    if cut.n_test is not None and cut.n_test > items.n_test:
+    if split_spec.n_test is not None and split_spec.n_test > items.n_test:
         raise UsageError(
-            f"data.test = {cut.n_test} asks for more test examples than"
+            f"data.test = {split_spec.n_test} asks for more test examples than"
             f" the {items.n_test} of {items.name}"
         )
 
 
-def _check_splits(items: Items, cut: Cut) -> None:
+def _check_splits(items: Items, split_spec: SplitSpec) -> None:
     available = items.n
-    asked = cut.n_train + cut.n_validation
+    asked = split_spec.n_train + split_spec.n_validation
     if asked > available:
         set_apart = f", besides {items.n_test} for the test" if items.units else ""
         raise UsageError(
-            f"data.train = {cut.n_train} and data.validation = {cut.n_validation} ask for"
+            f"data.train = {split_spec.n_train} and data.validation ="
+            f" {split_spec.n_validation} ask for"
             f" {asked} examples, {items.name} has {available} for the two{set_apart}"
         )
 
 
-def check_basis(cut: Cut, image_shape: tuple[int, ...], name: str) -> None:
+def check_basis(split_spec: SplitSpec, image_shape: tuple[int, ...], name: str) -> None:
     """Refuse a basis of more directions than an image of the data set `name` has pixels.
 
     Raises
@@ -113,15 +114,15 @@ def check_basis(cut: Cut, image_shape: tuple[int, ...], name: str) -> None:
         Names the key.
     """
     n_pixels = math.prod(image_shape)
-    if cut.basis and cut.basis.count and cut.basis.count > n_pixels:
-        key = "frequencies" if isinstance(cut.basis, Frequencies) else "components"
+    if split_spec.basis and split_spec.basis.count and split_spec.basis.count > n_pixels:
+        key = "frequencies" if isinstance(split_spec.basis, Frequencies) else "components"
         raise UsageError(
             f"data.basis.{key} must be at most {n_pixels}, the pixels of an image of"
-            f" {name}, got {cut.basis.count}"
+            f" {name}, got {split_spec.basis.count}"
         )
 
 
-def select(items: Items, cut: Cut) -> Selection:
+def select(items: Items, split_spec: SplitSpec) -> Selection:
     """Choose the examples to train on and those to validate on.
 
     Examples in a published order are taken in it, or shuffled: first the training split, then the
@@ -132,20 +133,20 @@ def select(items: Items, cut: Cut) -> Selection:
     Raises
     ------
     UsageError
-        If `cut` asks for more than there are.
+        If `split_spec` asks for more than there are.
     """
-    _check_sizes(items, cut)
-    n, wanted = items.n, (cut.n_validation, cut.n_train)
-    if items.units is None and not cut.stratify:
-        first = slice(cut.n_train)
-        then = slice(cut.n_train, cut.n_train + cut.n_validation)
-        if cut.shuffle_seed is None:
+    _check_sizes(items, split_spec)
+    n, wanted = items.n, (split_spec.n_validation, split_spec.n_train)
+    if items.units is None and not split_spec.stratify:
+        first = slice(split_spec.n_train)
+        then = slice(split_spec.n_train, split_spec.n_train + split_spec.n_validation)
+        if split_spec.shuffle_seed is None:
             return Selection(first, then)
-        shuffled = np.random.default_rng(cut.shuffle_seed).permutation(n)
+        shuffled = np.random.default_rng(split_spec.shuffle_seed).permutation(n)
         return Selection(shuffled[first], shuffled[then])
     units = items.units or tuple(map(str, range(n)))
-    labels = items.labels if cut.stratify else None
-    order = order_items(units, labels, cut.shuffle_seed)
+    labels = items.labels if split_spec.stratify else None
+    order = order_items(units, labels, split_spec.shuffle_seed)
     if items.is_validation is None:
         validation, train = take(units, order, wanted)
     else:
@@ -161,7 +162,7 @@ def select(items: Items, cut: Cut) -> Selection:
     return Selection(train, validation)
 
 
-def assign_folds(items: Items, cut: Cut) -> NDArray[np.int64]:
+def assign_folds(items: Items, split_spec: SplitSpec) -> NDArray[np.int64]:
     """Divide all examples that are not for the test into the folds of cross-validation.
 
     What belongs together stays in one fold. Folds are drawn, also of examples in a published
@@ -178,17 +179,17 @@ def assign_folds(items: Items, cut: Cut) -> NDArray[np.int64]:
         If there are not so many examples, groups or examples of a class, or the source has a
         validation split of its own.
     """
-    _check_sizes(items, cut)
-    assert cut.n_folds is not None
-    key = f"data.validation = {{ folds = {cut.n_folds} }}"
+    _check_sizes(items, split_spec)
+    assert split_spec.n_folds is not None
+    key = f"data.validation = {{ folds = {split_spec.n_folds} }}"
     if items.is_validation is not None:
         raise UsageError(
             f"{key}: {items.source} brings a validation split of its own; expected a number of"
             " its examples, or a source without one"
         )
     units = items.units or tuple(map(str, range(items.n)))
-    labels = items.labels if cut.stratify else None
-    if (n_units := len(set(units))) < cut.n_folds:
+    labels = items.labels if split_spec.stratify else None
+    if (n_units := len(set(units))) < split_spec.n_folds:
         raise UsageError(
             f"{key} asks for more folds than the {n_units} examples of {items.name}, of which those"
             " that belong together count as one"
@@ -197,11 +198,11 @@ def assign_folds(items: Items, cut: Cut) -> NDArray[np.int64]:
         pairs = set(zip(labels.tolist(), units, strict=True))
         counts = np.bincount([label for label, _ in pairs])
         rarest = min(np.flatnonzero(counts), key=lambda label: int(counts[label]))
-        if counts[rarest] < cut.n_folds:
+        if counts[rarest] < split_spec.n_folds:
             raise UsageError(
                 f"{key} asks for more folds than the {counts[rarest]} examples of"
                 f" {items.class_names[rarest]!r}, the smallest class of {items.name}, of which"
                 " those that belong together count as one; expected fewer folds, or"
                 " stratify = false"
             )
-    return divide(units, labels, cut.n_folds, cut.shuffle_seed)
+    return divide(units, labels, split_spec.n_folds, split_spec.shuffle_seed)

@@ -188,7 +188,7 @@ def open_split(prepared: PreparedData) -> Split:
     """
     if prepared.image_shape is None:
         return _open_table(prepared)
-    n_train, n_validation = prepared.cut.n_train, prepared.cut.n_validation
+    n_train, n_validation = prepared.split_spec.n_train, prepared.split_spec.n_validation
     n_components, n_pixels = prepared.n_components, prepared.schema.n_features
 
     def load(name: str, dtype: Any, *shape: int) -> NDArray[Any]:
@@ -203,10 +203,13 @@ def open_split(prepared: PreparedData) -> Split:
     components = waves = None
     if n_components is not None:
         components = load(COMPONENTS_FILE, np.float32, n_pixels, n_components)
-        if isinstance(prepared.cut.basis, Frequencies) and prepared.cut.is_augmentable:
+        if (
+            isinstance(prepared.split_spec.basis, Frequencies)
+            and prepared.split_spec.is_augmentable
+        ):
             waves = Waves(prepared.image_shape, *load(FREQUENCIES_FILE, np.int64, 3, n_components))
     validation_coordinates = None
-    if n_components is None or prepared.cut.is_augmentable:
+    if n_components is None or prepared.split_spec.is_augmentable:
         train_rows = load(TRAIN_IMAGES_FILE, np.uint8, n_train, n_pixels)
     else:
         train_rows = load(TRAIN_COORDINATES_FILE, np.float32, n_train, n_components)
@@ -226,7 +229,7 @@ def open_split(prepared: PreparedData) -> Split:
         plain=plain,
         normalised=(
             load_fitted(NORMALISED_MEAN_IMAGE_FILE, NORMALISED_VARIANCES_FILE)
-            if prepared.cut.is_augmentable
+            if prepared.split_spec.is_augmentable
             else None
         ),
         waves=waves,
@@ -245,7 +248,7 @@ def open_folds(prepared: PreparedData) -> NDArray[np.int64]:
     DamagedDataError
         If the file is not there, or is not the array that it should be.
     """
-    shape = (prepared.cut.n_train,)
+    shape = (prepared.split_spec.n_train,)
     return _map_array(prepared.folder / FOLDS_FILE, np.dtype(np.int64), shape)
 
 
@@ -274,7 +277,7 @@ def _open_table(prepared: PreparedData) -> Split:
     def load(name: str, dtype: Any, *shape: int) -> NDArray[Any]:
         return _map_array(prepared.folder / name, np.dtype(dtype), shape)
 
-    n_train, n_validation = prepared.cut.n_train, prepared.cut.n_validation
+    n_train, n_validation = prepared.split_spec.n_train, prepared.split_spec.n_validation
     schema, scale = prepared.schema, prepared.target_scale
     scaling = load_scaling(load(SCALING_FILE, np.float64, 4, schema.n_features))
     n_inputs, target_type = scaling.n_inputs, np.float64 if scale else np.int64

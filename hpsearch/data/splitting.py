@@ -149,7 +149,7 @@ def order_items(
 def take(
     units: Sequence[str], order: NDArray[np.int64], sizes: Sequence[int]
 ) -> list[NDArray[np.int64]]:
-    """Cut `order` into splits of `sizes` items, one after another.
+    """SplitSpec `order` into splits of `sizes` items, one after another.
 
     Where a split ends within a unit, the rest of that unit is left out. The last split is
     shorter than asked for if the items do not suffice.

@@ -54,8 +54,8 @@ class TableFile:
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over the file and what is read of it."""
-        meaning = [self.target, self.task, sorted(self.ignore), self.group]
-        return hash_json([_hash(self.path), *meaning])
+        identity_fields = [self.target, self.task, sorted(self.ignore), self.group]
+        return hash_json([_hash(self.path), *identity_fields])
 
     def load(self) -> TabularDataset:
         """Read the file.

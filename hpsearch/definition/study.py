@@ -8,10 +8,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from hpsearch.data import (
     Basis,
-    Cut,
     FolderSettings,
     Frequencies,
     PrincipalComponents,
+    SplitSpec,
     TabularSettings,
 )
 from hpsearch.definition.base import Table
@@ -362,10 +362,10 @@ class StudyDefinition(Table):
         """What the study optimizes."""
         return metric_of(self.data.task)
 
-    def cut(self) -> Cut:
+    def split_spec(self) -> SplitSpec:
         """How `hpsearch.data` shall cut the source."""
         data = self.data
-        return Cut(
+        return SplitSpec(
             n_train=data.train or 0,
             n_validation=data.validation if isinstance(data.validation, int) else 0,
             n_test=data.test,
@@ -398,7 +398,7 @@ class StudyDefinition(Table):
         """The same study with another number of trials, checked again."""
         return type(self).model_validate(self.model_dump() | {"trials": trials})
 
-    def meaning(self) -> dict[str, Any]:
+    def identity_fields(self) -> dict[str, Any]:
         """All that the result of trial k depends on, as plain JSON values.
 
         The description is left out, and so are the number of trials, as a longer study begins

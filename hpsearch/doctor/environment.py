@@ -70,10 +70,10 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Fin
         loaded = source.load()
         if isinstance(loaded, TabularDataset):
             yield from (Finding("table", line) for line in describe_table(loaded))
-        cut = definition.cut()
-        (assign_folds if cut.n_folds else select)(loaded.items(), cut)
+        split_spec = definition.split_spec()
+        (assign_folds if split_spec.n_folds else select)(loaded.items(), split_spec)
         if isinstance(loaded, Dataset):
-            check_basis(cut, loaded.train_images.shape[1:], loaded.name)
+            check_basis(split_spec, loaded.train_images.shape[1:], loaded.name)
         yield Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
 
 

@@ -129,15 +129,15 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
         n_pixels, n_classes = _N_OWN_INPUTS, _N_OWN_CLASSES
     else:
         n_pixels, n_classes = _SHAPES[data.source]
-    cut = definition.cut()
-    basis = cut.basis
+    split_spec = definition.split_spec()
+    basis = split_spec.basis
     n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
-    bytes_per_image = n_pixels if basis is None or cut.is_augmentable else 4 * n_inputs
+    bytes_per_image = n_pixels if basis is None or split_spec.is_augmentable else 4 * n_inputs
     # No source has more than 10,000 test images.
     # As all folds together: each example is in the training split of all folds but one, and once
     # more in the data as a whole.
-    n_train = cut.n_train or (data.n_folds or 0) * _N_ALL
-    n_as_pixels = (cut.n_validation or _N_ALL) + (data.test or 10_000)
+    n_train = split_spec.n_train or (data.n_folds or 0) * _N_ALL
+    n_as_pixels = (split_spec.n_validation or _N_ALL) + (data.test or 10_000)
     hidden = int(space.largest("hidden_size"))
     n_weights = hidden * (n_inputs + n_classes + 1) + n_classes
     n_nets = n_at_a_time * _COPIES_WHILE_TRAINING + _N_CHECKPOINTS_KEPT

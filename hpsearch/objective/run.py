@@ -33,15 +33,15 @@ from hpsearch.training import (
     PREDICTIONS_FILE,
     Checkpoint,
     Epoch,
-    Film,
     HistoryWriter,
     NetState,
-    film_epochs,
-    film_next,
+    WeightSnapshots,
+    add_snapshot,
     load_checkpoint,
     save_checkpoint,
     save_predictions,
-    start_film,
+    snapshot_epochs,
+    start_snapshots,
 )
 
 __all__ = ["run_job"]
@@ -95,7 +95,7 @@ class _Run:
 
     training: Training
     epochs: tuple[Epoch, ...]
-    film: Film
+    snapshots: WeightSnapshots
     versions: dict[str, str]
     history: HistoryWriter
 
@@ -131,10 +131,10 @@ def _start_or_resume(job: TrialJob) -> _Run:
         checkpoint = None
     history, versions = HistoryWriter(job.folder / HISTORY_FILE), training.read_versions()
     if checkpoint is None:
-        return _Run(_open_training(job), (), Film(), versions, history)
+        return _Run(_open_training(job), (), WeightSnapshots(), versions, history)
     begun = _open_training(job, checkpoint.states, len(checkpoint.epochs))
     versions = merge_versions(checkpoint.versions, versions)
-    return _Run(begun, checkpoint.epochs, checkpoint.film, versions, history)
+    return _Run(begun, checkpoint.epochs, checkpoint.snapshots, versions, history)
 
 
 def _open_training(job: TrialJob, states: Sequence[NetState] = (), n_epochs: int = 0) -> Training:
@@ -168,19 +168,19 @@ def _save(job: TrialJob, run: _Run) -> None:
     n_epochs, n_done = job.hyperparameters.epochs, len(run.epochs)
     # Nothing goes on from the last: the net to be used is all that is wanted.
     states = run.training.states(is_last=n_done == n_epochs)
-    is_filmed = run.training.first.split.image_shape is not None and not run.epochs[-1].diverged
-    if is_filmed and n_done in film_epochs(n_epochs):
-        run.film = _film(run, states[0].net)
-    checkpoint = Checkpoint(job.identity(), states, run.epochs, run.film, run.versions)
+    has_snapshots = run.training.first.split.image_shape is not None and not run.epochs[-1].diverged
+    if has_snapshots and n_done in snapshot_epochs(n_epochs):
+        run.snapshots = _take_snapshot(run, states[0].net)
+    checkpoint = Checkpoint(job.identity(), states, run.epochs, run.snapshots, run.versions)
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
 
 
-def _film(run: _Run, net: Parameters) -> Film:
+def _take_snapshot(run: _Run, net: Parameters) -> WeightSnapshots:
     shown = run.training.first
     preprocessing, n_done = shown.split.image_preprocessing, len(run.epochs)
     if n_done > 1:
-        return film_next(run.film, n_done, net, preprocessing)
-    return start_film(shown.draw_initial_net(), net, preprocessing)
+        return add_snapshot(run.snapshots, n_done, net, preprocessing)
+    return start_snapshots(shown.draw_initial_net(), net, preprocessing)
 
 
 def _finish(job: TrialJob, outcome: Outcome, run: _Run) -> TrialResult:

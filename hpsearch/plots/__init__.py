@@ -4,10 +4,10 @@ from hpsearch.plots.curves import plot_learning_curves
 from hpsearch.plots.saving import encode_png, save_figure, save_png
 from hpsearch.plots.weights import (
     class_tiles,
-    film_frame,
-    film_strip,
     plot_class_weights,
     show_net_weights,
+    snapshot_frame,
+    snapshot_strip,
     visualize_grid,
     weight_tiles,
 )
@@ -15,13 +15,13 @@ from hpsearch.plots.weights import (
 __all__ = [
     "class_tiles",
     "encode_png",
-    "film_frame",
-    "film_strip",
     "plot_class_weights",
     "plot_learning_curves",
     "save_figure",
     "save_png",
     "show_net_weights",
+    "snapshot_frame",
+    "snapshot_strip",
     "visualize_grid",
     "weight_tiles",
 ]

@@ -12,10 +12,10 @@ from hpsearch.net import TwoLayerNet
 
 __all__ = [
     "class_tiles",
-    "film_frame",
-    "film_strip",
     "plot_class_weights",
     "show_net_weights",
+    "snapshot_frame",
+    "snapshot_strip",
     "visualize_grid",
     "weight_tiles",
 ]
@@ -165,7 +165,9 @@ def plot_class_weights(
     return figure
 
 
-def film_frame(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def snapshot_frame(
+    tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]
+) -> NDArray[np.uint8]:
     """Draw a weight snapshot, `tiles` of shape (U, D), as a square, uint8 of shape (s, s, 4).
 
     MLflow's preview shows little more than the upper half of a square. So the tiles are there,
@@ -184,7 +186,9 @@ def film_frame(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> N
     return frame
 
 
-def film_strip(tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def snapshot_strip(
+    tiles: NDArray[np.uint8], image_shape: tuple[int, int, int]
+) -> NDArray[np.uint8]:
     """Draw weight snapshots, `tiles` of shape (F, U, D), a row each, with a column per unit."""
     rows = [_lay_out(frame.astype(float), image_shape, _lay_in_a_row) for frame in tiles]
     return _stack(rows, _PADDING, 0)

@@ -15,7 +15,7 @@ from hpsearch.results import (
     Net,
     Verdict,
     find_best_net,
-    find_film,
+    find_snapshots,
     load_fold_nets,
     read_verdict,
 )
@@ -25,7 +25,7 @@ from hpsearch.training import (
     HISTORY_FILE,
     PREDICTIONS_FILE,
     Epoch,
-    Film,
+    WeightSnapshots,
     load_history,
     load_predictions,
 )
@@ -62,7 +62,7 @@ class Material:
         Predictions of the best trial for the validation examples, with folds for all examples.
     net_lack : str
         Why there is no net.
-    film : Film
+    snapshots : WeightSnapshots
         Weight snapshots of the best trial's training.
     """
 
@@ -77,7 +77,7 @@ class Material:
     fold_nets: Sequence[Net]
     predictions: NDArray[Any] | None
     net_lack: str
-    film: Film
+    snapshots: WeightSnapshots
 
     @property
     def definition(self) -> StudyDefinition:
@@ -117,7 +117,9 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
             predictions = load_predictions(folder.trial(best.number) / PREDICTIONS_FILE)
         with contextlib.suppress(DamagedDataError):
             nets = load_fold_nets(search.definition, best, folder, data) if data.folds else ()
-    film = find_film(search.definition, best, folder) if best and net else Film()
+    snapshots = (
+        find_snapshots(search.definition, best, folder) if best and net else WeightSnapshots()
+    )
     status, verdict = read_status(search, folder), read_verdict(search)
     return Material(
         search=search,
@@ -131,5 +133,5 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
         fold_nets=nets,
         predictions=predictions,
         net_lack=lack,
-        film=film,
+        snapshots=snapshots,
     )

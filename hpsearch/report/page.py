@@ -17,14 +17,14 @@ from hpsearch.definition import format_definition
 from hpsearch.errors import StoreError
 from hpsearch.files import write_atomically
 from hpsearch.metrics import Task
-from hpsearch.plots import class_tiles, encode_png, film_strip, weight_tiles
+from hpsearch.plots import class_tiles, encode_png, snapshot_strip, weight_tiles
 from hpsearch.records import SESSIONS, State
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
 from hpsearch.results import Examination, diagnose, examine, examine_folds, group_ablation
 from hpsearch.search import SearchStudy, measure_importances
-from hpsearch.training import Film, Hyperparameters
+from hpsearch.training import Hyperparameters, WeightSnapshots
 from hpsearch.versions import code_version, package_versions
 from hpsearch.wording import shorten_number
 from hpsearch.workspace import StudyFolder
@@ -215,7 +215,7 @@ def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
             (name, *(images.embed(encode_png(side)) for side in class_tiles(W1, W2, shape, label)))
             for label, name in enumerate(net.class_names)
         ],
-        "film": _show_film(material.film, shape),
+        "film": _show_film(material.snapshots, shape),
     }
 
 
@@ -228,12 +228,14 @@ def _plot_predictions(predicted: NDArray[Any], data: PreparedData) -> Plot:
     return Plot(wording.title_predictions(len(data.folds)), figure, f"{note}.")
 
 
-def _show_film(film: Film, image_shape: tuple[int, int, int]) -> dict[str, str] | None:
-    if not len(film.epochs):
+def _show_film(
+    snapshots: WeightSnapshots, image_shape: tuple[int, int, int]
+) -> dict[str, str] | None:
+    if not len(snapshots.epochs):
         return None
     return {
-        "image": images.embed(encode_png(film_strip(film.tiles, image_shape))),
-        "epochs": ", ".join(map(str, film.epochs)),
+        "image": images.embed(encode_png(snapshot_strip(snapshots.tiles, image_shape))),
+        "epochs": ", ".join(map(str, snapshots.epochs)),
     }
 
 

@@ -53,7 +53,7 @@ def _describe_judging(material: Material) -> str:
     source, data = material.definition.data, material.data
     if source.n_folds is None:
         return f"trained on {source.train:,} of them and judged on {source.validation:,} others"
-    among = f"the {data.cut.n_train:,}" if data else "those"
+    among = f"the {data.split_spec.n_train:,}" if data else "those"
     return f"judged by {source.n_folds}-fold cross-validation on {among} that are not for the test"
 
 

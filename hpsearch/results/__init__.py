@@ -4,7 +4,7 @@ from hpsearch.results.ablation import group_ablation
 from hpsearch.results.artifact import export_net, load_net
 from hpsearch.results.best import (
     find_best_net,
-    find_film,
+    find_snapshots,
     has_best_net,
     list_superfluous_checkpoints,
     load_fold_nets,
@@ -49,7 +49,7 @@ __all__ = [
     "examine_folds",
     "export_net",
     "find_best_net",
-    "find_film",
+    "find_snapshots",
     "group_ablation",
     "has_best_net",
     "judge_selection",

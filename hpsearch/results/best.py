@@ -12,9 +12,9 @@ from hpsearch.records import Refit, TrialRecord, best_of, find_refit
 from hpsearch.results.net import CROSS_VALIDATION, Net
 from hpsearch.training import (
     CHECKPOINT_FILE,
-    Film,
     Hyperparameters,
     NetState,
+    WeightSnapshots,
     load_checkpoint,
     name_by_fold,
 )
@@ -22,7 +22,7 @@ from hpsearch.workspace import StudyFolder
 
 __all__ = [
     "find_best_net",
-    "find_film",
+    "find_snapshots",
     "has_best_net",
     "list_superfluous_checkpoints",
     "load_fold_nets",
@@ -182,17 +182,19 @@ def _advise(definition: StudyDefinition, record: TrialRecord) -> str:
     return f"hpsearch replay {definition.name} {record.number} trains it again"
 
 
-def find_film(definition: StudyDefinition, record: TrialRecord, folder: StudyFolder) -> Film:
-    """The film of the training of a trial's net, with folds of its refit.
+def find_snapshots(
+    definition: StudyDefinition, record: TrialRecord, folder: StudyFolder
+) -> WeightSnapshots:
+    """Find the weight snapshots of a trial's training; with folds, those of its refit.
 
     Without frames if the checkpoint is gone.
     """
     number, is_refit = record.number, definition.data.n_folds is not None
     path = folder.refit(number) if is_refit else folder.trial(number)
     try:
-        return load_checkpoint(path / CHECKPOINT_FILE).film
+        return load_checkpoint(path / CHECKPOINT_FILE).snapshots
     except (FileNotFoundError, DamagedDataError):
-        return Film()
+        return WeightSnapshots()
 
 
 def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing | Scaling:

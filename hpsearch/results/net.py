@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from hpsearch.data import Preprocessing, Scaling, Schema, TargetScale, encode_features
 from hpsearch.hashing import hash_arrays
 from hpsearch.net import Parameters
-from hpsearch.training import Views, predict, predict_labels, predict_over_views
+from hpsearch.training import (
+    TestTimeAugmentation,
+    predict,
+    predict_labels,
+    predict_with_augmentation,
+)
 
 __all__ = ["CROSS_VALIDATION", "Net"]
 
@@ -91,7 +96,7 @@ class Net:
         return hash_arrays(self.arrays())
 
     def predict(
-        self, examples: Any, views: Views | None = None
+        self, examples: Any, augmentation: TestTimeAugmentation | None = None
     ) -> NDArray[np.int64] | NDArray[np.float64]:
         """Predict the class, or the number, of each example.
 
@@ -100,7 +105,7 @@ class Net:
         examples : uint8 array, shape (N, H, W, C) or (N, H * W * C); DataFrame; or float array
             Pixels as the camera gave them, 0 to 255. For a table a pandas DataFrame with its
             columns, or an array of shape (N, D) with their numbers and codes of categories.
-        views : Views, optional
+        augmentation : TestTimeAugmentation, optional
             Views of each image to average over; without, the image as it is decides. Scores
             of studies are always without.
 
@@ -117,7 +122,7 @@ class Net:
         if isinstance(self.preprocessing, Scaling):
             inputs = self.preprocessing.apply(self._read_features(examples))
             return predict(self.parameters, inputs, self.target_scale)
-        return self._classify_images(np.asarray(examples), self.preprocessing, views)
+        return self._classify_images(np.asarray(examples), self.preprocessing, augmentation)
 
     def _read_features(self, examples: Any) -> NDArray[np.float64]:
         columns = self.schema.columns
@@ -132,7 +137,10 @@ class Net:
         return features
 
     def _classify_images(
-        self, images: NDArray[Any], preprocessing: Preprocessing, views: Views | None
+        self,
+        images: NDArray[Any],
+        preprocessing: Preprocessing,
+        augmentation: TestTimeAugmentation | None,
     ) -> NDArray[np.int64]:
         height, width, colours = self.image_shape
         n_pixels = preprocessing.n_pixels
@@ -141,9 +149,9 @@ class Net:
                 f"images: expected uint8 of shape (N, {height}, {width}, {colours}) or "
                 f"(N, {n_pixels}), got {images.dtype} of shape {images.shape}"
             )
-        if views:
+        if augmentation:
             pictures = images.reshape(-1, *self.image_shape)
-            return predict_over_views(self.parameters, pictures, preprocessing, views)
+            return predict_with_augmentation(self.parameters, pictures, preprocessing, augmentation)
         return predict_labels(self.parameters, images.reshape(len(images), -1), preprocessing)
 
     def _repr_html_(self) -> str:

@@ -20,7 +20,7 @@ from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     Epoch,
-    Film,
+    WeightSnapshots,
     load_checkpoint,
     load_history,
 )
@@ -86,19 +86,25 @@ def make_trial_pictures(
     return [path for path in paths if path.exists()]
 
 
-def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
+def make_net_pictures(net: Net, snapshots: WeightSnapshots, folder: Path) -> list[Path]:
     """Draw the first layer, what speaks for and against each class, and the weights by epoch.
 
     Parameters
     ----------
     net : Net
         The study's best.
-    film : Film
+    snapshots : WeightSnapshots
         Of its training; without frames there is no picture of it.
     folder : Path
         Where to write; made if it is not there.
     """
-    from hpsearch.plots import film_strip, plot_class_weights, save_figure, save_png, weight_tiles
+    from hpsearch.plots import (
+        plot_class_weights,
+        save_figure,
+        save_png,
+        snapshot_strip,
+        weight_tiles,
+    )
 
     folder.mkdir(exist_ok=True)
     names = ("best_weights.png", "class_weights.png", "filmstrip.png")
@@ -108,22 +114,22 @@ def make_net_pictures(net: Net, film: Film, folder: Path) -> list[Path]:
     W1, W2 = net.preprocessing.to_pixels(net.parameters["W1"]), net.parameters["W2"]
     save_png(weight_tiles(W1, W2, net.image_shape, alike=True), weights)
     save_figure(plot_class_weights(W1, W2, net.image_shape, net.class_names), classes)
-    if not len(film.epochs):
+    if not len(snapshots.epochs):
         return [weights, classes]
-    save_png(film_strip(film.tiles, net.image_shape), strip)
+    save_png(snapshot_strip(snapshots.tiles, net.image_shape), strip)
     return [weights, classes, strip]
 
 
 def make_frames(
-    film: Film, image_shape: tuple[int, int, int] | None
+    snapshots: WeightSnapshots, image_shape: tuple[int, int, int] | None
 ) -> dict[int, NDArray[np.uint8]]:
-    """The film to step through: for each epoch that it shows a picture, shape (s, s, 4)."""
-    from hpsearch.plots import film_frame
+    """Draw each weight snapshot: pictures of shape (s, s, 4), by epoch."""
+    from hpsearch.plots import snapshot_frame
 
     if image_shape is None:
         return {}
-    frames = zip(film.epochs, film.tiles, strict=True)
-    return {int(epoch): film_frame(tiles, image_shape) for epoch, tiles in frames}
+    frames = zip(snapshots.epochs, snapshots.tiles, strict=True)
+    return {int(epoch): snapshot_frame(tiles, image_shape) for epoch, tiles in frames}
 
 
 def _format_losses(epochs: Sequence[Epoch]) -> bytes:

@@ -9,7 +9,7 @@ from optuna.storages import BaseStorage
 from hpsearch.errors import RefusedError
 from hpsearch.records import MLFLOW_ADDRESS
 from hpsearch.search.holding import HOLDER
-from hpsearch.search.opening import MEANING
+from hpsearch.search.opening import IDENTITY_FIELDS
 from hpsearch.search.study import SearchStudy
 from hpsearch.search.view import quiet_optuna
 
@@ -44,7 +44,7 @@ def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
     name = search.definition.name
     if name in optuna.get_all_study_names(storage):
         there = optuna.load_study(study_name=name, storage=storage)
-        if there.user_attrs.get(MEANING) is not None or not _is_part_of(there, search):
+        if there.user_attrs.get(IDENTITY_FIELDS) is not None or not _is_part_of(there, search):
             raise RefusedError(f"{name}: a study of that name is there already; nothing was copied")
         optuna.delete_study(study_name=name, storage=storage)
     original = search.optuna_study
@@ -57,11 +57,11 @@ def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
         trials = original.get_trials(deepcopy=False)
         copy.add_trials(trials)
     # The copy has neither an MLflow server nor a holder yet.
-    left_out = (MLFLOW_ADDRESS, MEANING, HOLDER)
+    left_out = (MLFLOW_ADDRESS, IDENTITY_FIELDS, HOLDER)
     notes = {k: v for k, v in original.user_attrs.items() if k not in left_out}
     for key, value in notes.items():
         copy.set_user_attr(key, value)
-    copy.set_user_attr(MEANING, original.user_attrs[MEANING])
+    copy.set_user_attr(IDENTITY_FIELDS, original.user_attrs[IDENTITY_FIELDS])
     return len(trials)
 
 

@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 
 from hpsearch.definition import OWN_SOURCES, StudyDefinition, list_changes
 from hpsearch.errors import RefusedError, StoreError, UsageError
-from hpsearch.records import DATA, MEANING, RECORD_ID
+from hpsearch.records import DATA, IDENTITY_FIELDS, RECORD_ID
 from hpsearch.search.journal import StudyJournal
 from hpsearch.search.journal_checksums import check_lines
 from hpsearch.search.samplers import LaggedSampler, check_sampler
@@ -20,14 +20,14 @@ from hpsearch.search.study import SearchStudy
 from hpsearch.search.view import quiet_optuna
 from hpsearch.wording import suggest
 
-__all__ = ["MEANING", "create_or_continue_study", "list_study_names", "load_study"]
+__all__ = ["IDENTITY_FIELDS", "create_or_continue_study", "list_study_names", "load_study"]
 
 # What may change from run to run: the latest is recorded, for commands without the study file.
 _TOTAL = "trials"
 _CONFIRM = "confirm"
 _DESCRIPTION = "description"
 _FOLDER = "folder"
-_OURS = frozenset({RECORD_ID, MEANING, DATA, _TOTAL, _CONFIRM, _DESCRIPTION, _FOLDER})
+_OURS = frozenset({RECORD_ID, IDENTITY_FIELDS, DATA, _TOTAL, _CONFIRM, _DESCRIPTION, _FOLDER})
 
 
 def create_or_continue_study(
@@ -102,7 +102,7 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
             "confirm": attrs.get(_CONFIRM),
             "description": attrs.get(_DESCRIPTION, ""),
         }
-        definition = _restore(attrs[MEANING] | changeable, attrs.get(_FOLDER))
+        definition = _restore(attrs[IDENTITY_FIELDS] | changeable, attrs.get(_FOLDER))
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 
@@ -119,7 +119,9 @@ def _is_recorded(name: str, storage: BaseStorage) -> bool:
     _refuse_damaged(name, storage)
     attrs = study.user_attrs
     is_begun = (
-        not study.trials and _OURS.issuperset(attrs) and isinstance(attrs.get(MEANING, {}), dict)
+        not study.trials
+        and _OURS.issuperset(attrs)
+        and isinstance(attrs.get(IDENTITY_FIELDS, {}), dict)
     )
     if isinstance(storage, StudyJournal) and is_begun:
         return False  # the machine failed when only the first of its lines were on disk
@@ -151,7 +153,7 @@ def _create(definition: StudyDefinition, storage: BaseStorage, data_checksum: st
         notes = {
             RECORD_ID: uuid.uuid4().hex,
             **_list_changeable(definition),
-            MEANING: definition.meaning(),
+            IDENTITY_FIELDS: definition.identity_fields(),
             DATA: data_checksum,
         }
         for key, value in notes.items():
@@ -170,15 +172,15 @@ def _list_changeable(definition: StudyDefinition) -> dict[str, Any]:
 
 def _is_ours(attrs: Mapping[str, Any]) -> bool:
     """Whether a study with these attributes was written by this program."""
-    return isinstance(attrs.get(MEANING), dict) and DATA in attrs
+    return isinstance(attrs.get(IDENTITY_FIELDS), dict) and DATA in attrs
 
 
 def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
     # Validated by the model, which adds defaults for keys that are newer than the record.
-    meaning = {**search.attribute(MEANING), "trials": 1}
-    recorded = _restore(meaning, search.attribute(_FOLDER) or search.definition.data.place)
-    changes = list_changes(recorded.meaning(), search.definition.meaning())
+    identity_fields = {**search.attribute(IDENTITY_FIELDS), "trials": 1}
+    recorded = _restore(identity_fields, search.attribute(_FOLDER) or search.definition.data.place)
+    changes = list_changes(recorded.identity_fields(), search.definition.identity_fields())
     if search.attribute(DATA) != data_checksum:
         changes.append(f"data: {search.attribute(DATA)} -> {data_checksum}")
     if changes:

@@ -19,7 +19,7 @@ from hpsearch.hashing import hash_json
 from hpsearch.records import (
     CONFIRMATIONS,
     DATA,
-    MEANING,
+    IDENTITY_FIELDS,
     REFITS,
     SELECTION,
     TEST_EVALUATIONS,
@@ -39,7 +39,7 @@ __all__ = [
 Entry: TypeAlias = dict[str, Any]
 
 # Study attributes that are results, or that identify what they are results of.
-RESULTS = (MEANING, DATA, TRAINING_DATA, CONFIRMATIONS, REFITS, SELECTION, TEST_EVALUATIONS)
+RESULTS = (IDENTITY_FIELDS, DATA, TRAINING_DATA, CONFIRMATIONS, REFITS, SELECTION, TEST_EVALUATIONS)
 
 
 def checksum_trial(trial: FrozenTrial) -> str:

@@ -16,14 +16,19 @@ from hpsearch.training.checkpoint import (
     save_checkpoint,
 )
 from hpsearch.training.epoch import Epoch
-from hpsearch.training.film import Film, film_epochs, film_next, start_film
 from hpsearch.training.history import HISTORY_FILE, HistoryWriter, load_history, save_history
 from hpsearch.training.hyperparameters import Hyperparameters, Optimizer, Schedule
 from hpsearch.training.optimizer_state import OptimizerState
 from hpsearch.training.prediction import classify, predict, predict_labels, score
+from hpsearch.training.test_time_augmentation import TestTimeAugmentation, predict_with_augmentation
 from hpsearch.training.validation import PREDICTIONS_FILE, load_predictions, save_predictions
 from hpsearch.training.versions import read_versions
-from hpsearch.training.views import Views, predict_over_views
+from hpsearch.training.weight_snapshots import (
+    WeightSnapshots,
+    add_snapshot,
+    snapshot_epochs,
+    start_snapshots,
+)
 
 if TYPE_CHECKING:
     from hpsearch.training.selfcheck import check_training
@@ -36,19 +41,18 @@ __all__ = [
     "PREDICTIONS_FILE",
     "Checkpoint",
     "Epoch",
-    "Film",
     "HistoryWriter",
     "Hyperparameters",
     "NetState",
     "Optimizer",
     "OptimizerState",
     "Schedule",
-    "Views",
+    "TestTimeAugmentation",
+    "WeightSnapshots",
+    "add_snapshot",
     "averaged",
     "check_training",
     "classify",
-    "film_epochs",
-    "film_next",
     "load_checkpoint",
     "load_history",
     "load_predictions",
@@ -56,13 +60,14 @@ __all__ = [
     "name_by_fold",
     "predict",
     "predict_labels",
-    "predict_over_views",
+    "predict_with_augmentation",
     "read_versions",
     "save_checkpoint",
     "save_history",
     "save_predictions",
     "score",
-    "start_film",
+    "snapshot_epochs",
+    "start_snapshots",
     "train",
 ]
 

@@ -31,7 +31,7 @@ class Augmentation:
         The mean image; needed for `cutout`.
     """
 
-    mirror: float = 0.0
+    horizontal_flip: float = 0.0
     max_shift: int = 0
     cutout: int = 0
     filling: Images | None = None
@@ -39,7 +39,7 @@ class Augmentation:
     @property
     def changes_anything(self) -> bool:
         """Whether any change is enabled."""
-        return bool(self.mirror or self.max_shift or self.cutout)
+        return bool(self.horizontal_flip or self.max_shift or self.cutout)
 
     def __call__(
         self, images: Images, numbers: Numbers, rng: np.random.Generator, out: Images
@@ -62,8 +62,8 @@ class Augmentation:
         mirrored = np.zeros(n, np.bool_)
         if self.max_shift:
             down, right = rng.integers(-self.max_shift, self.max_shift + 1, (2, n))
-        if self.mirror:
-            np.less(rng.random(n), self.mirror, out=mirrored)
+        if self.horizontal_flip:
+            np.less(rng.random(n), self.horizontal_flip, out=mirrored)
         _shift_and_mirror(images, numbers, down, right, mirrored, out)
         if self.cutout and self.filling is not None:
             rows, columns = rng.integers(0, height, n), rng.integers(0, width, n)

@@ -14,8 +14,8 @@ from hpsearch.errors import DamagedDataError
 from hpsearch.files import replacing
 from hpsearch.net import Parameters
 from hpsearch.training.epoch import Epoch
-from hpsearch.training.film import Film
 from hpsearch.training.optimizer_state import OptimizerState
+from hpsearch.training.weight_snapshots import WeightSnapshots
 
 __all__ = [
     "CHECKPOINT_FILE",
@@ -28,11 +28,11 @@ __all__ = [
 
 CHECKPOINT_FILE = "checkpoint.npz"
 
-# 2: what optimizers remember lies in blocks and panels. 3: with versions. 4: any metric.
-_FORMAT = 4
+# 2: optimizer state in blocks and panels. 3: with versions. 4: any metric. 5: any number of folds.
+_FORMAT = 5
 _NET = ("W1", "b1", "W2", "b2")
 _MEMORY = "memory."
-_FILM = "film."
+_SNAPSHOTS = "snapshots."
 _FOLD = "fold{}."
 _COLUMNS = (
     "train_loss",
@@ -75,7 +75,7 @@ class Checkpoint:
         One; with folds one of each.
     epochs : tuple of Epoch
         All epochs so far.
-    film : Film
+    snapshots : WeightSnapshots
         Frames so far. In the same file, so that they stop, go on, travel and go with the net.
     versions : dict
         Those that the epochs so far were trained with.
@@ -84,7 +84,7 @@ class Checkpoint:
     identity: str
     states: tuple[NetState, ...]
     epochs: tuple[Epoch, ...]
-    film: Film = field(default_factory=Film)
+    snapshots: WeightSnapshots = field(default_factory=WeightSnapshots)
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -117,7 +117,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     losses = [epoch.iteration_losses for epoch in epochs]
     arrays = {
         **_pack_states(checkpoint.states),
-        **{_FILM + name: array for name, array in vars(checkpoint.film).items()},
+        **{_SNAPSHOTS + name: array for name, array in vars(checkpoint.snapshots).items()},
         "format": np.array(_FORMAT),
         "identity": _as_bytes(checkpoint.identity),
         "versions": _as_bytes(json.dumps(checkpoint.versions)),
@@ -153,7 +153,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             identity=_as_text(arrays["identity"]),
             states=_unpack_states(arrays),
             epochs=_unpack_epochs(arrays),
-            film=Film(**_pick(arrays, _FILM)),
+            snapshots=WeightSnapshots(**_pick(arrays, _SNAPSHOTS)),
             versions=json.loads(_as_text(arrays["versions"])),
         )
     except FileNotFoundError:

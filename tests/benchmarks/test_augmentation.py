@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks import augmentation
-from hpsearch.data import Cut, PreparedData, find_source, open_split, prepare
+from hpsearch.data import PreparedData, SplitSpec, find_source, open_split, prepare
 
 
 @pytest.fixture
 def digits_as_images(tmp_path: Path) -> PreparedData:
     source = find_source("digits", folders=[], download_folder=tmp_path)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
-    return prepare(source, Cut(**sizes, is_augmentable=True), tmp_path)
+    return prepare(source, SplitSpec(**sizes, is_augmentable=True), tmp_path)
 
 
 def test_each_augmentation_is_timed_against_a_step(

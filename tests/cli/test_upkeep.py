@@ -23,7 +23,7 @@ def run(program: Program, study_file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Run the small study without MLflow, which has tests of its own."""
     from tests.coordinator.conftest import DarkShowcase
 
-    monkeypatch.setattr("hpsearch.coordinator.run.Showcase", DarkShowcase)
+    monkeypatch.setattr("hpsearch.coordinator.run.MlflowPublisher", DarkShowcase)
 
     def call(*arguments: Any, root: Path | None = None) -> tuple[int, str, str]:
         return program("run", study_file, "--backend", "threading", *arguments, root=root)
@@ -100,7 +100,7 @@ def test_cleaning_removes_only_what_is_not_needed(
     note_confirmation(search, Confirmation(0, 1, State.COMPLETE, 0.5, "net", 1.0, None))
     before = _status(program)
     for trial in folder.trials.iterdir():
-        (trial / "weights.png").touch()  # as drawn by the showcase
+        (trial / "weights.png").touch()  # as drawn by the publisher
     best = folder.trial(before["best"]["number"]) / "checkpoint.npz"
     (checkpoint,) = {path.name for path in best.parent.glob("checkpoint*")}
     assert len(list(folder.trials.glob(f"*/{checkpoint}"))) == 6

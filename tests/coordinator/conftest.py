@@ -46,7 +46,7 @@ def conduct(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     ) -> list[Event]:
         stop = threading.Event()
         if not shown:
-            monkeypatch.setattr("hpsearch.coordinator.run.Showcase", DarkShowcase)
+            monkeypatch.setattr("hpsearch.coordinator.run.MlflowPublisher", DarkShowcase)
         settings = {"workspace": workspace, "n_jobs": 2, "backend": "threading"} | options
 
         def watched() -> Iterator[Event]:

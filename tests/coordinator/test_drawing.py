@@ -7,7 +7,7 @@ from hpsearch.coordinator import Event, RunOptions, open_session
 from hpsearch.coordinator.drawing import Drawer
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State
-from hpsearch.results import find_best_net, find_film
+from hpsearch.results import find_best_net, find_snapshots
 from hpsearch.workspace import Workspace
 from tests.processes import list_modules
 
@@ -22,12 +22,12 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
     with open_session(definition, RunOptions(workspace)) as session:
         records = session.search.records()
         net = find_best_net(definition, records, session.folder, session.data)
-        film = find_film(definition, records[net.facts["trial"]], session.folder)
+        snapshots = find_snapshots(definition, records[net.facts["trial"]], session.folder)
         drawer = Drawer(session)
         drawer.get_ready()
         of_trials = [drawer.draw_trial(record) for record in records]
         of_none = drawer.draw_trial(replace(records[0], state=State.WAITING))
-        of_net, of_study = drawer.draw_net(net, film), drawer.draw_study()
+        of_net, of_study = drawer.draw_net(net, snapshots), drawer.draw_study()
         assert of_study.result()
         drawn = (*of_trials, of_none, of_net.frames, of_net.pictures)
         assert all(one.done() for one in drawn)
@@ -37,7 +37,7 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
         names = ("learning_curves.png", "weights.png", "iteration_losses.csv")
         assert drawn.result() == [folder / name for name in names]
     assert of_none.result() == []
-    assert list(of_net.frames.result()) == film.epochs.tolist()
+    assert list(of_net.frames.result()) == snapshots.epochs.tolist()
     paths = [*of_net.pictures.result(), *of_study.result()]
     assert session.folder.report in paths
     assert all(path.stat().st_size for path in paths)

@@ -79,7 +79,7 @@ def test_workers_that_cannot_start_stop_the_study(
         raise ConnectionError("as joblib raises when a worker dies")
 
     monkeypatch.setattr("hpsearch.execution.pool.MAX_FALSE_STARTS", 3)
-    monkeypatch.setattr("hpsearch.coordinator.conduct.run_job", die)
+    monkeypatch.setattr("hpsearch.coordinator.scheduler.run_job", die)
     with pytest.raises(MachineError, match="small: workers die before they begin"):
         conduct(define())
     assert {record.state for record in recorded(workspace).records()} == {State.WAITING}
@@ -92,7 +92,7 @@ def test_a_trial_whose_workers_died_is_recorded_as_ended_by_its_machine(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hpsearch.coordinator.conduct.run_job", _dying_at(2))
+    monkeypatch.setattr("hpsearch.coordinator.scheduler.run_job", _dying_at(2))
     assert conduct(define())[-1].is_complete
     search = recorded(workspace)
     (failed,) = [one for one in search.records() if one.state == State.FAILED]
@@ -110,7 +110,7 @@ def test_a_second_one_with_nothing_in_between_stops_the_study(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A machine that kills all workers must not end all trials."""
-    monkeypatch.setattr("hpsearch.coordinator.conduct.run_job", _dying_at(*range(8)))
+    monkeypatch.setattr("hpsearch.coordinator.scheduler.run_job", _dying_at(*range(8)))
     with pytest.raises(MachineError, match="workers of trials 0 and 1 died one after the other"):
         conduct(define(), n_jobs=1)
     first, *others = [record.state for record in recorded(workspace).records()]

@@ -44,7 +44,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
         with monkeypatch.context() as patch:
             if deadly:
-                patch.setattr("hpsearch.coordinator.conduct.run_job", die)
+                patch.setattr("hpsearch.coordinator.scheduler.run_job", die)
             else:
                 patch.setattr(module, "_replay_then_train", train)
             yield

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from hpsearch.data.cifar10 import Edition
-from hpsearch.data.cut import Cut
 from hpsearch.data.dataset import Dataset, hash_splits
 from hpsearch.data.preparation import prepare
 from hpsearch.data.prepared import PreparedData
+from hpsearch.data.split_spec import SplitSpec
 from hpsearch.errors import DamagedDataError
 
 NAMES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
@@ -129,7 +129,7 @@ def source() -> CountingSource:
 
 @pytest.fixture
 def prepared(source: CountingSource, tmp_path: Path) -> PreparedData:
-    return prepare(source, Cut(n_train=8, n_validation=3, n_test=None), tmp_path / "data")
+    return prepare(source, SplitSpec(n_train=8, n_validation=3, n_test=None), tmp_path / "data")
 
 
 @pytest.fixture(scope="session")

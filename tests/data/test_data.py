@@ -13,7 +13,7 @@ def test_public_names_are_these():
         "Basis",
         "Column",
         "Contrast",
-        "Cut",
+        "SplitSpec",
         "Dataset",
         "FolderContents",
         "FolderSettings",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hpsearch.data import (
-    Cut,
     Frequencies,
     PrincipalComponents,
+    SplitSpec,
     find_on_this_machine,
     find_source,
     prepare,
@@ -37,7 +37,7 @@ def test_whatever_was_asked_for_is_prepared_there_too(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = find_source("digits", folders=[], download_folder=tmp_path)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
-    data = prepare(source, Cut(**sizes, **wanted), tmp_path / "data")
+    data = prepare(source, SplitSpec(**sizes, **wanted), tmp_path / "data")
     shutil.rmtree(data.folder)
     here = find_on_this_machine(dataclasses.replace(data, folder=tmp_path / "gone"), [])
     here.verify()
@@ -50,8 +50,10 @@ def test_what_has_other_last_bits_there_is_refused_until_it_is_copied(
     """Its nets would not be those of the coordinator's, which could not rebuild them either."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = find_source("digits", folders=[], download_folder=tmp_path)
-    cut = Cut(n_train=600, n_validation=150, n_test=100, basis=PrincipalComponents(count=9))
-    data = prepare(source, cut, tmp_path / "data")
+    split_spec = SplitSpec(
+        n_train=600, n_validation=150, n_test=100, basis=PrincipalComponents(count=9)
+    )
+    data = prepare(source, split_spec, tmp_path / "data")
     contents = data.contents | {"components.npy": "other"}
     versions = data.versions | {"blas": "openblas 0.1"}
     wanted = dataclasses.replace(

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from hpsearch.data import (
     TEST_FILE,
-    Cut,
     PreparedData,
     PrincipalComponents,
+    SplitSpec,
     TabularSettings,
     find_on_this_machine,
     find_source,
@@ -59,15 +59,15 @@ def prepare_table(tmp_path: Path) -> Prepare:
         task: Task = Task.CLASSIFICATION,
         ignore: Sequence[str] = (),
         group: str | None = None,
-        **cut: object,
+        **split_spec: object,
     ) -> PreparedData:
         path = tmp_path / "table.csv"
         frame.to_csv(path, index=False)
         settings = TabularSettings(str(path), task, target, tuple(ignore), group)
         source = find_source("table", folders=[], download_folder=tmp_path, own=settings)
         sizes: dict[str, object] = {"n_train": 0, "n_validation": 0}
-        wanted = sizes | {"n_folds": N_FOLDS, "stratify": True} | cut
-        return prepare(source, Cut(**wanted), tmp_path / f"data-{next(numbers)}")
+        wanted = sizes | {"n_folds": N_FOLDS, "stratify": True} | split_spec
+        return prepare(source, SplitSpec(**wanted), tmp_path / f"data-{next(numbers)}")
 
     return make
 
@@ -93,7 +93,7 @@ def test_every_row_not_for_the_test_is_validated_on_once_and_trained_on_otherwis
     assert sorted(np.concatenate(validated)) == sorted(everything)
     for fold, own in zip(data.folds, validated, strict=True):
         assert set(_rows(fold, "train")) == everything - set(own)
-    assert len(everything) + data.cut.n_test == len(frame)
+    assert len(everything) + data.split_spec.n_test == len(frame)
 
 
 def test_the_test_split_is_the_same_and_in_no_fold(
@@ -180,12 +180,12 @@ def test_targets_of_a_regression_are_scaled_by_fold(
 
 def test_images_are_divided_too_with_a_mean_and_a_basis_of_each_fold(tmp_path: Path) -> None:
     source = find_source("digits", folders=[], download_folder=tmp_path)
-    cut = Cut(0, 0, basis=PrincipalComponents(10), n_folds=3, stratify=True)
-    data = prepare(source, cut, tmp_path)
-    assert data.cut.n_train == 1497
+    split_spec = SplitSpec(0, 0, basis=PrincipalComponents(10), n_folds=3, stratify=True)
+    data = prepare(source, split_spec, tmp_path)
+    assert data.split_spec.n_train == 1497
     for fold in data.folds:
         split = open_split(fold)
-        assert split.train_rows.shape == (fold.cut.n_train, 10)
+        assert split.train_rows.shape == (fold.split_spec.n_train, 10)
         pixels, folds = open_validation(data)[0], open_folds(data)
         mean_image = pixels[folds != data.folds.index(fold)].mean(axis=0)
         np.testing.assert_allclose(split.image_preprocessing.mean_image, mean_image, rtol=1e-6)
@@ -217,7 +217,7 @@ def test_a_fold_that_is_damaged_or_gone_is_found_and_prepared_again(
         str(tmp_path / "table.csv"), Task.CLASSIFICATION, "kind", ("patient",)
     )
     source = find_source("table", folders=[], download_folder=tmp_path, own=settings)
-    asked = Cut(0, 0, n_folds=N_FOLDS, stratify=True)
+    asked = SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True)
     prepare(source, asked, data.folder.parent).verify()
     assert load_prepared(data.folder) == data
 
@@ -301,9 +301,9 @@ def test_folds_that_make_no_sense_are_refused_in_a_line(
     items: Items, n_folds: int, stratify: bool, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        assign_folds(items, Cut(0, 0, n_folds=n_folds, stratify=stratify))
+        assign_folds(items, SplitSpec(0, 0, n_folds=n_folds, stratify=stratify))
 
 
 def test_a_class_may_be_rarer_than_folds_without_stratification() -> None:
-    folds = assign_folds(ITEMS, Cut(0, 0, n_folds=5))
+    folds = assign_folds(ITEMS, SplitSpec(0, 0, n_folds=5))
     assert np.bincount(folds).tolist() == [4, 4, 4, 4, 4]

@@ -12,9 +12,9 @@ from PIL import Image
 
 from hpsearch.data import (
     TEST_FILE,
-    Cut,
     FolderSettings,
     ImageFolder,
+    SplitSpec,
     find_image_folder,
     find_on_this_machine,
     open_split,
@@ -57,8 +57,8 @@ def test_images_come_out_in_the_size_asked_for_in_rgb_with_their_classes(pets: P
 
 def test_every_split_holds_the_classes_in_their_shares(pets: Path, tmp_path: Path) -> None:
     for seed in (None, 1):
-        cut = Cut(n_train=30, n_validation=12, shuffle_seed=seed, stratify=True)
-        split = open_split(prepare(_open(pets), cut, tmp_path / "data"))
+        split_spec = SplitSpec(n_train=30, n_validation=12, shuffle_seed=seed, stratify=True)
+        split = open_split(prepare(_open(pets), split_spec, tmp_path / "data"))
         assert abs(np.sum(split.validation_labels) - 12 / 3) <= 1
         assert abs(np.sum(split.train_labels) - 30 / 3) <= 2
 
@@ -89,8 +89,8 @@ def test_copies_of_an_image_stay_in_one_split_in_whatever_format(
             image.convert("RGBA").save(path.with_suffix(".tiff"))
     source = _open(pets)
     splits = [source.load().test_images]
-    cut = Cut(n_train=80, n_validation=30, shuffle_seed=seed, stratify=True)
-    split = open_split(prepare(source, cut, tmp_path / "data"))
+    split_spec = SplitSpec(n_train=80, n_validation=30, shuffle_seed=seed, stratify=True)
+    split = open_split(prepare(source, split_spec, tmp_path / "data"))
     splits += [split.train_rows, split.validation_images]
     assert [len(rows) for rows in splits[1:]] == [80, 30]
     rows = [_rows(split) for split in splits]
@@ -107,8 +107,8 @@ def test_a_test_image_stays_one_when_images_are_added_or_fewer_are_tested_on(
     after = source.load()
     assert _rows(before.test_images) < _rows(after.test_images)
     assert _rows(before.train_images) < _rows(after.train_images)
-    cut = Cut(n_train=60, n_validation=10, n_test=3, stratify=True)
-    prepared = prepare(source, cut, tmp_path / "data")
+    split_spec = SplitSpec(n_train=60, n_validation=10, n_test=3, stratify=True)
+    prepared = prepare(source, split_spec, tmp_path / "data")
     split = open_split(prepared)
     searched = _rows(split.train_rows) | _rows(split.validation_images)
     assert not searched & (_rows(before.test_images) | _rows(after.test_images))
@@ -124,8 +124,8 @@ def test_images_of_one_group_stay_in_one_split(tmp_path: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (6, 6), (i % 200, i // 200, i // 10)).save(folder / f"{i}.png")
     source = _open(tmp_path / "moles", group="folder")
-    cut = Cut(n_train=150, n_validation=40, stratify=True)
-    split = open_split(prepare(source, cut, tmp_path / "data"))
+    split_spec = SplitSpec(n_train=150, n_validation=40, stratify=True)
+    split = open_split(prepare(source, split_spec, tmp_path / "data"))
     rows = (split.train_rows, split.validation_images, source.load().test_images.reshape(-1, 108))
     patients = [set(images[:, 2].tolist()) for images in rows]
     assert not patients[0] & patients[1] | patients[0] & patients[2] | patients[1] & patients[2]
@@ -183,7 +183,7 @@ def test_too_few_images_are_said_to_be_so(
     with pytest.raises(UsageError, match=words):
         prepare(
             _open(pets),
-            Cut(n_train=n_train, n_validation=5, n_test=n_test),
+            SplitSpec(n_train=n_train, n_validation=5, n_test=n_test),
             tmp_path / "data",
         )
 
@@ -200,7 +200,9 @@ def test_a_worker_without_the_prepared_data_makes_the_same_of_its_own_images(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     data = prepare(
-        _open(pets), Cut(n_train=30, n_validation=10, n_test=5, stratify=True), tmp_path / "data"
+        _open(pets),
+        SplitSpec(n_train=30, n_validation=10, n_test=5, stratify=True),
+        tmp_path / "data",
     )
     shutil.rmtree(data.folder)
     (tmp_path / "worker").mkdir()
@@ -224,7 +226,9 @@ def test_images_under_two_classes_are_left_out_and_reported(pets: Path, tmp_path
     assert len(loaded.train_images) + len(loaded.test_images) == 59
     for images in (loaded.train_images, loaded.test_images):
         assert not (images == shown).all(axis=(1, 2, 3)).any()
-    prepared = prepare(source, Cut(n_train=30, n_validation=10, stratify=True), tmp_path / "data")
+    prepared = prepare(
+        source, SplitSpec(n_train=30, n_validation=10, stratify=True), tmp_path / "data"
+    )
     for notices in (loaded.notices, prepared.notices):
         assert len(notices) == 1
         assert "2 files are left out" in notices[0]
@@ -250,10 +254,10 @@ def test_a_folder_that_is_split_is_used_so_and_an_image_of_its_test_is_not_train
     assert len(loaded.test_images) == 10
     assert _rows(loaded.test_images).isdisjoint(_rows(loaded.train_images))
     assert "2 files of train or validation are left out" in loaded.notices[0]
-    split = open_split(prepare(source, Cut(40, 10, stratify=True), tmp_path / "data"))
+    split = open_split(prepare(source, SplitSpec(40, 10, stratify=True), tmp_path / "data"))
     assert set(split.validation_images[:, 0].tolist()) == {4 * i for i in range(10, 15)}
     with pytest.raises(UsageError, match=r"data\.validation = 11"):
-        prepare(source, Cut(30, 11, stratify=True), tmp_path / "data")
+        prepare(source, SplitSpec(30, 11, stratify=True), tmp_path / "data")
 
 
 def test_what_there_is_to_know_of_a_folder_is_told(pets: Path) -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from hpsearch.data import (
     TEST_FILE,
-    Cut,
     Frequencies,
     PrincipalComponents,
+    SplitSpec,
     find_source,
     fitting,
     load_prepared,
@@ -32,7 +32,7 @@ SIZES = {"n_train": 8, "n_validation": 3, "n_test": 2}
 def test_splits_are_the_first_images_and_the_next_flattened_by_height_width_colour(
     source, tmp_path
 ):
-    prepared = prepare(source, Cut(**SIZES), tmp_path)
+    prepared = prepare(source, SplitSpec(**SIZES), tmp_path)
     train = np.load(prepared.folder / "train_images.npy")
     validation = np.load(prepared.folder / "validation_images.npy")
     test = np.load(prepared.folder / TEST_FILE)
@@ -49,7 +49,7 @@ def test_splits_are_the_first_images_and_the_next_flattened_by_height_width_colo
 
 
 def test_mean_image_is_the_exact_mean_of_the_training_split(source, tmp_path):
-    prepared = prepare(source, Cut(**SIZES | {"n_train": 7}), tmp_path)
+    prepared = prepare(source, SplitSpec(**SIZES | {"n_train": 7}), tmp_path)
     columns = source.dataset.train_images[:7].reshape(7, 12).T.tolist()
     mean_image = np.load(prepared.folder / "mean_image.npy")
     assert mean_image.dtype == np.float64
@@ -57,8 +57,8 @@ def test_mean_image_is_the_exact_mean_of_the_training_split(source, tmp_path):
 
 
 def test_prepared_data_describes_itself_and_its_source(source, tmp_path):
-    prepared = prepare(source, Cut(**SIZES | {"n_test": None}), tmp_path)
-    assert prepared.cut == Cut(8, 3, 5)
+    prepared = prepare(source, SplitSpec(**SIZES | {"n_test": None}), tmp_path)
+    assert prepared.split_spec == SplitSpec(8, 3, 5)
     assert prepared.image_shape == (2, 3, 2)
     assert prepared.class_names == ("a", "b", "c")
     assert prepared.source_checksum == source.checksum
@@ -78,17 +78,17 @@ def test_manifest_holds_the_sha256_of_every_file(prepared):
 
 
 def test_preparing_again_loads_nothing_and_writes_nothing(source, tmp_path):
-    first = prepare(source, Cut(**SIZES), tmp_path)
+    first = prepare(source, SplitSpec(**SIZES), tmp_path)
     stamp = (first.folder / "train_images.npy").stat()
-    assert prepare(source, Cut(**SIZES), tmp_path) == first
+    assert prepare(source, SplitSpec(**SIZES), tmp_path) == first
     assert source.n_loads == 1
     assert (first.folder / "train_images.npy").stat() == stamp
 
 
 def test_checksum_depends_on_the_data_not_on_the_place(source, tmp_path):
-    here = prepare(source, Cut(**SIZES), tmp_path / "here")
-    there = prepare(source, Cut(**SIZES), tmp_path / "there")
-    fewer = prepare(source, Cut(**SIZES | {"n_train": 7}), tmp_path / "here")
+    here = prepare(source, SplitSpec(**SIZES), tmp_path / "here")
+    there = prepare(source, SplitSpec(**SIZES), tmp_path / "there")
+    fewer = prepare(source, SplitSpec(**SIZES | {"n_train": 7}), tmp_path / "here")
     assert here.checksum == there.checksum
     assert here.checksum != fewer.checksum
     assert here.folder.name == there.folder.name != fewer.folder.name
@@ -102,10 +102,10 @@ def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
         PrincipalComponents(variance=0.5),
         Frequencies(3),
     ]
-    all_prepared = [prepare(source, Cut(**SIZES, basis=basis), tmp_path) for basis in bases]
+    all_prepared = [prepare(source, SplitSpec(**SIZES, basis=basis), tmp_path) for basis in bases]
     assert len({prepared.folder for prepared in all_prepared}) == 5
     assert len({prepared.checksum for prepared in all_prepared}) == 5
-    assert [prepared.cut.basis for prepared in all_prepared] == bases
+    assert [prepared.split_spec.basis for prepared in all_prepared] == bases
     for prepared in all_prepared:
         assert load_prepared(prepared.folder) == prepared
         prepared.verify()
@@ -113,19 +113,19 @@ def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
 
 def test_a_shuffle_seed_deals_other_images_but_the_same_test_split(source, tmp_path):
     plain, one, again, other = (
-        prepare(source, Cut(**SIZES | {"shuffle_seed": seed}), tmp_path / str(place))
+        prepare(source, SplitSpec(**SIZES | {"shuffle_seed": seed}), tmp_path / str(place))
         for place, seed in enumerate([None, 1, 1, 2])
     )
     assert len({plain.checksum, one.checksum, other.checksum}) == 3
     assert len({plain.folder.name, one.folder.name, other.folder.name}) == 3
     assert one.checksum == again.checksum
     assert load_prepared(one.folder) == one
-    assert (plain.cut.shuffle_seed, one.cut.shuffle_seed) == (None, 1)
+    assert (plain.split_spec.shuffle_seed, one.split_spec.shuffle_seed) == (None, 1)
     assert (one.folder / TEST_FILE).read_bytes() == (plain.folder / TEST_FILE).read_bytes()
 
 
 def test_shuffled_images_keep_their_labels_and_are_dealt_once_each(source, tmp_path):
-    prepared = prepare(source, Cut(**SIZES | {"n_train": 9}, shuffle_seed=1), tmp_path)
+    prepared = prepare(source, SplitSpec(**SIZES | {"n_train": 9}, shuffle_seed=1), tmp_path)
     split = open_split(prepared)
     found = zip(
         [*split.train_rows.tolist(), *split.validation_images.tolist()],
@@ -144,23 +144,23 @@ def test_shuffled_images_keep_their_labels_and_are_dealt_once_each(source, tmp_p
 
 def test_a_published_data_set_can_be_stratified(source, tmp_path):
     labels = source.dataset.train_labels
-    prepared = prepare(source, Cut(n_train=6, n_validation=4, stratify=True), tmp_path)
+    prepared = prepare(source, SplitSpec(n_train=6, n_validation=4, stratify=True), tmp_path)
     split = open_split(prepared)
     for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
         assert abs(np.sum(split.validation_labels == label) - count * 4 / 12) <= 1
-    assert prepared.cut.stratify
+    assert prepared.split_spec.stratify
     assert load_prepared(prepared.folder) == prepared
 
 
 @pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3), Frequencies(3)])
 def test_data_to_be_changed_as_images_has_a_folder_of_its_own(source, tmp_path, basis):
     plain, augmentable = (
-        prepare(source, Cut(**SIZES, basis=basis, is_augmentable=wanted), tmp_path)
+        prepare(source, SplitSpec(**SIZES, basis=basis, is_augmentable=wanted), tmp_path)
         for wanted in (False, True)
     )
     assert plain.folder != augmentable.folder
     assert plain.checksum != augmentable.checksum
-    assert (plain.cut.is_augmentable, augmentable.cut.is_augmentable) == (False, True)
+    assert (plain.split_spec.is_augmentable, augmentable.split_spec.is_augmentable) == (False, True)
     assert load_prepared(augmentable.folder) == augmentable
     augmentable.verify()
 
@@ -168,49 +168,49 @@ def test_data_to_be_changed_as_images_has_a_folder_of_its_own(source, tmp_path, 
 def test_rounding_of_the_basis_is_no_difference_in_data(source, tmp_path, monkeypatch):
     """Another processor's last bits must not make a study refuse its own data."""
     basis = PrincipalComponents(count=3)
-    here = prepare(source, Cut(**SIZES, basis=basis), tmp_path / "here")
+    here = prepare(source, SplitSpec(**SIZES, basis=basis), tmp_path / "here")
     fit = fitting.fit_components
 
     def fit_elsewhere(*arguments):
         return np.nextafter(fit(*arguments), np.float32(1))
 
     monkeypatch.setattr(fitting, "fit_components", fit_elsewhere)
-    there = prepare(source, Cut(**SIZES, basis=basis), tmp_path / "there")
+    there = prepare(source, SplitSpec(**SIZES, basis=basis), tmp_path / "there")
     assert here.checksum == there.checksum
     assert read_manifest(here.folder)["files"] != read_manifest(there.folder)["files"]
 
 
 def test_nothing_but_the_prepared_folder_is_left(source, tmp_path):
-    prepared = prepare(source, Cut(**SIZES), tmp_path)
+    prepared = prepare(source, SplitSpec(**SIZES), tmp_path)
     assert list(tmp_path.iterdir()) == [prepared.folder]
 
 
 @pytest.mark.parametrize("name", ["train_images.npy", "mean_image.npy", "test.npz"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_folder_with_a_cut_or_missing_file_is_prepared_again(source, tmp_path, name, damage):
-    first = prepare(source, Cut(**SIZES), tmp_path)
+    first = prepare(source, SplitSpec(**SIZES), tmp_path)
     path = first.folder / name
     content = path.read_bytes()
     path.write_bytes(content[:-1]) if damage == "cut" else path.unlink()
-    assert prepare(source, Cut(**SIZES), tmp_path) == first
+    assert prepare(source, SplitSpec(**SIZES), tmp_path) == first
     assert path.read_bytes() == content
     assert source.n_loads == 2
     assert list(tmp_path.iterdir()) == [first.folder]
 
 
 def test_folder_with_a_broken_manifest_is_prepared_again(source, tmp_path):
-    first = prepare(source, Cut(**SIZES), tmp_path)
+    first = prepare(source, SplitSpec(**SIZES), tmp_path)
     (first.folder / "manifest.json").write_bytes(b"{")
-    assert prepare(source, Cut(**SIZES), tmp_path) == first
+    assert prepare(source, SplitSpec(**SIZES), tmp_path) == first
     assert list(tmp_path.iterdir()) == [first.folder]
 
 
 def test_only_writing_opens_the_test_file(source, tmp_path):
     """With other bytes of the same length in its place, nothing notices."""
-    prepared = prepare(source, Cut(**SIZES), tmp_path)
+    prepared = prepare(source, SplitSpec(**SIZES), tmp_path)
     path = prepared.folder / TEST_FILE
     path.write_bytes(bytes(path.stat().st_size))
-    assert prepare(source, Cut(**SIZES), tmp_path) == load_prepared(prepared.folder)
+    assert prepare(source, SplitSpec(**SIZES), tmp_path) == load_prepared(prepared.folder)
     prepared.verify()
     open_split(prepared)
     assert source.n_loads == 1
@@ -230,7 +230,7 @@ def test_only_writing_opens_the_test_file(source, tmp_path):
 )
 def test_size_that_cannot_be_is_refused_by_its_key(source, tmp_path, sizes, named):
     with pytest.raises(UsageError) as caught:
-        prepare(source, Cut(**SIZES | sizes), tmp_path / "data")
+        prepare(source, SplitSpec(**SIZES | sizes), tmp_path / "data")
     message = str(caught.value)
     assert "\n" not in message
     assert all(part in message for part in named)
@@ -240,7 +240,7 @@ def test_size_that_cannot_be_is_refused_by_its_key(source, tmp_path, sizes, name
 def test_source_that_changes_while_it_is_read_is_refused(source, tmp_path):
     source.load = lambda: dataclasses.replace(source.dataset, checksum="another")
     with pytest.raises(DamagedDataError, match="changed"):
-        prepare(source, Cut(**SIZES), tmp_path)
+        prepare(source, SplitSpec(**SIZES), tmp_path)
 
 
 def test_loser_of_the_race_uses_what_the_winner_wrote(source, tmp_path):
@@ -249,12 +249,12 @@ def test_loser_of_the_race_uses_what_the_winner_wrote(source, tmp_path):
 
     def load_slowly():
         del source.load
-        winners.append(prepare(source, Cut(**SIZES), tmp_path))
+        winners.append(prepare(source, SplitSpec(**SIZES), tmp_path))
         (winners[0].folder / "mark").touch()
         return source.dataset
 
     source.load = load_slowly
-    assert prepare(source, Cut(**SIZES), tmp_path) == winners[0]
+    assert prepare(source, SplitSpec(**SIZES), tmp_path) == winners[0]
     assert (winners[0].folder / "mark").exists()
     assert list(tmp_path.iterdir()) == [winners[0].folder]
 
@@ -262,13 +262,13 @@ def test_loser_of_the_race_uses_what_the_winner_wrote(source, tmp_path):
 RACER = """
 import sys
 from pathlib import Path
-from hpsearch.data import Cut, find_source, prepare
+from hpsearch.data import SplitSpec, find_source, prepare
 folder = Path(sys.argv[1])
 source = find_source("digits", folders=[], download_folder=folder)
 source.load()
 print("ready", flush=True)
 sys.stdin.readline()
-prepared = prepare(source, Cut(1000, 200), folder)
+prepared = prepare(source, SplitSpec(1000, 200), folder)
 prepared.verify()
 print(prepared.checksum)
 """
@@ -292,13 +292,13 @@ def test_processes_preparing_at_once_all_succeed(tmp_path):
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from hpsearch.data import Cut, find_source, prepare
+from hpsearch.data import SplitSpec, find_source, prepare
 from hpsearch.errors import StoreError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 source = find_source("digits", folders=[], download_folder=Path("."))
 try:
-    prepare(source, Cut(1000, 200), Path(sys.argv[1]))
+    prepare(source, SplitSpec(1000, 200), Path(sys.argv[1]))
 except StoreError as error:
     print(error)
 """
@@ -317,7 +317,7 @@ def test_full_disk_is_one_line_and_leaves_nothing(tmp_path):
 def test_folder_that_cannot_be_made_is_a_store_error(source, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
-        prepare(source, Cut(**SIZES), tmp_path / "file" / "data")
+        prepare(source, SplitSpec(**SIZES), tmp_path / "file" / "data")
 
 
 @settings(
@@ -329,14 +329,14 @@ def test_any_sizes_that_fit_cut_the_images_without_overlap(
 ):
     n_validation = min(n_validation, 12 - n_train)
     sizes = {"n_train": n_train, "n_validation": n_validation, "n_test": n_test}
-    prepared = prepare(source, Cut(**sizes), tmp_path_factory.mktemp("data"))
+    prepared = prepare(source, SplitSpec(**sizes), tmp_path_factory.mktemp("data"))
     split = open_split(prepared)
     joined = np.concatenate([split.train_rows, split.validation_images])
     np.testing.assert_array_equal(
         joined, source.dataset.train_images[: n_train + n_validation].reshape(-1, 12)
     )
     assert len(split.train_rows) == n_train
-    assert prepared.cut.n_test == n_test
+    assert prepared.split_spec.n_test == n_test
 
 
 @pytest.mark.slow
@@ -345,7 +345,7 @@ def test_cifar10_as_the_assignment_cuts_it(cifar10_folder, tmp_path):
         "cifar10", folders=[cifar10_folder], download_folder=tmp_path, allow_download=False
     )
     prepared = prepare(
-        source, Cut(n_train=49_000, n_validation=1_000, n_test=None), tmp_path / "data"
+        source, SplitSpec(n_train=49_000, n_validation=1_000, n_test=None), tmp_path / "data"
     )
     prepared.verify()
     mean_image = np.load(prepared.folder / "mean_image.npy")
@@ -353,4 +353,4 @@ def test_cifar10_as_the_assignment_cuts_it(cifar10_folder, tmp_path):
     published = [130.64189796, 135.98173469, 132.47391837, 130.05569388, 135.34804082]
     np.testing.assert_allclose(mean_image[:5], published, atol=5e-9)
     assert open_split(prepared).train_rows.shape == (49_000, 3072)
-    assert prepared.cut.n_test == 10_000
+    assert prepared.split_spec.n_test == 10_000

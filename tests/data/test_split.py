@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from hpsearch.data import Cut, InputSettings, PrincipalComponents, open_split, prepare
+from hpsearch.data import InputSettings, PrincipalComponents, SplitSpec, open_split, prepare
 from hpsearch.errors import DamagedDataError
 from hpsearch.hashing import hash_arrays
 
@@ -49,7 +49,7 @@ def test_mean_image_is_the_float64_mean_rounded_once(prepared, source):
 
 def test_in_a_basis_training_rows_are_what_preprocessing_makes_of_the_images(source, tmp_path):
     sizes = {"n_train": 8, "n_validation": 3, "n_test": None}
-    prepared = prepare(source, Cut(**sizes, basis=PrincipalComponents(count=5)), tmp_path)
+    prepared = prepare(source, SplitSpec(**sizes, basis=PrincipalComponents(count=5)), tmp_path)
     split = open_split(prepared)
     images = source.dataset.train_images[:8].reshape(8, 12)
     np.testing.assert_allclose(split.train_rows, split.preprocessing.apply(images), atol=1e-3)
@@ -72,7 +72,7 @@ def based(request, source, tmp_path):
     return open_split(
         prepare(
             source,
-            Cut(
+            SplitSpec(
                 **sizes,
                 basis=PrincipalComponents(count=5),
                 is_augmentable=request.param == "as images",
@@ -130,7 +130,7 @@ def test_normalised_contrast_has_its_own_mean_image_and_variances(source, tmp_pa
     normal = images - images.mean(axis=1, keepdims=True)
     normal = normal / np.sqrt(normal.var(axis=1, keepdims=True) + 10)
     for basis in (None, PrincipalComponents(count=5)):
-        prepared = prepare(source, Cut(**sizes, basis=basis, is_augmentable=True), tmp_path)
+        prepared = prepare(source, SplitSpec(**sizes, basis=basis, is_augmentable=True), tmp_path)
         split = open_split(prepared).with_inputs(InputSettings(contrast="per_image"))
         mean_image = split.preprocessing.mean_image
         np.testing.assert_allclose(mean_image, normal.mean(axis=0), atol=1e-5)
@@ -164,7 +164,7 @@ def test_missing_file_is_damage_and_the_cure_is_named(prepared):
 
 def test_array_of_another_shape_is_refused(prepared):
     with pytest.raises(DamagedDataError, match=r"train_images.npy: holds uint8 \(8, 12\), exp"):
-        open_split(dataclasses.replace(prepared, cut=Cut(9, 3)))
+        open_split(dataclasses.replace(prepared, split_spec=SplitSpec(9, 3)))
 
 
 def test_array_of_another_type_is_refused(prepared):

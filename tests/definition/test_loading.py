@@ -152,7 +152,7 @@ CASES = [
 def test_folds_take_the_place_of_both_sizes(tmp_path: Path) -> None:
     folds = GOOD.replace("train = 600\nvalidation = 150", "validation = { folds = 5 }")
     definition = _load(tmp_path, folds)
-    assert (definition.data.n_folds, definition.cut().n_folds) == (5, 5)
+    assert (definition.data.n_folds, definition.split_spec().n_folds) == (5, 5)
     assert _load(tmp_path, format_definition(definition)) == definition
     assert _load(tmp_path, GOOD).data.n_folds is None
 

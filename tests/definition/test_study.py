@@ -15,12 +15,12 @@ def test_a_definition_cannot_be_changed(define: Define) -> None:
 
 def test_trials_description_and_confirm_are_no_part_of_the_meaning(define: Define) -> None:
     changed = define(trials=99, description="x", confirm={"top": 5})
-    assert changed.meaning() == define().meaning()
+    assert changed.identity_fields() == define().identity_fields()
     assert changed.with_trials(8).confirm == changed.confirm
 
 
 def test_everything_else_is(define: Define) -> None:
-    base = define().meaning()
+    base = define().identity_fields()
     changes = (
         {"seed": 1},
         {"lag": 4},
@@ -33,12 +33,12 @@ def test_everything_else_is(define: Define) -> None:
         {"data": {"source": "digits", "validation": {"folds": 5}, "test": 100}},
     )
     for change in changes:
-        assert define(**change).meaning() != base, change
+        assert define(**change).identity_fields() != base, change
 
 
 def test_a_meaning_comes_back_as_the_same_definition(define: Define) -> None:
     definition = define(first=[{"epochs": 4}], pruner="hyperband")
-    again = StudyDefinition.model_validate({**definition.meaning(), "trials": 8})
+    again = StudyDefinition.model_validate({**definition.identity_fields(), "trials": 8})
     assert again == definition
 
 
@@ -46,13 +46,15 @@ def test_without_folds_the_data_mean_what_they_meant_before_there_were_any(
     define: Define,
 ) -> None:
     """Recorded studies go on, and what was prepared for them is found."""
-    meaning = define().meaning()["data"]
-    assert (meaning["train"], meaning["validation"]) == (600, 150)
-    assert "n_folds" not in define().cut().describe()
+    identity_fields = define().identity_fields()["data"]
+    assert (identity_fields["train"], identity_fields["validation"]) == (600, 150)
+    assert "n_folds" not in define().split_spec().describe()
 
 
 def test_changes_are_listed_key_by_key(define: Define) -> None:
-    changes = list_changes(define().meaning(), define(seed=1, space={"reg": 0.5}).meaning())
+    changes = list_changes(
+        define().identity_fields(), define(seed=1, space={"reg": 0.5}).identity_fields()
+    )
     assert "seed: 0 -> 1" in changes
     assert "search.space.reg.low: 1e-05 -> nothing" in changes
     assert "search.space.reg: nothing -> 0.5" in changes

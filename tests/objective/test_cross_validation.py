@@ -11,8 +11,8 @@ import pytest
 
 from hpsearch.data import (
     TEST_FILE,
-    Cut,
     PreparedData,
+    SplitSpec,
     TabularSettings,
     find_source,
     open_folds,
@@ -58,7 +58,7 @@ def folded(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """All digits that are not for the test, in three folds."""
     folder = tmp_path_factory.mktemp("data")
     source = find_source("digits", folders=[], download_folder=folder)
-    return prepare(source, Cut(0, 0, n_folds=N_FOLDS, stratify=True), folder)
+    return prepare(source, SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True), folder)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     np.savez(folder / "numbers.npz", X=X, y=X @ [1.0, -2.0, 0.5] + 10 + rng.normal(0, 0.1, 95))
     settings = TabularSettings(str(folder / "numbers.npz"), Task.REGRESSION)
     source = find_source("arrays", folders=[], download_folder=folder, own=settings)
-    return prepare(source, Cut(0, 0, n_folds=N_FOLDS, stratify=True), folder)
+    return prepare(source, SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True), folder)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_its_value_is_the_mean_of_folds_that_were_trained_by_themselves(
     alone = [
         _train_fold(one, number, data, [0, 3, 0]) for number, data in enumerate(one.data.folds, 1)
     ]
-    sizes = [data.cut.n_validation for data in one.data.folds]
+    sizes = [data.split_spec.n_validation for data in one.data.folds]
     for index, epoch in enumerate(result.epochs):
         of_folds = [epochs[index] for epochs, _ in alone]
         mean = np.average([fold.val_score for fold in of_folds], weights=sizes)
@@ -153,7 +153,7 @@ def test_its_predictions_are_out_of_fold_in_the_order_of_all_examples(
     result = run_job(one)
     predicted = load_predictions(one.folder / PREDICTIONS_FILE)
     folds, (_, targets) = open_folds(one.data), open_validation(one.data)
-    assert predicted.shape == (one.data.cut.n_train,)
+    assert predicted.shape == (one.data.split_spec.n_train,)
     for number, data in enumerate(one.data.folds, 1):
         _, alone = _train_fold(one, number, data, [0, 3, 0])
         np.testing.assert_array_equal(predicted[folds == number - 1], alone)
@@ -220,7 +220,7 @@ def test_a_checkpoint_of_other_folds_is_of_no_use(
     run_job(dataclasses.replace(one, lease=EpochsLeft(2)))
     source = find_source("digits", folders=[], download_folder=tmp_path)
     other = prepare(
-        source, Cut(0, 0, n_folds=N_FOLDS, stratify=True, shuffle_seed=1), tmp_path / "other"
+        source, SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True, shuffle_seed=1), tmp_path / "other"
     )
     again = run_job(dataclasses.replace(one, data=other))
     assert _result(again) == _result(run_job(job(data=other)))

@@ -17,9 +17,9 @@ from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     PREDICTIONS_FILE,
-    Film,
     Hyperparameters,
-    film_next,
+    WeightSnapshots,
+    add_snapshot,
     load_checkpoint,
     load_history,
     load_predictions,
@@ -204,7 +204,9 @@ def test_the_film_of_an_interrupted_job_is_that_of_one_that_was_not(
     run_job(undisturbed)
     assert run_job(stopped).outcome == Outcome.INTERRUPTED
     run_job(dataclasses.replace(stopped, lease=None))
-    films = [load_checkpoint(one.folder / CHECKPOINT_FILE).film for one in (undisturbed, stopped)]
+    films = [
+        load_checkpoint(one.folder / CHECKPOINT_FILE).snapshots for one in (undisturbed, stopped)
+    ]
     assert films[0].epochs.tolist() == [0, 1, 2, 3, 4]
     assert hash_arrays(vars(films[0])) == hash_arrays(vars(films[1]))
 
@@ -243,11 +245,11 @@ def test_the_film_begins_with_the_weights_that_training_began_with(
 ) -> None:
     filmed = job()
     run_job(filmed)
-    film = load_checkpoint(filmed.folder / CHECKPOINT_FILE).film
+    snapshots = load_checkpoint(filmed.folder / CHECKPOINT_FILE).snapshots
     split = open_split(filmed.data)
     initial = make_net(split, filmed.hyperparameters, np.random.default_rng(filmed.seed()))
-    expected = film_next(Film(units=film.units), 0, initial, split.preprocessing)
-    assert np.array_equal(film.tiles[:1], expected.tiles)
+    expected = add_snapshot(WeightSnapshots(units=snapshots.units), 0, initial, split.preprocessing)
+    assert np.array_equal(snapshots.tiles[:1], expected.tiles)
 
 
 def test_a_finished_job_run_again_gives_its_result_again(job: Callable[..., TrialJob]) -> None:

@@ -12,13 +12,13 @@ from hpsearch.metrics import ACCURACY
 from hpsearch.net import TwoLayerNet
 from hpsearch.plots import (
     class_tiles,
-    film_frame,
-    film_strip,
     plot_class_weights,
     plot_learning_curves,
     save_figure,
     save_png,
     show_net_weights,
+    snapshot_frame,
+    snapshot_strip,
     visualize_grid,
     weight_tiles,
 )
@@ -119,7 +119,7 @@ def test_a_film_strip_has_a_row_for_each_frame(image_shape: tuple[int, int, int]
     tiles = np.random.default_rng(0).integers(
         0, 256, (3, 5, int(np.prod(image_shape))), dtype=np.uint8
     )
-    strip = film_strip(tiles, image_shape)
+    strip = snapshot_strip(tiles, image_shape)
     side = 64 if image_shape[0] == 32 else 48
     assert strip.shape == (3 * (side + 2) - 2, 5 * (side + 2) - 2, 3)
 
@@ -132,7 +132,7 @@ def test_a_film_frame_has_its_tiles_in_the_upper_half_of_a_square(
     tiles = np.random.default_rng(0).integers(
         0, 256, (1, n_units, int(np.prod(image_shape))), dtype=np.uint8
     )
-    strip, frame = film_strip(tiles, image_shape), film_frame(tiles[0], image_shape)
+    strip, frame = snapshot_strip(tiles, image_shape), snapshot_frame(tiles[0], image_shape)
     side = 64 if image_shape[0] == 32 else 48
     width = min(n_units, 8) * (side + 2) - 2
     assert frame.shape == (width, width, 4)

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import hpsearch  # not the class alone: pytest would take it for tests
 from hpsearch.results import Net
-from hpsearch.training import Views
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (2500, 4, 4, 3), np.uint8)
 
@@ -30,7 +30,12 @@ def test_other_shapes_and_types_are_refused(net: Net, images: Any) -> None:
 
 
 def test_it_may_look_at_each_image_more_than_once(net: Net) -> None:
-    once, often = net.predict(IMAGES), net.predict(IMAGES, Views(mirror=True, max_shift=1))
+    once, often = (
+        net.predict(IMAGES),
+        net.predict(IMAGES, hpsearch.TestTimeAugmentation(horizontal_flip=True, max_shift=1)),
+    )
     assert not np.array_equal(once, often)
     rows = IMAGES.reshape(len(IMAGES), -1)
-    assert np.array_equal(net.predict(rows, Views(mirror=True, max_shift=1)), often)
+    assert np.array_equal(
+        net.predict(rows, hpsearch.TestTimeAugmentation(horizontal_flip=True, max_shift=1)), often
+    )

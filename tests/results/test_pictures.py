@@ -10,7 +10,7 @@ from PIL import Image
 from hpsearch.data import Preprocessing
 from hpsearch.metrics import ACCURACY
 from hpsearch.net import make_parameters
-from hpsearch.plots import film_frame
+from hpsearch.plots import snapshot_frame
 from hpsearch.records import State, TrialRecord
 from hpsearch.results import Net
 from hpsearch.results.pictures import (
@@ -26,11 +26,11 @@ from hpsearch.training import (
     HISTORY_FILE,
     Checkpoint,
     Epoch,
-    Film,
     NetState,
+    WeightSnapshots,
     save_checkpoint,
     save_history,
-    start_film,
+    start_snapshots,
 )
 
 EPOCHS = tuple(
@@ -96,22 +96,22 @@ def test_a_trial_that_failed_before_its_first_epoch_has_no_pictures(tmp_path: Pa
 def test_the_best_net_has_its_pictures_and_its_film_if_there_is_one(
     net: Net, tmp_path: Path
 ) -> None:
-    film = start_film(net.parameters, net.parameters, net.preprocessing)
-    paths = make_net_pictures(net, film, tmp_path / "pictures")
+    snapshots = start_snapshots(net.parameters, net.parameters, net.preprocessing)
+    paths = make_net_pictures(net, snapshots, tmp_path / "pictures")
     assert [p.stem for p in paths] == ["best_weights", "class_weights", "filmstrip"]
     for path in paths:
         with Image.open(path) as picture:
             picture.verify()
-    assert len(make_net_pictures(net, Film(), tmp_path / "pictures")) == 2
+    assert len(make_net_pictures(net, WeightSnapshots(), tmp_path / "pictures")) == 2
 
 
 def test_a_film_has_a_frame_for_each_epoch_that_it_shows(net: Net) -> None:
-    film = start_film(net.parameters, net.parameters, net.preprocessing)
-    frames = make_frames(film, net.image_shape)
-    assert list(frames) == film.epochs.tolist()
-    for frame, tiles in zip(frames.values(), film.tiles, strict=True):
-        assert np.array_equal(frame, film_frame(tiles, net.image_shape))
-    assert not make_frames(Film(), net.image_shape)
+    snapshots = start_snapshots(net.parameters, net.parameters, net.preprocessing)
+    frames = make_frames(snapshots, net.image_shape)
+    assert list(frames) == snapshots.epochs.tolist()
+    for frame, tiles in zip(frames.values(), snapshots.tiles, strict=True):
+        assert np.array_equal(frame, snapshot_frame(tiles, net.image_shape))
+    assert not make_frames(WeightSnapshots(), net.image_shape)
 
 
 def test_weights_on_components_are_drawn_as_pixels(folder: Path, tmp_path: Path) -> None:

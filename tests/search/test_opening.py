@@ -29,9 +29,9 @@ def test_a_record_older_than_a_key_has_its_default(
     define: Callable[..., StudyDefinition], open_study: Callable[..., SearchStudy]
 ) -> None:
     search = open_study(define())
-    meaning = search.attribute("definition")
-    del meaning["data"]["basis"]
-    search.note("definition", meaning)
+    identity_fields = search.attribute("definition")
+    del identity_fields["data"]["basis"]
+    search.note("definition", identity_fields)
     open_study(define())
     changed = define(data=DATA | {"basis": {"components": 20}})
     with pytest.raises(RefusedError, match=r"data\.basis: pixels -> nothing"):
@@ -115,6 +115,6 @@ def test_a_journal_truncated_in_its_first_lines_is_completed(
         (tmp_path / "journal").write_bytes(b"".join(whole[:n_lines]))
         (tmp_path / "journal.checksums").unlink()  # written after all lines
         search = open_study(define())
-        assert search.attribute("definition") == define().meaning()
+        assert search.attribute("definition") == define().identity_fields()
         assert search.data_checksum == "data"
         assert search.optuna_study.metric_names == ["val_accuracy"]

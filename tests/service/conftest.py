@@ -65,7 +65,7 @@ def calm(service_folder: Path) -> list[TrialRecord]:
     workspace = Workspace(service_folder / "calm")
     options = RunOptions(workspace, n_jobs=2, backend="threading")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hpsearch.coordinator.run.Showcase", DarkShowcase)
+        patch.setattr("hpsearch.coordinator.run.MlflowPublisher", DarkShowcase)
         definition = load_definition(service_folder / "served.toml")
         *_, ended = run_study(definition, options, threading.Event())
     assert isinstance(ended, StudyEnded)

@@ -28,22 +28,22 @@ def _change(
 @given(
     seed=st.integers(0, 2**32),
     max_shift=st.integers(0, 9),
-    mirror=st.sampled_from([0.0, 0.5, 1.0]),
+    horizontal_flip=st.sampled_from([0.0, 0.5, 1.0]),
     numbers=st.lists(st.integers(0, 4), min_size=1, max_size=8),
 )
 def test_each_image_is_shifted_with_a_reflected_border_then_flipped(
-    seed: int, max_shift: int, mirror: float, numbers: list[int]
+    seed: int, max_shift: int, horizontal_flip: float, numbers: list[int]
 ) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (5, 8, 7, 2), dtype=np.uint8)
     found = np.empty((len(numbers), 8, 7, 2), np.uint8)
-    Augmentation(mirror=mirror, max_shift=max_shift)(
+    Augmentation(horizontal_flip=horizontal_flip, max_shift=max_shift)(
         images, np.array(numbers), np.random.default_rng(seed), found
     )
     rng = np.random.default_rng(seed)
     down, right = np.zeros((2, len(numbers)), int)
     if max_shift:
         down, right = rng.integers(-max_shift, max_shift + 1, (2, len(numbers)))
-    is_mirrored = rng.random(len(numbers)) < mirror
+    is_mirrored = rng.random(len(numbers)) < horizontal_flip
     for image, d, r, m, new in zip(images[numbers], down, right, is_mirrored, found, strict=True):
         rows = np.pad(np.arange(8), max_shift, "reflect")[max_shift - d : max_shift - d + 8]
         columns = np.pad(np.arange(7), max_shift, "reflect")[max_shift - r : max_shift - r + 7]
@@ -60,7 +60,7 @@ def test_images_of_one_pixel_can_be_shifted() -> None:
 def test_images_are_flipped_with_the_probability_and_others_are_unchanged(
     images: np.ndarray,
 ) -> None:
-    changed = _change(Augmentation(mirror=0.5), images)
+    changed = _change(Augmentation(horizontal_flip=0.5), images)
     mirrored = [np.array_equal(new, old[:, ::-1]) for new, old in zip(changed, images, strict=True)]
     same = [np.array_equal(new, old) for new, old in zip(changed, images, strict=True)]
     assert all(m or s for m, s in zip(mirrored, same, strict=True))
@@ -88,7 +88,7 @@ def test_cutout_may_cross_the_border_and_covers_every_pixel_equally_often() -> N
 
 def test_the_original_images_are_not_changed(images: np.ndarray) -> None:
     before = images.copy()
-    _change(Augmentation(mirror=0.5, max_shift=2, cutout=3, filling=FILLING), images)
+    _change(Augmentation(horizontal_flip=0.5, max_shift=2, cutout=3, filling=FILLING), images)
     np.testing.assert_array_equal(images, before)
 
 

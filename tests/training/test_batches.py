@@ -6,11 +6,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hpsearch.data import (
-    Cut,
     Frequencies,
     InputSettings,
     PrincipalComponents,
     Split,
+    SplitSpec,
     find_source,
     open_split,
     prepare,
@@ -42,7 +42,7 @@ def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> S
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
     prepared = prepare(
         source,
-        Cut(
+        SplitSpec(
             **sizes,
             basis=Frequencies(20) if "frequencies" in kind else PrincipalComponents(count=20),
             is_augmentable="images" in kind,
@@ -103,7 +103,7 @@ def test_batches_larger_than_the_split_are_as_large_as_it(any_split: Split) -> N
 def test_images_are_augmented_before_they_are_projected(any_split: Split, split: Split) -> None:
     if any_split.train_rows.dtype != np.uint8:
         pytest.skip("coordinates cannot be changed as images")
-    augmentation = Augmentation(mirror=0.5, max_shift=1)
+    augmentation = Augmentation(horizontal_flip=0.5, max_shift=1)
     inputs = BatchReader(any_split, 64, augmentation)(NUMBERS, np.random.default_rng(3))
     images = split.train_rows.reshape(-1, *any_split.image_shape)
     changed = np.empty((len(NUMBERS), *any_split.image_shape), np.uint8)
@@ -119,7 +119,7 @@ def _pack(rows: NDArray[np.uint8], split: Split) -> PackedPixels:
 
 
 def test_pixels_are_packed_with_and_without_augmentation_in_any_batch_size(split: Split) -> None:
-    augmentation = Augmentation(mirror=0.5, max_shift=1)
+    augmentation = Augmentation(horizontal_flip=0.5, max_shift=1)
     plain, changing = PixelReader(split, 64), PixelReader(split, 64, augmentation)
     images = split.train_rows.reshape(-1, *split.image_shape)
     for numbers in (np.arange(64), NUMBERS, np.arange(24)):

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from hpsearch.errors import DamagedDataError
 from hpsearch.hashing import hash_arrays
-from hpsearch.training import Checkpoint, Epoch, Film, NetState, load_checkpoint, save_checkpoint
+from hpsearch.training import (
+    Checkpoint,
+    Epoch,
+    NetState,
+    WeightSnapshots,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 
 def _checkpoint() -> Checkpoint:
@@ -26,9 +33,9 @@ def _checkpoint() -> Checkpoint:
     )
     memory = {"velocity.W1": net["W1"] / 2, "adam_steps": np.array(7)}
     tiles = np.arange(2 * 3 * 6, dtype=np.uint8).reshape(2, 3, 6)
-    film = Film(np.array([2, 0, 1]), np.array([1, 2]), tiles)
+    snapshots = WeightSnapshots(np.array([2, 0, 1]), np.array([1, 2]), tiles)
     state = NetState(net, dict(rng.bit_generator.state), memory)
-    return Checkpoint("of this", (state,), epochs, film)
+    return Checkpoint("of this", (state,), epochs, snapshots)
 
 
 def _content(checkpoint: Checkpoint) -> Any:
@@ -36,7 +43,7 @@ def _content(checkpoint: Checkpoint) -> Any:
         checkpoint.identity,
         hash_arrays(checkpoint.net),
         hash_arrays(checkpoint.states[0].memory),
-        hash_arrays(vars(checkpoint.film)),
+        hash_arrays(vars(checkpoint.snapshots)),
         checkpoint.states[0].generator_state,
         checkpoint.epochs,
     )

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from hpsearch.data import (
-    Cut,
     Frequencies,
     Preprocessing,
     PrincipalComponents,
     Split,
+    SplitSpec,
     find_source,
     open_split,
     prepare,
@@ -104,7 +104,7 @@ def augmentable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     source = find_source("digits", folders=[], download_folder=folder)
     sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
     return open_split(
-        prepare(source, Cut(**sizes, basis=request.param, is_augmentable=True), folder)
+        prepare(source, SplitSpec(**sizes, basis=request.param, is_augmentable=True), folder)
     )
 
 

@@ -136,7 +136,7 @@ class NetLayout:
         }
 
     def join(self, cut: Parameters) -> Parameters:
-        """Return the net of which `cut` is a copy, as new arrays."""
+        """Return the net of which `split_spec` is a copy, as new arrays."""
         return {
             "W1": self.units.join(cut["W1"])[: self.inputs.length],
             "b1": self.units.join(cut["b1"])[0],

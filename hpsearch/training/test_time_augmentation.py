@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters, compute_scores
 
-__all__ = ["Views", "predict_over_views"]
+__all__ = ["TestTimeAugmentation", "predict_with_augmentation"]
 
 # Images at a time; limits memory.
 _CHUNK = 1000
 
 
 @dataclass(frozen=True)
-class Views:
+class TestTimeAugmentation:
     """The copies of an image that predictions are averaged over, the image itself included.
 
     Parameters
@@ -28,7 +28,7 @@ class Views:
         All shifts by up to `max_shift` pixels in each direction are included.
     """
 
-    mirror: bool = True
+    horizontal_flip: bool = True
     max_shift: int = 0
 
     def make(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -40,12 +40,15 @@ class Views:
             top, left = border - down, border - right
             view = padded[:, top : top + height, left : left + width]
             yield view
-            if self.mirror:
+            if self.horizontal_flip:
                 yield view[:, :, ::-1]
 
 
-def predict_over_views(
-    net: Parameters, images: NDArray[np.uint8], preprocessing: Preprocessing, views: Views
+def predict_with_augmentation(
+    net: Parameters,
+    images: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    augmentation: TestTimeAugmentation,
 ) -> NDArray[np.int64]:
     """Predict the class with the largest probability, averaged over all copies of an image.
 
@@ -57,7 +60,7 @@ def predict_over_views(
         Raw pixels.
     preprocessing : Preprocessing
         From pixels to the net's inputs.
-    views : Views
+    augmentation : TestTimeAugmentation
         Copies to average over; time is proportional to their number.
 
     Returns
@@ -67,7 +70,9 @@ def predict_over_views(
     """
     chunks = (images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK))
     labels = [
-        np.sum([_shares(net, preprocessing, view) for view in views.make(chunk)], axis=0).argmax(1)
+        np.sum(
+            [_shares(net, preprocessing, view) for view in augmentation.make(chunk)], axis=0
+        ).argmax(1)
         for chunk in chunks
     ]
     return np.concatenate(labels) if labels else np.empty(0, np.int64)

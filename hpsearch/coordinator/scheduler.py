@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hpsearch.coordinator.agenda import Confirmations, Refits, Trials
 from hpsearch.coordinator.clock import Clock
 from hpsearch.coordinator.events import (
     ConfirmationAdvanced,
@@ -18,6 +17,7 @@ from hpsearch.coordinator.events import (
     TrialStarted,
 )
 from hpsearch.coordinator.session import Session
+from hpsearch.coordinator.trial_queue import Confirmations, Refits, Trials
 from hpsearch.errors import DamagedDataError, HpsearchError, StoreError
 from hpsearch.execution import (
     Attempts,
@@ -38,7 +38,7 @@ from hpsearch.training import (
     save_history,
 )
 
-__all__ = ["conduct"]
+__all__ = ["schedule_jobs"]
 
 # How often running trials are looked at; also the longest that a stop goes unnoticed.
 _TICK_S = 0.5
@@ -46,7 +46,7 @@ _TICK_S = 0.5
 _MAX_SELF_STOPS = 3
 
 
-def conduct(
+def schedule_jobs(
     session: Session,
     backend: Backend,
     n_jobs: int,
@@ -86,7 +86,7 @@ def conduct(
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
         trials, refits, confirmations = Trials(session), Refits(session), Confirmations(session)
         clock, n_cores = Clock(session, n_jobs), _count_cores(session, backend, n_jobs)
-        conductor = _Conductor(
+        conductor = _Scheduler(
             session, pool, clock, stop, trials, refits, confirmations, n_cores, backend.is_cluster
         )
         while True:
@@ -107,7 +107,7 @@ def conduct(
 
 
 @dataclass
-class _Conductor:
+class _Scheduler:
     session: Session
     pool: WorkerPool[TrialJob, TrialResult]
     clock: Clock

@@ -6,11 +6,11 @@ from typing import Any
 
 from hpsearch.data.basis import Basis, load_basis
 
-__all__ = ["Cut", "load_cut"]
+__all__ = ["SplitSpec", "load_split_spec"]
 
 
 @dataclass(frozen=True)
-class Cut:
+class SplitSpec:
     """Which images go where, and what those that are trained on are written in.
 
     Parameters
@@ -48,13 +48,15 @@ class Cut:
         return {k: v for k, v in described.items() if k not in unset or v != unset[k]}
 
 
-def load_cut(described: Mapping[str, Any]) -> Cut:
-    """What `Cut.describe` made of a cut, other keys beside.
+def load_split_spec(described: Mapping[str, Any]) -> SplitSpec:
+    """What `SplitSpec.describe` made of a cut, other keys beside.
 
     Raises
     ------
     KeyError, TypeError
         If it is none.
     """
-    known = {field.name: described[field.name] for field in fields(Cut) if field.name in described}
-    return Cut(**known | {"basis": load_basis(described["basis"])})
+    known = {
+        field.name: described[field.name] for field in fields(SplitSpec) if field.name in described
+    }
+    return SplitSpec(**known | {"basis": load_basis(described["basis"])})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from hpsearch.coordinator import Event, RunOptions, Showcase, open_session, tracking_store
+from hpsearch.coordinator import Event, MlflowPublisher, RunOptions, open_session, tracking_store
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import State, TrialRecord
 from hpsearch.results import describe_verdict, measure_verdict, read_verdict
@@ -64,13 +64,13 @@ def _assert_level(workspace: Workspace, records: list[TrialRecord]) -> None:
 def _reconcile(definition: StudyDefinition, workspace: Workspace) -> None:
     options = RunOptions(workspace)
     with open_session(definition, options) as session:
-        showcase = Showcase(session, tracking_store(options))
-        showcase.catch_up(everything=True)
+        publisher = MlflowPublisher(session, tracking_store(options))
+        publisher.catch_up(everything=True)
         from hpsearch.results import find_best_net
 
         net = find_best_net(definition, session.search.records(), session.folder, session.data)
-        showcase.show_study("FINISHED", net)
-        assert showcase.close(120), showcase.failure
+        publisher.show_study("FINISHED", net)
+        assert publisher.close(120), publisher.failure
 
 
 def test_a_study_is_shown_as_recorded(
@@ -120,18 +120,18 @@ def test_runs_that_go_unnoticed_while_it_looks_away_are_back_after_catching_up(
     experiment = client.get_experiment_by_name("small")
     assert experiment is not None
     with open_session(definition, RunOptions(workspace)) as session:
-        showcase = Showcase(session, tracking_store(RunOptions(workspace)))
-        showcase.catch_up()  # sees that all is there
+        publisher = MlflowPublisher(session, tracking_store(RunOptions(workspace)))
+        publisher.catch_up()  # sees that all is there
         for _ in range(600):
-            if showcase.address:
+            if publisher.address:
                 break
             time.sleep(0.1)
         for run in client.search_runs([experiment.experiment_id]):
             if "hpsearch.trial" in run.data.tags:
                 client.delete_run(run.info.run_id)
-        showcase.catch_up()
-        showcase.show_study("FINISHED")
-        assert showcase.close(120), showcase.failure
+        publisher.catch_up()
+        publisher.show_study("FINISHED")
+        assert publisher.close(120), publisher.failure
     _assert_level(workspace, recorded(workspace).records())
 
 
@@ -142,12 +142,12 @@ def test_a_running_trial_is_not_shown_before_it_is_some_seconds_old(
     options, now = RunOptions(workspace), datetime.now().astimezone()
     rest = (None, {}, (), None, None, False, None, {}, None, None)
     with open_session(define(), options) as session:
-        showcase = Showcase(session, tracking_store(options))
+        publisher = MlflowPublisher(session, tracking_store(options))
         for number, age_s in ((0, 0.0), (1, 60.0)):
             started_at = now - timedelta(seconds=age_s)
             record = replace(TrialRecord(number, State.RUNNING, *rest), started_at=started_at)
-            showcase.show_running(record, ())
-        assert showcase.close(120), showcase.failure
+            publisher.show_running(record, ())
+        assert publisher.close(120), publisher.failure
     client = MlflowClient(f"sqlite:///{workspace.mlflow_db}")
     experiment = client.get_experiment_by_name("small")
     assert experiment is not None

@@ -1,4 +1,4 @@
-"""The showcase: has pictures drawn and writes MLflow beside the study, never in its way."""
+"""Publisher of the record in MLflow, in a thread of its own: a slow store never delays a trial."""
 
 import queue
 import threading
@@ -20,7 +20,7 @@ from hpsearch.results import (
     WEIGHTS_FILE,
     Net,
     Verdict,
-    find_film,
+    find_snapshots,
     read_verdict,
     shed_checkpoints,
     write_table,
@@ -31,7 +31,7 @@ from hpsearch.training import HISTORY_FILE, Epoch, load_history
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
 
-__all__ = ["Showcase", "tracking_store"]
+__all__ = ["MlflowPublisher", "tracking_store"]
 
 # A running trial's curves are drawn further this often, first when it is so old: each time costs
 # requests, and what ends within seconds is shown once.
@@ -59,7 +59,7 @@ def tracking_store(options: RunOptions) -> TrackingStore:
     return store
 
 
-class Showcase:
+class MlflowPublisher:
     """Takes what happens and shows it, in a thread of its own, in order.
 
     Nothing here is needed by the study: a task that fails is dropped, `failure` says why, and
@@ -87,7 +87,7 @@ class Showcase:
         self._net_drawings: NetDrawings | None = None
         self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
-        self._thread = threading.Thread(target=self._work, name="showcase", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="mlflow-publisher", daemon=True)
         self._thread.start()
 
     @property
@@ -259,8 +259,8 @@ class Showcase:
 
     def _draw_net(self, net: Net) -> NetDrawings:
         record = self._session.search.record(net.facts["trial"])
-        film = find_film(self._session.definition, record, self._session.folder)
-        return self._drawer.draw_net(net, film)
+        snapshots = find_snapshots(self._session.definition, record, self._session.folder)
+        return self._drawer.draw_net(net, snapshots)
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # What an earlier connection remembers may have been wiped since.

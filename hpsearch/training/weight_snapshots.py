@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters
 
-__all__ = ["Film", "film_epochs", "film_next", "start_film"]
+__all__ = ["WeightSnapshots", "add_snapshot", "snapshot_epochs", "start_snapshots"]
 
 N_UNITS = 16
 _N_FRAMES = 8
 
 
 @dataclass(frozen=True)
-class Film:
+class WeightSnapshots:
     """Weight snapshots in pixel space, each unit's image stretched to its full range.
 
     Parameters
@@ -34,7 +34,7 @@ class Film:
     tiles: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint8))
 
 
-def film_epochs(n_epochs: int) -> set[int]:
+def snapshot_epochs(n_epochs: int) -> set[int]:
     """Return the epochs after which snapshots are taken, in a training of `n_epochs`.
 
     They are evenly spaced on a log scale, as weights change most in the first epochs.
@@ -42,7 +42,9 @@ def film_epochs(n_epochs: int) -> set[int]:
     return {round(float(epoch)) for epoch in np.geomspace(1, n_epochs, _N_FRAMES)}
 
 
-def start_film(initial: Parameters, net: Parameters, preprocessing: Preprocessing) -> Film:
+def start_snapshots(
+    initial: Parameters, net: Parameters, preprocessing: Preprocessing
+) -> WeightSnapshots:
     """Return the snapshots before and after the first epoch.
 
     Parameters
@@ -52,18 +54,20 @@ def start_film(initial: Parameters, net: Parameters, preprocessing: Preprocessin
     preprocessing : Preprocessing
         Of the net.
     """
-    film = Film(units=_choose_units(net))
-    return film_next(film_next(film, 0, initial, preprocessing), 1, net, preprocessing)
+    snapshots = WeightSnapshots(units=_choose_units(net))
+    return add_snapshot(add_snapshot(snapshots, 0, initial, preprocessing), 1, net, preprocessing)
 
 
-def film_next(film: Film, epoch: int, net: Parameters, preprocessing: Preprocessing) -> Film:
-    """Append the snapshot after `epoch` to `film`.
+def add_snapshot(
+    snapshots: WeightSnapshots, epoch: int, net: Parameters, preprocessing: Preprocessing
+) -> WeightSnapshots:
+    """Append the snapshot after `epoch` to `snapshots`.
 
     The result depends on the arguments only, so that an epoch that is repeated gives the same.
 
     Parameters
     ----------
-    film : Film
+    snapshots : WeightSnapshots
         Snapshots of earlier epochs.
     epoch : int
         1 for the first.
@@ -72,13 +76,13 @@ def film_next(film: Film, epoch: int, net: Parameters, preprocessing: Preprocess
     preprocessing : Preprocessing
         Of the net; converts weights to pixel space.
     """
-    pixels = preprocessing.to_pixels(net["W1"][:, film.units]).T
+    pixels = preprocessing.to_pixels(net["W1"][:, snapshots.units]).T
     low = pixels.min(axis=1, keepdims=True)
     spread = pixels.max(axis=1, keepdims=True) - low
     stretched = np.divide(pixels - low, spread, out=np.zeros_like(pixels), where=spread > 0)
     frame = np.rint(255 * stretched).astype(np.uint8)[None]
-    tiles = np.concatenate([film.tiles, frame]) if len(film.epochs) else frame
-    return dataclasses.replace(film, epochs=np.append(film.epochs, epoch), tiles=tiles)
+    tiles = np.concatenate([snapshots.tiles, frame]) if len(snapshots.epochs) else frame
+    return dataclasses.replace(snapshots, epochs=np.append(snapshots.epochs, epoch), tiles=tiles)
 
 
 def _choose_units(net: Parameters) -> NDArray[np.int64]:

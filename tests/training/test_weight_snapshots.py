@@ -5,7 +5,7 @@ import pytest
 
 from hpsearch.data import Preprocessing
 from hpsearch.net import Parameters, make_parameters
-from hpsearch.training import film_epochs, film_next, start_film
+from hpsearch.training import add_snapshot, snapshot_epochs, start_snapshots
 
 PIXELS = Preprocessing(np.zeros(48, np.float32))
 
@@ -16,20 +16,20 @@ def _net(seed: int, n_units: int = 20) -> Parameters:
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 5, 19, 100])
 def test_snapshots_are_few_from_the_first_epoch_to_the_last(n_epochs: int) -> None:
-    epochs = film_epochs(n_epochs)
+    epochs = snapshot_epochs(n_epochs)
     assert {1, n_epochs} <= epochs <= set(range(1, n_epochs + 1))
     assert len(epochs) <= 8
 
 
 def test_snapshots_show_the_units_with_the_largest_weights_after_the_first_epoch() -> None:
     initial, first, last = _net(0), _net(1), _net(2)
-    film = film_next(start_film(initial, first, PIXELS), 5, last, PIXELS)
+    snapshots = add_snapshot(start_snapshots(initial, first, PIXELS), 5, last, PIXELS)
     strength = np.linalg.norm(first["W2"].astype(float), axis=1)
-    assert film.units.tolist() == np.argsort(-strength)[:16].tolist()
-    assert film.epochs.tolist() == [0, 1, 5]
-    assert (film.tiles.shape, film.tiles.dtype) == ((3, 16, 48), np.uint8)
-    for tiles, net in zip(film.tiles, (initial, first, last), strict=True):
-        weights = net["W1"][:, film.units[3]]
+    assert snapshots.units.tolist() == np.argsort(-strength)[:16].tolist()
+    assert snapshots.epochs.tolist() == [0, 1, 5]
+    assert (snapshots.tiles.shape, snapshots.tiles.dtype) == ((3, 16, 48), np.uint8)
+    for tiles, net in zip(snapshots.tiles, (initial, first, last), strict=True):
+        weights = net["W1"][:, snapshots.units[3]]
         stretched = 255 * (weights - weights.min()) / np.ptp(weights)
         assert np.abs(tiles[3] - stretched).max() <= 0.51
 
@@ -39,14 +39,14 @@ def test_snapshots_of_a_net_on_components_are_in_pixel_space() -> None:
     components = rotation.astype(np.float32)
     nets = [_net(0), _net(1)]
     rotated = [net | {"W1": components.T @ net["W1"]} for net in nets]
-    expected = start_film(*nets, PIXELS).tiles.astype(int)
-    found = start_film(*rotated, Preprocessing(PIXELS.mean_image, components)).tiles
+    expected = start_snapshots(*nets, PIXELS).tiles.astype(int)
+    found = start_snapshots(*rotated, Preprocessing(PIXELS.mean_image, components)).tiles
     assert np.abs(found - expected).max() <= 1
 
 
 def test_snapshots_of_few_or_constant_units_are_valid() -> None:
     net = _net(0, n_units=2)
     net["W1"][:, 0] = 0.5
-    film = start_film(net, net, PIXELS)
-    assert film.tiles.shape == (2, 2, 48)
-    assert not film.tiles[:, film.units.tolist().index(0)].any()
+    snapshots = start_snapshots(net, net, PIXELS)
+    assert snapshots.tiles.shape == (2, 2, 48)
+    assert not snapshots.tiles[:, snapshots.units.tolist().index(0)].any()

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from hpsearch.data.basis import Frequencies, PrincipalComponents
-from hpsearch.data.cut import Cut, load_cut
+from hpsearch.data.split_spec import SplitSpec, load_split_spec
 
 
 @pytest.mark.parametrize(
@@ -17,17 +17,20 @@ from hpsearch.data.cut import Cut, load_cut
     ],
 )
 def test_a_cut_written_down_among_other_things_is_read_as_the_same(wanted: dict[str, Any]) -> None:
-    cut = Cut(8, 3, **wanted)
-    assert load_cut(json.loads(json.dumps(cut.describe() | {"name": "toy"}))) == cut
+    split_spec = SplitSpec(8, 3, **wanted)
+    assert (
+        load_split_spec(json.loads(json.dumps(split_spec.describe() | {"name": "toy"})))
+        == split_spec
+    )
 
 
 def test_without_a_shuffle_a_cut_is_described_as_before_there_were_any() -> None:
-    assert set(Cut(8, 3).describe()) == {
+    assert set(SplitSpec(8, 3).describe()) == {
         *("n_train", "n_validation", "n_test", "basis", "is_augmentable")
     }
-    assert Cut(8, 3, shuffle_seed=0).describe()["shuffle_seed"] == 0
+    assert SplitSpec(8, 3, shuffle_seed=0).describe()["shuffle_seed"] == 0
 
 
 def test_what_describes_no_cut_is_refused() -> None:
     with pytest.raises(KeyError):
-        load_cut({"name": "toy"})
+        load_split_spec({"name": "toy"})
