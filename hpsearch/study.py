@@ -62,16 +62,15 @@ class Study:
         -------
         DataFrame
             ``state``, the metric (such as ``val_accuracy``), a column for each hyperparameter
-            (while there are no trials, for each that is searched), ``epochs_run``,
-            ``duration_s``, ``started_at``, ``ended_at``, ``reason`` (why it failed),
-            ``ended_by_machine``.
+            that is searched, ``epochs_run``, ``duration_s``, ``started_at``, ``ended_at``,
+            ``reason`` (why it failed), ``ended_by_machine``.
         """
         rows = [
             {
                 "trial": record.number,
                 "state": str(record.state),
                 record.metric.val_name: record.value,
-                **record.hyperparameters,
+                **record.searched,
                 "epochs_run": len(record.val_scores),
                 "duration_s": record.duration_s,
                 "started_at": record.started_at,
@@ -81,7 +80,7 @@ class Study:
             }
             for record in self.search.records()
         ]
-        return pd.DataFrame(rows, columns=None if rows else self._columns()).set_index("trial")
+        return pd.DataFrame(rows, columns=self._columns()).set_index("trial")
 
     def _columns(self) -> list[str]:
         names = self.definition.search.space.searched()

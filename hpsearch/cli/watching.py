@@ -12,8 +12,8 @@ from rich.text import Text
 
 from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.cli.terminal import make_console
+from hpsearch.definition import StudyDefinition
 from hpsearch.execution import FileLease
-from hpsearch.metrics import Metric
 from hpsearch.records import Retry, State, describe_retry
 from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.search import SearchStudy
@@ -79,11 +79,12 @@ def tabulate_status(search: SearchStudy, folder: StudyFolder, *, check: bool = F
     return _tabulate(
         read_status(search, folder, check=check),
         describe_verdict(read_verdict(search)),
-        search.definition.metric,
+        search.definition,
     )
 
 
-def _tabulate(value: dict[str, Any], verdict: Sequence[str], metric: Metric) -> Table:
+def _tabulate(value: dict[str, Any], verdict: Sequence[str], definition: StudyDefinition) -> Table:
+    metric = definition.metric
     trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -95,9 +96,8 @@ def _tabulate(value: dict[str, Any], verdict: Sequence[str], metric: Metric) -> 
     if best:
         value_of_best = f"{metric.val_name} {metric.format(best['value'])}"
         table.add_row("best", f"trial {best['number']}, {value_of_best}")
-        table.add_row(
-            "", "  ".join(f"{name}={shorten_number(v)}" for name, v in best["params"].items())
-        )
+        searched = {name: best["params"][name] for name in definition.search.space.searched()}
+        table.add_row("", "  ".join(f"{name}={shorten_number(v)}" for name, v in searched.items()))
         table.add_row("net", best["net_sha256"] or "-")
     if value["refit"]:
         table.add_row("refit", describe_refit_state(value["refit"]["state"]))

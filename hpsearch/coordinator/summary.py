@@ -36,7 +36,7 @@ def summarise_study(
         lines.append(
             f"- best: trial {best.number}, {best.metric.val_name} {best.metric.format(best.value)}"
         )
-        lines += [f"    - {name} = {shorten_number(v)}" for name, v in best.hyperparameters.items()]
+        lines += [f"    - {name} = {shorten_number(v)}" for name, v in best.searched.items()]
     lines += [f"- {line}" for line in describe_verdict(verdict)]
     versions = {one.number: one.versions for one in records if one.state.is_finished}
     lines += [f"- {line}" for line in compare_versions(versions)]
