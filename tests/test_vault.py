@@ -220,7 +220,8 @@ def test_a_ledger_torn_anywhere_is_spent(
     """From the first byte on, no crash frees the evaluation for another net."""
     evaluate(net)
     content, events = ledger.read_bytes(), search.attribute("test_evaluations")
-    for end in range(1, len(content), 9):
+    # An event that lacks no more than its line break is whole.
+    for end in range(1, len(content) - 1, 9):
         ledger.write_bytes(content[:end])
         search.note("test_evaluations", events[:1] if has_record else [])
         assert not has_record or read_evaluations(search, ledger).problems == []

@@ -26,6 +26,8 @@ def job(digits: PreparedData, tmp_path: Path) -> TrialJob:
         batch_size=50,
         initial_std=0.01,
     )
+    # Imports what trains, which a test replaces; imported later, the replacement would stay.
+    module.check_installation()
     return TrialJob(3, 0, setting, digits, tmp_path / "trial", 1)
 
 
@@ -95,7 +97,6 @@ def test_a_machine_that_fails_while_it_trains_fails_no_trial(
 def test_what_training_raises_of_itself_fails_its_trial(
     place: str, error: Exception, job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module.check_installation()
     monkeypatch.setattr(f"hpsearch.training.{place}", _raise(error))
     result = run_job(job)
     assert result.outcome == Outcome.FAILED
