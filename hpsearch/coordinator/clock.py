@@ -1,4 +1,4 @@
-"""What a session of a study cost: wall time, and the part in which law 1 kept workers waiting."""
+"""Cost of a session: wall time, time that workers waited for the lag, core time of idle cores."""
 
 import contextlib
 import time
@@ -13,18 +13,18 @@ __all__ = ["Clock"]
 
 @dataclass
 class Clock:
-    """Measures one session and notes it in the study's record.
+    """Measures the cost of one session, for the study's record.
 
     Parameters
     ----------
     session : Session
-        The session.
+        The session that is measured.
     n_jobs : int
-        Trials in flight at most.
+        Maximum number of running trials.
     waits_for_lag : bool
-        Whether free workers wait because the next trial may not start yet.
+        Whether idle workers wait because the next trial may not start yet.
     n_lent : int
-        Cores of free workers that are lent to trials in flight.
+        Idle cores that running trials use.
     """
 
     session: Session
@@ -37,7 +37,7 @@ class Clock:
 
     @contextlib.contextmanager
     def measuring(self, n_free: int) -> Iterator[None]:
-        """Count the time inside, for each of `n_free` workers, if they wait or lend."""
+        """Add the time inside to the waiting time of `n_free` idle workers and of lent cores."""
         started = time.monotonic()
         yield
         passed_s = time.monotonic() - started
@@ -46,7 +46,7 @@ class Clock:
             self._waited_s += n_free * passed_s
 
     def note(self) -> None:
-        """Write the session's figures so far to the study's record."""
+        """Write the session's cost so far to the study's record."""
         search = self.session.search
         sessions = dict(search.attribute(SESSIONS) or {})
         sessions[self.session.lease.token] = {

@@ -1,4 +1,4 @@
-"""The versions that trials are trained with, compared while a study runs."""
+"""Comparison of the versions that trials are trained with, while a study runs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,12 +23,12 @@ class VersionWatch:
         self._known = set().union(*map(split_versions, self._trials.values()))
 
     def compare(self, here: Mapping[str, str]) -> list[str]:
-        """A line for each version of this run that is not that of all trials so far."""
+        """Describe each version of this run that differs from an earlier trial's, a line each."""
         self._known |= split_versions(here)
         return compare_versions(self._trials, here)
 
     def add(self, ended: TrialRecord | Confirmation | Refit) -> list[str]:
-        """Take in what has ended; a line for each of its versions that is a new one."""
+        """Add a finished trial, confirmation or refit; describe its new versions, a line each."""
         names = self._learn(ended.versions)
         if not isinstance(ended, TrialRecord):
             return compare_versions(self._trials, ended.versions, names)
@@ -36,7 +36,7 @@ class VersionWatch:
         return compare_versions(self._trials, names=names)
 
     def _learn(self, versions: Mapping[str, str]) -> set[str]:
-        """Names of those that have a value which is new, and not the only one so far."""
+        """Add versions; return the names of those with a new value that is not the only one."""
         new = split_versions(versions) - self._known
         self._known |= new
         n_values = Counter(name for name, _ in self._known)

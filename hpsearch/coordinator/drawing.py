@@ -1,4 +1,4 @@
-"""Pictures of trials and of the study, drawn in a process beside the coordinator."""
+"""Pictures of trials and of the study, drawn in a helper process of the coordinator."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,8 +27,8 @@ from hpsearch.workspace import StudyFolder
 
 __all__ = ["Drawer", "NetDrawings"]
 
-_NEEDED_FOR_TRIALS = ("hpsearch.results", "hpsearch.plots")
-_NEEDED_AT_THE_END = ("hpsearch.report", "scipy.cluster.hierarchy")
+_MODULES_FOR_TRIALS = ("hpsearch.results", "hpsearch.plots")
+_MODULES_FOR_THE_END = ("hpsearch.report", "scipy.cluster.hierarchy")
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -36,14 +36,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class NetDrawings:
-    """What is being drawn of the best net.
+    """Pictures of the best net that are being drawn.
 
     Parameters
     ----------
     frames : Future
         The weight snapshots of its training, as pictures; see `make_frames`.
     pictures : Future
-        Files.
+        Files that `make_net_pictures` writes.
     """
 
     frames: Future[dict[int, NDArray[np.uint8]]]
@@ -51,7 +51,7 @@ class NetDrawings:
 
 
 class Drawer:
-    """Draws in the order in which it is asked to; who asks goes on, and waits for the future.
+    """Draws pictures in the background, in the order of the calls; each call returns a future.
 
     Parameters
     ----------
@@ -61,20 +61,20 @@ class Drawer:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._helper = HelperProcess(*_NEEDED_FOR_TRIALS)
-        # All that it does is wait for the helper.
+        self._helper = HelperProcess(*_MODULES_FOR_TRIALS)
+        # The thread only waits for the helper process.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawer")
 
-    def get_ready(self) -> None:
-        """Import what the study's end needs: plotly and more, most of a second."""
-        self._draw(_get_ready)
+    def warm_up(self) -> None:
+        """Import what the study's end needs, plotly and more, which takes most of a second."""
+        self._draw(_warm_up)
 
     def draw_trial(self, record: TrialRecord) -> Future[list[Path]]:
-        """Curves and weights of a trial; nothing if it is to be run again."""
+        """Draw a trial's curves and weights; nothing if the trial has not finished."""
         return self._thread.submit(self._draw_trial, record)
 
     def draw_net(self, net: Net, snapshots: WeightSnapshots) -> NetDrawings:
-        """The best net."""
+        """Draw the weights of the best net, and their snapshots by epoch."""
         folder = self._session.folder.pictures
         return NetDrawings(
             frames=self._draw(make_frames, snapshots, net.schema.image_shape),
@@ -82,12 +82,12 @@ class Drawer:
         )
 
     def draw_study(self) -> Future[list[Path]]:
-        """The study's page, as the study stands."""
+        """Write the study's page, with its trials so far."""
         session = self._session
         return self._draw(_draw_study, session.search, session.folder, session.data)
 
     def close(self) -> None:
-        """Begin nothing more, and end what is being drawn: nobody waits for it any more."""
+        """Cancel all drawing, that in progress too."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._helper.close(kill=True)
 
@@ -110,14 +110,14 @@ class Drawer:
         )
 
 
-def _get_ready() -> None:
+def _warm_up() -> None:
     import_importances()
-    for module in _NEEDED_AT_THE_END:
+    for module in _MODULES_FOR_THE_END:
         import_module(module)
 
 
 def _draw_study(search: SearchStudy, folder: StudyFolder, data: PreparedData) -> list[Path]:
-    _get_ready()
+    _warm_up()
     from hpsearch.report import write_report
 
     return [write_report(search, folder, data, folder.report)]

@@ -1,4 +1,4 @@
-"""What a running study tells: the terminal and MLflow are both written from these."""
+"""Events of a running study, from which both the terminal and MLflow are written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StudyOpened:
-    """The study is open; `records` are those of earlier runs, `notices` lines about its data."""
+    """The study is open; `records` are the trials of earlier runs, `notices` concern its data."""
 
     definition: StudyDefinition
     records: Sequence[TrialRecord]
@@ -50,35 +50,35 @@ class StudyOpened:
 
 @dataclass(frozen=True)
 class RecordWarned:
-    """Something about the record that the user should know."""
+    """A warning about the study's record."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class WorkersSurveyed:
-    """The workers of a cluster have said what they have."""
+    """All workers of a cluster have reported their environment."""
 
     survey: WorkerSurvey
 
 
 @dataclass(frozen=True)
 class VersionsCompared:
-    """The versions of this run, or of a trial that has ended, are not those of earlier trials."""
+    """The versions of this run, or of a finished trial, differ from those of earlier trials."""
 
     differences: Sequence[str]
 
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A job left for a worker."""
+    """A trial was dispatched to a worker."""
 
     job: TrialJob
 
 
 @dataclass(frozen=True)
 class TrialAdvanced:
-    """A running trial has ended another epoch; `epochs` are all so far."""
+    """A running trial has completed another epoch; `epochs` are all so far."""
 
     job: TrialJob
     epochs: Sequence[Epoch]
@@ -86,28 +86,28 @@ class TrialAdvanced:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A trial is complete, pruned or failed, and so recorded."""
+    """A trial is complete, pruned or failed, and recorded."""
 
     record: TrialRecord
 
 
 @dataclass(frozen=True)
 class TrialReleased:
-    """A trial was stopped and waits to be continued."""
+    """A trial was interrupted and returned to the queue."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class TrialReopened:
-    """A failed trial waits to be run again; the last of its `retries` says what it failed of."""
+    """A failed trial was returned to the queue; the last of its `retries` has its failure."""
 
     record: TrialRecord
 
 
 @dataclass(frozen=True)
 class ConfirmationAdvanced:
-    """A confirmation has started, or ended another epoch; `epochs` are all so far."""
+    """A confirmation has started or completed another epoch; `epochs` are all so far."""
 
     job: TrialJob
     epochs: Sequence[Epoch]
@@ -115,21 +115,21 @@ class ConfirmationAdvanced:
 
 @dataclass(frozen=True)
 class ConfirmationEnded:
-    """A confirmation is complete, diverged or failed, and so recorded."""
+    """A confirmation is complete, diverged or failed, and recorded."""
 
     confirmation: Confirmation
 
 
 @dataclass(frozen=True)
 class ConfirmationReleased:
-    """A confirmation was stopped and waits to be continued."""
+    """A confirmation was interrupted and returned to the queue."""
 
     job: TrialJob
 
 
 @dataclass(frozen=True)
 class RefitAdvanced:
-    """The refit has started, or ended another epoch; `epochs` are all so far."""
+    """The refit has started or completed another epoch; `epochs` are all so far."""
 
     job: TrialJob
     epochs: Sequence[Epoch]
@@ -137,37 +137,37 @@ class RefitAdvanced:
 
 @dataclass(frozen=True)
 class RefitEnded:
-    """The refit is complete, diverged or failed, and so recorded."""
+    """The refit is complete, diverged or failed, and recorded."""
 
     refit: Refit
 
 
 @dataclass(frozen=True)
 class RefitReleased:
-    """The refit was stopped and waits to be continued."""
+    """The refit was interrupted and returned to the queue."""
 
     job: TrialJob
 
 
 @dataclass(frozen=True)
 class WinnerJudged:
-    """All trials and confirmations have ended; how good the best can be held to be."""
+    """All trials and confirmations have ended; the best trial's score is corrected and compared."""
 
     verdict: Verdict
 
 
 @dataclass(frozen=True)
 class NetChosen:
-    """All trials and confirmations have ended, and this is the best net."""
+    """All trials and confirmations have ended, and the best net is exported."""
 
     net: Net
 
 
 @dataclass(frozen=True)
 class TestScored:
-    """The net's score on the test split; `note` says how many evaluations there have been.
+    """The best net's score on the test split; `note` counts the evaluations of that split so far.
 
-    It is new if the split was opened for it just now.
+    `is_new` if this run made the evaluation, rather than read it from the record.
     """
 
     __test__ = False  # not one of pytest's
@@ -179,21 +179,21 @@ class TestScored:
 
 @dataclass(frozen=True)
 class EvaluationRefused:
-    """The best net is not evaluated on the test split, as the evaluation was spent before."""
+    """The best net is not evaluated on the test split: the study's one evaluation has been made."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class MirrorBehind:
-    """MLflow could not be brought level with the record."""
+    """MLflow could not be synchronized with the record."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class StudyEnded:
-    """The run is over; `is_complete` unless it was stopped before its last trial."""
+    """The run has ended; `is_complete` unless it was stopped before the study's end."""
 
     records: Sequence[TrialRecord]
     is_complete: bool

@@ -1,4 +1,4 @@
-"""Housekeeping: what a workspace holds that no study needs any more."""
+"""Housekeeping: find and remove files of a workspace that no study needs."""
 
 import contextlib
 import re
@@ -25,24 +25,24 @@ from hpsearch.workspace import StudyFolder
 
 __all__ = ["Leftover", "find_leftovers", "remove"]
 
-# As `write_atomically`, `prepare` and `replay_trial` name what they have not finished.
+# Names that `write_atomically`, `prepare` and `replay_trial` give to unfinished files.
 _STAGED = re.compile(r"\.(replay-.+|.+\.[0-9a-f]{32}|.+\.[a-z0-9_]{8})")
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something in a workspace that can go, or that was left alone and why.
+    """A file or folder of a workspace that can be removed, or why it cannot.
 
     Parameters
     ----------
     path : Path
-        A file or a folder.
+        The file or folder.
     reason : str
-        Why it can go, or cannot.
+        Why it can be removed, or cannot.
     n_bytes : int
-        What it takes.
+        Its size.
     is_needed : bool
-        Whether it must be left alone.
+        Whether it must not be removed.
     """
 
     path: Path
@@ -53,11 +53,11 @@ class Leftover:
 
 @contextlib.contextmanager
 def find_leftovers(options: RunOptions) -> Iterator[list[Leftover]]:
-    """What can go: weights of trials that are not among the best, unfinished files, unused data.
+    """Find superfluous files: weights of all but the best trials, unfinished files, unused data.
 
     Never a record, a history, predictions, a ledger, a best net, or anything of a study that is
-    being run; the studies looked at are held as long as the context lasts. If the record of any
-    study cannot be read, no data is called unused.
+    being run; all studies are locked as long as the context lasts. If the record of any study
+    cannot be read, no data is considered unused.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def find_leftovers(options: RunOptions) -> Iterator[list[Leftover]]:
     Yields
     ------
     list of Leftover
-        By study, then the data.
+        Those of each study, then the data.
     """
     leftovers: list[Leftover] = []
     used: set[str | None] = set()
@@ -93,7 +93,7 @@ def remove(leftover: Leftover) -> None:
     Raises
     ------
     StoreError
-        If the disk refuses.
+        If it cannot be removed.
     """
     try:
         if leftover.path.is_dir():
@@ -112,7 +112,7 @@ def _load(name: str, folder: StudyFolder, options: RunOptions) -> SearchStudy:
 
 
 def _search_study_folder(search: SearchStudy, folder: StudyFolder) -> Iterator[Leftover]:
-    # Weights of which there is no picture yet are still needed for it.
+    # Weights that have not been drawn yet are still needed for their picture.
     drawn = [r for r in search.records() if (folder.trial(r.number) / WEIGHTS_FILE).exists()]
     for path in list_superfluous_checkpoints(drawn, folder):
         yield _measure(path, "weights of a trial that is not among the best")

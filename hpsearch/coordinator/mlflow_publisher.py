@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 __all__ = ["MlflowPublisher", "tracking_store"]
 
-# A running trial's curves are drawn further this often, first when it is so old: each time costs
-# requests, and what ends within seconds is shown once.
+# Interval between updates of a running trial's curves, and age at the first: each costs requests,
+# and a trial that ends within seconds is written once.
 _LIVE_INTERVAL_S = 5.0
-# After a failure MLflow is left alone for so long.
+# Time without requests after a failure.
 _RETRY_INTERVAL_S = 30.0
-# How long a run that is stopped still waits for MLflow.
+# Longest time that a stopped run waits for MLflow.
 _STOP_PATIENCE_S = 10.0
 _TICK_S = 0.1
 
 
 def tracking_store(options: RunOptions) -> TrackingStore:
-    """MLflow as the options say: a server, or the store in the workspace.
+    """Return the tracking store that the options name: a server, or the store in the workspace.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def tracking_store(options: RunOptions) -> TrackingStore:
         If SQLite cannot open a path of that length.
     """
     uri = options.tracking_uri or f"sqlite:///{options.workspace.mlflow_db}"
-    # A server keeps its artifacts; anything else would put them into the current folder.
+    # A server stores artifacts itself; other stores would write them to the current folder.
     is_server = uri.startswith(("http://", "https://"))
     store = TrackingStore(uri, None if is_server else options.workspace.mlflow_artifacts)
     store.check_path()
@@ -70,7 +70,7 @@ class MlflowPublisher:
     session : Session
         The study.
     store : TrackingStore
-        Where MLflow is.
+        MLflow's tracking store.
     """
 
     def __init__(self, session: Session, store: TrackingStore) -> None:
@@ -81,7 +81,7 @@ class MlflowPublisher:
         self._connection: Mirror | None = None
         self._address: dict[str, str] | None = None
         self._retry_at = 0.0
-        self._got_on_at = time.monotonic()
+        self._progress_at = time.monotonic()
         self._repair = False
         self._drawer = Drawer(session)
         self._net_drawings: NetDrawings | None = None
@@ -92,21 +92,21 @@ class MlflowPublisher:
 
     @property
     def address(self) -> dict[str, str] | None:
-        """MLflow's ids of the study, once they are known."""
+        """MLflow's experiment and run id of the study, once they are known."""
         return self._address
 
     @property
     def repairs(self) -> Sequence[str]:
-        """What `catch_up` of everything has corrected, a line each."""
+        """Corrections that `catch_up` of everything has made, a line each."""
         return self._connection.repairs if self._connection else ()
 
-    def get_ready(self) -> None:
-        """Do what the study's end takes for the first time, while its last trials run."""
-        self._drawer.get_ready()
+    def warm_up(self) -> None:
+        """Warm up for the study's end while its last trials run: imports, a first model logged."""
+        self._drawer.warm_up()
         self._tasks.put(rehearse_model)
 
     def show_running(self, record: TrialRecord, epochs: Sequence[Epoch]) -> None:
-        """Show a trial that runs, once it is some seconds old; at most every few seconds."""
+        """Write a running trial to MLflow, at most every few seconds; short trials not at all."""
         now = time.time()
         began = record.started_at.timestamp() if record.started_at else 0.0
         if now - self._shown_live.get(record.number, began) >= _LIVE_INTERVAL_S:
@@ -115,21 +115,21 @@ class MlflowPublisher:
             self._tasks.put(lambda: self._use(lambda mirror: mirror.show_trial(view)))
 
     def show_ended(self, record: TrialRecord) -> None:
-        """Draw and show a trial that has ended, or was given back."""
+        """Draw a trial that has ended or returned to the queue, and write it to MLflow."""
         drawn = self._drawer.draw_trial(record)
         self._tasks.put(lambda: self._show_ended(record, drawn))
 
     def draw_ahead(self, net: Net) -> None:
-        """Begin to draw the best net, while it is judged."""
+        """Start drawing the best net, before its selection is judged."""
         self._net_drawings = self._draw_net(net)
 
     def show_study(self, status: str, net: Net | None = None) -> None:
-        """Show the study as it stands, and register its best net if that is known."""
+        """Write the study's current state to MLflow, and register its best net if that is known."""
         records, verdict = self._session.search.records(), read_verdict(self._session.search)
         self._tasks.put(lambda: self._show_study(status, records, verdict, net))
 
     def catch_up(self, *, everything: bool = False) -> None:
-        """Show what MLflow does not show yet; or compare everything and correct it."""
+        """Write what MLflow lacks; with `everything` compare and correct all that it has."""
         records = self._session.search.records()
         self._tasks.put(lambda: self._catch_up(records, everything))
 
@@ -139,17 +139,16 @@ class MlflowPublisher:
         stall_s: float | None = None,
         stop: threading.Event | None = None,
     ) -> bool:
-        """Wait until all is shown; whether it is.
+        """Wait until everything is written to MLflow; return whether it is.
 
         Parameters
         ----------
         patience_s : float
-            Wait no longer than this.
+            Longest waiting time.
         stall_s : float, optional
-            Nor longer than this for the next thing to be shown: a server may take a request
-            and never answer.
+            Longest waiting time without progress: a server may accept a request and never answer.
         stop : threading.Event, optional
-            Once it is set, nor longer than 10 s more.
+            Once it is set, the waiting time is at most 10 s more.
         """
         self._tasks.put(None)
         try:
@@ -158,14 +157,14 @@ class MlflowPublisher:
             self._drawer.close()
 
     def _wait(self, patience_s: float, stall_s: float | None, stop: threading.Event | None) -> bool:
-        """Whether the thread ended in time."""
+        """Wait for the thread; return whether it ended in time."""
         began, is_stopped = time.monotonic(), False
         while self._thread.is_alive():
             now = time.monotonic()
             if stop and stop.is_set() and not is_stopped:
                 is_stopped = True
                 patience_s = min(patience_s, now - began + _STOP_PATIENCE_S)
-            stalled = stall_s is not None and now - max(began, self._got_on_at) > stall_s
+            stalled = stall_s is not None and now - max(began, self._progress_at) > stall_s
             if stalled or now - began > patience_s:
                 waited = stall_s if stalled else patience_s
                 self.failure = self.failure or f"nothing got done for {waited:.0f} s"
@@ -178,20 +177,20 @@ class MlflowPublisher:
             self._try(task)
 
     def _try(self, task: Callable[[], object]) -> None:
-        """Do `task`; whatever a picture or MLflow does, the study goes on."""
+        """Run `task`; an exception is kept as `failure` and never stops the study."""
         try:
             task()
-            self._got_on_at = time.monotonic()
+            self._progress_at = time.monotonic()
         except StoreError as error:
             self.failure = str(error)
         except Exception as error:
             self.failure = redact(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
     def _use(self, show: Callable[["Mirror"], object]) -> None:
-        """Have `show` write to MLflow.
+        """Call `show` with a connection to MLflow.
 
-        A mirror that failed is not used again: its runs may be gone. The next one looks what
-        there is, but not at once, as each look at a dead server costs half a minute.
+        A connection that failed is not used again: its runs may be gone. The next one reads what
+        MLflow has, but not at once, as each attempt at a dead server costs half a minute.
         """
         if time.monotonic() < self._retry_at:
             raise StoreError(self.failure or "MLflow cannot be reached")
@@ -221,7 +220,7 @@ class MlflowPublisher:
         self._use(lambda mirror: mirror.show_trial(TrialView(record, epochs, files)))
 
     def _shed_checkpoints(self, record: TrialRecord) -> None:
-        """Keep the weights of the best few drawn so far: nobody draws from the others again."""
+        """Delete the checkpoints of all drawn trials but the best few."""
         folder = self._session.folder
         if self._best_drawn is None:
             self._best_drawn = [
@@ -251,7 +250,7 @@ class MlflowPublisher:
             if net:
                 view = view_net(session, net, net_drawings.frames.result(), verdict)
                 self._use(lambda mirror: mirror.show_net(view))
-                self._got_on_at = time.monotonic()
+                self._progress_at = time.monotonic()
         finally:
             files += [path for drawn in drawings for path in drawn.result()]
         study = view_study(session, status, records, verdict, files)
@@ -263,12 +262,12 @@ class MlflowPublisher:
         return self._drawer.draw_net(net, snapshots)
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
-        # What an earlier connection remembers may have been wiped since.
+        # The runs of an earlier connection may have been deleted since.
         self.failure, self._connection = None, None
         self._repair = everything
         for record in records:
             if self._connection is None:
-                # After a failure too: it was the trial's if MLflow can be reached now.
+                # After a failure too: if MLflow can be reached now, the failure was the trial's.
                 self._retry_at = 0.0
                 self._connect()
             assert self._connection is not None

@@ -1,4 +1,4 @@
-"""How to run a study: all that its result does not depend on."""
+"""Options of a run, none of which changes a study's result."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,28 +10,28 @@ __all__ = ["RunOptions"]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where and with what a study runs.
+    """Workers, folders and services of a run.
 
     Parameters
     ----------
     workspace : Workspace
-        Where things are kept.
+        Where studies, prepared data and MLflow's store are kept.
     n_jobs : int or None
-        Workers; None for as many as the cores allow.
+        Number of workers; None for as many as the cores allow.
     backend : str
-        joblib's.
+        joblib's backend.
     timeout_s : float or None
-        Stop after so long, as Ctrl-C would.
+        Seconds after which the run stops, as by Ctrl-C; None for no limit.
     data_dirs : tuple of Path
-        Where data sets may lie, before the workspace.
+        Folders that are searched for data sets before the workspace.
     storage_url : str or None
-        Optuna's storage; None for the workspace's journal.
+        URL of Optuna's storage; None for the journal in the workspace.
     tracking_uri : str or None
-        MLflow's; None for the workspace's store.
+        MLflow's tracking URI; None for the store in the workspace.
     show_progress : bool
-        Whether a download may draw a bar.
+        Whether to show a progress bar for downloads.
     retry_failed : bool
-        Whether trials that have failed are run again first.
+        Whether to run failed trials again first.
     """
 
     workspace: Workspace

@@ -1,4 +1,4 @@
-"""Training a recorded trial again, to see that the record holds."""
+"""Replay of a recorded trial: train it again and compare the result with the record."""
 
 import dataclasses
 import shutil
@@ -20,22 +20,22 @@ __all__ = ["Replay", "replay_trial"]
 
 @dataclass(frozen=True)
 class Replay:
-    """A trial as recorded, and as trained again.
+    """Comparison of a recorded trial with its replay.
 
     Parameters
     ----------
     record : TrialRecord
-        What was recorded.
+        The trial as recorded.
     net_sha256 : str or None
-        Hash of the net now; only of complete trials.
+        Hash of the replayed net; only of complete trials.
     val_scores : tuple of float
-        After each epoch, now.
+        Validation score after each replayed epoch.
     restored : bool
-        Whether the trial's checkpoint, or its refit's, was gone and is back.
+        Whether a missing checkpoint, of the trial or its refit, was restored.
     versions : dict
-        Those that it was trained with now.
+        Versions that the replay was trained with.
     refit_sha256 : tuple of str or None
-        Hash of its refit's net as recorded, and now; both None without folds or a refit.
+        Hash of the refit's net as recorded, and replayed; both None without folds or a refit.
     """
 
     record: TrialRecord
@@ -47,7 +47,7 @@ class Replay:
 
     @property
     def is_equal(self) -> bool:
-        """Whether nets and accuracies are what they were, to the last bit."""
+        """Whether nets and validation scores are equal to the recorded ones, bit for bit."""
         recorded, now = self.refit_sha256
         return (
             self.net_sha256 == self.record.net_sha256
@@ -56,32 +56,32 @@ class Replay:
         )
 
     def list_differences(self) -> list[str]:
-        """A line for each version that is not what the trial was trained with."""
+        """Describe each version that differs from the trial's, a line each."""
         return compare_versions({self.record.number: self.record.versions}, self.versions)
 
 
 def replay_trial(
     search: SearchStudy, number: int, folder: StudyFolder, data: PreparedData
 ) -> Replay:
-    """Train trial `number` again from its hyperparameters and seed, as far as it went.
+    """Train trial `number` again from its hyperparameters and seed, for the same number of epochs.
 
-    If it was trained on the examples of all folds, so is it now.
+    With folds, its refit is trained again too if there is one.
 
     Parameters
     ----------
     search : SearchStudy
-        The record.
+        The study's record.
     number : int
-        Of a complete or pruned trial.
+        Number of a complete or pruned trial.
     folder : StudyFolder
-        The study's files; an equal net's checkpoint and predictions are put back if gone.
+        The study's files; missing checkpoints and predictions are restored if the nets are equal.
     data : PreparedData
-        The images.
+        The study's prepared data.
 
     Raises
     ------
     UsageError
-        If there is no such trial, or it did not end complete or pruned.
+        If there is no such trial, or it is neither complete nor pruned.
     """
     records = search.records()
     if not 0 <= number < len(records) or records[number].state not in (
@@ -137,7 +137,7 @@ def _train(job: TrialJob) -> TrialResult:
 
 
 def _put_back(scratch: Path, there: Path) -> bool:
-    """Move checkpoint and predictions to where they are missing; whether the checkpoint was."""
+    """Restore missing checkpoints and predictions; return whether the checkpoint was missing."""
     there.mkdir(parents=True, exist_ok=True)
     missing = [
         name
@@ -151,7 +151,7 @@ def _put_back(scratch: Path, there: Path) -> bool:
 
 @dataclass(frozen=True)
 class _StopAfter:
-    """Prunes where the recorded trial was pruned."""
+    """Prunes after the epoch at which the recorded trial was pruned."""
 
     n_epochs: int
 

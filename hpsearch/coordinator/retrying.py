@@ -1,4 +1,4 @@
-"""Running failed trials again, as ``hpsearch run --retry-failed`` asks for."""
+"""Retry of failed trials, for ``hpsearch run --retry-failed``."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ __all__ = ["retry_failed"]
 
 
 def retry_failed(session: Session) -> Iterator[Event]:
-    """Let failed trials, confirmations and refits start anew, with the same settings and seeds.
+    """Return failed trials, confirmations and refits to their queues, with the same seeds.
 
-    Their checkpoints and attempts go first, so that a crash in between leaves trials that are
-    still failed. Evaluations of the test split stay as they are.
+    Checkpoints and attempts are deleted first, so that a crash in between leaves trials that are
+    still failed. Evaluations of the test split still count.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ def retry_failed(session: Session) -> Iterator[Event]:
     Yields
     ------
     Event
-        A `TrialReopened` for each trial, with the later trials that had known of its failure.
+        A `TrialReopened` for each trial, with the later trials that were proposed in knowledge of
+        its failure.
 
     Raises
     ------

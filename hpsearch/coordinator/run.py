@@ -1,4 +1,4 @@
-"""A whole run of a study: open it, conduct its trials, judge, choose and score the best net."""
+"""A run of a study: open it, run its trials, select the best net, evaluate it on the test set."""
 
 import contextlib
 import threading
@@ -55,45 +55,45 @@ from hpsearch.vault import evaluate_once
 
 __all__ = ["run_study"]
 
-# How long the end of a run waits for MLflow before leaving it to `hpsearch reconcile`.
+# Longest time that the end of a run waits for MLflow; `hpsearch reconcile` writes the rest.
 _PATIENCE_S = 120.0
-# How long of that without anything getting done, if MLflow is a server: it may be hanging.
+# Longest part of that without progress, if MLflow is a server: it may hang.
 _STALL_S = 30.0
-# What workers import before their first trial: training, with numba. Not a function of this
-# module: a worker would import the coordinator to find it.
-_get_worker_ready = partial(import_module, "hpsearch.training.sgd")
+# Warm-up of a worker: import training, with numba. Not a function of this module, as workers
+# would have to import the coordinator to unpickle it.
+_warm_up_worker = partial(import_module, "hpsearch.training.sgd")
 
 
 def run_study(
     definition: StudyDefinition, options: RunOptions, stop: threading.Event
 ) -> Iterator[Event]:
-    """Run `definition` to its number of trials, or continue it.
+    """Run a study to its number of trials, or continue it.
 
     Parameters
     ----------
     definition : StudyDefinition
         The study.
     options : RunOptions
-        Where and with what.
+        Options of the run.
     stop : threading.Event
         Set it to stop at the next epoch boundary; the study can then be run again.
 
     Yields
     ------
     Event
-        What happens, as it happens. After `StudyEnded` only MLflow is still being written;
-        a `MirrorBehind` follows if that failed.
+        Progress of the study. After `StudyEnded` only MLflow is still being written; a
+        `MirrorBehind` follows if that fails.
 
     Raises
     ------
     HpsearchError
-        If the study cannot be opened or its stores fail; what is recorded stays.
+        If the study cannot be opened or its stores fail; nothing that was recorded is lost.
     """
     check_address_space()
     store = tracking_store(options)
     with (
         translate_storage_errors(definition.name),
-        open_backend(options.backend, _get_worker_ready) as backend,
+        open_backend(options.backend, _warm_up_worker) as backend,
         open_session(
             definition, options, partial(_start_workers, definition, options, backend)
         ) as session,
@@ -120,9 +120,9 @@ def run_study(
                     session.add_checksum(event.record.number)
                 _show(publisher, session, event)
                 yield event
-                if differences := _take_in(watch, event):
+                if differences := _compare_ended(watch, event):
                     yield VersionsCompared(differences)
-            # Stopped from here on, the study's end is left to the next run as a whole.
+            # If stopped from here on, the next run does the study's end from its beginning.
             has_ended = is_complete(search) and not stop.is_set()
             net = None
             if has_ended and (net := _choose_net(session)):
@@ -146,7 +146,7 @@ def run_study(
 
 
 def _count_jobs(definition: StudyDefinition, options: RunOptions, backend: Backend) -> int:
-    """Trials at a time: those asked for, at most what may be in flight or the cores hold."""
+    """Count the workers: those asked for, or the slots, at most what lag or slots can use."""
     confirm = definition.confirm
     most = max(
         min(definition.lag, definition.trials), confirm.top * confirm.seeds if confirm else 0
@@ -160,7 +160,7 @@ def _start_workers(definition: StudyDefinition, options: RunOptions, backend: Ba
 
 
 def _survey(session: Session, backend: Backend) -> WorkerSurvey:
-    """Ask a cluster's workers for what trials need, unless there is nothing left to run."""
+    """Check the environment of a cluster's workers, unless there is nothing left to run."""
     if is_complete(session.search):
         return WorkerSurvey()
     question = partial(report_from_here, session.lease, session.data)
@@ -175,15 +175,15 @@ def _survey(session: Session, backend: Backend) -> WorkerSurvey:
 
 
 def _compare_versions(session: Session, watch: VersionWatch) -> list[str]:
-    """What differs here from the versions of earlier trials, unless nothing is left to run."""
+    """Compare this run's versions with those of earlier trials, unless nothing is left to run."""
     records = session.search.records()
     if is_complete(session.search) or not any(record.versions for record in records):
         return []
     return watch.compare(read_versions())
 
 
-def _take_in(watch: VersionWatch, event: Event) -> list[str]:
-    """What the versions of a trial or confirmation that has ended differ in, if they do."""
+def _compare_ended(watch: VersionWatch, event: Event) -> list[str]:
+    """Compare the versions of what has ended, a trial, confirmation or refit, with earlier ones."""
     match event:
         case TrialEnded(ended) | ConfirmationEnded(ended) | RefitEnded(ended):
             return watch.add(ended)
@@ -193,7 +193,7 @@ def _take_in(watch: VersionWatch, event: Event) -> list[str]:
 def _show(publisher: MlflowPublisher, session: Session, event: Event) -> None:
     match event:
         case TrialStarted() if session.search.next_number() is None:
-            publisher.get_ready()
+            publisher.warm_up()
         case TrialAdvanced(job, epochs):
             publisher.show_running(session.search.record(job.number), epochs)
         case TrialEnded(record):

@@ -1,4 +1,4 @@
-"""The loop: ask, dispatch, record, until no trial is left or it is told to stop."""
+"""Scheduling loop: dispatch trials and record results, to the last trial or a requested stop."""
 
 import contextlib
 import threading
@@ -40,9 +40,9 @@ from hpsearch.training import (
 
 __all__ = ["schedule_jobs"]
 
-# How often running trials are looked at; also the longest that a stop goes unnoticed.
+# Polling interval of running trials' histories; also the longest delay of a stop.
 _TICK_S = 0.5
-# A network disk may lose sight of the lease for a moment; another coordinator's stays.
+# A network disk may briefly not show the lease; another coordinator's lease is permanent.
 _MAX_SELF_STOPS = 3
 
 
@@ -61,36 +61,36 @@ def schedule_jobs(
     session : Session
         The study, held by this process.
     backend : Backend
-        Where the workers are.
+        What the workers run on.
     n_jobs : int
-        Trials in flight at most.
+        Maximum number of running trials.
     stop : threading.Event
-        Once set, no trial starts; those in flight stop at the end of their epoch.
+        Once set, no trial starts; running ones stop at the end of their epoch.
     shares_folder : bool
-        Whether all workers see the study's folder. If not, a stop does not wait for those in
-        flight: they start again from their first epoch.
+        Whether all workers see the study's folder. If not, a stop cancels running trials, and
+        they start again from their first epoch.
 
     Yields
     ------
     Event
-        Starts, epochs and ends of trials, refit and confirmations. Ends when nothing is in flight
+        Starts, epochs and ends of trials, refit and confirmations. Ends when nothing is running
         and nothing may start: all have ended, or `stop` is set.
 
     Raises
     ------
     MachineError, StoreError, DamagedDataError
-        If a worker could not go on for a reason that is not the trial's: a broken installation,
-        memory that ran out, a full disk, data or a cluster that is gone; all trials in flight
-        are given back first.
+        If a worker failed for a reason other than the training: a broken installation, a lack of
+        memory, a full disk, missing data or a cluster that is gone. All running trials are
+        returned to the queue first.
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
         trials, refits, confirmations = Trials(session), Refits(session), Confirmations(session)
         clock, n_cores = Clock(session, n_jobs), _count_cores(session, backend, n_jobs)
-        conductor = _Scheduler(
+        scheduler = _Scheduler(
             session, pool, clock, stop, trials, refits, confirmations, n_cores, backend.is_cluster
         )
         while True:
-            yield from conductor.dispatch()
+            yield from scheduler.dispatch()
             if stop.is_set() and pool.retries:
                 pool.retries = False
                 session.lease.revoke()
@@ -98,12 +98,12 @@ def schedule_jobs(
                     backend.cancel()
             if not pool.n_in_flight:
                 break
-            conductor.lend()
-            yield from conductor.collect()
-            if conductor.halted:
+            scheduler.lend()
+            yield from scheduler.collect()
+            if scheduler.halted:
                 stop.set()
-    if conductor.halted:
-        raise conductor.halted
+    if scheduler.halted:
+        raise scheduler.halted
 
 
 @dataclass
@@ -120,13 +120,13 @@ class _Scheduler:
     halted: HpsearchError | None = None
     _jobs: dict[Path, TrialJob] = field(default_factory=dict)
     _written_at: dict[Path, int] = field(default_factory=dict)
-    _look_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
+    _poll_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
     _n_self_stops: Counter[Path] = field(default_factory=Counter)
     _n_lent_each: int = 0
-    _deadly: TrialJob | None = None
+    _last_killed: TrialJob | None = None
 
     def dispatch(self) -> Iterator[Event]:
-        """Start the trials, or after them the refit and the confirmations, that may start now."""
+        """Start all trials that may start now; after the last one, the refit and confirmations."""
         self.clock.waits_for_lag = False
         while self.pool.has_room and not self.halted and not self.stop.is_set():
             job = self.trials.next_job() or self.refits.next_job() or self.confirmations.next_job()
@@ -138,19 +138,19 @@ class _Scheduler:
             yield _advance(job, ()) if job.is_refit or job.replicate else TrialStarted(job)
 
     def lend(self) -> None:
-        """Let trials in flight use the cores on which nothing may start now, as many each."""
-        n_flying, threads = self.pool.n_in_flight, self.session.definition.threads_per_trial
-        n_each = max(0, self.n_cores - n_flying * threads) // n_flying
-        self.clock.n_lent = n_each * n_flying
+        """Lend idle cores to running trials, the same number to each."""
+        n_running, threads = self.pool.n_in_flight, self.session.definition.threads_per_trial
+        n_each = max(0, self.n_cores - n_running * threads) // n_running
+        self.clock.n_lent = n_each * n_running
         if n_each != self._n_lent_each:
             self._n_lent_each = n_each
             self.session.spare_cores.lend(n_each)
 
     def collect(self) -> Iterator[Event]:
-        """Record what has arrived, then look at what is still running.
+        """Record results that have arrived, then report the progress of running jobs.
 
-        What can wait does, while a worker is free: its next trial leaves before the result of
-        the last one is recorded, and was proposed while all workers were busy.
+        An idle worker never waits for bookkeeping: its next trial is dispatched before the last
+        result is recorded, and was proposed while all workers were busy.
         """
         is_ahead = not self.session.search.propose_ahead(self.pool.n_jobs)
         free = self.pool.n_jobs - self.pool.n_in_flight
@@ -160,14 +160,14 @@ class _Scheduler:
             yield from self.dispatch()
         for job, result in arrived:
             with self.session.search.writing_together():
-                event = self._take(job, result)
+                event = self._record(job, result)
             yield event
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + _TICK_S
-            yield from self._look()
+        if time.monotonic() >= self._poll_at:
+            self._poll_at = time.monotonic() + _TICK_S
+            yield from self._report_progress()
 
-    def _look(self) -> Iterator[Event]:
-        """See which running trials have ended an epoch since the last time."""
+    def _report_progress(self) -> Iterator[Event]:
+        """Report running jobs that have completed an epoch since the last poll."""
         for folder, job in self._jobs.items():
             with contextlib.suppress(FileNotFoundError):
                 written_at = (folder / HISTORY_FILE).stat().st_mtime_ns
@@ -176,8 +176,8 @@ class _Scheduler:
                     if epochs := _read_history(job):
                         yield _advance(job, epochs)
 
-    def _take(self, job: TrialJob, result: TrialResult | WorkerLostError) -> Event:
-        agenda = (
+    def _record(self, job: TrialJob, result: TrialResult | WorkerLostError) -> Event:
+        queue = (
             self.refits if job.is_refit else self.confirmations if job.replicate else self.trials
         )
         del self._jobs[job.folder]
@@ -187,15 +187,15 @@ class _Scheduler:
         if failure := result.failure(self.session.definition.name) or self._count_stop(job, result):
             self.halted = self.halted or failure
         if failure or result.outcome == Outcome.INTERRUPTED:
-            return agenda.give_back(job)
+            return queue.give_back(job)
         _keep_files(job, result)
-        event = agenda.record(job, result)
-        self._deadly = job if result.ended_by_machine else None
+        event = queue.record(job, result)
+        self._last_killed = job if result.ended_by_machine else None
         self.clock.note()
         return event
 
     def _judge_loss(self, job: TrialJob, loss: WorkerLostError) -> TrialResult:
-        """What becomes of a job whose workers died: its end, or the study's if it is not alone."""
+        """Decide whether the deaths of a job's workers fail the trial or stop the study."""
         outcome = Outcome.FAILED
         if isinstance(loss, NoWorkersError):
             outcome = Outcome.HALTED if self.is_cluster else Outcome.BROKEN
@@ -204,10 +204,10 @@ class _Scheduler:
                 loss = NoWorkersError(f"{loss}; {advice}")
         elif self.halted or not self.pool.retries:
             outcome = Outcome.INTERRUPTED
-        elif self._deadly:
-            # Each trial to come would be ended the same way.
+        elif self._last_killed:
+            # Two in a row: it is the machine, and would fail every later trial too.
             loss = WorkerLostError(
-                f"workers of trials {self._deadly.number} and {job.number} died one after the "
+                f"workers of trials {self._last_killed.number} and {job.number} died one after the "
                 f"other, of each {loss}"
             )
             outcome = Outcome.BROKEN
@@ -215,7 +215,7 @@ class _Scheduler:
         return TrialResult(job.number, outcome, (), reason=str(loss), ended_by_machine=is_failed)
 
     def _count_stop(self, job: TrialJob, result: TrialResult) -> HpsearchError | None:
-        """Count a job that stopped unasked; the error to stop with if it does so for ever."""
+        """Count a stop that was not requested; return an error if there were too many."""
         if result.outcome != Outcome.INTERRUPTED or not self.pool.retries:
             return None
         self._n_self_stops[job.folder] += 1
@@ -228,20 +228,20 @@ class _Scheduler:
 
 
 def _advance(job: TrialJob, epochs: Sequence[Epoch]) -> Event:
-    """The event that a job has come so far."""
+    """Make the event that reports a job's epochs so far."""
     if job.is_refit:
         return RefitAdvanced(job, epochs)
     return ConfirmationAdvanced(job, epochs) if job.replicate else TrialAdvanced(job, epochs)
 
 
 def _count_cores(session: Session, backend: Backend, n_jobs: int) -> int:
-    """How many cores trials in flight may share; 0 if they may be on different machines."""
+    """Count the cores that running trials may share; 0 if they may be on different machines."""
     threads = session.definition.threads_per_trial
     return 0 if backend.is_cluster else threads * min(n_jobs, backend.count_slots(threads))
 
 
 def _keep_files(job: TrialJob, result: TrialResult) -> None:
-    """Put into the job's folder what its worker could not, having another disk."""
+    """Write to the job's folder the files of a worker that does not see the folder."""
     if result.epochs and _read_history(job) != result.epochs:
         job.folder.mkdir(parents=True, exist_ok=True)
         save_history(job.folder / HISTORY_FILE, result.epochs)
@@ -254,7 +254,7 @@ def _keep_files(job: TrialJob, result: TrialResult) -> None:
 
 
 def _read_history(job: TrialJob) -> tuple[Epoch, ...]:
-    """What the trial's history says so far; nothing if it is damaged, as its end mends it."""
+    """Load the trial's history; empty if damaged, as the trial's end writes it anew."""
     try:
         return load_history(job.folder / HISTORY_FILE)
     except DamagedDataError:

@@ -1,4 +1,4 @@
-"""Holding a study: its lock, its data, its storage, and the lease for its workers."""
+"""Session: exclusive hold of a study, with its lock, data, storage and its workers' lease."""
 
 import contextlib
 import dataclasses
@@ -40,7 +40,7 @@ __all__ = [
     "prepare_recorded_data",
 ]
 
-# A database server takes seconds to restart, a minute to be replaced by its twin.
+# A database server takes seconds to restart, and a minute to fail over to its replica.
 _STORAGE_PATIENCE_S = 120.0
 
 
@@ -51,17 +51,17 @@ class Session:
     Parameters
     ----------
     search : SearchStudy
-        The record.
+        The study's record.
     data : PreparedData
-        The images.
+        The study's prepared data.
     folder : StudyFolder
         The study's files.
     lease : FileLease
-        For the workers.
+        Permission for the workers to train; revoked when the session ends.
     spare_cores : FileSpareCores
-        Likewise.
+        Number of idle cores that running trials may use.
     earlier : Holder or None
-        Who ran the study before.
+        Process that ran the study last.
     """
 
     search: SearchStudy
@@ -77,7 +77,7 @@ class Session:
         return self.search.definition
 
     def add_checksum(self, number: int) -> None:
-        """Add the checksum of trial `number`, which has been recorded."""
+        """Add the checksum of trial `number` once it is recorded."""
         if checksums := self.search.checksums:
             checksums.add_trial(self.search.trials()[number], self.folder.history(number))
 
@@ -88,24 +88,25 @@ def open_session(
     options: RunOptions,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[Session]:
-    """Take hold of a study: create it, or continue what is there.
+    """Lock a study, and create it or load it to be continued.
 
-    Trials that a dead coordinator left running are given back first.
+    Trials that a dead coordinator left running are returned to the queue first.
 
     Parameters
     ----------
     definition : StudyDefinition
         The study.
     options : RunOptions
-        Where and with what.
+        Options of the run.
     meanwhile : callable
-        Begins what may go on while the data are prepared; not called if they are.
+        Called before the data are prepared, to start work in parallel; not called if they are
+        prepared already.
 
     Raises
     ------
     RefusedError
-        If another process holds the study, in this workspace or from another one; or the storage
-        has a study of that name with another definition or of another program; or its trials were
+        If another process holds the study, in this workspace or another one; or the storage has a
+        study of that name with another definition or of another program; or its trials were
         trained on other prepared data.
     DataError
         If the data is missing or damaged.
@@ -145,10 +146,10 @@ def open_session(
 
 
 def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:
-    """Refuse what only the data shows to be too much."""
+    """Check the bounds of hyperparameters that depend on the data: shifts, components."""
     if data.image_shape is None:
         return
-    # With a share of the variance each fold has as many components as it takes.
+    # Folds have different numbers of components if those are chosen by their share of variance.
     n_components = min(one.n_components or 0 for one in (data, *data.folds))
     limits = {"max_shift": min(data.image_shape[:2]) - 1, "n_components": n_components}
     for name, limit in limits.items():
@@ -164,16 +165,17 @@ def prepare_data(
     options: RunOptions,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> PreparedData:
-    """Find the study's data and prepare it, if that has not been done before.
+    """Find the study's data and prepare it, unless it is prepared already.
 
     Parameters
     ----------
     definition : StudyDefinition
         The study.
     options : RunOptions
-        Where the data is, and where to put what is prepared.
+        Folders of source and prepared data.
     meanwhile : callable
-        Begins what may go on while the data are prepared; not called if they are.
+        Called before the data are prepared, to start work in parallel; not called if they are
+        prepared already.
 
     Raises
     ------
@@ -192,7 +194,7 @@ def prepare_data(
     try:
         source = find(allow_download=False)
     except MissingDataError:
-        # What was prepared from it serves as well as the source.
+        # Prepared data is enough; its source is not needed.
         if prepared := find_prepared(definition, folder):
             return prepared
         source = find(allow_download=True)
@@ -202,14 +204,14 @@ def prepare_data(
 
 
 def prepare_recorded_data(search: SearchStudy, options: RunOptions) -> PreparedData:
-    """The data of a recorded study, verified: those that its trials were trained on.
+    """Prepare and verify the data of a recorded study, on which its trials were trained.
 
     Raises
     ------
     DataError
         If the data is missing or damaged.
     RefusedError
-        If it is not what the trials were trained on.
+        If the trials were trained on other data.
     """
     data = prepare_data(search.definition, options)
     data.verify()
@@ -218,14 +220,14 @@ def prepare_recorded_data(search: SearchStudy, options: RunOptions) -> PreparedD
 
 
 def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | None:
-    """What an earlier run has prepared in `folder`; None if nothing fits."""
+    """Find the data that an earlier run has prepared in `folder`; None if there is none."""
     wanted = definition.split_spec()
     for path in sorted(folder.glob(f"{definition.data.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
-            # Prepared data says how many test images there are, even if all were asked for.
+            # Prepared data has the number of test images, even where the study asks for all.
             n_test = data.split_spec.n_test if wanted.n_test is None else wanted.n_test
-            # And how many examples its folds have in all.
+            # And with folds the number of examples in all of them.
             n_train = data.split_spec.n_train if wanted.n_folds else wanted.n_train
             is_asked_for = data.split_spec == dataclasses.replace(
                 wanted, n_test=n_test, n_train=n_train
@@ -236,7 +238,7 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
 
 
 def _has_own_data(data: PreparedData, definition: StudyDefinition) -> bool:
-    """Whether `data` was made of the study's own images or tables, or the study has none."""
+    """Whether `data` was prepared from the study's own images or tables, or the study has none."""
     own = definition.data.own()
     if own is None:
         return True
@@ -249,7 +251,7 @@ def _has_own_data(data: PreparedData, definition: StudyDefinition) -> bool:
 
 @contextlib.contextmanager
 def locked(folder: StudyFolder) -> Iterator[None]:
-    """Hold a study's folder: no other process runs it meanwhile.
+    """Lock a study's folder, so that no other process runs the study.
 
     Raises
     ------
@@ -258,7 +260,7 @@ def locked(folder: StudyFolder) -> Iterator[None]:
     StoreError
         If the lock cannot be written.
     """
-    # The system frees the lock when its holder dies, however it dies.
+    # The operating system releases the lock when its holder dies, even if it is killed.
     lock = FileLock(folder.root / "lock", timeout=0)
     try:
         lock.acquire()

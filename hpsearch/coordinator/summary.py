@@ -1,4 +1,4 @@
-"""A study and its best net in a few lines of Markdown, for MLflow's pages."""
+"""Markdown summaries of a study and its best net, for MLflow's pages."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def summarise_study(
     verdict: Verdict,
     evaluations: Evaluations,
 ) -> str:
-    """What was searched, how far it has come, what was found."""
+    """Summarize a study in Markdown: progress, best trial, verdict, test evaluations."""
     states = Counter(record.state.lower() for record in records)
     counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none yet"
     lines = [
@@ -45,7 +45,7 @@ def summarise_study(
 
 
 def summarise_net(net: Net, verdict: Verdict, evaluations: Evaluations) -> str:
-    """Where the net comes from and how good it is."""
+    """Summarize the best net in Markdown: origin, hyperparameters, verdict, test evaluations."""
     facts = net.facts
     lines = [
         f"Best net of the study **{facts['study']}**: trial {facts['trial']}, {net.val_score}.",

@@ -1,4 +1,4 @@
-"""What there is to run: the study's trials and, when they have ended, refit and confirmations."""
+"""Queues of jobs: the study's trials and, when they have ended, its refit and confirmations."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -26,14 +26,14 @@ __all__ = ["Confirmations", "Refits", "Trials"]
 
 @dataclass
 class Trials:
-    """The search itself, in the order and with the waits of law 1.
+    """Queue of the search's trials; a trial waits for those that it must know, by the study's lag.
 
     Parameters
     ----------
     session : Session
         The study.
     waits_for_lag : bool
-        Whether the next trial may not start yet.
+        Whether the next trial waits for earlier ones to finish.
     """
 
     session: Session
@@ -41,7 +41,7 @@ class Trials:
     _running: dict[int, Trial] = field(default_factory=dict)
 
     def next_job(self) -> TrialJob | None:
-        """Start the trial whose turn it is; None if none is left or it may not start yet."""
+        """Start the next trial; None if none is left or the next one may not start yet."""
         search = self.session.search
         number = search.next_number()
         self.waits_for_lag = number is not None and not search.may_start(number)
@@ -60,14 +60,14 @@ class Trials:
             )
 
     def record(self, job: TrialJob, result: TrialResult) -> Event:
-        """Write down how the trial ended."""
+        """Record the result of a finished trial."""
         trial = self._running.pop(job.number)
         record_result(trial, result)
         self.session.search.finish(trial, State(result.outcome), _value(result))
         return TrialEnded(self.session.search.record(job.number))
 
     def give_back(self, job: TrialJob) -> Event:
-        """Let the trial wait to be continued."""
+        """Return the trial to the queue."""
         del self._running[job.number]
         self.session.search.release(job.number)
         return TrialReleased(job.number)
@@ -75,13 +75,13 @@ class Trials:
 
 @dataclass
 class Confirmations:
-    """The best settings on fresh seeds: run as trials are, but never seen by the search."""
+    """Queue of confirmations: the best trials again on fresh seeds, unknown to the search."""
 
     session: Session
     _running: set[tuple[int, int]] = field(default_factory=set)
 
     def next_job(self) -> TrialJob | None:
-        """Start the next confirmation; None while a trial is to come, or if none is due."""
+        """Start the next confirmation; None while trials are left, or if none is due."""
         session = self.session
         due = [key for key in list_due(session.search) if key not in self._running]
         if not due:
@@ -92,7 +92,7 @@ class Confirmations:
         return dataclasses.replace(_train_again(session, number, folder), replicate=replicate)
 
     def record(self, job: TrialJob, result: TrialResult) -> Event:
-        """Write down how the confirmation ended; its weights are needed no more."""
+        """Record the result of a confirmation, and delete its checkpoint, which nothing reads."""
         confirmation = Confirmation(
             number=job.number,
             replicate=job.replicate,
@@ -109,20 +109,20 @@ class Confirmations:
         return ConfirmationEnded(confirmation)
 
     def give_back(self, job: TrialJob) -> Event:
-        """Leave the confirmation to be continued."""
+        """Return the confirmation to the queue."""
         self._running.remove((job.number, job.replicate))
         return ConfirmationReleased(job)
 
 
 @dataclass
 class Refits:
-    """With folds the best setting on the examples of all: run as trials are, one at a time."""
+    """Queue of the refit: with folds, the best trial trained again on the examples of all folds."""
 
     session: Session
     _running: int | None = None
 
     def next_job(self) -> TrialJob | None:
-        """Start the refit; None while a trial is to come, or if none is due."""
+        """Start the refit; None while trials are left, or if none is due."""
         number = find_due_refit(self.session.search)
         if number is None or self._running is not None:
             return None
@@ -131,7 +131,7 @@ class Refits:
         return dataclasses.replace(_train_again(self.session, number, folder), is_refit=True)
 
     def record(self, job: TrialJob, result: TrialResult) -> Event:
-        """Write down how the refit ended."""
+        """Record the result of the refit."""
         refit = Refit(
             number=job.number,
             state=State(result.outcome),
@@ -145,13 +145,13 @@ class Refits:
         return RefitEnded(refit)
 
     def give_back(self, job: TrialJob) -> Event:
-        """Leave the refit to be continued."""
+        """Return the refit to the queue."""
         self._running = None
         return RefitReleased(job)
 
 
 def _train_again(session: Session, number: int, folder: Path) -> TrialJob:
-    """A job with the setting of trial `number`, never pruned."""
+    """Make a job that trains the hyperparameters of trial `number` again, without pruning."""
     return TrialJob(
         number=number,
         study_seed=session.definition.seed,

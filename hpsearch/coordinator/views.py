@@ -1,4 +1,4 @@
-"""The study and its best net in the terms of MLflow's pages."""
+"""Conversion of a study and its best net to what is written to MLflow."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def view_study(
     verdict: Verdict,
     files: Sequence[Path],
 ) -> StudyView:
-    """The study as its page shall show it, with its test evaluations so far."""
+    """Collect what MLflow shows of the study, its test evaluations so far included."""
     evaluations = read_evaluations(session.search, session.folder.test_ledger)
     return StudyView(
         status=status,
@@ -42,7 +42,7 @@ def view_study(
 def view_net(
     session: Session, net: Net, frames: Mapping[int, NDArray[np.uint8]], verdict: Verdict
 ) -> NetView:
-    """The best net as the registry shall have it, with its score on the test split, if any."""
+    """Collect what the model registry gets of the best net, any test score included."""
     evaluations = read_evaluations(session.search, session.folder.test_ledger)
     mine = evaluations.of_net(net.sha256())
     examples = open_validation(session.data)[0][:_N_EXAMPLES]
@@ -64,7 +64,7 @@ def view_net(
 
 
 def describe_origin(session: Session) -> tuple[dict[str, object], dict[str, str]]:
-    """The data set, and the tags that all runs get: code, seed, data, versions."""
+    """Describe the data set, and make the tags of all runs: code, seed, data, versions."""
     data = session.data
     described: dict[str, object] = {
         "name": data.name,
@@ -84,7 +84,7 @@ def describe_origin(session: Session) -> tuple[dict[str, object], dict[str, str]
 
 
 def _show_examples(examples: NDArray[Any], schema: Schema) -> Any:
-    """What `predict` takes: images, a table with named columns, or numbers."""
+    """Convert examples to what `predict` takes: images, a table with named columns, or numbers."""
     if schema.image_shape:
         return examples.reshape(-1, *schema.image_shape)
     return decode_features(examples, schema.columns) if schema.has_names else examples

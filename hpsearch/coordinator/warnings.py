@@ -1,4 +1,4 @@
-"""What the user should know about a study's record when a run opens it."""
+"""Warnings about a study's record when a run opens it."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ __all__ = ["list_warnings"]
 
 
 def list_warnings(session: Session) -> Iterator[str]:
-    """Lines about the record, most often none."""
+    """Yield a line for each problem of the record and its files."""
     yield from _describe_absent_files(session)
     problems = check_record(session.search, session.folder.checksums, session.folder.history)
     yield from (f"{session.definition.name}: {problem}" for problem in problems)
@@ -19,7 +19,7 @@ def list_warnings(session: Session) -> Iterator[str]:
 
 
 def _describe_absent_files(session: Session) -> Iterator[str]:
-    """Name the workspace that has the trials' files, if this one does not."""
+    """Warn if this workspace lacks the trials' files, and name the one that has them."""
     earlier, folder = session.earlier, session.folder
     if earlier is None:
         return

@@ -15,8 +15,8 @@ from hpsearch.search import SearchStudy, load_study, open_storage
 from hpsearch.workspace import Workspace
 
 
-class DarkShowcase:
-    """Shows nothing. The real one has tests of its own, and costs seconds a study."""
+class DisabledPublisher:
+    """Writes nothing to MLflow: the real publisher has its own tests, and costs seconds a study."""
 
     failure = None
     address = None
@@ -27,7 +27,7 @@ class DarkShowcase:
     def ignore(self, *_: Any, **__: Any) -> None:
         pass
 
-    get_ready = show_running = show_ended = draw_ahead = show_study = catch_up = ignore
+    warm_up = show_running = show_ended = draw_ahead = show_study = catch_up = ignore
 
     def close(self, *_: Any, **__: Any) -> bool:
         return True
@@ -46,7 +46,7 @@ def conduct(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     ) -> list[Event]:
         stop = threading.Event()
         if not shown:
-            monkeypatch.setattr("hpsearch.coordinator.run.MlflowPublisher", DarkShowcase)
+            monkeypatch.setattr("hpsearch.coordinator.run.MlflowPublisher", DisabledPublisher)
         settings = {"workspace": workspace, "n_jobs": 2, "backend": "threading"} | options
 
         def watched() -> Iterator[Event]:

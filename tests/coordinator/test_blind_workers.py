@@ -64,7 +64,7 @@ def _survey(events: list[Event]) -> Any:
     return event.survey
 
 
-def test_a_study_is_the_same_and_the_user_is_told(
+def test_blind_workers_are_reported_and_change_no_result(
     blind: Path, define: Define, conduct: Conduct, fresh: Callable[[], Workspace], tmp_path: Path
 ) -> None:
     definition = define(

@@ -24,7 +24,7 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
         net = find_best_net(definition, records, session.folder, session.data)
         snapshots = find_snapshots(definition, records[net.facts["trial"]], session.folder)
         drawer = Drawer(session)
-        drawer.get_ready()
+        drawer.warm_up()
         of_trials = [drawer.draw_trial(record) for record in records]
         of_none = drawer.draw_trial(replace(records[0], state=State.WAITING))
         of_net, of_study = drawer.draw_net(net, snapshots), drawer.draw_study()
@@ -43,7 +43,7 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
     assert all(path.stat().st_size for path in paths)
 
 
-def test_what_is_wrong_with_a_picture_is_told_to_who_waits_for_it(
+def test_a_drawing_error_is_raised_by_its_future(
     define: Callable[..., StudyDefinition],
     conduct: Callable[..., list[Event]],
     workspace: Workspace,
@@ -60,7 +60,7 @@ def test_what_is_wrong_with_a_picture_is_told_to_who_waits_for_it(
         drawer.close()
 
 
-def test_the_end_is_drawn_without_what_takes_longest_to_import(
+def test_the_study_page_is_drawn_without_the_slowest_imports(
     define: Callable[..., StudyDefinition],
     conduct: Callable[..., list[Event]],
     workspace: Workspace,
@@ -69,7 +69,7 @@ def test_the_end_is_drawn_without_what_takes_longest_to_import(
     conduct(definition)
     with open_session(definition, RunOptions(workspace)) as session:
         drawer = Drawer(session)
-        drawer.get_ready()
+        drawer.warm_up()
         before = drawer._draw(list_modules)
         of_study = drawer.draw_study()
         after = drawer._draw(list_modules)

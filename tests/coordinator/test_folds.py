@@ -231,7 +231,7 @@ def test_a_longer_study_is_refitted_for_a_new_winner_and_not_tested_again(
     assert superseded == [folder.refit(0) / CHECKPOINT_FILE]
 
 
-def test_there_is_no_net_before_the_refit_and_the_reason_is_said(
+def test_there_is_no_net_before_the_refit_and_the_reason_is_given(
     folded: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
 ) -> None:
     conduct(folded(trials=2), stop_at=lambda event: isinstance(event, TrialEnded))

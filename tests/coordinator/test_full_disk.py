@@ -74,7 +74,7 @@ def study_file_on() -> Callable[[Path], Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_wherever_it_fills_up_the_study_stops_and_later_ends_as_if_it_had_not(
+def test_a_disk_full_at_any_write_stops_the_study_and_changes_no_result(
     backend: str,
     define: Callable[..., StudyDefinition],
     conduct: Callable[..., list[Event]],
@@ -111,7 +111,7 @@ def test_wherever_it_fills_up_the_study_stops_and_later_ends_as_if_it_had_not(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("free_kb", [64, 300, 1000])
-def test_a_user_sees_one_line_of_it(
+def test_a_full_disk_is_reported_in_one_line(
     free_kb: int, study_file_on: Callable[[Path], Path], small_disk: Path, tmp_path: Path
 ) -> None:
     """Of workers, of the process that draws and of MLflow there is not a word on the terminal."""

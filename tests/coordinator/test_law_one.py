@@ -91,7 +91,7 @@ def test_neither_workers_nor_their_kind_change_the_result(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
-def test_neither_do_they_with_every_technique(
+def test_workers_do_not_change_the_result_of_any_technique(
     define: Callable[..., StudyDefinition],
     conduct: Callable[..., list[Event]],
     recorded: Callable[..., SearchStudy],

@@ -34,7 +34,7 @@ def _dying_at(*numbers: int) -> Callable[[TrialJob], Any]:
 
 
 @pytest.mark.parametrize("error", [MemoryError("Unable to allocate"), ImportError("no numpy")])
-def test_the_study_stops_and_goes_on_as_if_nothing_had_been(
+def test_a_machine_failure_stops_the_study_and_changes_no_result(
     error: Exception,
     define: Define,
     conduct: Conduct,
@@ -102,7 +102,7 @@ def test_a_trial_whose_workers_died_is_recorded_as_ended_by_its_machine(
     assert status["disturbances"]["ended_by_machine"] == [2]
 
 
-def test_a_second_one_with_nothing_in_between_stops_the_study(
+def test_two_consecutive_trials_with_dead_workers_stop_the_study(
     define: Define,
     conduct: Conduct,
     recorded: Recorded,
@@ -118,7 +118,7 @@ def test_a_second_one_with_nothing_in_between_stops_the_study(
     assert set(others) == {State.WAITING}
 
 
-def test_the_first_reason_is_the_one_that_is_told(
+def test_the_first_failure_is_the_one_reported(
     define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> Any:

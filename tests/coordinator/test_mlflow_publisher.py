@@ -107,7 +107,7 @@ def test_what_was_not_shown_is_shown_by_the_next_run_and_by_reconcile(
     _assert_level(workspace, recorded(workspace).records())
 
 
-def test_runs_that_go_unnoticed_while_it_looks_away_are_back_after_catching_up(
+def test_runs_deleted_between_two_synchronizations_are_restored(
     define: Callable[..., StudyDefinition],
     conduct: Callable[..., list[Event]],
     recorded: Callable[..., SearchStudy],

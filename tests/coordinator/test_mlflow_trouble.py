@@ -59,7 +59,7 @@ def test_a_server_that_never_answers_holds_up_neither_the_study_nor_its_end(
 
 
 @pytest.mark.slow
-def test_a_server_wiped_in_the_middle_is_level_at_the_end_of_the_run(
+def test_a_server_wiped_during_a_run_is_synchronized_at_its_end(
     define: Define,
     conduct: Conduct,
     workspace: Workspace,
@@ -90,7 +90,7 @@ def test_a_server_wiped_in_the_middle_is_level_at_the_end_of_the_run(
 
 
 @pytest.mark.slow
-def test_a_run_made_twice_as_its_answer_was_lost_is_one_at_the_end(
+def test_a_run_created_twice_after_a_lost_response_is_kept_once(
     define: Define, conduct: Conduct, workspace: Workspace, server: Server
 ) -> None:
     with _losing_answers(server.port, to="/runs/create", n=3) as proxy:

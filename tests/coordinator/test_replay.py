@@ -81,7 +81,7 @@ def test_a_lost_checkpoint_comes_back_and_so_do_predictions(
 
 
 @pytest.mark.parametrize("key", ["net_sha256", "val_scores"])
-def test_a_record_that_does_not_hold_is_told_and_restores_nothing(
+def test_a_replay_that_differs_is_reported_and_restores_nothing(
     key: str, done: tuple[SearchStudy, PreparedData], workspace: Workspace
 ) -> None:
     search, data = done

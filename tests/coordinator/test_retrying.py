@@ -58,7 +58,7 @@ def _reopened(events: list[Event]) -> dict[int, Retry]:
 
 
 @pytest.mark.parametrize("deadly", [False, True])
-def test_a_failure_that_nobody_knew_of_leaves_no_trace_in_the_result(
+def test_a_failure_unknown_to_later_trials_changes_no_result(
     deadly: bool,
     define: Define,
     conduct: Conduct,
@@ -129,7 +129,7 @@ def test_a_trial_that_fails_again_can_be_run_again(
     assert (record.state, len(record.retries)) == (State.COMPLETE, 2)
 
 
-def test_without_being_asked_to_a_failed_trial_stays(
+def test_failed_trials_are_not_retried_by_default(
     define: Define, conduct: Conduct, failing: Callable[..., Any]
 ) -> None:
     with failing(7):

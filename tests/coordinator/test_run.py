@@ -22,7 +22,7 @@ from hpsearch.coordinator import (
     TrialStarted,
     WinnerJudged,
 )
-from hpsearch.coordinator.run import _get_worker_ready
+from hpsearch.coordinator.run import _warm_up_worker
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, RefusedError, StoreError, UsageError
 from hpsearch.evaluations import read_evaluations
@@ -33,7 +33,7 @@ from hpsearch.status import read_status
 from hpsearch.training import HISTORY_FILE, load_history
 from hpsearch.training.step import Step
 from hpsearch.workspace import Workspace
-from tests.coordinator.conftest import DarkShowcase
+from tests.coordinator.conftest import DisabledPublisher
 from tests.postgres import Postgres
 from tests.processes import list_modules
 
@@ -46,7 +46,7 @@ def _of(events: list[Event], kind: type) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
-def test_a_study_tells_what_happens_in_order(define: Define, conduct: Conduct) -> None:
+def test_events_are_yielded_in_order(define: Define, conduct: Conduct) -> None:
     events = conduct(define())
     assert isinstance(events[0], StudyOpened)
     assert {event.record.number for event in _of(events, TrialEnded)} == set(range(8))
@@ -76,7 +76,7 @@ def test_what_the_end_needs_is_imported_while_the_last_trial_runs(
     define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened: list[str] = []
-    monkeypatch.setattr(DarkShowcase, "get_ready", lambda _: happened.append("ready"))
+    monkeypatch.setattr(DisabledPublisher, "warm_up", lambda _: happened.append("ready"))
 
     def note(event: Event) -> bool:
         if isinstance(event, TrialStarted | NetChosen):
@@ -399,7 +399,7 @@ def test_a_study_is_drawn_while_its_best_net_is_judged(
 ) -> None:
     happened: list[str] = []
     monkeypatch.setattr(
-        DarkShowcase, "draw_ahead", lambda _, net: happened.append(net.facts["trial"])
+        DisabledPublisher, "draw_ahead", lambda _, net: happened.append(net.facts["trial"])
     )
     events = conduct(
         define(trials=3), stop_at=lambda event: bool(happened.append(type(event).__name__))
@@ -408,7 +408,7 @@ def test_a_study_is_drawn_while_its_best_net_is_judged(
     assert happened.index(best) == happened.index("WinnerJudged") - 1
 
 
-def test_a_second_coordinator_is_refused_and_told_who_the_first_is(
+def test_a_second_coordinator_is_refused_with_the_name_of_the_first(
     define: Define, conduct: Conduct, workspace: Workspace
 ) -> None:
     refusals = []
@@ -426,8 +426,8 @@ def test_a_second_coordinator_is_refused_and_told_who_the_first_is(
     assert f"process {holder.pid} on {holder.host}" in refusals[0]
 
 
-def test_workers_import_training_first_and_nothing_for_nothing() -> None:
-    with open_backend("loky", _get_worker_ready) as backend:
+def test_workers_import_training_but_neither_coordinator_nor_mlflow() -> None:
+    with open_backend("loky", _warm_up_worker) as backend:
         (modules,) = backend.call(2, list_modules, [0])
     assert {"hpsearch.training.sgd", "numba"} <= set(modules)
     assert not {"hpsearch.coordinator", "mlflow"} & set(modules)

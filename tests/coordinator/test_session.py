@@ -90,7 +90,7 @@ def test_a_changed_definition_is_refused_and_the_old_one_goes_on(
         assert [record.state for record in session.search.records()] == [State.WAITING]
 
 
-def test_something_else_begins_only_if_there_is_data_and_it_must_be_prepared(
+def test_parallel_work_starts_only_if_data_are_found_and_must_be_prepared(
     define: Define, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
@@ -140,7 +140,7 @@ def test_prepared_data_serves_when_its_source_is_gone(
         ),
     ],
 )
-def test_what_the_data_cannot_give_is_refused(
+def test_hyperparameters_that_the_data_do_not_allow_are_refused(
     technique: dict[str, Any], complaint: str, define: Define, options: RunOptions
 ) -> None:
     definition = define(data=DATA | {"basis": {"components": 20}}, space=technique)
