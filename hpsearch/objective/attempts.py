@@ -1,4 +1,4 @@
-"""The attempts at a trial: a line each in its folder, to tell a deadly trial from bad luck."""
+"""Log of the attempts at a trial, from which repeated worker deaths are recognized."""
 
 import contextlib
 import json
@@ -17,13 +17,13 @@ ATTEMPTS_FILE = "attempts.jsonl"
 
 
 def note_attempt(folder: Path, from_epoch: int) -> None:
-    """Write down that a worker begins the trial in `folder`, with so many epochs done."""
+    """Log that a worker starts the trial in `folder`, with `from_epoch` epochs completed."""
     attempt = {"from_epoch": from_epoch, "host": platform.node(), "started_at": time.time()}
     append_line(folder / ATTEMPTS_FILE, json.dumps(attempt))
 
 
 def read_attempts(folder: Path) -> Attempts:
-    """How often the trial in `folder` was begun, and how many epochs it has behind it."""
+    """Count the attempts at the trial in `folder`, in all and since its last completed epoch."""
     try:
         lines = (folder / ATTEMPTS_FILE).read_bytes().splitlines()
     except FileNotFoundError:

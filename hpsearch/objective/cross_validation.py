@@ -1,4 +1,4 @@
-"""Cross-validation: a net for each fold, trained side by side, judged as one."""
+"""Cross-validation: a net for each fold, trained together and scored as one trial."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -15,16 +15,16 @@ __all__ = ["CrossValidation"]
 
 
 class CrossValidation:
-    """One net for each fold, an epoch of each in turn.
+    """Training of one net for each fold, an epoch of each in turn.
 
-    Its validation score is the metric of the out-of-fold predictions: each example is predicted by
-    the net whose training did not see it. For a metric that is a mean over examples that is the
-    mean of the folds' own scores, each with the weight of its examples.
+    The validation score is the metric of the out-of-fold predictions: each example is predicted by
+    the net that was not trained on it. For a metric that is a mean over examples, this equals the
+    mean of the folds' scores, weighted by their numbers of examples.
 
     Parameters
     ----------
     trainings : sequence of NetTraining
-        Of each fold: on the examples of all others, validated on its own.
+        One for each fold, trained on all other folds and validated on this one.
     folds : int array, shape (N,)
         The fold of each example.
     """
@@ -45,8 +45,8 @@ class CrossValidation:
         Returns
         -------
         Epoch
-            Training loss, metric and the losses of steps are means over the folds, the duration is
-            their sum. Diverged if any of the folds has.
+            Training loss, training metric and losses of steps are means over the folds; the
+            duration is their sum. Diverged if any of the folds has.
         """
         epochs = [one.train_epoch() for one in self._trainings]
         diverged = any(epoch.diverged for epoch in epochs)
@@ -64,7 +64,7 @@ class CrossValidation:
             learning_rate=epochs[0].learning_rate,
             duration_s=sum(epoch.duration_s for epoch in epochs),
             ended_at=epochs[-1].ended_at,
-            # Folds of other sizes may have a step more.
+            # Larger folds may have one step more.
             iteration_losses=tuple(
                 fmean(loss for loss in losses if loss is not None) for losses in steps
             ),
@@ -77,15 +77,15 @@ class CrossValidation:
         return self._gather([one.predict() for one in self._trainings])
 
     def states(self, *, is_last: bool) -> tuple[NetState, ...]:
-        """Those of all folds."""
+        """Return the states of all folds."""
         return tuple(state for one in self._trainings for state in one.states(is_last=is_last))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Those of all folds, by fold and name."""
+        """Return the arrays of all folds, by fold and name."""
         return name_by_fold([one.arrays() for one in self._trainings])
 
     def _gather(self, by_fold: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """What there is of the examples of each fold, in the order of all examples."""
+        """Combine values of each fold's examples, in the order of all examples."""
         gathered = np.empty(len(self._folds), by_fold[0].dtype)
         for fold, own in enumerate(by_fold):
             gathered[self._folds == fold] = own
@@ -93,7 +93,7 @@ class CrossValidation:
 
 
 def _average_measured(epochs: Sequence[Epoch], sizes: NDArray[np.int64]) -> dict[str, float]:
-    """Means of what was last measured on each fold, of nets that were finite then."""
+    """Average the last finite validation metrics of the folds, weighted by their sizes."""
     measured = [{"score": epoch.val_score, **epoch.val_others} for epoch in epochs]
     return {
         name: float(np.average([one[name] for one in measured], weights=sizes))

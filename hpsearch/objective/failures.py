@@ -1,4 +1,4 @@
-"""Whose fault an exception in a worker is: only what training raises is the trial's."""
+"""Classification of exceptions in a worker: only those of the training fail the trial."""
 
 import contextlib
 import functools
@@ -12,29 +12,29 @@ from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 
 __all__ = [
     "TrainingFailedError",
-    "blaming_training",
     "check_installation",
     "describe_failure",
     "from_training",
+    "separating_training_errors",
 ]
 
 Value = TypeVar("Value")
 
 
 class TrainingFailedError(Exception):
-    """Training raised, because of its hyperparameters or its data."""
+    """The training raised an exception, because of its hyperparameters or its data."""
 
 
 @functools.cache
 def check_installation() -> None:
-    """Import and compile all that trains, and train one step, once in each process.
+    """Import and compile the training, and train one step, once in each process.
 
-    Whatever this raises is no trial's fault.
+    An exception here is a fault of the installation, never of a trial.
 
     Raises
     ------
     MachineError
-        If that fails.
+        If any of that fails.
     """
     try:
         training.check_training()
@@ -45,14 +45,14 @@ def check_installation() -> None:
 
 
 @contextlib.contextmanager
-def blaming_training() -> Iterator[None]:
-    """Tell exceptions of the training from those of the machine under it.
+def separating_training_errors() -> Iterator[None]:
+    """Distinguish exceptions of the training from those of the machine.
 
     Raises
     ------
     TrainingFailedError
-        For any exception but those that come from the installation or the machine; these are
-        raised as they are, and those of files, which training does not open, as a `MachineError`.
+        For any exception that does not come from the installation or the machine. Those are raised
+        unchanged, except `OSError`, which becomes a `MachineError` as training opens no files.
     """
     try:
         yield
@@ -65,9 +65,9 @@ def blaming_training() -> Iterator[None]:
 
 
 def from_training(epochs: Iterator[Value]) -> Iterator[Value]:
-    """Yield `epochs`; see `blaming_training` for what is raised."""
+    """Yield `epochs`; exceptions are raised as by `separating_training_errors`."""
     while True:
-        with blaming_training():
+        with separating_training_errors():
             epoch = next(epochs, None)
         if epoch is None:
             return
@@ -75,20 +75,20 @@ def from_training(epochs: Iterator[Value]) -> Iterator[Value]:
 
 
 def describe_failure(job: TrialJob, error: Exception) -> TrialResult:
-    """The result of a job that ended with `error`."""
+    """Make the result of a job that ended with `error`."""
     outcome, reason = Outcome.BROKEN, one_line(error)
     if isinstance(error, TrainingFailedError):
         outcome, reason = Outcome.FAILED, str(error)
-    elif isinstance(error, ArithmeticError):  # of the net's numbers, wherever they are used
+    elif isinstance(error, ArithmeticError):  # of the net's values, wherever raised
         outcome = Outcome.FAILED
     elif isinstance(error, DataError):
         outcome = Outcome.NO_DATA
     elif isinstance(error, MachineError):
         reason = str(error)
     elif isinstance(error, MemoryError):
-        setting = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.model_dump().items())
+        values = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.model_dump().items())
         reason = (
-            f"not enough memory for trial {job.number} ({setting}): {reason}; fewer --jobs need "
+            f"not enough memory for trial {job.number} ({values}): {reason}; fewer --jobs need "
             "less; if it can never fit, give a study with a smaller space another name"
         )
     elif isinstance(error, OSError) and not is_machine_failure(error):
@@ -97,5 +97,5 @@ def describe_failure(job: TrialJob, error: Exception) -> TrialResult:
 
 
 def one_line(error: Exception) -> str:
-    """Kind and message of `error`."""
+    """Format class and message of `error` as one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

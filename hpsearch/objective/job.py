@@ -1,4 +1,4 @@
-"""What travels to a worker and what comes back: plain values, nothing that holds a connection."""
+"""Jobs sent to workers and results returned: plain values, without any connection."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,29 +12,29 @@ from hpsearch.training import Epoch, Hyperparameters
 
 __all__ = ["Lease", "Outcome", "Pruning", "SpareCores", "TrialJob", "TrialResult"]
 
-# Third entry of the seed of everything a training draws; samplers use 1.
+# Third entry of the training's seed, so that no two streams are equal; samplers use 1.
 _TRAINING_STREAM = 0
 _CONFIRM_STREAM = 7
 _REFIT_STREAM = 8
 
 
 class Pruning(Protocol):
-    """Decides after each epoch whether a trial ends early."""
+    """Decides after each epoch whether a trial is pruned."""
 
     def __call__(self, epoch: int, val_score: float) -> bool:
-        """Whether the trial should end after `epoch`."""
+        """Whether to prune the trial after `epoch`."""
         ...
 
     def rungs(self) -> dict[str, float]:
-        """What later trials will be compared with."""
+        """Return the values at successive halving's rungs, for comparison with later trials."""
         ...
 
 
 class Lease(Protocol):
-    """A worker's permission to go on; it ends when its coordinator stops or is replaced."""
+    """A worker's permission to train; it ends when its coordinator stops or is replaced."""
 
     def is_seen(self) -> bool:
-        """Whether the worker's machine shares the study's folder with the coordinator's."""
+        """Whether the worker's machine sees the study's folder of the coordinator."""
         ...
 
     def is_valid(self) -> bool:
@@ -43,41 +43,41 @@ class Lease(Protocol):
 
 
 class SpareCores(Protocol):
-    """Cores that are lent to trials in flight while nothing can start on them."""
+    """Idle cores that running trials may use."""
 
     def count(self) -> int:
-        """How many each trial may use, besides its own, in the epoch that begins."""
+        """Count the additional cores of each trial in the next epoch."""
         ...
 
 
 @dataclass(frozen=True)
 class TrialJob:
-    """Everything that a worker needs to know of a trial.
+    """All that a worker needs to run a trial.
 
     Parameters
     ----------
     number : int
         The trial's number.
     study_seed : int
-        With `number`, the seed of the trial's training.
+        Study's seed; with `number` it seeds the training.
     hyperparameters : Hyperparameters
-        The setting.
+        The trial's hyperparameters.
     data : PreparedData
-        Where the images are, and which.
+        Location and identity of the prepared data.
     folder : Path
         The trial's own folder, for checkpoint and history.
     threads : int
-        Threads that BLAS may use, whose sums depend on it, and the products of a step, at least.
+        Threads of BLAS, whose rounding depends on it, and minimum for the products of a step.
     pruning : Pruning, optional
-        Asked after each epoch but the last.
+        Called after each epoch but the last.
     lease : Lease, optional
-        Asked before each epoch's results are written.
+        Checked before each epoch's results are written.
     spare_cores : SpareCores, optional
-        Asked before each epoch.
+        Read before each epoch.
     replicate : int
-        0 for the trial itself; k for its setting trained again with its k-th fresh seed.
+        0 for the trial itself; k for its confirmation with the k-th fresh seed.
     is_refit : bool
-        Of data with folds: whether the setting is trained once more, on the examples of all folds.
+        Whether to train one net on the examples of all folds; only of data with folds.
     """
 
     number: int
@@ -93,7 +93,7 @@ class TrialJob:
     is_refit: bool = False
 
     def identity(self) -> str:
-        """Hash of all that the trained net depends on; a checkpoint belongs to one identity."""
+        """Hash all that the trained net depends on; a checkpoint belongs to one identity."""
         return hash_json(
             [
                 self.study_seed,
@@ -108,11 +108,11 @@ class TrialJob:
         )
 
     def count_threads(self) -> int:
-        """How many threads may share the products of the epoch that begins."""
+        """Count the threads for the products of the next epoch."""
         return self.threads + (self.spare_cores.count() if self.spare_cores else 0)
 
     def seed(self) -> list[int]:
-        """Entropy of everything that the training draws; with folds each adds its number."""
+        """Return the entropy of the training's random generator; each fold appends its number."""
         if self.is_refit:
             return [self.study_seed, self.number, _REFIT_STREAM]
         if self.replicate:
@@ -127,16 +127,16 @@ class Outcome(StrEnum):
     PRUNED = "PRUNED"
     FAILED = "FAILED"
     INTERRUPTED = "INTERRUPTED"
-    """Asked to stop: the trial can go on from its checkpoint."""
+    """Stopped on request: the trial continues from its checkpoint."""
     HALTED = "HALTED"
-    """Not the trial's fault: the trial's folder cannot be written. The study stops."""
+    """The trial's folder cannot be written. The study stops; the trial has not failed."""
     NO_DATA = "NO_DATA"
-    """Not the trial's fault: the data is missing or damaged. The study stops."""
+    """The data is missing or damaged. The study stops; the trial has not failed."""
     BROKEN = "BROKEN"
-    """Not the trial's fault: the installation or the machine failed. The study stops."""
+    """Installation or machine failed. The study stops; the trial has not failed."""
 
 
-# What the study stops with where an outcome is not the trial's fault.
+# Errors that stop the study, for outcomes that are not the trial's fault.
 _FAILURES: dict[Outcome, type[HpsearchError]] = {
     Outcome.HALTED: StoreError,
     Outcome.NO_DATA: DamagedDataError,
@@ -146,7 +146,7 @@ _FAILURES: dict[Outcome, type[HpsearchError]] = {
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of a job.
+    """Result of a job.
 
     Parameters
     ----------
@@ -159,16 +159,16 @@ class TrialResult:
     net_sha256 : str, optional
         Hash of the final net with its preprocessing, if complete.
     rungs : dict
-        What successive halving noted.
+        Values at successive halving's rungs.
     reason : str, optional
-        Why it failed, or why the study must stop.
+        Why the trial failed, or why the study must stop.
     ended_by_machine : bool
-        Whether it failed because its worker died again and again, not because it raised.
+        Whether it failed because its workers died repeatedly, not because training raised.
     host : str
         The machine it ran on.
     versions : dict
-        What its last bits depend on, as the worker that trained it saw it; of all workers, if it
-        was continued with other versions (`hpsearch.differences`).
+        Versions that may change the last bits of the result, as read by the worker; merged, if
+        the trial was continued with other versions (`hpsearch.differences`).
     checkpoint, predictions : bytes, optional
         Content of the final checkpoint, and of the predictions of a complete trial, if the
         worker could not write the trial's folder.
@@ -193,16 +193,16 @@ class TrialResult:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of training, over all attempts that left an epoch behind."""
+        """Seconds of training in all completed epochs."""
         return sum(epoch.duration_s for epoch in self.epochs)
 
     def failure(self, where: str) -> HpsearchError | None:
-        """The error that the study stops with; None if the outcome is the trial's.
+        """Return the error that stops the study; None if the outcome is the trial's own.
 
         Parameters
         ----------
         where : str
-            What to begin the message with.
+            Beginning of the message.
         """
         kind = _FAILURES.get(self.outcome)
         return kind(f"{where}: {self.reason}") if kind else None

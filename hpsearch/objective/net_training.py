@@ -1,4 +1,4 @@
-"""One net in training, as an object: train an epoch, predict, and all that a checkpoint holds."""
+"""Training of one net as an object: train an epoch, predict, return the state to save."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -15,11 +15,11 @@ __all__ = ["NetTraining", "Training"]
 
 
 class Training(Protocol):
-    """What a trial trains: one net, or with folds one for each."""
+    """Training of a trial: of one net, or with folds of one for each."""
 
     @property
     def first(self) -> "NetTraining":
-        """The net, or that of the first fold: the one that pictures show."""
+        """Training of the net, or of the first fold's: the one that pictures show."""
         ...
 
     def train_epoch(self) -> Epoch:
@@ -27,95 +27,98 @@ class Training(Protocol):
         ...
 
     def predict(self) -> NDArray[Any]:
-        """What is predicted of the validation examples, shape (M,), in their order."""
+        """Predict the validation examples, shape (M,), in their order."""
         ...
 
     def states(self, *, is_last: bool) -> tuple[NetState, ...]:
-        """All that the next epoch depends on; after the last one the nets to be used alone."""
+        """Return all that the next epoch depends on; after the last epoch, only the final nets."""
         ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The nets to be used with their preprocessing, by name: what a trial's hash is over."""
+        """Return the final nets and their preprocessing, by name: the arrays that are hashed."""
         ...
 
 
 class NetTraining:
-    """A net in training on one split.
+    """Training of a net on one split.
 
     Parameters
     ----------
     split : Split
-        Training and validation examples, made into the inputs that `setting` wants.
-    setting : Hyperparameters
-        The setting.
+        Training and validation examples, preprocessed as `hyperparameters` say.
+    hyperparameters : Hyperparameters
+        Hyperparameters of the training.
     seed : sequence of int
-        Entropy of everything that the training draws.
+        Entropy of the training's random generator.
     count_threads : callable
-        Asked before each epoch how many threads share its products.
+        Called before each epoch for its number of threads.
     state : NetState, optional
-        Of a training to go on with.
+        State of a training to be continued.
     completed_epochs : int
-        How many epochs `state` has behind it.
+        Number of epochs that led to `state`.
     """
 
     def __init__(
         self,
         split: Split,
-        setting: Hyperparameters,
+        hyperparameters: Hyperparameters,
         seed: Sequence[int],
         count_threads: Callable[[], int],
         state: NetState | None = None,
         completed_epochs: int = 0,
     ) -> None:
         self.split = split
-        self._setting = setting
+        self._hyperparameters = hyperparameters
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         if state:
             self._rng.bit_generator.state = state.generator_state
-            self._net, self._memory = state.net, state.memory
+            self._net, self._optimizer_state = state.net, state.memory
         else:
-            self._net, self._memory = training.make_net(split, setting, self._rng), {}
+            self._net = training.make_net(split, hyperparameters, self._rng)
+            self._optimizer_state = {}
         self._epochs = training.train(
             self._net,
             split,
-            setting,
+            hyperparameters,
             self._rng,
-            memory=self._memory,
+            memory=self._optimizer_state,
             completed_epochs=completed_epochs,
             count_threads=count_threads,
         )
 
     @property
     def first(self) -> "NetTraining":
-        """Itself."""
+        """The training itself."""
         return self
 
     def draw_initial_net(self) -> Parameters:
-        """The net before its first step, once more.
+        """Draw the initial weights again.
 
-        Drawn again rather than kept: the weights of a wide net fill memory.
+        They are not kept, as the weights of a wide net take much memory.
         """
-        return training.make_net(self.split, self._setting, np.random.default_rng(self._seed))
+        return training.make_net(
+            self.split, self._hyperparameters, np.random.default_rng(self._seed)
+        )
 
     def train_epoch(self) -> Epoch:
         """Train one more epoch, and validate."""
         return next(self._epochs)
 
     def predict(self) -> NDArray[Any]:
-        """What the net to be used predicts of the split's validation examples."""
+        """Predict the split's validation examples with the final (averaged) weights."""
         return predict(self._averaged(), self.split.validation_inputs, self.split.target_scale)
 
     def states(self, *, is_last: bool) -> tuple[NetState, ...]:
-        """All that the next epoch depends on; after the last one the net to be used alone."""
+        """Return all that the next epoch depends on; after the last epoch, only the final net."""
         generator_state = dict(self._rng.bit_generator.state)
         if is_last:
             return (NetState(self._averaged(), generator_state),)
-        return (NetState(self._net, generator_state, self._memory),)
+        return (NetState(self._net, generator_state, self._optimizer_state),)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The net to be used, with its preprocessing."""
+        """Return the final net and its preprocessing, by name."""
         return {**self._averaged(), **self.split.arrays()}
 
     def _averaged(self) -> Parameters:
-        return averaged(self._net, self._memory)
+        return averaged(self._net, self._optimizer_state)

@@ -1,4 +1,4 @@
-"""The whole trial as one callable, for plain ``study.optimize``."""
+"""A trial as one callable, for plain ``study.optimize``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,15 @@ __all__ = ["Objective"]
 class Objective:
     """Train one net per trial and return its validation accuracy.
 
-    With plain Optuna its own sampler and pruner decide, so law 1 is Optuna's to keep.
+    With plain Optuna, its own sampler and pruner are used: results may then depend on the number of
+    workers.
 
     Parameters
     ----------
     definition : StudyDefinition
-        Space, fixed settings and seed; its sampler and pruner are not used.
+        Search space and seed; its sampler and pruner are not used.
     data : PreparedData
-        The images.
+        The prepared data.
     trials : Path
         Folder for checkpoints and histories.
 
@@ -52,12 +53,12 @@ class Objective:
         Raises
         ------
         optuna.TrialPruned
-            If Optuna's pruner says so, or training diverged.
+            If Optuna's pruner decides so, or training diverged.
         RuntimeError
-            If the training failed; Optuna records it.
+            If the training failed; Optuna records the trial as failed.
         MachineError, StoreError, DamagedDataError
-            If the trial could not be run, for a reason that is not its own. Optuna records it as
-            failed nevertheless, and stops unless it is told to catch that.
+            If the trial could not be run, for a reason other than its training. Optuna records it
+            as failed nevertheless, and stops unless `catch` lists the error.
         """
         folder = self.trials / f"{trial.number:04d}"
         job = prepare_job(trial, self.definition, self.data, folder, pruning=_OptunaPruning(trial))
@@ -74,7 +75,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class _OptunaPruning:
-    """Asks the trial's own study."""
+    """Pruning by the pruner of the trial's study."""
 
     trial: Trial
 

@@ -1,4 +1,4 @@
-"""Preparing a job: from an Optuna trial to all that a worker needs."""
+"""Preparation of a job: from an Optuna trial to all that a worker needs."""
 
 from pathlib import Path
 
@@ -21,20 +21,20 @@ def prepare_job(
     lease: Lease | None = None,
     spare_cores: SpareCores | None = None,
 ) -> TrialJob:
-    """Ask `trial` for its hyperparameters and make its job.
+    """Suggest the hyperparameters of `trial` and make its job.
 
     Parameters
     ----------
     trial : optuna.trial.Trial
-        Running.
+        A running trial.
     definition : StudyDefinition
-        Space, fixed settings and seed.
+        Search space, seed and threads of a trial.
     data : PreparedData
-        The images.
+        The study's prepared data.
     folder : Path
-        The trial's own, for checkpoint and history.
+        The trial's folder, for checkpoint and history.
     pruning, lease, spare_cores : optional
-        What the worker shall ask.
+        As of `TrialJob`.
     """
     chosen = suggest_hyperparameters(trial, definition.search.space)
     hyperparameters = Hyperparameters(**chosen)

@@ -1,4 +1,4 @@
-"""Recording a result: from what a worker returned to Optuna's trial."""
+"""Recording of a worker's result in Optuna's trial."""
 
 from hpsearch.objective.job import TrialResult
 from hpsearch.search import RUNGS, Trial
@@ -7,16 +7,16 @@ __all__ = ["record_result"]
 
 
 def record_result(trial: Trial, result: TrialResult) -> None:
-    """Write all of `result` to `trial` but its final state.
+    """Write `result` to `trial`, except the trial's final state.
 
-    May be repeated, as happens when the coordinator died in the middle of it.
+    May be repeated, as happens if the coordinator died in the middle of it.
 
     Parameters
     ----------
     trial : optuna.trial.Trial
-        Running.
+        A running trial.
     result : TrialResult
-        What came of it.
+        What the worker returned.
     """
     reported = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
     for epoch in result.epochs:

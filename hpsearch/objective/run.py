@@ -1,4 +1,4 @@
-"""Running a job: what happens in the worker. A pure function but for the trial's folder."""
+"""Running a job in a worker: a pure function, except that it writes the trial's folder."""
 
 import contextlib
 import dataclasses
@@ -19,14 +19,14 @@ from hpsearch.net import Parameters
 from hpsearch.objective.attempts import note_attempt
 from hpsearch.objective.cross_validation import CrossValidation
 from hpsearch.objective.failures import (
-    blaming_training,
     check_installation,
     describe_failure,
     from_training,
+    separating_training_errors,
 )
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 from hpsearch.objective.net_training import NetTraining, Training
-from hpsearch.objective.workplace import attach_files, working_here
+from hpsearch.objective.workplace import attach_files, localized
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -50,27 +50,26 @@ __all__ = ["run_job"]
 def run_job(job: TrialJob) -> TrialResult:
     """Train the job's net, from its checkpoint if there is one, until it ends or must stop.
 
-    Never raises for what may go wrong in a trial: joblib would take the other trials down too.
-    Only an exception of the training itself makes the trial a failed one; any other is returned
-    as a reason for the study to stop. BLAS keeps the job's number of threads in this process
-    afterwards.
+    Never raises, as joblib would then cancel the other trials too. Only an exception of the
+    training itself fails the trial; any other is returned as a reason for the study to stop.
+    BLAS keeps the job's number of threads in this process afterwards.
 
     Parameters
     ----------
     job : TrialJob
-        The trial.
+        The job.
 
     Returns
     -------
     TrialResult
-        The same to the bit however often the trial was stopped and taken up again.
+        Equal, bit for bit, however often the trial was interrupted and continued.
     """
-    # Never set back: another trial may be running in another thread of this process.
+    # Never restored: another trial may be running in another thread of this process.
     threadpool_limits(job.threads)
     try:
         check_installation()
-        with working_here(job) as here:
-            result = attach_files(_run(here), here, job)
+        with localized(job) as local:
+            result = attach_files(_run(local), local, job)
     except Exception as error:
         result = describe_failure(job, error)
     versions = result.versions
@@ -83,7 +82,7 @@ def run_job(job: TrialJob) -> TrialResult:
 def _run(job: TrialJob) -> TrialResult:
     job.folder.mkdir(parents=True, exist_ok=True)
     run = _start_or_resume(job)
-    if run.epochs:  # a crash between the two files may have left the history an epoch behind
+    if run.epochs:  # after a crash between the two writes the history may lack an epoch
         run.history.save(run.epochs)
     note_attempt(job.folder, len(run.epochs))
     return dataclasses.replace(_train(job, run), versions=run.versions)
@@ -91,7 +90,7 @@ def _run(job: TrialJob) -> TrialResult:
 
 @dataclass
 class _Run:
-    """A job as it stands: what trains, and what a checkpoint and the history hold besides."""
+    """State of a running job: its training, and all else that checkpoint and history hold."""
 
     training: Training
     epochs: tuple[Epoch, ...]
@@ -108,14 +107,14 @@ def _train(job: TrialJob, run: _Run) -> TrialResult:
                 return TrialResult(job.number, Outcome.INTERRUPTED, run.epochs)
             run.epochs = (*run.epochs, epoch)
             _save(job, run)
-            # While the trial runs, what a machine that fails takes of it is in the checkpoint.
+            # Not durable: if the machine fails, the checkpoint has the epochs that are lost here.
             run.history.save(run.epochs, durable=False)
         if epoch.diverged:
             return _finish(job, Outcome.PRUNED, run)
         is_last = epoch.number == job.hyperparameters.epochs
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_score):
             return _finish(job, Outcome.PRUNED, run)
-    if not job.is_refit:  # which has nothing to validate on
+    if not job.is_refit:  # a refit has no validation examples
         path, n_classes = job.folder / PREDICTIONS_FILE, run.training.first.split.n_classes
         save_predictions(path, run.training.predict(), n_classes)
     net_sha256 = hash_arrays(run.training.arrays())
@@ -138,24 +137,24 @@ def _start_or_resume(job: TrialJob) -> _Run:
 
 
 def _open_training(job: TrialJob, states: Sequence[NetState] = (), n_epochs: int = 0) -> Training:
-    """What the job trains, as it stands in `states` after so many epochs, or from its start."""
+    """Create the job's training, from `states` after `n_epochs` epochs, or from its start."""
 
     def begin(data: PreparedData, seed: list[int], state: NetState | None) -> NetTraining:
-        setting = job.hyperparameters
-        split = open_split(data).with_inputs(setting.inputs)
-        with blaming_training():
-            return NetTraining(split, setting, seed, job.count_threads, state, n_epochs)
+        hyperparameters = job.hyperparameters
+        split = open_split(data).with_inputs(hyperparameters.inputs)
+        with separating_training_errors():
+            return NetTraining(split, hyperparameters, seed, job.count_threads, state, n_epochs)
 
     if not job.data.folds or job.is_refit:
         return begin(job.data, job.seed(), states[0] if states else None)
     folds = zip_longest(job.data.folds, states)
-    # From 1: a 0 at the end of a seed changes nothing.
+    # From 1: numpy ignores a trailing 0 of a seed.
     trainings = [begin(fold, [*job.seed(), i], state) for i, (fold, state) in enumerate(folds, 1)]
     return CrossValidation(trainings, open_folds(job.data))
 
 
 def _replay_then_train(job: TrialJob, run: _Run) -> Iterator[Epoch]:
-    """The epochs done, so that the pruner sees them too, then those to come."""
+    """Yield completed epochs, so that the pruner sees them too, then train the others."""
     done = run.epochs
     yield from done
     if done and done[-1].diverged:
@@ -166,7 +165,7 @@ def _replay_then_train(job: TrialJob, run: _Run) -> Iterator[Epoch]:
 
 def _save(job: TrialJob, run: _Run) -> None:
     n_epochs, n_done = job.hyperparameters.epochs, len(run.epochs)
-    # Nothing goes on from the last: the net to be used is all that is wanted.
+    # No training continues from the last epoch: only the final net is needed.
     states = run.training.states(is_last=n_done == n_epochs)
     has_snapshots = run.training.first.split.image_shape is not None and not run.epochs[-1].diverged
     if has_snapshots and n_done in snapshot_epochs(n_epochs):

@@ -1,4 +1,4 @@
-"""What each worker of a cluster has before its first trial: the folder, the data, the versions."""
+"""Survey of a cluster's workers before the first trial: study folder, data and versions."""
 
 import contextlib
 import platform
@@ -26,16 +26,16 @@ __all__ = ["WorkerReport", "WorkerSurvey", "report_from_here", "report_health", 
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """One worker's answer.
+    """Environment of one worker.
 
     Parameters
     ----------
     host : str
-        Its machine.
+        Name of its machine.
     sees_folder : bool
         Whether it shares the study's folder with the coordinator.
     versions : dict
-        What the last bits of its results depend on.
+        Versions that may change the last bits of its results.
     """
 
     host: str
@@ -45,18 +45,18 @@ class WorkerReport:
 
 @dataclass(frozen=True)
 class WorkerSurvey:
-    """What all workers have answered; of workers on the coordinator's machine, nothing.
+    """Reports of all workers of a cluster; empty if workers run on the coordinator's machine.
 
     Parameters
     ----------
     n_workers : int
-        How many were asked.
+        Number of workers.
     blind_hosts : tuple of str
         Machines that do not see the study's folder.
     differences : tuple of str
-        Machines whose versions are not the coordinator's, and which.
+        Machines whose versions differ from the coordinator's, and which versions.
     failures : tuple of Exception
-        Why workers could not answer, or have not got the data; their addresses are in front.
+        Errors of workers that cannot train or lack the data; messages begin with their addresses.
     """
 
     n_workers: int = 0
@@ -66,14 +66,14 @@ class WorkerSurvey:
 
 
 def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
-    """Answer for this worker; prepares the data if this machine has only its source.
+    """Report this worker's environment; prepare the data if this machine has only its source.
 
     Raises
     ------
     DataError
-        If this machine has not got the data.
+        If this machine does not have the data.
     MachineError
-        If training cannot run there.
+        If training cannot run on this machine.
     """
     check_installation()
     find_data(data)
@@ -87,25 +87,25 @@ def report_health(
     checksum: str,
     own: FolderSettings | TabularSettings | None = None,
 ) -> WorkerReport:
-    """Answer the doctor for this worker; prepares nothing.
+    """Report this worker's environment to ``hpsearch doctor``, without preparing data.
 
     Parameters
     ----------
     lease : Lease
-        Lies in the coordinator's workspace.
+        A lease in the coordinator's workspace.
     prepared : PreparedData or None
-        The data there, if it has been prepared.
+        The coordinator's prepared data, if any.
     name, checksum : str
-        Of the coordinator's source of it.
+        Name and checksum of the coordinator's source of the data.
     own : FolderSettings or TabularSettings, optional
-        Of the study's own data, if it has any.
+        Settings of the study's own data, if it has any.
 
     Raises
     ------
     DataError
         If this machine has neither the data nor the same source.
     MachineError
-        If training cannot run there.
+        If training cannot run on this machine.
     """
     check_installation()
     with contextlib.suppress(DataError):
@@ -126,7 +126,7 @@ def report_health(
 
 
 def work_out(answers: Mapping[str, Any]) -> WorkerSurvey:
-    """Sum up what workers answered."""
+    """Summarize the reports of all workers, by address; errors are those they raised."""
     reports = [answer for answer in answers.values() if isinstance(answer, WorkerReport)]
     ours = read_versions() if reports else {}
     differences = {
@@ -137,7 +137,7 @@ def work_out(answers: Mapping[str, Any]) -> WorkerSurvey:
     failures = [
         _explain(address, answer)
         for address, answer in answers.items()
-        # A worker that is lost meanwhile is started again, or is gone and does no harm.
+        # Lost connections do not matter: the worker is restarted, or gets no trial.
         if not isinstance(answer, WorkerReport | ConnectionError)
     ]
     return WorkerSurvey(

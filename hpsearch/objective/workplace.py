@@ -1,4 +1,4 @@
-"""Where a worker works: in the study's folder and on its data, or on a machine that has neither."""
+"""A worker's folder and data: the study's own, or those of a machine that does not share them."""
 
 import contextlib
 import dataclasses
@@ -12,23 +12,23 @@ from hpsearch.execution.task import is_in_task
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
 from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE
 
-__all__ = ["attach_files", "data_folders", "find_data", "working_here"]
+__all__ = ["attach_files", "data_folders", "find_data", "localized"]
 
 
 @contextlib.contextmanager
-def working_here(job: TrialJob) -> Iterator[TrialJob]:
-    """The job as this machine can do it.
+def localized(job: TrialJob) -> Iterator[TrialJob]:
+    """Adapt the job to this machine: its copy of the data, and a folder that it can write.
 
-    A worker of a cluster that does not see the study's folder gets a folder of its own, which
-    goes with the job. It then has no lease to watch and needs none: nothing that it writes can
-    reach the study, and what it returns reaches only the coordinator that asked for it.
+    A worker of a cluster that does not see the study's folder gets a temporary folder, which is
+    deleted with the job. It has no lease and needs none: nothing that it writes can reach the
+    study, and its result reaches only the coordinator that submitted the job.
 
     Raises
     ------
     DataError
-        If this machine has not got the job's data, or has other data in its place.
+        If this machine does not have the job's data, or has other data in its place.
     OSError
-        If a disk refuses.
+        If a disk cannot be read or written.
     """
     if not is_in_task():
         yield job
@@ -42,24 +42,24 @@ def working_here(job: TrialJob) -> Iterator[TrialJob]:
 
 
 def find_data(data: PreparedData) -> PreparedData:
-    """The data on this machine."""
+    """Find this machine's copy of the data; prepare it from its source if need be."""
     return find_on_this_machine(data, data_folders())
 
 
 def data_folders() -> list[Path]:
-    """Where data sets lie on this machine, as a worker's own environment says."""
+    """List the folders of data sets on this machine, from the worker's own environment."""
     data_dir = Environment.read().data_dir
     return [data_dir] if data_dir else []
 
 
-def attach_files(result: TrialResult, here: TrialJob, job: TrialJob) -> TrialResult:
-    """Give a finished trial's net and predictions along if only this worker sees their folder."""
-    if here.folder == job.folder or result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
+def attach_files(result: TrialResult, local: TrialJob, job: TrialJob) -> TrialResult:
+    """Add a finished trial's net and predictions to its result if only this worker has them."""
+    if local.folder == job.folder or result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
         return result
-    predictions = here.folder / PREDICTIONS_FILE
+    predictions = local.folder / PREDICTIONS_FILE
     has_predictions = result.outcome == Outcome.COMPLETE and not job.is_refit
     return dataclasses.replace(
         result,
-        checkpoint=(here.folder / CHECKPOINT_FILE).read_bytes(),
+        checkpoint=(local.folder / CHECKPOINT_FILE).read_bytes(),
         predictions=predictions.read_bytes() if has_predictions else None,
     )

@@ -293,7 +293,7 @@ def test_a_stopped_refit_is_the_same_to_the_bit_when_taken_up_again(job: Make) -
 
 
 @pytest.mark.parametrize("is_refit", [False, True])
-def test_a_worker_with_a_disk_of_its_own_gives_all_files_that_there_are_along(
+def test_a_worker_with_its_own_disk_returns_all_files_of_the_trial(
     is_refit: bool, job: Make, tmp_path: Path
 ) -> None:
     one = job(is_refit=is_refit)

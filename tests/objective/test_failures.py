@@ -108,7 +108,7 @@ def test_what_training_raises_of_itself_fails_its_trial(
     "place",
     ["open_split", "load_checkpoint", "note_attempt", "save_checkpoint", "save_predictions"],
 )
-def test_what_is_raised_beside_the_training_fails_no_trial(
+def test_errors_outside_the_training_fail_no_trial(
     place: str, job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"hpsearch.objective.run.{place}", _raise(ValueError("a defect")))
@@ -125,7 +125,7 @@ def test_a_pruner_that_raises_fails_no_trial(
     assert result.outcome == Outcome.BROKEN
 
 
-def test_memory_that_a_trial_asks_for_in_vain_is_told_with_its_setting(
+def test_a_memory_error_names_the_hyperparameters_of_its_trial(
     job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -160,7 +160,7 @@ def test_an_installation_that_cannot_train_fails_no_trial(
         (Outcome.NO_DATA, DamagedDataError),
     ],
 )
-def test_each_outcome_that_is_nobodys_fault_has_its_error(
+def test_each_outcome_that_is_not_the_trials_fault_has_its_error(
     outcome: Outcome, kind: type[Exception], job: TrialJob
 ) -> None:
     from hpsearch.objective import TrialResult

@@ -24,7 +24,7 @@ def test_the_objective_works_with_plain_optuna(
     assert study.best_value == list(study.best_trial.intermediate_values.values())[-1]
 
 
-def test_a_failing_trial_is_optunas_to_record(
+def test_optuna_records_a_failing_trial(
     define: Callable[..., StudyDefinition],
     digits: PreparedData,
     tmp_path: Path,

@@ -197,7 +197,7 @@ def test_an_interrupted_job_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 3])
-def test_the_film_of_an_interrupted_job_is_that_of_one_that_was_not(
+def test_weight_snapshots_do_not_depend_on_interruptions(
     n_epochs: int, job: Callable[..., TrialJob]
 ) -> None:
     undisturbed, stopped = job(), job(lease=EpochsLeft(n_epochs))
@@ -240,7 +240,7 @@ def test_a_job_trains_in_its_own_threads_and_those_lent_for_the_epoch(
     assert counts[1:] == [2, 2, 2, 2]
 
 
-def test_the_film_begins_with_the_weights_that_training_began_with(
+def test_the_first_weight_snapshot_has_the_initial_weights(
     job: Callable[..., TrialJob],
 ) -> None:
     filmed = job()
@@ -271,7 +271,7 @@ def test_a_checkpoint_belongs_to_all_that_its_net_depends_on(
     assert job(**{change: value}).identity() != job().identity()
 
 
-def test_a_crash_between_checkpoint_and_history_is_made_good(job: Callable[..., TrialJob]) -> None:
+def test_a_crash_between_checkpoint_and_history_is_repaired(job: Callable[..., TrialJob]) -> None:
     """The history is what MLflow and the plots show, so it must not stay an epoch behind."""
     one = job()
     epochs = run_job(one).epochs
@@ -330,7 +330,7 @@ def test_a_pruned_job_ends_there_and_hands_on_its_rungs(job: Callable[..., Trial
     assert result.rungs == {"completed_rung_0": 0.5}
 
 
-def test_the_pruner_hears_of_the_epochs_before_an_interruption(
+def test_the_pruner_sees_the_epochs_before_an_interruption(
     job: Callable[..., TrialJob],
 ) -> None:
     one = job()
