@@ -1,4 +1,4 @@
-"""What comes out of a study: nets to keep and use, the verdict on the best, pictures, tables."""
+"""Results of a study: exported nets, correction for selection bias, pictures, tables."""
 
 from hpsearch.results.ablation import group_ablation
 from hpsearch.results.artifact import export_net, load_net

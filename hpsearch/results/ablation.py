@@ -1,4 +1,4 @@
-"""The trials of an ablation, by what each of them leaves out of the whole setting."""
+"""Trials of an ablation study, grouped by the change from the full configuration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["group_ablation"]
 def group_ablation(
     records: Sequence[TrialRecord],
 ) -> tuple[list[float], dict[str, list[float]]]:
-    """Accuracies of the whole setting, which is trial 0's, and of each change to it.
+    """Group validation scores by the change from the full configuration, that of trial 0.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ def group_ablation(
     Returns
     -------
     whole : list of float
-        Validation accuracies of the complete trials that leave nothing out.
+        Validation scores of the complete trials with the full configuration.
     without : dict
-        For each change, in words, those of the complete trials with it.
+        Validation scores of the complete trials with each change, by its description.
     """
     whole: list[float] = []
     without: dict[str, list[float]] = {}
@@ -36,7 +36,7 @@ def group_ablation(
 
 
 def _describe_change(whole: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In words what `other` has changed."""
+    """Describe how `other` differs from `whole`."""
     changes = {name: other[name] for name, value in whole.items() if other[name] != value}
     return ", ".join(
         f"no {name}" if not isinstance(value, str) and not value else f"{name} = {value}"

@@ -1,4 +1,4 @@
-"""A net as a folder that outlives this program: safetensors, a manifest, a README."""
+"""Export of a net to a folder that other programs can read: safetensors, manifest, README."""
 
 import json
 from importlib.metadata import version
@@ -56,16 +56,16 @@ the columns and the categories.
 def export_net(net: Net, folder: Path) -> None:
     """Write `net` to `folder`: ``net.safetensors``, ``manifest.json``, ``README.md``.
 
-    The manifest is written last: a folder without one is not finished.
+    The manifest is written last: a folder without one is incomplete.
 
     Raises
     ------
     StoreError
-        If the disk refuses.
+        If the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # safetensors writes memory as it lies, which an older checkpoint may do by columns.
+        # safetensors writes the buffer as stored, ignoring strides; arrays may be in Fortran order.
         arrays = {name: np.ascontiguousarray(array) for name, array in net.arrays().items()}
         write_atomically(folder / NET_FILE, format_tensors(arrays))
         write_atomically(folder / "README.md", _write_readme(net, folder.name).encode())
@@ -81,14 +81,14 @@ def load_net(folder: str | Path) -> Net:
     Parameters
     ----------
     folder : path
-        With ``net.safetensors`` and ``manifest.json``.
+        Folder with ``net.safetensors`` and ``manifest.json``.
 
     Raises
     ------
     MissingDataError
         If there is no net in `folder`.
     DamagedDataError
-        If a file is not what it should be, or the net is not the one of the manifest.
+        If a file is malformed, or the net does not match the manifest's hash.
     """
     folder = Path(folder)
     try:

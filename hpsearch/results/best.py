@@ -1,4 +1,4 @@
-"""Finding the best net of a study in its record."""
+"""Nets of a study's trials, above all its best net, loaded from checkpoints."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ __all__ = [
     "trial_preprocessing",
 ]
 
-# The best few, so that the next best is at hand when somebody asks for it.
+# More than one, so that a runner-up can be loaded without training it again.
 N_CHECKPOINTS_KEPT = 3
 
 
@@ -42,14 +42,14 @@ def find_best_net(
     data: PreparedData,
     refits: Sequence[Refit] = (),
 ) -> Net:
-    """The net of the complete trial with the best validation score; with folds its refit.
+    """Load the net of the complete trial with the best validation score; with folds its refit.
 
     Raises
     ------
     UsageError
-        If no trial is complete yet, or with folds its setting has not been trained on all examples.
+        If no trial is complete, or with folds if the best one has no complete refit.
     DamagedDataError
-        If its checkpoint is gone or is not the net that was recorded.
+        If its checkpoint is missing, or holds another net than the recorded one.
     """
     best = best_of(records)
     if best is None:
@@ -68,7 +68,7 @@ def find_best_net(
 def has_best_net(
     definition: StudyDefinition, records: Sequence[TrialRecord], refits: Sequence[Refit]
 ) -> bool:
-    """Whether there is a best net: a complete trial, with folds a complete refit of the best."""
+    """Whether a best net exists: a complete trial, and with folds a complete refit of the best."""
     best = best_of(records)
     if best is None or definition.data.n_folds is None:
         return best is not None
@@ -79,12 +79,12 @@ def has_best_net(
 def load_trial_net(
     definition: StudyDefinition, record: TrialRecord, folder: StudyFolder, data: PreparedData
 ) -> Net:
-    """The net that a complete trial ended with, from its checkpoint.
+    """Load the final net of a complete trial from its checkpoint.
 
     Raises
     ------
     DamagedDataError
-        If the checkpoint is gone or is not the net that was recorded.
+        If the checkpoint is missing, or holds another net than the recorded one.
     """
     path = folder.trial(record.number) / CHECKPOINT_FILE
     states = _load_states(definition, record, path)
@@ -97,12 +97,12 @@ def load_trial_net(
 def load_fold_nets(
     definition: StudyDefinition, record: TrialRecord, folder: StudyFolder, data: PreparedData
 ) -> list[Net]:
-    """The nets that a complete trial of cross-validation ended with, one for each fold.
+    """Load the final nets of a complete trial of cross-validation, one for each fold.
 
     Raises
     ------
     DamagedDataError
-        If the checkpoint is gone or does not hold the nets that were recorded.
+        If the checkpoint is missing, or holds other nets than the recorded ones.
     """
     path = folder.trial(record.number) / CHECKPOINT_FILE
     states = _load_states(definition, record, path)
@@ -150,7 +150,7 @@ def _make_net(
     state: NetState,
     judged: dict[str, Any],
 ) -> Net:
-    """The net of `state`, trained on `own`: `data`, or one of its folds."""
+    """Make the net of `state`, which was trained on `own`: `data`, or one of its folds."""
     return Net(
         parameters=state.net,
         preprocessing=_find_preprocessing(record, own),
@@ -198,7 +198,7 @@ def find_snapshots(
 
 
 def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing | Scaling:
-    """What a trial's net was fed through, with folds that of the first."""
+    """Return the preprocessing of a trial's net; with folds, of the first fold's net."""
     return _find_preprocessing(record, data.folds[0] if data.folds else data)
 
 
@@ -208,14 +208,14 @@ def _find_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessin
 
 
 def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[TrialRecord]:
-    """Delete the weights of finished trials that are not among the best few.
+    """Delete the checkpoints of all finished trials but the best few.
 
     Histories and pictures stay, and a trial can always be trained again.
 
     Returns
     -------
     list of TrialRecord
-        The best few.
+        The best few, whose checkpoints are kept.
     """
     for path in list_superfluous_checkpoints(records, folder):
         path.unlink(missing_ok=True)
@@ -223,14 +223,14 @@ def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> lis
 
 
 def list_superfluous_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[Path]:
-    """Where the weights lie that `shed_checkpoints` would delete."""
+    """List the checkpoints that `shed_checkpoints` would delete."""
     shed = _rank(records)[N_CHECKPOINTS_KEPT:]
     paths = [folder.trial(record.number) / CHECKPOINT_FILE for record in shed]
     return [path for path in paths if path.exists()]
 
 
 def _rank(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Finished trials, those first whose weights are worth most."""
+    """Sort finished trials: complete ones first, by decreasing score, then by number."""
     return sorted(
         (record for record in records if record.state.is_finished),
         key=lambda r: (r.state != "COMPLETE", -r.metric.sign * (r.value or 0.0), r.number),

@@ -1,6 +1,6 @@
-"""What the assignment teaches to read off the curves of a training, said of one trial.
+"""Diagnosis of one trial by its learning curves, as the assignment's notebook teaches.
 
-And what its net shows besides: units that do nothing.
+Also by its net, which may have dead hidden units, and its place in the search space.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,31 +16,32 @@ from hpsearch.wording import shorten_number
 
 __all__ = ["Finding", "diagnose"]
 
-# Steps of SGD, or epochs, below which thirds of a training say nothing.
+# Fewer steps of SGD than this are too few to compare thirds of a training.
 _MIN_STEPS = 12
-# The loss falls in a straight line if its last third falls at least this part of its first.
+# The loss falls nearly linearly if its fall between the last two thirds is at least this fraction
+# of that between the first two.
 _STRAIGHT = 0.6
 _SMALL_GAP, _LARGE_GAP = 0.02, 0.1
-# Nearer to right on all training images than this there is no capacity to ask for.
+# Training accuracy above which more capacity would not help.
 _FITTED = 0.95
-# A change of an accuracy that is worth a word.
+# Smallest change of accuracy that is reported.
 _CHANGE = 0.01
-# Part of the hidden units, silent, that is worth a word.
-_MANY_SILENT = 0.1
-# Part of a range, at either end, that counts as its edge.
+# Smallest fraction of dead hidden units that is reported.
+_MANY_DEAD = 0.1
+# Fraction of a range, at either end, that counts as its edge.
 _EDGE = 0.05
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a trial shows.
+    """One finding of a diagnosis.
 
     Parameters
     ----------
     claim : str
-        What it is, and what it means.
+        The observation and its interpretation.
     evidence : str
-        The figures that it rests on.
+        The figures that support it.
     advice : str
         What to try; empty if nothing is wrong.
     """
@@ -57,27 +58,28 @@ def diagnose(
     examination: Examination | None = None,
     metric: Metric = ACCURACY,
 ) -> list[Finding]:
-    """Read a complete trial's curves as the assignment's notebook teaches to.
+    """Diagnose a complete trial by its learning curves, its net and its hyperparameters.
 
     Parameters
     ----------
     epochs : sequence of Epoch
-        All of the trial; without any, only its place in the space is judged.
+        All epochs of the trial; if empty, curves are not diagnosed.
     hyperparameters : Hyperparameters
-        Its setting.
+        Hyperparameters of the trial.
     space : SearchSpace
-        What it was chosen from.
+        Search space of the study.
     examination : Examination, optional
-        Of its net, on validation examples.
+        Examination of its net on the validation examples.
     metric : Metric
-        What the study optimizes; gaps and ends are read for accuracy alone, whose scale is known.
+        Metric of the study. Gap and end of the curve are diagnosed only for accuracy, as the
+        thresholds depend on its scale.
 
     Returns
     -------
     list of Finding
-        How the loss fell, the gap between training and validation, how the validation accuracy
-        ended, silent units, then values at an edge of the space; those that there is something
-        to say of.
+        In this order, each only if there is something to report: fall of the loss, gap between
+        training and validation, end of the validation curve, dead units, values at an edge of
+        the search space.
     """
     findings: list[Finding] = []
     if epochs:
@@ -150,7 +152,7 @@ def _read_gap(last: Epoch) -> Finding:
 
 
 def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
-    # Means over a few epochs: a single one moves by chance as much as the course does.
+    # Moving averages: the accuracy of a single epoch is as noisy as the trend is large.
     n = max(1, len(epochs) // 5)
     if len(epochs) < 2 * n:
         return
@@ -175,15 +177,15 @@ def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
 
 
 def _read_units(examination: Examination, hyperparameters: Hyperparameters) -> Iterator[Finding]:
-    silent, n_hidden = examination.n_silent, examination.n_hidden
-    if silent < _MANY_SILENT * n_hidden:
+    dead, n_hidden = examination.n_dead, examination.n_hidden
+    if dead < _MANY_DEAD * n_hidden:
         return
     remedy = "soft_threshold" if hyperparameters.soft_threshold else "learning_rate"
     yield Finding(
-        f"Of the hidden units {silent / n_hidden:.0%} do nothing.",
-        f"{silent:,} of {n_hidden:,} say the same of each of {examination.n_images:,} images."
+        f"Of the hidden units {dead / n_hidden:.0%} do nothing.",
+        f"{dead:,} of {n_hidden:,} say the same of each of {examination.n_images:,} images."
         if examination.n_nets == 1
-        else f"{silent:,} of the {n_hidden:,} in the nets of {examination.n_nets} folds say the"
+        else f"{dead:,} of the {n_hidden:,} in the nets of {examination.n_nets} folds say the"
         " same of each example of their fold.",
         f"Try a lower {remedy}, which keeps more of them at work, or a smaller hidden_size.",
     )
@@ -203,7 +205,7 @@ def _list_edges(hyperparameters: Hyperparameters, space: SearchSpace) -> Iterato
 
 
 def _find_edge(value: object, searched: ParameterSpace) -> tuple[str, float] | None:
-    """Which end of its space `value` lies at, and where that is."""
+    """Return the end of its range that `value` is near, and its position; None if neither."""
     if isinstance(value, str) or not isinstance(value, int | float):
         return None
     if isinstance(searched, Choices):

@@ -1,4 +1,4 @@
-"""Where a net is wrong, how sure it is of it, and which of its units do nothing."""
+"""Examination of a classifier: confusion matrix, most confident mistakes, dead hidden units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,22 +12,22 @@ from hpsearch.training import score
 
 __all__ = ["Examination", "Mistake", "examine", "examine_folds"]
 
-# Images at a time while units are watched; bounds the memory.
+# Examples whose hidden layer is computed at once; bounds the memory.
 _CHUNK = 500
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """An image that a net takes for another class.
+    """A misclassified example.
 
     Parameters
     ----------
     index : int
-        Which image.
+        Index of the example.
     label, predicted : int
-        Its class, and the one that the net gives it.
+        Its true class, and the predicted one.
     probability : float
-        What the net gives that class, by softmax.
+        Softmax probability of the predicted class.
     """
 
     index: int
@@ -38,38 +38,38 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Examination:
-    """A net on images whose classes are known.
+    """Examination of a net on labelled examples.
 
     Parameters
     ----------
     confusion : int64 array, shape (C, C)
-        How many images of the row's class were given the column's.
+        Number of examples of the row's class that were predicted as the column's.
     mistakes : tuple of Mistake
-        The surest first.
-    n_hidden, n_silent : int
-        Hidden units; and those of them that say the same of every image that their net was given.
+        By decreasing probability.
+    n_hidden, n_dead : int
+        Number of hidden units, and of those whose activation is equal for all examples.
     n_nets : int
-        How many nets there are: with folds, one for each.
+        Number of nets: with folds, one for each.
     """
 
     confusion: NDArray[np.int64]
     mistakes: tuple[Mistake, ...]
     n_hidden: int
-    n_silent: int
+    n_dead: int
     n_nets: int = 1
 
     @property
     def n_images(self) -> int:
-        """Images looked at."""
+        """Number of examples."""
         return int(self.confusion.sum())
 
     @property
     def n_wrong(self) -> int:
-        """Images that were given another class than theirs."""
+        """Number of misclassified examples."""
         return self.n_images - int(np.trace(self.confusion))
 
     def worst_pair(self) -> tuple[int, int] | None:
-        """The class, and the one it is most often taken for; None if all are right."""
+        """Return the most frequent confusion: true and predicted class; None if there is none."""
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         if not wrong.any():
             return None
@@ -80,7 +80,7 @@ class Examination:
 def examine(
     net: Net, examples: NDArray[Any], labels: NDArray[np.int64], *, n_mistakes: int
 ) -> Examination:
-    """Compare what `net` predicts of `examples`, shape (N, D), with their `labels`, shape (N,)."""
+    """Examine `net` on `examples`, shape (N, D), with true classes `labels`, shape (N,)."""
     inputs = net.preprocessing.apply(examples)
     scores = score(net.parameters, inputs).astype(np.float64)
     scores -= scores.max(axis=1, keepdims=True)
@@ -97,7 +97,7 @@ def examine(
             for i in wrong
         ),
         len(net.parameters["b1"]),
-        _count_silent(net, inputs),
+        _count_dead_units(net, inputs),
     )
 
 
@@ -118,7 +118,7 @@ def examine_folds(
     folds : int array, shape (N,)
         The fold of each example.
     examples, labels, n_mistakes
-        As of `examine`, of all folds together.
+        As for `examine`, of all folds together.
     """
     found, mistakes = [], []
     for fold, net in enumerate(nets):
@@ -130,12 +130,12 @@ def examine_folds(
         np.sum([one.confusion for one in found], axis=0),
         tuple(mistakes[:n_mistakes]),
         sum(one.n_hidden for one in found),
-        sum(one.n_silent for one in found),
+        sum(one.n_dead for one in found),
         len(found),
     )
 
 
-def _count_silent(net: Net, inputs: NDArray[np.float32]) -> int:
+def _count_dead_units(net: Net, inputs: NDArray[np.float32]) -> int:
     W1, b1 = net.parameters["W1"], net.parameters["b1"]
     lowest, highest = np.full_like(b1, np.inf), np.full_like(b1, -np.inf)
     for start in range(0, len(inputs), _CHUNK):

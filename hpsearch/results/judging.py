@@ -1,4 +1,4 @@
-"""Judging the winner by what the record and the trials' folders hold."""
+"""Judgement of the best trial from the record and the validation predictions of all trials."""
 
 import contextlib
 import statistics
@@ -25,17 +25,17 @@ __all__ = ["judge_selection", "note_selection", "read_verdict"]
 def judge_selection(
     records: Sequence[TrialRecord], folder: StudyFolder, targets: NDArray[Any]
 ) -> Selection | None:
-    """Judge the best complete trial by the predictions in the trials' folders.
+    """Correct the best trial's score for selection bias, and compare it with the runner-up.
 
     Parameters
     ----------
     records : sequence of TrialRecord
         All trials.
     folder : StudyFolder
-        Where the predictions are. Trials without, or with others than those of the recorded
-        score, are left out of the comparison.
+        Study folder with the validation predictions. Trials whose predictions are missing, or do
+        not give the recorded score, are excluded.
     targets : int64 or float64 array, shape (M,)
-        The validation examples' classes or numbers.
+        Targets of the validation examples: classes or numbers.
 
     Returns
     -------
@@ -66,14 +66,14 @@ def judge_selection(
 
 
 def note_selection(search: SearchStudy, selection: Selection | None) -> None:
-    """Put `selection` into the record, unless it is there."""
+    """Write `selection` to the record, unless it is there."""
     noted = asdict(selection) if selection else None
     if search.attribute(SELECTION) != noted:
         search.note(SELECTION, noted)
 
 
 def read_verdict(search: SearchStudy) -> Verdict:
-    """What the record says; a selection among other trials than there are now does not count."""
+    """Read the verdict from the record; a selection among fewer trials than now is ignored."""
     noted: dict[str, Any] | None = search.attribute(SELECTION)
     best_first = rank(search.records())
     is_current = (
@@ -108,11 +108,11 @@ def _gather(
 def _read_scores(
     record: TrialRecord, folder: StudyFolder, targets: NDArray[Any]
 ) -> NDArray[np.bool_] | NDArray[np.float64] | None:
-    """The score of each validation example, more is better, if that is known; bool for hits."""
+    """Score each validation example (higher is better; bool for accuracy); None if not possible."""
     metric = record.metric
     with contextlib.suppress(FileNotFoundError, DamagedDataError):
         predicted = load_predictions(folder.trial(record.number) / PREDICTIONS_FILE)
-        # Others would be those of an earlier study of this name.
+        # Any others were left by an earlier study of the same name.
         if predicted.shape == targets.shape and metric(targets, predicted) == record.value:
             of_each = metric.of_each(targets, predicted)
             return of_each.astype(np.bool_) if metric is ACCURACY else metric.sign * of_each
@@ -122,10 +122,10 @@ def _read_scores(
 def _gather_early(
     winner: TrialRecord, compared: Sequence[TrialRecord], records: Iterable[TrialRecord]
 ) -> EarlyScores | None:
-    """Scores of complete and of pruned trials after as many epochs.
+    """Collect scores of complete and pruned trials at a common epoch.
 
-    Trials are pruned after different numbers of epochs: what counts is how far each was behind the
-    winner then. A trial of fewer epochs stands as it ended.
+    Trials are pruned at different epochs: each is represented by how far it was behind the winner
+    then. A trial of fewer epochs is represented by its last score.
     """
     pruned = [
         record
@@ -144,7 +144,7 @@ def _gather_early(
 
 
 def _score_after(record: TrialRecord, n_epochs: int) -> float:
-    """The validation score after at most so many epochs; more is better."""
+    """Return the validation score after at most `n_epochs` epochs, signed: higher is better."""
     return record.metric.sign * record.val_scores[:n_epochs][-1]
 
 

@@ -1,4 +1,4 @@
-"""A trained net with its preprocessing: raw examples in, predictions out."""
+"""A trained net with its preprocessing, which predicts raw examples."""
 
 import base64
 import html
@@ -20,26 +20,26 @@ from hpsearch.training import (
 
 __all__ = ["CROSS_VALIDATION", "Net"]
 
-# Of a net that was trained on the examples of all folds: how its setting was judged.
+# Fact of a net that was refitted on the examples of all folds: its score in cross-validation.
 CROSS_VALIDATION = "cross_validation"
 
 
 @dataclass(frozen=True)
 class Net:
-    """A two-layer net that has been trained, and all that it needs to be used.
+    """A trained two-layer net, with all that is needed to predict.
 
     Parameters
     ----------
     parameters : dict of float32 arrays
         W1 (n_inputs, H), b1 (H,), W2 (H, C), b2 (C,).
     preprocessing : Preprocessing or Scaling
-        From raw pixels, or columns of a table, to the net's inputs.
+        Conversion of raw pixels, or columns of a table, to the net's inputs.
     schema : Schema
-        What an example consists of, and what is predicted of it.
+        Features of an example, and its target.
     facts : dict
-        Where it comes from: study, trial, hyperparameters, validation score; plain JSON.
+        Origin of the net: study, trial, hyperparameters, validation score; plain JSON.
     target_scale : TargetScale, optional
-        Of a regression.
+        Scale of the target, for regression only.
     """
 
     parameters: Parameters = field(repr=False)
@@ -50,17 +50,17 @@ class Net:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What labels stand for; empty for regression."""
+        """Names of the classes, by label; empty for regression."""
         return self.schema.class_names
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and colours of an image.
+        """Height, width and number of channels of an image.
 
         Raises
         ------
         ValueError
-            If the net is one for tables.
+            If the net predicts tables.
         """
         if self.schema.image_shape is None:
             raise ValueError("expected a net for images, got one for tables")
@@ -68,7 +68,7 @@ class Net:
 
     @property
     def val_score(self) -> str:
-        """Name and value of its validation score, or how its setting was judged, for people."""
+        """Name and value of its validation score, or of that in cross-validation, as text."""
         metric = self.schema.metric
         if judged := self.facts.get(CROSS_VALIDATION):
             value = metric.format(judged[metric.val_name])
@@ -80,19 +80,19 @@ class Net:
 
     @property
     def scores(self) -> dict[str, float]:
-        """Its validation score, or that of its setting in cross-validation, by name."""
+        """Validation score, or score of its hyperparameters in cross-validation, by name."""
         name = self.schema.metric.val_name
         if judged := self.facts.get(CROSS_VALIDATION):
             return {f"{CROSS_VALIDATION}_{name}": judged[name]}
         return {name: self.facts[name]}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All arrays by name: what is saved, and what `sha256` is over."""
+        """Return all arrays by name: those that are saved and that `sha256` hashes."""
         scale = self.target_scale.arrays() if self.target_scale else {}
         return {**self.parameters, **self.preprocessing.arrays(), **scale}
 
     def sha256(self) -> str:
-        """The net's identity: equal nets, equal hash."""
+        """Hash all arrays: equal nets have equal hashes."""
         return hash_arrays(self.arrays())
 
     def predict(
@@ -155,7 +155,7 @@ class Net:
         return predict_labels(self.parameters, images.reshape(len(images), -1), preprocessing)
 
     def _repr_html_(self) -> str:
-        """Where it comes from, and its first layer as pixels if there are any, for notebooks."""
+        """Show its origin, and for images its first layer as pictures, in notebooks."""
         facts = ", ".join(
             f"{name} {self.facts[name]}" for name in ("study", "trial") if name in self.facts
         )

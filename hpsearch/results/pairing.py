@@ -1,4 +1,4 @@
-"""Tests of two models on the same examples: McNemar's for hits, a paired t-test for scores."""
+"""Paired tests of two models on the same examples: McNemar's for accuracy, else a t-test."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ __all__ = ["Pairing", "compare_on_images", "compare_scores"]
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two nets on the same images.
+    """McNemar's test of two nets on the same images.
 
     Parameters
     ----------
     n_first, n_second : int
-        Images on which only the first, or only the second, is right.
+        Number of images that only the first, or only the second, classifies correctly.
     p_value : float
-        Of the exact McNemar test: how often two equally good nets would differ at least so much.
+        Exact and two-sided; the null hypothesis is that both nets are equally accurate.
     """
 
     n_first: int
@@ -26,31 +26,32 @@ class Pairing:
 
 
 def compare_on_images(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Pairing:
-    """Compare two nets on the images about which exactly one of them is right.
+    """Compare two nets by McNemar's exact test.
 
     Parameters
     ----------
     first, second : bool array, shape (M,)
-        Whether each is right.
+        Whether each net classifies each image correctly.
 
     Notes
     -----
-    McNemar's test (1947), exact and two-sided: were both equally good, each such image would be
-    a fair coin's throw. Selection makes the winner's lead look larger than it is, so a lead that is
-    not significantly different from zero even here is no evidence of a better net.
+    McNemar (1947): under the null hypothesis, the number of images that only the first net
+    classifies correctly is binomial with p = 1/2, given the number on which exactly one is right.
+    Selection exaggerates the winner's lead, so a lead that is not significant even here is no
+    evidence of a better net.
     """
-    # scipy.stats.binomtest says the same, but takes half a second to import.
+    # Equal to scipy.stats.binomtest, which takes half a second to import.
     from scipy.special import bdtr
 
     n_first, n_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
     n = n_first + n_second
-    # A fair coin's two tails are alike.
+    # Twice one tail: the distribution is symmetric.
     p_value = min(1.0, 2 * float(bdtr(min(n_first, n_second), n, 0.5)))
     return Pairing(n_first, n_second, p_value)
 
 
 def compare_scores(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[int, float]:
-    """Compare two models by their scores of the same examples, with a paired t-test.
+    """Compare two models by a paired t-test of their scores on the same examples.
 
     Parameters
     ----------
@@ -60,9 +61,9 @@ def compare_scores(first: NDArray[np.float64], second: NDArray[np.float64]) -> t
     Returns
     -------
     n_differ : int
-        Examples whose scores differ.
+        Number of examples whose scores differ.
     p_value : float
-        How often two equally good models would differ at least so much; two-sided.
+        Two-sided; the null hypothesis is an expected difference of 0.
     """
     from scipy.special import stdtr
 

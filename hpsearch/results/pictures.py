@@ -1,6 +1,6 @@
-"""The pictures of a trial and of a study, kept with the record so that they outlive MLflow.
+"""Pictures of trials and of the best net, kept with the record, independently of MLflow.
 
-matplotlib takes half a second to import, so it is left to the process that draws.
+matplotlib takes half a second to import, so only the process that draws imports it.
 """
 
 import csv
@@ -46,25 +46,25 @@ def make_trial_pictures(
     preprocessing: Preprocessing | Scaling,
     image_shape: tuple[int, int, int] | None,
 ) -> list[Path]:
-    """Draw a finished trial's curves and first-layer weights, unless they are there already.
+    """Draw a finished trial's curves and first-layer weights, unless the files exist.
 
     Parameters
     ----------
     folder : Path
-        The trial's.
+        The trial's folder.
     title : str
         Heading of the curves.
     metric : Metric
-        What the study optimizes.
+        Metric of the study.
     preprocessing : Preprocessing or Scaling
-        Of the trial's net; weights are drawn as pixels, if there are any.
+        Preprocessing of the trial's net, to draw weights in pixel space.
     image_shape : tuple of int or None
-        Height, width, colours; None for tables.
+        Height, width, channels; None for tables.
 
     Returns
     -------
     list of Path
-        What there is to show. The weights are missing if the checkpoint is.
+        Files that exist now; without a checkpoint there are no weights.
     """
     from hpsearch.plots import plot_learning_curves, save_figure, save_png, weight_tiles
 
@@ -87,16 +87,16 @@ def make_trial_pictures(
 
 
 def make_net_pictures(net: Net, snapshots: WeightSnapshots, folder: Path) -> list[Path]:
-    """Draw the first layer, what speaks for and against each class, and the weights by epoch.
+    """Draw the first-layer weights, those of each class, and the weight snapshots by epoch.
 
     Parameters
     ----------
     net : Net
-        The study's best.
+        The study's best net.
     snapshots : WeightSnapshots
         Of its training; without frames there is no picture of it.
     folder : Path
-        Where to write; made if it is not there.
+        Folder to write to; created if it does not exist.
     """
     from hpsearch.plots import (
         plot_class_weights,

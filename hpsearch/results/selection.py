@@ -1,7 +1,7 @@
-"""What the best of many models is really worth: a score corrected for selection bias, an interval.
+"""Correction of the best model's score for selection bias, with an interval.
 
-For any score that is a mean over examples, higher better: the share of images that are classified
-rightly, or a mean of negative losses.
+For any score that is a mean over examples and where higher is better, such as accuracy or a mean
+of negative losses.
 """
 
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ __all__ = ["EarlyScores", "Estimate", "correct_for_selection", "estimate_winner"
 
 Floats = NDArray[np.float64]
 
-# Credible level of the interval. Above 0.95, as the distribution of true scores and the noise are
-# themselves estimated: so chosen that the interval covers the truth in 93 % of studies at least
-# wherever `python -m benchmarks.selection` looks, on other seeds than the benchmark's.
+# Credible level of the interval. Above 0.95, as the prior and the noise are themselves estimated.
+# Chosen so that the interval's coverage is at least 93 % in all settings that
+# `python -m benchmarks.selection` simulates, on other seeds than the benchmark's.
 _LEVEL = 0.97
 _N_HALVINGS = 32
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The accuracy that the winner can be expected to have on new images.
+    """Estimate of the winner's true score, that on new examples.
 
     Parameters
     ----------
     val_score : float
-        Corrected for selection bias; with one trial, its own.
+        Score corrected for selection bias; with one trial, its validation score.
     low, high : float
         Ends of the 95 % interval.
     n_trials, n_images : int
-        How many complete trials were compared, and on how many images.
+        Number of complete trials that were compared, and of examples.
     """
 
     val_score: float
@@ -44,20 +44,20 @@ class Estimate:
     n_images: int
 
     def negated(self) -> "Estimate":
-        """The same of a metric that is better when smaller."""
+        """Return the estimate for a metric of which lower values are better."""
         return Estimate(-self.val_score, -self.high, -self.low, self.n_trials, self.n_images)
 
 
 @dataclass(frozen=True)
 class EarlyScores:
-    """Scores at the time of pruning, of those that were kept and those that were not.
+    """Scores of complete and pruned trials at the time of pruning.
 
     Parameters
     ----------
     kept : float array, shape (K,)
-        Of the complete trials.
+        Scores of the complete trials.
     pruned : float array, shape (P,)
-        Of the pruned ones, on the same examples and after as much training.
+        Scores of the pruned trials, on the same examples and after as many epochs.
     """
 
     kept: Floats
@@ -72,11 +72,11 @@ def correct_for_selection(
     Parameters
     ----------
     scores : bool or float array, shape (K, N)
-        Of trial k, in the order of trial numbers, on validation example n: whether it is right, or
-        any score of which more is better. Of trials with equal means the first is the best.
+        Score of trial k, in the order of trial numbers, on validation example n: whether it is
+        right, or any score of which higher is better. The first of several equal means is best.
     early : EarlyScores, optional
-        If other trials were pruned. They have no scores of each example, but the best of few that
-        were left is the best of many all the same.
+        If other trials were pruned. They have no final scores, but contribute to the selection
+        bias, as the best of the remaining trials was selected from all of them.
 
     Returns
     -------
@@ -86,16 +86,16 @@ def correct_for_selection(
     Raises
     ------
     ValueError
-        If there is no trial or no example.
+        If there are no trials or no examples.
 
     Notes
     -----
-    A score is the true one, plus noise shared by all models (examples that are hard for all), plus
-    noise of its own, which is what selection exploits. The posterior of the latter is found by
-    `shrinkage.infer_position` among all scores. Where trials were pruned it has two parts: the
-    noise that already was in the score on which the winner was not pruned, found among the early
-    scores of all trials, and the rest, found among the final scores of those that are left. The
-    shared noise is added as in Wilson's interval, which this is for a single trial.
+    A score is the true score, plus noise shared by all models (examples that are hard for all),
+    plus independent noise, which causes the selection bias. `shrinkage.infer_position` computes the
+    posterior of the latter from all scores. If trials were pruned it has two parts: the noise that
+    was already in the winner's score at the time of pruning, from the early scores of all trials,
+    and the rest, from the final scores of the complete ones. The shared noise is added as in
+    Wilson's interval, to which this reduces for a single trial.
     """
     n_trials, n_examples = scores.shape
     if not scores.size:
@@ -123,9 +123,9 @@ def estimate_winner(
     Parameters
     ----------
     scores : float array, shape (R, K)
-        Of each study's models; the winner's first.
+        Scores of each study's models, the winner's first.
     noise : Noise
-        Of these scores.
+        Noise of these scores.
     early : tuple of float arrays, shapes (R, K) and (R, P), optional
         Scores at the time of pruning: of the same models, and of those that were pruned.
 
@@ -135,7 +135,7 @@ def estimate_winner(
         Low end of the interval, estimate, high end.
     """
     n_models = scores.shape[1]
-    # Of a single model nothing tells which part of its noise is its own.
+    # From a single model, independent and shared noise cannot be separated.
     level = _LEVEL if n_models > 1 else 0.95
     positions = _measure_from_first(scores, noise.own) if n_models > 1 else np.zeros(scores.shape)
     posterior = infer_position(positions[:, 1:])
@@ -156,7 +156,7 @@ def _measure_from_first(scores: Floats, own: Floats) -> Floats:
 
 
 def _scale(noise: Noise, scores: Floats) -> Floats:
-    """Standard errors; of hits not 0 where all or none of the few examples are hits."""
+    """Compute standard errors, for hits above 0 even where all or none of few examples are hits."""
     margin = 0.5 / noise.n_examples
     return noise.standard_error(np.clip(scores, margin, 1 - margin))
 
@@ -164,10 +164,10 @@ def _scale(noise: Noise, scores: Floats) -> Floats:
 def _find_quantile(winners: Floats, posterior: Floats, noise: Noise, q: float) -> Floats:
     """Solve P(true score <= m) = q for m, by bisection.
 
-    For each possible noise of the winner's own, m is judged by the standard error that it would
-    have itself, as in Wilson's interval.
+    For each value of the winner's independent noise, the shared noise is normal with the standard
+    error of a true score of m, as in Wilson's interval.
     """
-    # scipy.special takes half a second to import, which commands that judge nothing need not spend.
+    # Imported here, as it takes half a second that most commands need not spend.
     from scipy.special import ndtr
 
     centers = winners[:, None] + noise.own[:, None] * GRID
@@ -180,7 +180,7 @@ def _find_quantile(winners: Floats, posterior: Floats, noise: Noise, q: float) -
     for _ in range(_N_HALVINGS):
         middle = (low + high) / 2
         error = np.sqrt(noise.shared) * noise.standard_error(middle) + 1e-300
-        chance = (posterior * ndtr((middle[:, None] - centers) / error[:, None])).sum(axis=1)
-        low = np.where(chance < q, middle, low)
-        high = np.where(chance < q, high, middle)
+        probability = (posterior * ndtr((middle[:, None] - centers) / error[:, None])).sum(axis=1)
+        low = np.where(probability < q, middle, low)
+        high = np.where(probability < q, high, middle)
     return (low + high) / 2

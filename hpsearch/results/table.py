@@ -1,4 +1,4 @@
-"""The trials of a study as a table that any program reads."""
+"""Table of a study's trials as CSV."""
 
 import csv
 import io

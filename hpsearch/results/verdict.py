@@ -1,4 +1,4 @@
-"""How good the winner can be held to be: corrected, beside its rival, on fresh seeds."""
+"""Verdict on the best trial: corrected score, comparison with the runner-up, confirmations."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -12,18 +12,19 @@ __all__ = ["Confirmed", "RunnerUp", "Selection", "Verdict", "describe_verdict", 
 
 @dataclass(frozen=True)
 class RunnerUp:
-    """The second best, on the same images.
+    """Comparison of the second best trial with the best on the same examples.
 
     Parameters
     ----------
     number : int
-        The trial.
+        Number of the trial.
     val_score : float
-        Its own.
+        Its validation score.
     n_differ : int
-        Examples whose scores differ: of classes, about which either the winner or it is right.
+        Number of examples whose scores differ; for accuracy, that exactly one net classifies
+        correctly.
     p_value : float
-        Of McNemar's exact test, or of a paired t-test for a regression.
+        Of McNemar's exact test for accuracy, of a paired t-test for other metrics.
     """
 
     number: int
@@ -32,27 +33,27 @@ class RunnerUp:
     p_value: float
 
     @property
-    def is_told_apart(self) -> bool:
-        """Whether the winner's lead is more than chance would give once in twenty times."""
+    def is_significant(self) -> bool:
+        """Whether the winner's lead is significant at the 5 % level."""
         return self.p_value < 0.05
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The winner, and what its having been picked does to its accuracy.
+    """Selection of the best trial, with its score corrected for selection bias.
 
     Parameters
     ----------
     number : int
-        The trial.
+        Number of the trial.
     val_score : float
-        As recorded.
+        Its recorded validation score.
     n_complete : int
-        Of how many complete trials it is the best.
+        Number of complete trials that it was selected from.
     estimate : Estimate or None
-        Over those whose predictions are kept; None if the winner's are not.
+        Corrected score, from the trials whose predictions are kept; None if the winner's are not.
     runner_up : RunnerUp or None
-        The second best of those, if there is one.
+        The second best of those trials, if there is one.
     """
 
     number: int
@@ -64,16 +65,16 @@ class Selection:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """One trial's confirmations.
+    """Confirmations of one trial on fresh seeds.
 
     Parameters
     ----------
     number : int
-        The trial.
+        Number of the trial.
     val_scores : tuple of float
-        Of those that are complete.
+        Validation scores of the complete confirmations.
     n_lost : int
-        How many diverged or failed.
+        Number of confirmations that diverged or failed.
     """
 
     number: int
@@ -82,18 +83,18 @@ class Confirmed:
 
     @property
     def mean(self) -> float | None:
-        """Of the accuracies, if there are any."""
+        """Mean of the validation scores, if there are any."""
         return statistics.fmean(self.val_scores) if self.val_scores else None
 
     @property
     def spread(self) -> float | None:
-        """Their standard deviation, of two or more."""
+        """Standard deviation of two or more validation scores."""
         return statistics.stdev(self.val_scores) if len(self.val_scores) > 1 else None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All that is known about the best of a study.
+    """Selection and confirmations of a study's best trials.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ class Verdict:
     confirmed : sequence of Confirmed
         Best trial first.
     metric : Metric
-        What all scores are values of.
+        Metric of the study.
     """
 
     selection: Selection | None = None
@@ -111,7 +112,7 @@ class Verdict:
 
 
 def describe_verdict(verdict: Verdict) -> list[str]:
-    """The verdict in a few lines for people: the estimate, the runner-up, the confirmations."""
+    """Describe the verdict in lines of text: corrected score, runner-up, confirmations."""
     selection = verdict.selection
     lines = [*_describe_selection(selection, verdict.metric)] if selection else []
     for one in verdict.confirmed:
@@ -122,7 +123,7 @@ def describe_verdict(verdict: Verdict) -> list[str]:
 
 
 def measure_verdict(verdict: Verdict) -> dict[str, float]:
-    """The verdict on the winner as metrics by name; without those that are not known."""
+    """Return the verdict on the best trial as metrics by name, without unknown ones."""
     selection = verdict.selection
     if selection is None:
         return {}
@@ -166,7 +167,7 @@ def _describe_selection(selection: Selection, metric: Metric) -> Iterator[str]:
             f"{estimate.n_trials}{kept} trials {interval}"
         )
     if rival := selection.runner_up:
-        is_better = "better than" if rival.is_told_apart else "not significantly different from"
+        is_better = "better than" if rival.is_significant else "not significantly different from"
         yield (
             f"{is_better} trial {rival.number} ({metric.format(rival.val_score)}; "
             f"{_describe_test(rival, metric)})"

@@ -14,7 +14,7 @@ def _record(number: int, told: dict[str, Any], state: State = State.COMPLETE) ->
     )
 
 
-def test_an_ablation_is_told_change_by_change() -> None:
+def test_scores_are_grouped_by_change() -> None:
     records = [
         _record(0, WHOLE),
         _record(1, {**WHOLE, "reg": 0.2}),
@@ -25,11 +25,11 @@ def test_an_ablation_is_told_change_by_change() -> None:
     assert group_ablation(records) == ([0.5, 0.8], {"reg = 0.2": [0.6], "no dropout": [0.7]})
 
 
-def test_a_name_is_told_by_what_takes_its_place() -> None:
+def test_a_changed_name_is_described_by_its_new_value() -> None:
     records = [_record(0, WHOLE), _record(1, {**WHOLE, "optimizer": "sgd"})]
     assert group_ablation(records)[1] == {"optimizer = sgd": [0.6]}
 
 
-def test_a_number_that_is_0_is_told_as_missing() -> None:
+def test_a_number_changed_to_0_is_described_as_absent() -> None:
     records = [_record(0, WHOLE), _record(1, {**WHOLE, "reg": 0.0})]
     assert group_ablation(records)[1] == {"no reg": [0.6]}

@@ -77,7 +77,7 @@ def test_another_net_than_the_manifests_is_refused(net: Net, tmp_path: Path) -> 
         load_net(tmp_path)
 
 
-def test_a_folder_that_cannot_be_made_is_told(net: Net, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(net: Net, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
         export_net(net, tmp_path / "file" / "out")

@@ -84,7 +84,7 @@ def test_without_a_complete_trial_there_is_no_best_net(
         find_best_net(define(), records, folder, digits)
 
 
-def test_a_lost_checkpoint_is_told_with_how_to_get_it_back(
+def test_a_lost_checkpoint_is_reported_with_how_to_restore_it(
     train: Callable[..., TrialRecord],
     define: Callable[..., StudyDefinition],
     digits: PreparedData,

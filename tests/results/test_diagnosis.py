@@ -52,7 +52,7 @@ def test_a_loss_that_levels_off_is_no_reason_for_a_higher_rate(claims: Callable[
     assert "straight" not in said
 
 
-def test_a_loss_that_rises_is_told(claims: Callable[..., str]) -> None:
+def test_a_rising_loss_is_reported(claims: Callable[..., str]) -> None:
     assert "does not fall" in claims(_train(np.linspace(1, 2, 300), FLAT, FLAT))
 
 
@@ -60,11 +60,13 @@ def test_a_loss_that_rises_is_told(claims: Callable[..., str]) -> None:
     ("train", "val", "said"),
     [(0.9, 0.5, "it overfits"), (0.55, 0.5, "in balance"), (0.99, 0.98, "little is left")],
 )
-def test_the_gap_is_told(train: float, val: float, said: str, claims: Callable[..., str]) -> None:
+def test_the_gap_between_training_and_validation_is_reported(
+    train: float, val: float, said: str, claims: Callable[..., str]
+) -> None:
     assert said in claims(_train([1.0] * 40, [train] * 4, [val] * 4))
 
 
-def test_a_peak_that_has_passed_and_a_rise_that_goes_on_are_told(
+def test_a_passed_peak_and_a_continuing_rise_are_reported(
     claims: Callable[..., str],
 ) -> None:
     losses, train = [1.0] * 40, [0.6] * 10
@@ -84,15 +86,15 @@ def test_a_peak_that_has_passed_and_a_rise_that_goes_on_are_told(
         ({"hidden_size": 24}, True),
     ],
 )
-def test_values_at_the_edge_of_the_space_are_told(
+def test_values_at_the_edge_of_the_space_are_reported(
     setting: dict[str, Any], is_told: bool, claims: Callable[..., str]
 ) -> None:
     assert ("edge of the search space" in claims(reg=3e-4, **setting)) is is_told
 
 
-def test_units_that_do_nothing_are_told_if_they_are_many(claims: Callable[..., str]) -> None:
+def test_dead_units_are_reported_if_they_are_many(claims: Callable[..., str]) -> None:
     confusion = np.diag([700, 300])
-    few, many = (Examination(confusion, (), 2_000, n_silent) for n_silent in (199, 400))
+    few, many = (Examination(confusion, (), 2_000, n_dead) for n_dead in (199, 400))
     assert "do nothing" not in claims(examination=few)
     said = claims(examination=many)
     assert "Of the hidden units 20% do nothing" in said

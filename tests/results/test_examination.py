@@ -28,7 +28,7 @@ def test_confusion_and_mistakes_are_those_of_the_nets_predictions(net: Net) -> N
         assert 1 / 3 <= mistake.probability <= 1
 
 
-def test_units_that_say_the_same_of_every_image_are_silent(net: Net) -> None:
+def test_units_with_equal_activations_for_all_images_are_dead(net: Net) -> None:
     images = np.random.default_rng(0).integers(0, 256, (700, 48), dtype=np.uint8)
     labels = np.zeros(700, np.int64)
     parameters = {name: values.copy() for name, values in net.parameters.items()}
@@ -38,10 +38,10 @@ def test_units_that_say_the_same_of_every_image_are_silent(net: Net) -> None:
     parameters["W1"][:, 0] = 0
     parameters["b1"][1] = -1e6
     found = examine(dataclasses.replace(net, parameters=parameters), images, labels, n_mistakes=1)
-    assert (found.n_hidden, found.n_silent) == (n_hidden, 2)
+    assert (found.n_hidden, found.n_dead) == (n_hidden, 2)
 
 
-def test_a_net_that_is_always_right_confuses_nothing(net: Net) -> None:
+def test_a_net_without_mistakes_has_no_worst_pair(net: Net) -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 48), dtype=np.uint8)
     found = examine(net, images, net.predict(images), n_mistakes=5)
     assert (found.n_wrong, found.mistakes, found.worst_pair()) == (0, (), None)

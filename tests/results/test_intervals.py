@@ -19,7 +19,7 @@ def test_the_interval_is_the_one_that_scipy_computes(n: int, data: st.DataObject
 
 
 @pytest.mark.parametrize(("accuracy", "n"), [(0.5, 100), (0.9, 300), (0.97, 1000)])
-def test_it_covers_the_true_probability_as_often_as_it_says(accuracy: float, n: int) -> None:
+def test_the_interval_has_its_nominal_coverage(accuracy: float, n: int) -> None:
     covered = sum(
         float(binom.pmf(k, n, accuracy))
         for k in range(n + 1)

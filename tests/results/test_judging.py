@@ -64,7 +64,7 @@ def test_the_winner_is_judged_beside_all_complete_trials(
     assert found.estimate.low < found.estimate.val_score < 0.7 < found.estimate.high
     assert found.runner_up is not None
     assert (found.runner_up.number, found.runner_up.val_score) == (2, 0.65)
-    assert not found.runner_up.is_told_apart
+    assert not found.runner_up.is_significant
     assert found == _judge(records[::-1], folder)
 
 
@@ -95,12 +95,12 @@ def test_pruned_trials_count_by_how_far_they_were_behind_the_winner_then(
     assert estimate() == estimate(0.45, diverged=True) == alone.val_score
 
 
-def test_a_clear_winner_is_told_from_the_runner_up(
+def test_a_clear_winner_differs_significantly_from_the_runner_up(
     predict: Callable[[int, float], TrialRecord], folder: StudyFolder
 ) -> None:
     found = _judge([predict(0, 0.5), predict(1, 0.8)], folder)
     assert found.runner_up is not None
-    assert found.runner_up.is_told_apart
+    assert found.runner_up.is_significant
 
 
 @pytest.mark.parametrize("how", ["gone", "damaged", "another length", "another accuracy"])

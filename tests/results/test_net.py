@@ -9,7 +9,7 @@ from hpsearch.results import Net
 IMAGES = np.random.default_rng(1).integers(0, 256, (2500, 4, 4, 3), np.uint8)
 
 
-def test_images_may_be_pictures_or_rows(net: Net) -> None:
+def test_images_may_have_their_shape_or_be_flattened(net: Net) -> None:
     labels = net.predict(IMAGES)
     assert labels.dtype == np.int64
     assert labels.shape == (2500,)
@@ -17,7 +17,7 @@ def test_images_may_be_pictures_or_rows(net: Net) -> None:
     assert np.array_equal(net.predict(IMAGES.reshape(2500, -1)), labels)
 
 
-def test_predictions_do_not_depend_on_their_company(net: Net) -> None:
+def test_predictions_do_not_depend_on_the_other_images_of_a_call(net: Net) -> None:
     assert np.array_equal(net.predict(IMAGES[1200:1300]), net.predict(IMAGES)[1200:1300])
 
 
@@ -29,7 +29,7 @@ def test_other_shapes_and_types_are_refused(net: Net, images: Any) -> None:
         net.predict(images)
 
 
-def test_it_may_look_at_each_image_more_than_once(net: Net) -> None:
+def test_predictions_can_use_test_time_augmentation(net: Net) -> None:
     once, often = (
         net.predict(IMAGES),
         net.predict(IMAGES, hpsearch.TestTimeAugmentation(horizontal_flip=True, max_shift=1)),

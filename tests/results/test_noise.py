@@ -20,7 +20,7 @@ def test_own_and_shared_noise_are_recovered() -> None:
     assert noise.standard_error(np.array([123.0]))[0] == pytest.approx(1 / 20_000**0.5, rel=0.02)
 
 
-def test_hits_are_as_correlated_as_they_were_made() -> None:
+def test_the_correlation_of_simulated_hits_is_recovered() -> None:
     difficulty, luck = _draw(0, 1, (1, 20_000)), _draw(1, 0, (10, 20_000))
     hits = difficulty + luck > -1
     means = hits.mean(axis=1)
@@ -28,7 +28,7 @@ def test_hits_are_as_correlated_as_they_were_made() -> None:
     assert measure_noise(hits, means, 0).shared[0] == pytest.approx(expected, abs=0.01)
 
 
-def test_models_far_behind_say_nothing() -> None:
+def test_models_far_behind_do_not_change_the_estimated_noise() -> None:
     """A trial that diverged is wrong about other images than good ones."""
     rng = np.random.default_rng(0)
     good, bad = rng.random((5, 1000)) < 0.8, rng.random((50, 1000)) < 0.1
@@ -45,7 +45,7 @@ def test_the_second_best_is_a_contender_however_far_behind() -> None:
 
 
 @pytest.mark.parametrize("n_models", [1, 2, 30])
-def test_no_errors_at_all_are_no_certainty(n_models: int) -> None:
+def test_models_without_errors_still_have_noise(n_models: int) -> None:
     hits = np.ones((n_models, 50), np.bool_)
     noise = measure_noise(hits, np.ones(n_models), 0)
     assert np.isfinite(noise.own[0])

@@ -12,7 +12,7 @@ from hpsearch.results.pairing import compare_on_images, compare_scores
 
 @settings(deadline=None)
 @given(npst.arrays(np.bool_, (2, 60)))
-def test_the_test_is_mcnemars_and_takes_no_side(hits: NDArray[np.bool_]) -> None:
+def test_the_p_value_is_mcnemars_and_symmetric(hits: NDArray[np.bool_]) -> None:
     first, second = hits
     one, other = compare_on_images(first, second), compare_on_images(second, first)
     assert (one.n_first, one.n_second) == (other.n_second, other.n_first)

@@ -93,7 +93,7 @@ def test_a_trial_that_failed_before_its_first_epoch_has_no_pictures(tmp_path: Pa
     assert make_trial_pictures(tmp_path, "trial 0", ACCURACY, PIXELS, SHAPE) == []
 
 
-def test_the_best_net_has_its_pictures_and_its_film_if_there_is_one(
+def test_the_best_net_has_pictures_and_a_strip_if_there_are_snapshots(
     net: Net, tmp_path: Path
 ) -> None:
     snapshots = start_snapshots(net.parameters, net.parameters, net.preprocessing)
@@ -105,7 +105,7 @@ def test_the_best_net_has_its_pictures_and_its_film_if_there_is_one(
     assert len(make_net_pictures(net, WeightSnapshots(), tmp_path / "pictures")) == 2
 
 
-def test_a_film_has_a_frame_for_each_epoch_that_it_shows(net: Net) -> None:
+def test_each_weight_snapshot_has_a_frame(net: Net) -> None:
     snapshots = start_snapshots(net.parameters, net.parameters, net.preprocessing)
     frames = make_frames(snapshots, net.image_shape)
     assert list(frames) == snapshots.epochs.tolist()

@@ -66,7 +66,7 @@ def _simulate(leads: Sequence[float], rng: np.random.Generator, n_kept: int | No
     ],
     ids=["equal", "a leader", "a clear leader", "a few near it, many far below", "pruned"],
 )
-def test_the_best_accuracy_is_too_high_and_the_corrected_one_is_not(
+def test_the_best_accuracy_is_biased_and_the_corrected_one_is_not(
     leads: list[float], n_kept: int | None, plain: float
 ) -> None:
     found = _simulate(leads, np.random.default_rng(5), n_kept)
@@ -75,7 +75,7 @@ def test_the_best_accuracy_is_too_high_and_the_corrected_one_is_not(
     assert found.coverage > 0.93
 
 
-def test_pruned_trials_count_as_far_as_they_were_near() -> None:
+def test_pruned_trials_close_to_the_winner_increase_the_correction() -> None:
     """The best of two that were left of many is corrected more than the best of two."""
     hits = np.random.default_rng(0).random((2, 500)) < 0.8
     kept = np.array([0.71, 0.72])
@@ -86,7 +86,7 @@ def test_pruned_trials_count_as_far_as_they_were_near() -> None:
     assert correct_for_selection(hits, EarlyScores(kept, np.empty(0))) == without
 
 
-def test_the_interval_of_a_single_trial_is_that_of_a_plain_share() -> None:
+def test_the_interval_of_a_single_trial_is_wilsons() -> None:
     found = correct_for_selection(np.arange(300)[None, :] < 240)
     plain = binomtest(240, 300).proportion_ci(method="wilson")
     expected = (plain.low, 0.8, plain.high)

@@ -41,26 +41,26 @@ def test_each_row_is_a_distribution_of_its_own(others: Floats) -> None:
     assert found[-1:] == pytest.approx(infer_position(others[-1:]))
 
 
-def test_a_score_among_equals_is_luck() -> None:
+def test_the_best_of_equal_scores_is_shrunk_to_their_mean() -> None:
     """The best of 200 equal ones is 2.75 standard deviations above them on average."""
     others = np.random.default_rng(0).normal(-2.75, 1, (1, 199)).clip(max=0)
     middle = np.interp(0.5, infer_position(others)[0].cumsum(), GRID)
     assert middle == pytest.approx(-2.75, abs=0.5)
 
 
-def test_a_score_far_above_the_others_is_kept_with_all_its_noise() -> None:
+def test_a_score_far_above_the_others_is_not_shrunk() -> None:
     others = np.random.default_rng(0).normal(-9, 1, (1, 199))
     found = infer_position(others)
     assert _mean(found) == pytest.approx(0, abs=0.05)
     assert _spread(found) == pytest.approx(1, abs=0.05)
 
 
-def test_alone_a_score_tells_of_itself() -> None:
+def test_a_single_score_is_not_shrunk() -> None:
     found = infer_position(np.empty((1, 0)))
     assert (_mean(found), _spread(found)) == pytest.approx((0, 1), abs=1e-3)
 
 
-def test_two_close_scores_are_drawn_together_and_two_distant_ones_are_not() -> None:
+def test_two_close_scores_are_shrunk_and_two_distant_ones_are_not() -> None:
     close, distant = infer_position(np.array([[-1.0], [-8.0]]))[:, None]
     assert -0.5 < _mean(close) < -0.1
     assert abs(_mean(distant)) < 0.05
@@ -73,7 +73,7 @@ def test_fidelity_is_recovered_from_many_differences(fidelity: float) -> None:
     assert estimate_fidelity(differences)[0] == pytest.approx(fidelity, abs=0.06)
 
 
-def test_a_single_trial_says_nothing_about_fidelity() -> None:
+def test_a_single_trial_leaves_the_fidelity_at_its_prior_mean() -> None:
     assert estimate_fidelity(np.array([[3.0]]))[0] == pytest.approx(0.5)
 
 

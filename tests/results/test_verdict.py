@@ -43,18 +43,18 @@ def test_a_verdict_gives_estimate_runner_up_and_confirmations() -> None:
     )
 
 
-def test_a_lead_that_is_none_of_chances_is_called_one() -> None:
+def test_a_significant_lead_is_called_better() -> None:
     selection = Selection(12, 0.687, 63, ESTIMATE, RunnerUp(17, 0.60, 900, 0.00012))
     line = describe_verdict(Verdict(selection))[1]
     assert line == "better than trial 17 (0.6000; McNemar p = 0.00012, 900 discordant examples)"
 
 
-def test_a_single_trial_was_not_picked() -> None:
+def test_the_score_of_a_single_trial_is_not_corrected() -> None:
     line = _first(Selection(0, 0.687, 1, Estimate(0.687, 0.674, 0.7, 1, 5000)))
     assert line == "val_accuracy 0.6870 (trial 0), the only complete trial (95 % CI 0.674-0.700)"
 
 
-def test_what_is_missing_is_said() -> None:
+def test_missing_predictions_are_reported() -> None:
     assert "not corrected for selection bias among 63 trials: its" in _first(
         Selection(12, 0.687, 63)
     )
@@ -67,7 +67,7 @@ def test_what_is_missing_is_said() -> None:
     )
 
 
-def test_nothing_known_is_nothing_said() -> None:
+def test_an_empty_verdict_has_neither_lines_nor_metrics() -> None:
     assert describe_verdict(Verdict()) == []
     assert measure_verdict(Verdict(None, [Confirmed(1, (), 2)])) == {}
     assert describe_verdict(Verdict(None, [Confirmed(1, (), 2)])) == [
