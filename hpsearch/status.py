@@ -55,7 +55,7 @@ def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False
     dict
         ``study``, ``state``, ``complete``, ``validation`` (the number of examples or of folds),
         ``changed_at``, ``trials``, ``best`` (with folds its net is the refit's), ``refit`` (the
-        training of the best setting on the examples of all folds), ``selection``, ``confirm``,
+        training of the best trial on the examples of all folds), ``selection``, ``confirm``,
         ``fingerprint``, ``disturbances`` (events by which the fingerprint differs from that of an
         undisturbed run: failed trials whose workers died, and failed trials that were run again
         after other proposals had taken the failure into account), ``differences`` (between the
@@ -159,7 +159,7 @@ def _describe_best(search: SearchStudy, records: Sequence[TrialRecord]) -> dict[
 
 
 def _describe_refit(search: SearchStudy, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
-    """How the training of the best on the examples of all folds stands; None without folds."""
+    """Describe the state of the best trial's refit; None without folds."""
     if search.definition.data.n_folds is None:
         return None
     best = best_of(records)

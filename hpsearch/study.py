@@ -24,22 +24,22 @@ from hpsearch.workspace import StudyFolder
 __all__ = ["Study", "load_study", "run_study"]
 
 _N_SHOWN = 5
-# Columns of the table of trials that a notebook leaves out.
+# Columns of the table of trials that notebooks do not show.
 _NOT_SHOWN = ["started_at", "ended_at", "reason", "ended_by_machine"]
 
 
 @dataclass(frozen=True, repr=False)
 class Study:
-    """A study that has run, or runs in another process. Read only.
+    """A study that has run, or is running in another process; read-only.
 
     Parameters
     ----------
     search : SearchStudy
-        Its record.
+        The study's record.
     folder : StudyFolder
-        Its files.
+        The study's files.
     options : RunOptions
-        Options of its run.
+        Options of the run.
     """
 
     search: SearchStudy
@@ -95,12 +95,12 @@ class Study:
         return table.rename_axis(index="epoch", columns="trial")
 
     def best_net(self) -> Net:
-        """Load the net of the best complete trial; with folds its setting trained on all examples.
+        """Load the net of the best complete trial; with folds the net of its refit.
 
         Raises
         ------
         UsageError
-            If no trial is complete yet; with folds, if the search has not ended.
+            If no trial is complete; with folds, if the best trial has no complete refit.
         """
         data = prepare_recorded_data(self.search, self.options)
         records, refits = self.search.records(), read_refits(self.search)
@@ -147,13 +147,13 @@ def run_study(
     Returns
     -------
     Study
-        The study after the run. Interrupted (Ctrl-C, or the kernel's stop button), it stops
-        after the current epochs; the same call continues it.
+        The study after the run. If interrupted (Ctrl-C, or the kernel's stop button), the run
+        stops after the current epochs; the same call continues it.
 
     Raises
     ------
     HpsearchError
-        If the study cannot be opened or its stores fail; what is recorded stays.
+        If the study cannot be opened or its stores fail; nothing that was recorded is lost.
     """
     if isinstance(study, StudyDefinition):
         definition = study
@@ -176,14 +176,14 @@ def load_study(study: Path | str, options: RunOptions | None = None) -> Study:
     Parameters
     ----------
     study : Path or str
-        Its name, or its file.
+        Name or file of the study.
     options : RunOptions, optional
         As for `run_study`.
 
     Raises
     ------
     UsageError
-        If there is none of that name; the message suggests the nearest.
+        If there is no study of that name; the message suggests the most similar name.
     """
     options = options or _read_environment()
     return Study(*open_recorded_study(str(study), options), options)

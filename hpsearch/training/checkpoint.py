@@ -1,4 +1,4 @@
-"""Saving the state of a training after an epoch, and taking it up again."""
+"""Checkpoints: saving and loading the state of a training after an epoch."""
 
 import json
 import zipfile
@@ -46,7 +46,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class NetState:
-    """A net in training, and all that its next epoch depends on.
+    """State of a net in training: all that its next epoch depends on.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class NetState:
     generator_state : dict
         ``rng.bit_generator.state``.
     memory : dict of arrays
-        What training remembers besides; nothing once it has ended.
+        Optimizer state; empty after the last epoch.
     """
 
     net: Parameters
@@ -65,20 +65,20 @@ class NetState:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training as it stood after its last epoch.
+    """State of a training after its last completed epoch.
 
     Parameters
     ----------
     identity : str
-        What is being trained (setting, seed, data): a checkpoint of anything else is of no use.
+        Hash of hyperparameters, seed and data; a checkpoint of another identity is not used.
     states : tuple of NetState
-        One; with folds one of each.
+        State of the net; with folds, of the net of each.
     epochs : tuple of Epoch
         All epochs so far.
     snapshots : WeightSnapshots
         Frames so far. In the same file, so that they stop, go on, travel and go with the net.
     versions : dict
-        Those that the epochs so far were trained with.
+        Versions that the epochs so far were trained with.
     """
 
     identity: str
@@ -89,12 +89,12 @@ class Checkpoint:
 
     @property
     def net(self) -> Parameters:
-        """The net; with folds that of the first."""
+        """Parameters of the net; with folds those of the first."""
         return self.states[0].net
 
 
 def name_by_fold(arrays: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """The arrays of all folds in one mapping, such as ``fold1.W1``."""
+    """Collect the arrays of all folds in one mapping, with names such as ``fold1.W1``."""
     return {
         _FOLD.format(number) + name: array
         for number, own in enumerate(arrays, 1)
@@ -103,7 +103,7 @@ def name_by_fold(arrays: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDAr
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `path`, wholly or not at all.
+    """Write `checkpoint` to `path` atomically.
 
     The file is an ``.npz`` without pickles, which ``numpy.load`` opens. Its members carry a
     CRC-32, which `load_checkpoint` verifies.
@@ -128,17 +128,17 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "iteration_losses": np.array([loss for one in losses for loss in one], np.float64),
     }
     with replacing(path) as file:
-        # Counted, as a flipped bit can hide members from their list, which has no checksum.
+        # The zip directory has no checksum: a flipped bit in it may hide members.
         np.savez(file, allow_pickle=False, **arrays, n_arrays=np.array(len(arrays)))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read what `save_checkpoint` wrote.
+    """Load a checkpoint that `save_checkpoint` wrote.
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is no checkpoint.
     DamagedDataError
         If the file is truncated, fails its checksums or is not a checkpoint.
     """
@@ -173,7 +173,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _pack_states(states: tuple[NetState, ...]) -> dict[str, NDArray[Any]]:
-    """The arrays of all states, by name: those of the first plain, for whoever opens the file."""
+    """Collect the arrays of all states by name; those of the first have no prefix."""
     packed = [
         {
             **state.net,

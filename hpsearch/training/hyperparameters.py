@@ -1,4 +1,4 @@
-"""Hyperparameters of the two-layer net: types, bounds, defaults and what each of them means.
+"""Hyperparameters of the two-layer net: types, bounds, defaults and descriptions.
 
 The search space of a study file, its documentation, MLflow's parameters and the axes of plots
 follow from this declaration.
@@ -17,10 +17,10 @@ Schedule = Literal["exponential", "cosine"]
 
 
 class Hyperparameters(BaseModel):
-    """One hyperparameter setting.
+    """Hyperparameters of one trial.
 
-    The first five are the assignment's. All others are techniques beyond it, which are off, or
-    have the assignment's value, unless they are given.
+    The first five are the assignment's. All others are techniques beyond it; their defaults
+    switch them off, or are the assignment's values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -140,7 +140,7 @@ class Hyperparameters(BaseModel):
 
     @property
     def inputs(self) -> InputSettings:
-        """Preprocessing between an image and the first layer."""
+        """Preprocessing of the inputs that the hyperparameters ask for."""
         return InputSettings(
             contrast=self.contrast_normalization,
             n_components=self.n_components,
