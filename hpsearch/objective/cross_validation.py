@@ -36,7 +36,7 @@ class CrossValidation:
 
     @property
     def first(self) -> NetTraining:
-        """The net of the first fold."""
+        """Training of the first fold's net."""
         return self._trainings[0]
 
     def train_epoch(self) -> Epoch:
@@ -73,7 +73,7 @@ class CrossValidation:
         )
 
     def predict(self) -> NDArray[Any]:
-        """Out-of-fold predictions of all examples, shape (N,)."""
+        """Predict all examples out of fold, shape (N,)."""
         return self._gather([one.predict() for one in self._trainings])
 
     def states(self, *, is_last: bool) -> tuple[NetState, ...]:

@@ -73,7 +73,7 @@ def note_selection(search: SearchStudy, selection: Selection | None) -> None:
 
 
 def read_verdict(search: SearchStudy) -> Verdict:
-    """Read the verdict from the record; a selection among fewer trials than now is ignored."""
+    """Read the verdict from the record; a selection among other trials than now is ignored."""
     noted: dict[str, Any] | None = search.attribute(SELECTION)
     best_first = rank(search.records())
     is_current = (

@@ -165,7 +165,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         TypeError,
         EOFError,
         zipfile.BadZipFile,
-        RuntimeError,  # zipfile's, if a bit says that a member is encrypted or oddly compressed
+        RuntimeError,  # zipfile's, if a flipped bit marks a member as encrypted
     ) as e:
         raise DamagedDataError(
             f"{path}: expected a checkpoint, got a damaged file ({type(e).__name__}: {e})"
