@@ -4,7 +4,7 @@
 
     find_source -> Source.load -> Dataset -> prepare -> PreparedData -> open_split -> Split
 
-The test split is written by `prepare` into `TEST_FILE` and opened by nothing in here.
+`prepare` writes the test split into `TEST_FILE`, which nothing in this package opens.
 """
 
 from hpsearch.data.basis import Basis, Frequencies, PrincipalComponents

@@ -1,4 +1,4 @@
-"""Reading known files out of a tar file."""
+"""Extract known files from a tar file."""
 
 import gzip
 import tarfile
@@ -21,16 +21,16 @@ def extract(archive: Path, names: Container[str], into: Path) -> None:
     Parameters
     ----------
     archive : Path
-        A tar file, compressed or not. No name in it can lead out of `into`.
+        A tar file, compressed or not. No path in it can escape `into`.
     names : container of str
         File names, whatever folder of the archive they are in.
     into : Path
-        Exists.
+        An existing folder.
 
     Raises
     ------
     DamagedDataError
-        If it is no readable tar file.
+        If it is not a readable tar file.
     StoreError
         If the disk is full or read-only.
     """

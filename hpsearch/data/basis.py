@@ -1,4 +1,4 @@
-"""What training images may be written in, in place of pixels: the choice, as a value."""
+"""Settings of the input transform that replaces pixels: PCA or DCT."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ __all__ = ["Basis", "Frequencies", "PrincipalComponents", "load_basis"]
 
 @dataclass(frozen=True)
 class PrincipalComponents:
-    """How many components to keep: a count, or as many as keep a share of the variance.
+    """PCA: how many components to keep, as a count or by a share of the variance.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ class PrincipalComponents:
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How many spatial frequencies to keep: those along which training images vary most.
+    """DCT: how many frequencies to keep, those with the largest variance of training images.
 
     Parameters
     ----------
     count : int
         At least 1.
     kind : str
-        Tells the two apart when they are written down.
+        Distinguishes the two transforms in JSON.
     """
 
     count: int
@@ -43,12 +43,12 @@ Basis: TypeAlias = PrincipalComponents | Frequencies
 
 
 def load_basis(described: Mapping[str, Any] | None) -> Basis | None:
-    """What `dataclasses.asdict` made of a basis, or None of none.
+    """Restore a transform from the output of `dataclasses.asdict`; None from None.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If the keys are those of neither transform.
     """
     if described is None:
         return None

@@ -45,7 +45,7 @@ _Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Edition:
-    """What tells the published batches from any others.
+    """Checksums and sizes that identify the published batches.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ class Edition:
     batch_size: int
 
 
-# MD5s: published with the archive, as torchvision lists them. batches.meta is not among them:
-# it holds the class names, which are written above, and is never opened.
+# MD5s: published with the archive, as torchvision lists them. batches.meta is never opened: the
+# class names that it holds are listed above.
 OFFICIAL = Edition(
     md5=(
         "c99cafc152244af753f735de768cd75f",
@@ -88,7 +88,7 @@ class Cifar10:
     folder : Path
         The folder of the six files, or a tar file that holds them.
     edition : Edition
-        What they must be.
+        Their expected checksums.
     """
 
     folder: Path
@@ -97,7 +97,7 @@ class Cifar10:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the images and labels, known beforehand; the same for both formats."""
+        """SHA-256 of the images and labels, a constant; the same for both formats."""
         return self.edition.arrays_sha256
 
     def load(self) -> Dataset:
@@ -114,7 +114,7 @@ class Cifar10:
             If a pickled batch fails its MD5, which is checked before it is unpickled; or a
             binary one has another size, a label above 9, or other images.
         MissingDataError
-            If a batch is not there.
+            If a batch is missing.
         StoreError
             If an archive cannot be unpacked into the user's folder for temporary files.
         """
@@ -128,7 +128,7 @@ class Cifar10:
             *_join(map(read, train), len(train) * n_images),
             *_join([read(test)], n_images),
         )
-        # The MD5s have already vouched for pickled batches.
+        # Pickled batches have been verified by their MD5s.
         if not is_pickled and (found := hash_splits(*splits)) != self.checksum:
             raise DamagedDataError(
                 f"{self.folder}: images and labels have the SHA-256 {found},"
@@ -137,14 +137,14 @@ class Cifar10:
         return Dataset(self.name, *splits, _CLASS_NAMES, self.checksum, str(self.folder))
 
     def _load_archive(self) -> Dataset:
-        """Load from an archive; what makes its batches genuine is checked as in a folder."""
-        with tempfile.TemporaryDirectory(prefix="hpsearch-cifar10-") as beside:
+        """Unpack the archive into a temporary folder and load it, with the same checks."""
+        with tempfile.TemporaryDirectory(prefix="hpsearch-cifar10-") as unpacked:
             names = {name + suffix for name in _BATCHES for suffix in ("", _BINARY_SUFFIX)}
-            extract(self.folder, names, Path(beside))
+            extract(self.folder, names, Path(unpacked))
             try:
-                dataset = dataclasses.replace(self, folder=Path(beside)).load()
+                dataset = dataclasses.replace(self, folder=Path(unpacked)).load()
             except DataError as error:
-                what = str(error).replace(f"{beside}/", "")
+                what = str(error).replace(f"{unpacked}/", "")
                 raise type(error)(f"{self.folder}: {what}") from error
         return dataclasses.replace(dataset, source=str(self.folder))
 
@@ -172,7 +172,7 @@ class Cifar10:
 
 
 def locate_cifar10(folder: Path) -> Path | None:
-    """Where CIFAR-10 is in `folder`; None if it is not.
+    """Locate CIFAR-10 in `folder`; None if it is not there.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def locate_cifar10(folder: Path) -> Path | None:
 
 
 def _list_candidates(folder: Path) -> Iterator[Path]:
-    """Folders that may hold the batches: programs that unpack archives add a level."""
+    """List folders that may hold the batches: unpacking an archive may add a level."""
     names = (_PICKLED_FOLDER, _BINARY_FOLDER)
     yield from (folder / name for name in names)
     yield folder
@@ -244,7 +244,7 @@ def find_cifar10(
     archive : Archive, optional
         What to download; the official archive by default.
     edition : Edition
-        What the batches must be.
+        Expected checksums of the batches.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def find_cifar10(
     Raises
     ------
     MissingDataError
-        If it is nowhere and cannot be downloaded, or a folder holds only part of it.
+        If it is not found and cannot be downloaded, or a folder holds only part of it.
     DamagedDataError
         If the download fails its checksum.
     StoreError
@@ -264,7 +264,7 @@ def find_cifar10(
         if located := locate_cifar10(folder):
             return Cifar10(located, edition)
     if not allow_download:
-        raise MissingDataError(_say_missing(folders, download_folder, "download not allowed"))
+        raise MissingDataError(_describe_missing(folders, download_folder, "download not allowed"))
     # pooch and requests: only in the process that downloads, not in every worker.
     from hpsearch.data.download import Archive, fetch_archive
 
@@ -272,26 +272,26 @@ def find_cifar10(
     try:
         fetched = fetch_archive(archive, download_folder, show_progress=show_progress)
     except MissingDataError as error:
-        raise MissingDataError(_say_missing(folders, download_folder, str(error))) from error
+        raise MissingDataError(_describe_missing(folders, download_folder, str(error))) from error
     return Cifar10(fetched, edition)
 
 
-def _join(batches: Iterable[_Batch], n_most: int) -> _Batch:
-    """One split of batches, taken one after the other: images, `n_most` at most, and labels."""
-    images = np.empty((n_most, 32, 32, 3), np.uint8)
-    labels = np.empty(n_most, np.int64)
+def _join(batches: Iterable[_Batch], max_images: int) -> _Batch:
+    """Concatenate the batches of one split: at most `max_images` images, and their labels."""
+    images = np.empty((max_images, 32, 32, 3), np.uint8)
+    labels = np.empty(max_images, np.int64)
     start = 0
     for pixels, batch_labels in batches:
         some = slice(start, start + len(batch_labels))
         by_colour = pixels.reshape(-1, 3, 32, 32)
-        for colour in range(3):  # three times as quick as all at once
+        for colour in range(3):  # three times faster than all colours at once
             images[some, :, :, colour] = by_colour[:, colour]
         labels[some] = batch_labels
         start = some.stop
     return images[:start], labels[:start]
 
 
-def _say_missing(folders: Sequence[Path], download_folder: Path, reason: str) -> str:
+def _describe_missing(folders: Sequence[Path], download_folder: Path, reason: str) -> str:
     places = [str(folder) for folder in (*folders, download_folder)]
     return (
         f"cifar10: not in {', '.join(places)}; {reason}; put {_PICKLED_FOLDER}/ or"

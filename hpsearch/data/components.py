@@ -1,8 +1,8 @@
-"""Principal components of the training images: the same images in far fewer numbers.
+"""Principal component analysis (PCA) of the training images.
 
-Gradient descent on a net whose first weights start Gaussian does not notice a rotation of its
-inputs. Rotated into their principal components, nearly all of what images hold is in the first
-few hundred of their 3,072 coordinates; the rest can be left out, and with it most arithmetic.
+Gradient descent on a net with Gaussian initial weights is invariant to a rotation of its inputs.
+Nearly all of the variance of images is in the first few hundred of their 3,072 principal
+components; the others can be left out, and with them most of the arithmetic.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from hpsearch.data.preprocessing import Preprocessing
 
 __all__ = ["fit_components", "fit_mean_image", "measure_variances", "project"]
 
-# Evenly spaced training images to fit on. On CIFAR-10, 300 components fitted on so many keep
+# Evenly spaced training images to fit on. On CIFAR-10, 300 components fitted on this many keep
 # 96.4 % of the variance of all 49,000; fitted on all of them 96.6 %, in five times the time.
 N_FITTED = 10_000
 _CHUNK = 5_000
@@ -23,9 +23,9 @@ _CHUNK = 5_000
 def fit_components(
     images: NDArray[np.uint8], mean_image: NDArray[np.float64], wanted: PrincipalComponents
 ) -> NDArray[np.float32]:
-    """The directions along which `images` vary most.
+    """Fit the principal components of `images`.
 
-    The same bits on equal machines, however many threads BLAS may use elsewhere.
+    Bit-identical on equal machines, whatever number of threads BLAS uses elsewhere.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ def fit_components(
     mean_image : float64 array, shape (D,)
         Their mean.
     wanted : PrincipalComponents
-        How many.
+        Number of components, or the share of the variance to keep.
 
     Returns
     -------
     float32 array, shape (D, K)
-        Orthonormal columns, strongest first, each with its largest entry positive.
+        Orthonormal columns by descending variance, each with its largest entry positive.
     """
-    # Takes a while to import, and only the process that prepares the data needs it.
+    # Slow to import, and only the process that prepares the data needs it.
     from scipy.linalg import eigh
 
     sample = _sample(images)
@@ -52,14 +52,14 @@ def fit_components(
         if count is None:
             count = _count_for(eigh(covariance, eigvals_only=True)[::-1], wanted.variance or 1.0)
         _, columns = eigh(covariance, subset_by_index=[n_pixels - count, n_pixels - 1])
-    strongest_first = columns[:, ::-1]
-    largest = np.abs(strongest_first).argmax(axis=0)
-    signs = np.sign(strongest_first[largest, np.arange(count)])
-    return np.ascontiguousarray(strongest_first * signs, dtype=np.float32)
+    descending = columns[:, ::-1]
+    largest = np.abs(descending).argmax(axis=0)
+    signs = np.sign(descending[largest, np.arange(count)])
+    return np.ascontiguousarray(descending * signs, dtype=np.float32)
 
 
 def fit_mean_image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float64]:
-    """What is left on average of `images`, shape (N, D), after `preprocessing`: shape (D,)."""
+    """Return the mean, shape (D,), of `images`, shape (N, D), after `preprocessing.centre`."""
     total = np.zeros(images.shape[1])
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK].astype(np.float32)
@@ -70,19 +70,19 @@ def fit_mean_image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> N
 def measure_variances(
     images: NDArray[np.uint8], preprocessing: Preprocessing
 ) -> NDArray[np.float32]:
-    """How much inputs vary along each component, in mean variances of a pixel.
+    """Measure the variance along each component, in mean variances of a pixel.
 
     Parameters
     ----------
     images : uint8 array, shape (N, D)
-        Training images; as many of them are taken as components are fitted on.
+        Training images; the sample that components are fitted on is measured.
     preprocessing : Preprocessing
         With components.
 
     Returns
     -------
     float32 array, shape (K,)
-        The same bits on equal machines.
+        Bit-identical on equal machines.
     """
     sample, n_pixels = _sample(images), images.shape[1]
     along, total = np.zeros(preprocessing.n_inputs), 0.0
@@ -98,7 +98,7 @@ def measure_variances(
 def project(
     images: NDArray[np.uint8], mean_image: NDArray[np.float64], components: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Coordinates of the centred `images`, shape (N, D), along `components`: shape (N, K)."""
+    """Return the coordinates of centred `images`, (N, D), along `components`: shape (N, K)."""
     mean = mean_image.astype(np.float32)
     projected = np.empty((len(images), components.shape[1]), np.float32)
     with threadpool_limits(1):
@@ -117,12 +117,12 @@ def _covariance(images: NDArray[np.uint8], mean: NDArray[np.float32]) -> NDArray
     covariance = np.zeros((images.shape[1], images.shape[1]), np.float32)
     for start in range(0, len(images), _CHUNK):
         centred = np.subtract(images[start : start + _CHUNK], mean, dtype=np.float32)
-        # NumPy sees that this is a matrix by its own transpose, and does half the work.
+        # NumPy computes a product with its own transpose by BLAS syrk, at half the cost.
         covariance += centred.T @ centred
     return covariance / np.float32(len(images))
 
 
 def _count_for(variances: NDArray[np.float32], share: float) -> int:
-    """The fewest of the largest `variances` that make up `share` of their sum."""
+    """Count the largest `variances` that are needed for `share` of their sum."""
     shares = np.cumsum(variances, dtype=np.float64) / np.sum(variances, dtype=np.float64)
     return min(int(np.searchsorted(shares, share)) + 1, len(shares))

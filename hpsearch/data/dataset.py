@@ -1,4 +1,4 @@
-"""What every source of images gives: the test split, and the images to train and validate on."""
+"""Labelled images in memory, and the interface of the sources that data sets are loaded from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,20 +28,20 @@ class Dataset:
     train_labels, test_labels : int64 array, shape (N,)
         Index into `class_names` of each image.
     class_names : tuple of str
-        What the labels stand for.
+        Name of each class.
     checksum : str
         Identity of the source: equal for equal images and labels, whatever the file format.
     source : str
-        Where it came from, for people: a path or a package.
+        Where it was loaded from, for display: a path or a package.
     units : tuple of str, optional
-        For each training image what must stay in one split with it; images of equal units do.
-        Left out if the training images are in a published order, each on its own.
+        Unit of each training image; images of one unit stay in one split. None if the training
+        images are in a published order, each a unit of its own.
     is_validation : bool array, shape (N,), optional
-        Which training images the source itself has set apart for validation.
+        Whether each training image is in the source's own validation split; None without one.
     settings : mapping
-        What the source was told to make of its files, as JSON values.
+        How the source reads its files, as JSON values.
     notices : tuple of str
-        What people should know of it, a line each.
+        Messages for the user, one line each.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Dataset:
 
     @property
     def schema(self) -> Schema:
-        """What an image is, and what is predicted of it."""
+        """Shape of an image, and the classes to predict."""
         height, width, colours = self.train_images.shape[1:]
         return Schema((height, width, colours), class_names=self.class_names)
 
     def items(self) -> Items:
-        """What a split needs to know of the images."""
+        """Describe the training images for splitting: their number, labels and units."""
         return Items(
             self.name,
             self.source,
@@ -78,7 +78,7 @@ class Dataset:
 
 
 class Source(Protocol):
-    """A place a data set can be loaded from, known to be there."""
+    """A data set that has been found and can be loaded."""
 
     @property
     def name(self) -> str:
@@ -86,22 +86,22 @@ class Source(Protocol):
 
     @property
     def checksum(self) -> str:
-        """The `Dataset.checksum` that `load` will give; much cheaper than loading."""
+        """Checksum of the data set that `load` returns; much cheaper than loading."""
 
     def load(self) -> Dataset | TabularDataset:
-        """Verify, then read.
+        """Verify and read the data set.
 
         Returns
         -------
         Dataset or TabularDataset
-            All of it, in memory.
+            The whole data set, in memory.
 
         Raises
         ------
         DamagedDataError
             If a file fails its checksum or its format.
         MissingDataError
-            If a file has gone since the source was found.
+            If a file has been removed since the source was found.
         """
 
 

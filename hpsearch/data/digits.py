@@ -10,11 +10,11 @@ from hpsearch.errors import DamagedDataError
 
 __all__ = ["Digits"]
 
-# scikit-learn publishes no test split, and its rows are ordered by writer; so they are dealt
-# once, the same for everybody, with this seed.
-_DEALING_SEED = 0
+# scikit-learn publishes no test split, and its rows are ordered by writer; so they are shuffled
+# with one fixed seed before they are split.
+_SHUFFLE_SEED = 0
 _N_TEST = 300
-# Of the four arrays as dealt; guards against another scikit-learn giving other images.
+# Of the four arrays of the splits; detects a scikit-learn release with other images.
 _CHECKSUM = "85eacd1f4859ff918e48eb9dc2deca13f014f09771d9d1dfb6f0f1774055db26"
 
 
@@ -30,11 +30,11 @@ class Digits:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the dealt images and labels, known beforehand."""
+        """SHA-256 of the images and labels of both splits, a constant."""
         return _CHECKSUM
 
     def load(self) -> Dataset:
-        """Deal the images into the two splits.
+        """Load the images and divide them into the two splits.
 
         Returns
         -------
@@ -44,14 +44,14 @@ class Digits:
         Raises
         ------
         DamagedDataError
-            If scikit-learn holds other images than it did.
+            If the images of the installed scikit-learn are others.
         """
         # Takes a second to import, and only the process that prepares the data needs it.
         from sklearn.datasets import load_digits
 
         bunch = load_digits()
         # RandomState, because NEP 19 froze its stream; a Generator's may change with NumPy.
-        order = np.random.RandomState(_DEALING_SEED).permutation(len(bunch.target))
+        order = np.random.RandomState(_SHUFFLE_SEED).permutation(len(bunch.target))
         images = bunch.images.astype(np.uint8)[order, :, :, np.newaxis]
         labels = bunch.target.astype(np.int64)[order]
         splits = (images[:-_N_TEST], labels[:-_N_TEST], images[-_N_TEST:], labels[-_N_TEST:])

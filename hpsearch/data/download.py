@@ -1,4 +1,4 @@
-"""Downloading an archive, verified, unpacked, and there as a whole or not at all."""
+"""Download an archive, verify it and unpack it atomically."""
 
 import errno
 import gzip
@@ -18,7 +18,7 @@ from hpsearch.errors import DamagedDataError, MissingDataError, StoreError
 
 __all__ = ["Archive", "fetch_archive"]
 
-# Seconds without a byte after which the server counts as dead.
+# Seconds without data after which a download fails.
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 16
 
@@ -45,7 +45,7 @@ class Archive:
 def fetch_archive(archive: Archive, into: Path, *, show_progress: bool = False) -> Path:
     """Download `archive` and unpack its folder into `into`.
 
-    Another process doing the same at the same time is no problem: one of them wins.
+    Safe to run in several processes at once: the first to finish installs the folder.
 
     Parameters
     ----------
@@ -66,15 +66,15 @@ def fetch_archive(archive: Archive, into: Path, *, show_progress: bool = False) 
     MissingDataError
         If the server cannot be reached or does not have it.
     DamagedDataError
-        If what came fails the checksum or is no tar file.
+        If the download fails its checksum or is not a tar file.
     StoreError
         If the disk is full or read-only.
     """
     target = into / archive.folder
     try:
         into.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=into, prefix=".download.") as beside:
-            packed, unpacked = Path(beside, "archive"), Path(beside, "unpacked")
+        with tempfile.TemporaryDirectory(dir=into, prefix=".download.") as temporary:
+            packed, unpacked = Path(temporary, "archive"), Path(temporary, "unpacked")
             _download(archive, packed, show_progress=show_progress)
             _verify(archive, packed)
             _unpack(archive, packed, unpacked)
@@ -97,7 +97,7 @@ def _download(archive: Archive, path: Path, *, show_progress: bool) -> None:
         try:
             get(archive.url, str(path), None)
         except (OSError, ValueError) as error:
-            # What requests raises is an OSError too, but it never carries a number.
+            # Errors of requests are OSErrors too, but without an errno.
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             reason = f"download of {archive.url} failed: {one_line(error)}"
@@ -114,7 +114,7 @@ def _verify(archive: Archive, path: Path) -> None:
 
 
 def _unpack(archive: Archive, packed: Path, unpacked: Path) -> None:
-    """Write the files of the archive's folder flat into `unpacked`: no name can lead out."""
+    """Write the files of the archive's folder flat into `unpacked`, which no path can escape."""
     unpacked.mkdir()
     try:
         with tarfile.open(packed) as tar:
@@ -141,7 +141,7 @@ class _Bar:
 
     @total.setter
     def total(self, n_bytes: int) -> None:
-        # pooch says 0 when the server does not tell.
+        # pooch passes 0 if the server does not report the size.
         self._progress.update(self._task, total=n_bytes or None)
 
     def update(self, n_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""The coordinator's data on another machine: shared with it, or prepared there once more."""
+"""Find the coordinator's prepared data on a worker's machine, or prepare it there again."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ __all__ = ["find_on_this_machine"]
 
 
 def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> PreparedData:
-    """The same data on this machine: where `data` says, or in the user's cache folder.
+    """Find the same data on this machine: in its own folder, or in the user's cache folder.
 
     If it is in neither it is prepared in the cache, once for all processes, from the verified
     source. The test split is not kept there: no worker needs it.
@@ -31,14 +31,14 @@ def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> Prepare
     data : PreparedData
         As the coordinator prepared it.
     folders : sequence of Path
-        Where the source may lie on this machine. It is not downloaded.
+        Where to search for the source on this machine. It is not downloaded.
 
     Raises
     ------
     MissingDataError
-        If neither the data nor its source is here.
+        If neither the data nor its source is on this machine.
     DamagedDataError
-        If what is here is not the same data, to the last bit of what training reads.
+        If the data found differs in any bit that training reads.
     OSError
         If the cache cannot be written.
     """
@@ -52,14 +52,14 @@ def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> Prepare
         return _check_same(load_prepared(here), data, here)
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f".{here.name}.lock"):
-        with contextlib.suppress(DataError):  # another process was first
+        with contextlib.suppress(DataError):  # prepared by another process meanwhile
             return _check_same(load_prepared(here), data, here)
         _prepare(data, folders, here)
         return _check_same(load_prepared(here), data, here)
 
 
 def _check_same(found: PreparedData, wanted: PreparedData, place: Path) -> PreparedData:
-    """`wanted` where it was `found`, if that is the same; `place` is where it belongs here."""
+    """Return `wanted` with the folder of `found` if their contents are equal, else raise."""
     if found.checksum != wanted.checksum:
         raise DamagedDataError(
             f"{place}: holds other data, of checksum {found.checksum[:12]}, "
@@ -74,7 +74,7 @@ def _check_same(found: PreparedData, wanted: PreparedData, place: Path) -> Prepa
     return dataclasses.replace(wanted, folder=found.folder, folds=found.folds)
 
 
-def _own(data: PreparedData) -> FolderSettings | TabularSettings | None:
+def _find_own_settings(data: PreparedData) -> FolderSettings | TabularSettings | None:
     if data.name in TABULAR_NAMES:
         return TabularSettings.load(data.source, data.source_settings)
     if data.name != ImageFolder.name:
@@ -87,7 +87,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
         data.name,
         folders=folders,
         download_folder=here,
-        own=_own(data),
+        own=_find_own_settings(data),
         allow_download=False,
     )
     if source.checksum != data.source_checksum:
@@ -95,8 +95,8 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
             f"{data.name}: this machine has a source of checksum {source.checksum[:12]}, "
             f"the coordinator's is {data.source_checksum[:12]}"
         )
-    with tempfile.TemporaryDirectory(dir=here.parent, prefix=f".{here.name}.") as beside:
-        made = prepare(source, data.split_spec, Path(beside))
+    with tempfile.TemporaryDirectory(dir=here.parent, prefix=f".{here.name}.") as temporary:
+        made = prepare(source, data.split_spec, Path(temporary))
         _check_same(made, data, here)
         made.verify()
         (made.folder / TEST_FILE).unlink()

@@ -1,7 +1,7 @@
-"""What is fitted on training images, and what these are written in.
+"""Fit the statistics of training images, and apply the input transform to them.
 
-With a basis the training images are written in it, and as pixels they are not needed any more;
-unless they shall be changed as images before each step.
+With a transform the training images are stored as its coefficients instead of pixels, unless
+they are augmented as images before each step.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ def fit_training_images(
     basis: Basis | None,
     is_augmentable: bool,
 ) -> dict[str, NDArray[Any]]:
-    """The training images as they are wanted, and what is fitted on them.
+    """Fit the statistics of the training images, and transform them as specified.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def fit_training_images(
     image_shape : tuple of int
         Height, width, colours, whose product is D.
     basis : Basis or None
-        What to write them in; None for pixels.
+        Input transform; None for pixels.
     is_augmentable : bool
-        Whether they stay pixels all the same.
+        Whether they are stored as pixels even with a transform.
 
     Returns
     -------
     dict
-        Arrays by the name of the file that each is for.
+        Arrays to write, by file name.
     """
     arrays: dict[str, NDArray[Any]] = {}
     components = None
@@ -81,7 +81,7 @@ def fit_training_images(
 def _fit_normalised(
     train: NDArray[np.uint8], components: NDArray[np.float32] | None
 ) -> dict[str, NDArray[Any]]:
-    """Mean image, and variances along components, once each image's contrast is normalised."""
+    """Fit mean image and variances along components on contrast-normalised images."""
     zero = np.zeros(train.shape[1], np.float32)
     mean_image = fit_mean_image(train, Preprocessing(zero, contrast_floor=CONTRAST_FLOOR))
     arrays = {NORMALISED_MEAN_IMAGE_FILE: mean_image}

@@ -1,4 +1,4 @@
-"""What a folder of own images holds, found by decoding all of them, for people and for splits."""
+"""Contents of a folder of the user's images: decoded, checked and assigned to splits."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from hpsearch.data.splitting import Sides, choose_sides
 
 __all__ = ["FolderContents", "ReadPicture", "Remark", "Unreadable"]
 
-# So many names are given in a line where there may be thousands.
+# Names listed in a line; further ones, maybe thousands, are only counted.
 _N_NAMED = 5
 
 
@@ -31,15 +31,15 @@ class ReadPicture:
     sha256 : str
         Of the file.
     pixels_sha256 : str
-        Of its pixels as they are shown, in full size: whatever the format of the file.
+        Of its decoded pixels, in full size: independent of the file format.
     width, height : int
         In pixels.
     is_flat : bool
         Whether all pixels are of one colour.
     has_more_frames : bool
-        Whether the file holds further pictures, which are not shown.
+        Whether the file holds further pictures, which are not used.
     fitted : uint8 array, shape (H, W, 3)
-        The picture in the size asked for.
+        The picture, resized to the study's image size.
     """
 
     file: FoundFile
@@ -63,16 +63,16 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Remark:
-    """A line about the folder.
+    """A finding about the folder, in one line.
 
     Parameters
     ----------
     text : str
-        What there is.
+        The finding.
     advice : str, optional
-        What to do, where it may not be what is wanted.
+        How to fix it, if it may be a mistake.
     is_fatal : bool
-        Whether no study can use the folder before that is done.
+        Whether the folder cannot be used until it is fixed.
     """
 
     text: str
@@ -82,20 +82,20 @@ class Remark:
 
 @dataclass(frozen=True)
 class FolderContents:
-    """The pictures of a folder, sorted out.
+    """The pictures of a folder, with their duplicates, label conflicts and splits.
 
     Parameters
     ----------
     folder : Path
-        Where they are.
+        The folder.
     class_names : tuple of str
-        Of the classes that labels stand for.
+        Name of each class.
     read : tuple of ReadPicture
         All that could be decoded.
     unreadable : tuple of Unreadable
-        All that could not.
+        All that could not, with the reasons.
     left_out : tuple of LeftOut
-        Files that are no pictures of a class.
+        Files that are not pictures of a class.
     is_grouped : bool
         Whether pictures of one group stay in one split.
     """
@@ -109,24 +109,24 @@ class FolderContents:
 
     @cached_property
     def conflicts(self) -> list[list[ReadPicture]]:
-        """Pictures of equal pixels under several classes; no split gets them."""
+        """Groups of pictures with identical pixels under several classes; in no split."""
         return [one for one in self._copies if len({picture.label for picture in one}) > 1]
 
     @cached_property
     def pictures(self) -> list[ReadPicture]:
-        """The pictures that splits are made of, in an order that names of files do not change."""
+        """The pictures to split, in an order independent of file names."""
         conflicting = {one[0].pixels_sha256 for one in self.conflicts}
         kept = [picture for picture in self.read if picture.pixels_sha256 not in conflicting]
         return sorted(kept, key=lambda p: (p.pixels_sha256, p.file.group or "", p.file.role or ""))
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """Class of each of `pictures`."""
+        """Class index of each of `pictures`."""
         return np.array([picture.label for picture in self.pictures], np.int64)
 
     @cached_property
     def sides(self) -> Sides:
-        """Which of `pictures` are for the test, and which for all else."""
+        """Division of `pictures` into test images and all others."""
         keys = [
             (f"group {picture.file.group}", f"pixels {picture.pixels_sha256}")
             if self.is_grouped and picture.file.group is not None
@@ -137,23 +137,23 @@ class FolderContents:
 
     @cached_property
     def _copies(self) -> list[list[ReadPicture]]:
-        """Pictures of equal pixels, where there are several."""
+        """Groups of two or more pictures with identical pixels."""
         found = defaultdict(list)
         for picture in self.read:
             found[picture.pixels_sha256].append(picture)
         return [found[sha256] for sha256 in sorted(found) if len(found[sha256]) > 1]
 
     def describe_unreadable(self) -> str:
-        """One line that names every file that cannot be read."""
+        """Describe every unreadable file, in one line."""
         return "; ".join(f"{one.path}: {one.reason}" for one in self.unreadable)
 
     def notices(self) -> tuple[str, ...]:
-        """What is left out of the splits although it could be read, a line each."""
+        """Describe the readable pictures that are left out of the splits, one line per reason."""
         remarks = self._remark_on_left_out_pictures(_N_NAMED)
         return tuple(f"{_make_printable(self.folder)}: {remark.text}" for remark in remarks)
 
     def remarks(self) -> Iterator[Remark]:
-        """All that there is to know before the folder is used."""
+        """Yield all findings about the folder."""
         yield from self._remark_on_classes()
         yield from self._remark_on_files()
         yield from self._remark_on_pictures()
@@ -175,13 +175,15 @@ class FolderContents:
         yield Remark(f"{place}: {n} images of {len(counts)} classes: {', '.join(counts)}")
         roles = Counter(str(picture.file.role) for picture in self.pictures if picture.file.role)
         if roles:
-            told = ", ".join(f"{count} images in {role}" for role, count in sorted(roles.items()))
+            counted = ", ".join(
+                f"{count} images in {role}" for role, count in sorted(roles.items())
+            )
             rest = "" if "test" in roles else "; a fifth of train is for the test"
-            yield Remark(f"split already, and used so: {told}{rest}")
+            yield Remark(f"split already, and used so: {counted}{rest}")
         for there, what in ((searched, "training and validation"), (tested, "the test")):
             missing = [name for label, name in enumerate(self.class_names) if not there[label]]
             if missing and self.pictures:
-                yield Remark(f"no image for {what}: {_name(missing)}", "add images of it")
+                yield Remark(f"no image for {what}: {_list_names(missing)}", "add images of it")
 
     def _remark_on_files(self) -> Iterator[Remark]:
         by_reason = defaultdict(list)
@@ -189,7 +191,7 @@ class FolderContents:
             by_reason[one.reason].append(self._shorten(one.path))
         for reason, paths in sorted(by_reason.items()):
             advice = "restore or remove them" if reason == "broken links" else None
-            yield Remark(f"left out, {reason}: {len(paths)} ({_name(paths)})", advice)
+            yield Remark(f"left out, {reason}: {len(paths)} ({_list_names(paths)})", advice)
 
     def _remark_on_pictures(self) -> Iterator[Remark]:
         areas = sorted(self.read, key=lambda picture: picture.width * picture.height)
@@ -203,22 +205,24 @@ class FolderContents:
         same = [one for one in self._copies if len({picture.label for picture in one}) == 1]
         if same:
             n = sum(map(len, same)) - len(same)
-            named = _name(self._name_files(one) for one in same)
+            named = _list_names(self._name_files(one) for one in same)
             yield Remark(f"copies with identical pixels, which stay in one split: {n} ({named})")
         flat = [self._shorten(one.file.path) for one in self.read if one.is_flat]
         if flat:
             yield Remark(
-                f"of one colour all over: {len(flat)} ({_name(flat)})",
+                f"of one colour all over: {len(flat)} ({_list_names(flat)})",
                 "transparent images are laid on white, and 16-bit values scaled by 65,535",
             )
         more = [self._shorten(one.file.path) for one in self.read if one.has_more_frames]
         if more:
-            yield Remark(f"of animations and pages the first is used: {len(more)} ({_name(more)})")
+            yield Remark(
+                f"of animations and pages the first is used: {len(more)} ({_list_names(more)})"
+            )
 
     def _remark_on_left_out_pictures(self, n_named: int) -> Iterator[Remark]:
         if self.conflicts:
             n, advice = sum(map(len, self.conflicts)), "keep each under its right class"
-            named = _name((self._name_files(one) for one in self.conflicts), n_named)
+            named = _list_names((self._name_files(one) for one in self.conflicts), n_named)
             yield Remark(
                 f"conflicting labels: {n} files are left out, as they show identical pixels under"
                 f" several classes: {named}",
@@ -226,7 +230,7 @@ class FolderContents:
             )
         crossing = [self.pictures[i].file.path for i in self.sides.crossing]
         if crossing:
-            named = _name(map(self._shorten, crossing), n_named)
+            named = _list_names(map(self._shorten, crossing), n_named)
             yield Remark(
                 f"{len(crossing)} files of train or validation are left out, as they show images of"
                 f" the test or validation split, or belong to a group of it: {named}",
@@ -241,13 +245,13 @@ class FolderContents:
 
 
 def _make_printable(path: Path) -> str:
-    """The path with escapes for bytes that are not UTF-8, and for what is no letter or sign."""
+    """Return the path with non-UTF-8 bytes and non-printable characters escaped."""
     text = str(path).encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _name(names: Iterable[str], n: int = _N_NAMED) -> str:
-    """The first `n` names, and how many more there are."""
+def _list_names(names: Iterable[str], n: int = _N_NAMED) -> str:
+    """List the first `n` names, and count the others."""
     listed = list(names)
     more = f" and {len(listed) - n} more" if len(listed) > n else ""
     return ", ".join(listed[:n]) + more

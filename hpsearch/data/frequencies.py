@@ -1,11 +1,11 @@
-"""Spatial frequencies: a basis that is known before there are images, and quick to write them in.
+"""Discrete cosine transform (DCT) of images: an input transform with a fixed, separable basis.
 
 The principal components of photographs are close to waves across the image, in brightness first
-and in differences of colour after it. Those waves are the discrete cosine transform (DCT-II) of
-Ahmed, Natarajan and Rao 1974, and the colours those of Ohta, Kanade and Sakai 1980, "Color
-information for region segmentation". All that is left to find out is along which of them the
-training images vary most; and as each is a wave down times a wave across times a mix of colours,
-images are written in them by two small products in place of a large one.
+and in colour differences after it. The waves used here are the DCT-II of Ahmed, Natarajan and
+Rao 1974, and the colour mixes those of Ohta, Kanade and Sakai 1980, "Color information for region
+segmentation". Only the variance of the training images along each of them is measured. As each
+basis function is a vertical wave times a horizontal wave times a colour mix, images are
+transformed by two small matrix products instead of a large one.
 """
 
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ __all__ = ["WaveProjection", "Waves", "choose_frequencies"]
 
 # Evenly spaced training images that the variances are measured on.
 _N_MEASURED = 2_500
-# Images at a time: what is made of them stays in a processor's cache.
+# Images transformed at a time, so that intermediate results stay in the CPU cache.
 _CHUNK = 50
 
 
 @dataclass(frozen=True)
 class Waves:
-    """Some of the waves that images of one shape are made of.
+    """Selected basis functions of the DCT of images of one shape.
 
     Parameters
     ----------
     image_shape : tuple of int
         Height, width, colours, whose product is D.
     down, across, colours : int64 array, shape (K,)
-        Of each, the half periods from top to bottom and from left to right, and its mix of
-        colours: all alike, red against blue, green against both; or one colour by itself, if
-        there are not three.
+        For each, the half periods from top to bottom and from left to right, and the index of its
+        colour mix: brightness, red minus blue, twice green minus both; a single channel unless
+        there are three.
     """
 
     image_shape: tuple[int, int, int]
@@ -44,7 +44,7 @@ class Waves:
     colours: NDArray[np.int64]
 
     def make_components(self) -> NDArray[np.float32]:
-        """The waves as orthonormal columns over pixels, shape (D, K)."""
+        """Return the waves as orthonormal columns over pixels, shape (D, K)."""
         height, width, n_colours = self.image_shape
         waves: NDArray[np.float64] = np.einsum(
             "ik,jk,ck->ijck",
@@ -57,25 +57,25 @@ class Waves:
     def project(
         self, images: NDArray[np.uint8], mean_image: NDArray[np.float64]
     ) -> NDArray[np.float32]:
-        """Coordinates of the centred `images`, shape (N, D), along the waves: shape (N, K)."""
-        mean, write = mean_image.astype(np.float32), WaveProjection(self)
+        """Return the coordinates of centred `images`, (N, D), along the waves: shape (N, K)."""
+        mean, transform = mean_image.astype(np.float32), WaveProjection(self)
         projected = np.empty((len(images), len(self.down)), np.float32)
         with threadpool_limits(1):
             for start in range(0, len(images), _CHUNK):
                 chunk = slice(start, start + _CHUNK)
                 centred = images[chunk].astype(np.float32)
                 centred -= mean
-                write(centred, projected[chunk])
+                transform(centred, projected[chunk])
         return projected
 
 
 class WaveProjection:
-    """What the product with `Waves.make_components` is, but by two small products.
+    """Product with `Waves.make_components`, computed as two small matrix products.
 
     Parameters
     ----------
     waves : Waves
-        What to write images in.
+        The K waves to project images on.
     """
 
     def __init__(self, waves: Waves) -> None:
@@ -88,17 +88,19 @@ class WaveProjection:
         self._height = height
         self._to_rows = np.ascontiguousarray(_make_waves(height)[:, rows].T, np.float32)
         self._to_columns = lines[:, columns].astype(np.float32)
-        self._places = row_of * len(columns) + column_of
+        self._picked = row_of * len(columns) + column_of
 
     def __call__(self, centred: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the coordinates of `centred` images, shape (n, D), into `out`, shape (n, K)."""
         for start in range(0, len(centred), _CHUNK):
             part = centred[start : start + _CHUNK]
+            # Distinct horizontal waves and colours first, then distinct vertical waves; of all
+            # their combinations, the K waves are picked.
             lines = part.reshape(-1, len(self._to_columns)) @ self._to_columns
             planes = self._to_rows @ lines.reshape(len(part), self._height, -1)
             np.take(
                 planes.reshape(len(part), -1),
-                self._places,
+                self._picked,
                 axis=1,
                 out=out[start : start + _CHUNK],
                 mode="clip",  # the default would buffer `out`
@@ -111,25 +113,25 @@ def choose_frequencies(
     image_shape: tuple[int, int, int],
     wanted: Frequencies,
 ) -> tuple[Waves, NDArray[np.float32]]:
-    """Those along which `images` vary most, strongest first.
+    """Choose the waves along which `images` have the largest variance, in descending order.
 
     Parameters
     ----------
     images : uint8 array, shape (N, D)
-        Training images; about 2,500 of them, evenly spaced, are looked at.
+        Training images; about 2,500 of them, evenly spaced, are measured.
     mean_image : float64 array, shape (D,)
         Their mean.
     image_shape : tuple of int
         Height, width, colours.
     wanted : Frequencies
-        How many, at most D.
+        Number of waves, at most D.
 
     Returns
     -------
     waves : Waves
-        The same on equal machines, however many threads BLAS may use elsewhere.
+        The same on equal machines, whatever number of threads BLAS uses elsewhere.
     variances : float32 array, shape (K,)
-        How much images vary along each, in mean variances of a pixel.
+        Variance of the images along each, in mean variances of a pixel.
     """
     down, across, colours = np.indices(image_shape).reshape(3, -1)
     sample = images[:: max(1, len(images) // _N_MEASURED)]
@@ -137,13 +139,13 @@ def choose_frequencies(
     np.square(coordinates, out=coordinates)
     squares: NDArray[np.float64] = coordinates.mean(axis=0, dtype=np.float64)
     strongest = np.argsort(-squares, kind="stable")[: wanted.count]
-    # The waves are orthonormal: on average they vary as much as pixels do.
+    # The waves are orthonormal: the mean variance along them is that of the pixels.
     variances = (squares[strongest] / (squares.mean() or 1.0)).astype(np.float32)
     return Waves(image_shape, down[strongest], across[strongest], colours[strongest]), variances
 
 
 def _make_waves(n_pixels: int) -> NDArray[np.float64]:
-    """Orthonormal columns, from constant to the shortest wave: shape (n_pixels, n_pixels)."""
+    """Return the DCT-II basis as orthonormal columns, lowest frequency first: shape (n, n)."""
     # scipy.fft.dct(np.eye(n_pixels), norm="ortho"), but importing that takes a quarter of a second.
     half_periods, middles = np.arange(n_pixels), np.arange(n_pixels) + 0.5
     waves: NDArray[np.float64] = np.cos(np.pi / n_pixels * middles[:, None] * half_periods)
@@ -153,7 +155,7 @@ def _make_waves(n_pixels: int) -> NDArray[np.float64]:
 
 
 def _mix_colours(n_colours: int) -> NDArray[np.float64]:
-    """Orthonormal columns, brightness first: shape (n_colours, n_colours)."""
+    """Return the colour mixes as orthonormal columns, brightness first: shape (n, n)."""
     if n_colours != 3:
         return np.eye(n_colours)
     mixes = np.array([[1, 1, 1], [1, 0, -1], [-1, 2, -1]], np.float64)

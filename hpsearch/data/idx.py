@@ -1,6 +1,6 @@
-"""Fashion-MNIST, from the idx files that it is published as.
+"""Fashion-MNIST, read from its published idx files.
 
-Format: Y. LeCun, http://yann.lecun.com/exdb/mnist. A magic number that says the type and the
+Format: Y. LeCun, http://yann.lecun.com/exdb/mnist. A magic number with the type and the
 number of dimensions, the dimensions (all big-endian 32-bit), then the bytes.
 Data: H. Xiao, K. Rasul, R. Vollgraf, 2017, https://github.com/zalandoresearch/fashion-mnist
 """
@@ -28,10 +28,10 @@ _CLASS_NAMES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-# As its repository, torchvision and the program's own advice name them. Other data sets (MNIST)
-# come in files of the same names, so a folder of another name is not looked into.
+# Folder names of its repository, of torchvision and of our own error message. MNIST's files have
+# the same names, so folders of other names are not searched.
 _FOLDERS = ("fashion-mnist", "FashionMNIST/raw", ".", "raw", "data/fashion")
-_FURTHER = (
+_FOLDER_PATTERNS = (
     "*[fF]ashion*",
     "*[fF]ashion*/raw",
     "*[fF]ashion*/*[fF]ashion*",
@@ -61,7 +61,7 @@ class FashionMnist:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the images and labels: reads the files, for want of an official one."""
+        """SHA-256 of the images and labels; reads the files, as there is no official one."""
         return self.load().checksum
 
     def load(self) -> Dataset:
@@ -77,7 +77,7 @@ class FashionMnist:
         DamagedDataError
             If a file is not idx, or its dimensions, length or labels are wrong.
         MissingDataError
-            If a file is not there.
+            If a file is missing.
         """
         train_images, train_labels, test_images, test_labels = (
             _locate_file(self.folder, name) for name in _FILES
@@ -104,11 +104,11 @@ def find_fashion_mnist(folders: Sequence[Path]) -> FashionMnist:
     Raises
     ------
     MissingDataError
-        If it is nowhere, or a folder holds only part of it.
+        If it is not found, or a folder holds only part of it.
     """
     incomplete = None
     for candidate in (place for folder in folders for place in _list_candidates(folder)):
-        lacking = [name for name in _FILES if _present(candidate, name) is None]
+        lacking = [name for name in _FILES if _find_file(candidate, name) is None]
         if not lacking:
             return FashionMnist(candidate)
         if len(lacking) < len(_FILES):
@@ -123,7 +123,7 @@ def find_fashion_mnist(folders: Sequence[Path]) -> FashionMnist:
 
 def _list_candidates(folder: Path) -> Iterator[Path]:
     yield from (folder / inner for inner in _FOLDERS)
-    for pattern in _FURTHER:
+    for pattern in _FOLDER_PATTERNS:
         yield from sorted(folder.glob(pattern))
 
 
@@ -135,19 +135,19 @@ def read_idx(path: Path, n_dimensions: int) -> NDArray[np.uint8]:
     path : Path
         The file; gzipped if its name ends in .gz.
     n_dimensions : int
-        How many it must have.
+        Expected number of dimensions.
 
     Returns
     -------
     uint8 array, read-only
-        Of the shape that the file says.
+        Of the shape in the file's header.
 
     Raises
     ------
     DamagedDataError
-        If the file is no such thing, or longer or shorter than its dimensions say.
+        If it is not such a file, or its length does not match its dimensions.
     MissingDataError
-        If it is not there.
+        If there is no such file.
     """
     content = _decompress(path) if path.suffix == ".gz" else read_bytes(path)
     header = 4 + 4 * n_dimensions
@@ -191,13 +191,13 @@ def _read_split(
     return images[..., np.newaxis], labels.astype(np.int64)
 
 
-def _present(folder: Path, name: str) -> Path | None:
+def _find_file(folder: Path, name: str) -> Path | None:
     paths = (folder / name, folder / f"{name}.gz")
     return next((path for path in paths if path.is_file()), None)
 
 
 def _locate_file(folder: Path, name: str) -> Path:
-    path = _present(folder, name)
+    path = _find_file(folder, name)
     if path is None:
         raise MissingDataError(f"{folder}: expected {name}[.gz], found none")
     return path

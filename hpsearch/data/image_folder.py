@@ -1,4 +1,4 @@
-"""Own images: a folder with a sub-folder of pictures for each class, read with Pillow."""
+"""The user's images: a folder with a sub-folder of pictures per class, read with Pillow."""
 
 import dataclasses
 import hashlib
@@ -22,23 +22,23 @@ from hpsearch.hashing import hash_arrays, hash_json
 
 __all__ = ["FolderSettings", "ImageFolder", "find_image_folder"]
 
-# Of the rules by which pictures are read and split: data by other rules are other data.
+# Version of the rules for reading and splitting pictures; part of the checksum.
 _RULES_VERSION = 2
 
 
 @dataclass(frozen=True)
 class FolderSettings:
-    """Which images of one's own, and what is made of them.
+    """Folder of the user's images, and how they are read and grouped.
 
     Parameters
     ----------
     folder : Path
         The folder of class sub-folders.
     image_size : tuple of int
-        Height and width that each image is brought to.
+        Height and width that each image is cropped and resized to.
     group : str, optional
-        "folder": images in one sub-folder of a class's folder are not divided between splits,
-        nor are sub-folders of the same name.
+        "folder": images in one sub-folder of a class's folder stay in one split, together with
+        those in sub-folders of the same name under other classes.
     """
 
     folder: Path
@@ -46,12 +46,12 @@ class FolderSettings:
     group: Literal["folder"] | None = None
 
     def describe(self) -> dict[str, Any]:
-        """What is made of the images, as JSON values; without the folder."""
+        """Return how images are read, as JSON values, without the folder."""
         return {"image_size": list(self.image_size), "group": self.group}
 
     @classmethod
     def load(cls, folder: Path, described: dict[str, Any]) -> "FolderSettings":
-        """The settings that `describe` gave, for the images in `folder`."""
+        """Restore the settings that `describe` returned, for the images in `folder`."""
         height, width = described["image_size"]
         return cls(folder, (height, width), described["group"])
 
@@ -60,14 +60,14 @@ class FolderSettings:
 class ImageFolder:
     """Images in a folder of class sub-folders, or of splits that hold such folders.
 
-    Where an image goes is decided by its pixels, or by the name of its group
-    (`hpsearch.data.splitting`): the same on every machine whatever the files are called, and
-    whatever other images there are.
+    The split of an image is determined by its pixels, or by the name of its group
+    (`hpsearch.data.splitting`): independent of the machine, of file names and of other images,
+    apart from identical ones.
 
     Parameters
     ----------
     settings : FolderSettings
-        With the folder where it is on this machine.
+        With the folder's path on this machine.
     """
 
     settings: FolderSettings
@@ -75,7 +75,7 @@ class ImageFolder:
 
     @cached_property
     def listing(self) -> Listing:
-        """The files; they are not opened."""
+        """Files by class and split; they are not opened."""
         return list_files(self.settings.folder)
 
     @property
@@ -85,12 +85,12 @@ class ImageFolder:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over the files, their classes and what is made of them; decodes nothing."""
+        """SHA-256 over the files, their classes and the settings; no image is decoded."""
         return self._identify((found, _hash(found.path)) for found in self.listing.files)
 
     @cached_property
     def contents(self) -> FolderContents:
-        """All images, decoded; a file that cannot be read is in there too, and why."""
+        """All images, decoded, and the unreadable files with the reasons."""
         read = [self._read(found) for found in self.listing.files]
         return FolderContents(
             folder=self.settings.folder,
@@ -112,7 +112,7 @@ class ImageFolder:
         Raises
         ------
         DamagedDataError
-            If files are no images; names all of them.
+            If files are not images; the message lists all of them.
         """
         contents = self.contents
         if contents.unreadable:
@@ -164,17 +164,17 @@ class ImageFolder:
             height=pixels.shape[0],
             is_flat=bool((pixels.min((0, 1)) == pixels.max((0, 1))).all()),
             has_more_frames=picture.has_more_frames,
-            fitted=_fit(pixels, self.settings.image_size),
+            fitted=_crop_and_resize(pixels, self.settings.image_size),
         )
 
 
 def find_image_folder(settings: FolderSettings, folders: Sequence[Path]) -> ImageFolder:
-    """Find the folder of images: where the settings say, or by its name in one of `folders`.
+    """Find the folder of images: at its path, or by its name in one of `folders`.
 
     Raises
     ------
     MissingDataError
-        If it is in none of these places, or they may not be entered.
+        If it is in none of these places, or access to them is denied.
     """
     place = expand(settings.folder)
     candidates = [place, *(folder / place.name for folder in folders)]
@@ -197,8 +197,8 @@ def _hash(path: Path) -> str:
         raise DamagedDataError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
-def _fit(pixels: NDArray[np.uint8], image_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture, cut to the wanted shape around its centre and resized."""
+def _crop_and_resize(pixels: NDArray[np.uint8], image_size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Crop the picture around its centre to the aspect ratio of `image_size`, and resize it."""
     from PIL import Image, ImageOps
 
     height, width = image_size

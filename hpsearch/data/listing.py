@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures of which class, and which are left out."""
+"""List the files of an image folder by class and split, and those that are left out."""
 
 import os
 import unicodedata
@@ -12,7 +12,7 @@ from hpsearch.errors import DamagedDataError
 
 __all__ = ["FoundFile", "LeftOut", "Listing", "list_files"]
 
-# What operating systems and archives put beside pictures; names without regard to case.
+# Created by operating systems and archivers; compared case-insensitively.
 _SYSTEM_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"})
 _READ_ALREADY = "links to a folder that is read already"
 _ROLE_NAMES: dict[str, Role] = {
@@ -35,11 +35,11 @@ class FoundFile:
     path : Path
         Where it is.
     class_name : str
-        Its class; accents composed, as file systems differ in how they write them.
+        Its class; normalised to Unicode NFC, as file systems differ in the form they store.
     role : str or None
-        The split that it lies in; None if the folder is not split.
+        The split whose folder contains it; None if the folder is not split.
     group : str or None
-        The sub-folder of the class's folder that it lies in; None if in none.
+        The sub-folder of the class's folder that contains it; None if there is none.
     """
 
     path: Path
@@ -50,14 +50,14 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or folder that is no picture of a class.
+    """A file or folder that is not read.
 
     Parameters
     ----------
     path : Path
         Where it is.
     reason : str
-        Why it is left out, as it is counted.
+        Why it is left out, as a category to count by.
     """
 
     path: Path
@@ -66,16 +66,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in a folder.
+    """The contents of an image folder.
 
     Parameters
     ----------
     class_names : tuple of str
         Sorted.
     files : tuple of FoundFile
-        In no order that means anything.
+        In arbitrary order.
     left_out : tuple of LeftOut
-        All else.
+        All other files and folders.
     """
 
     class_names: tuple[str, ...]
@@ -86,9 +86,9 @@ class Listing:
 def list_files(root: Path) -> Listing:
     """List the files under `root`, which has a folder for each class, or for each split.
 
-    Sub-folders named train, validation (or val, valid) and test are the split that they say, if
-    there is nothing else beside them; then each holds a folder for each class. Linked folders
-    are followed, once in each class.
+    Sub-folders named train, validation (or val, valid) and test are read as splits, each with a
+    folder for each class; there must be no other folders beside them. Linked folders are
+    followed, once per class.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _list(root: Path) -> Listing:
 
 
 def _find_roles(root: Path, folders: Sequence[Path]) -> dict[Role, Path] | None:
-    """The folders of the splits; None if `folders` are those of classes."""
+    """Map the splits to their folders; None if `folders` are those of classes."""
     roles: dict[Role, Path] = {}
     for folder in folders:
         if role := _ROLE_NAMES.get(folder.name.casefold()):
@@ -162,8 +162,8 @@ def _list_class(
         ) from None
     if not name.isprintable():
         raise DamagedDataError(f"{root}: expected the name of a class, found {name!r}")
-    seen = {_identify(root), _identify(folder)}
-    paths = list(_walk(root, folder, seen, left_out))
+    visited = {_get_file_id(root), _get_file_id(folder)}
+    paths = list(_walk(root, folder, visited, left_out))
     if not paths:
         raise DamagedDataError(f"{folder}: expected images of this class, found none")
     return [FoundFile(path, name, role, _name_group(path, folder)) for path in paths]
@@ -175,12 +175,12 @@ def _name_group(path: Path, folder: Path) -> str | None:
 
 
 def _list_folders(folder: Path, left_out: list[LeftOut], root: Path) -> list[Path]:
-    """The folders in `folder`; the files in it are left out."""
+    """List the folders in `folder`, and record its files as left out."""
     folders = []
     for entry in _scan(folder, left_out):
         if not entry.is_dir():
             left_out.append(LeftOut(Path(entry), "files beside the class folders"))
-        elif _leads_back(root, Path(entry)):
+        elif _links_to_ancestor(root, Path(entry)):
             left_out.append(LeftOut(Path(entry), _READ_ALREADY))
         else:
             folders.append(Path(entry))
@@ -188,18 +188,18 @@ def _list_folders(folder: Path, left_out: list[LeftOut], root: Path) -> list[Pat
 
 
 def _walk(
-    root: Path, folder: Path, seen: set[tuple[int, int]], left_out: list[LeftOut]
+    root: Path, folder: Path, visited: set[tuple[int, int]], left_out: list[LeftOut]
 ) -> Iterator[Path]:
-    """The files in `folder` and in the folders in it; `seen` are folders that have been read."""
+    """Yield the files in `folder` and its sub-folders, except folders already `visited`."""
     for entry in _scan(folder, left_out):
         path = Path(entry)
         if entry.is_dir():
-            identity = _identify(path)
-            if identity in seen or _leads_back(root, path):
+            identity = _get_file_id(path)
+            if identity in visited or _links_to_ancestor(root, path):
                 left_out.append(LeftOut(path, _READ_ALREADY))
             else:
-                seen.add(identity)
-                yield from _walk(root, path, seen, left_out)
+                visited.add(identity)
+                yield from _walk(root, path, visited, left_out)
         elif entry.is_file():
             yield path
         else:
@@ -207,7 +207,7 @@ def _walk(
 
 
 def _scan(folder: Path, left_out: list[LeftOut]) -> list[os.DirEntry[str]]:
-    """What is in `folder` but hidden files, system files and broken links; links last."""
+    """List `folder` without hidden files, system files and broken links; symbolic links last."""
     kept = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -222,11 +222,11 @@ def _scan(folder: Path, left_out: list[LeftOut]) -> list[os.DirEntry[str]]:
     return sorted(kept, key=lambda entry: (entry.is_symlink(), entry.name))
 
 
-def _leads_back(root: Path, folder: Path) -> bool:
+def _links_to_ancestor(root: Path, folder: Path) -> bool:
     """Whether `folder` is a link to `root` or to a folder that holds it."""
     return folder.is_symlink() and root.resolve().is_relative_to(folder.resolve())
 
 
-def _identify(folder: Path) -> tuple[int, int]:
+def _get_file_id(folder: Path) -> tuple[int, int]:
     status = folder.stat()
     return status.st_dev, status.st_ino

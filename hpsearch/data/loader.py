@@ -1,4 +1,4 @@
-"""Data from a function of one's own, ``module:function``, called once when data are prepared."""
+"""Data from a user's function, ``module:function``, called once when data are prepared."""
 
 import importlib
 import importlib.util
@@ -23,7 +23,7 @@ __all__ = ["LoaderFunction", "find_loader"]
 
 @dataclass(frozen=True)
 class LoaderFunction:
-    """A function that returns the data.
+    """A user's function that returns the data.
 
     It takes no arguments and returns ``(X, y)``, two arrays; or a pandas DataFrame, of which
     the study names the target.
@@ -41,7 +41,7 @@ class LoaderFunction:
     ignore : tuple of str
         Its columns to leave out.
     group : str, optional
-        Its column whose equal values stay on one side of a split.
+        Its column of groups; rows of equal values stay in one split.
     """
 
     spec: str
@@ -54,9 +54,10 @@ class LoaderFunction:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over the module's source and what is taken of its result.
+        """SHA-256 over the module's source and the columns used.
 
-        What the function reads is not in it: prepared data is used until the source changes.
+        Files that the function reads are not hashed: prepared data is reused until the source
+        changes.
         """
         identity_fields = [self.spec, self.target, self.task, sorted(self.ignore), self.group]
         return hash_json([hash_file(self.file), *identity_fields])
@@ -72,7 +73,7 @@ class LoaderFunction:
         place = f"data.load {self.spec}"
         try:
             returned = self._call()
-        except Exception as error:  # it is the user's own
+        except Exception as error:  # user code
             raise DamagedDataError(
                 f"{place}: raised {type(error).__name__}: {one_line(error)} ({self.file})"
             ) from error
@@ -121,7 +122,7 @@ def find_loader(spec: str, folders: Sequence[Path]) -> Path:
     Raises
     ------
     UsageError
-        If `spec` has another form.
+        If `spec` is malformed.
     MissingDataError
         If there is no such module.
     """

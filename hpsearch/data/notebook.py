@@ -1,7 +1,7 @@
-"""The two loaders of the assignment's notebook, under its own names and with its own results.
+"""The two loaders of the assignment's notebook, with its names and results.
 
-For studies there are `find_source`, `prepare` and `open_split`; these give float64 copies of
-everything, the test images too, as the notebook has them.
+Studies use `find_source`, `prepare` and `open_split`; these functions return float64 copies of
+all images, including the test images, as the notebook does.
 """
 
 import os
@@ -24,7 +24,7 @@ _Labels = NDArray[np.int64]
 def load_CIFAR10(  # noqa: N802 - the notebook's name
     root: str | os.PathLike[str],
 ) -> tuple[_Images, _Labels, _Images, _Labels]:
-    """All of CIFAR-10, as raw pixels.
+    """Load all of CIFAR-10 as raw pixels.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def load_CIFAR10(  # noqa: N802 - the notebook's name
     Raises
     ------
     MissingDataError
-        If it is not there.
+        If it is not found.
     DamagedDataError
         If a batch fails its checksum, which is checked before it is unpickled.
     """
@@ -62,7 +62,7 @@ def get_CIFAR10_data(  # noqa: N802 - the notebook's name
     num_test: int = 1000,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[_Images, _Labels, _Images, _Labels, _Images, _Labels]:
-    """CIFAR-10 ready for the net: three splits of rows, less the mean training image.
+    """Load CIFAR-10 as three splits of flattened images, minus the mean training image.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def get_CIFAR10_data(  # noqa: N802 - the notebook's name
     num_test : int
         The first test images.
     data_dir : path, optional
-        Where ``cifar-10-batches-py`` is; by default what the environment variable
-        HPSEARCH_DATA_DIR says, or else ``datasets``.
+        Where ``cifar-10-batches-py`` is; by default the folder in the environment
+        variable HPSEARCH_DATA_DIR, or else ``datasets``.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def get_CIFAR10_data(  # noqa: N802 - the notebook's name
     UsageError
         If a number is below 1 or asks for more than there is.
     MissingDataError
-        If CIFAR-10 is not there.
+        If CIFAR-10 is not found.
     DamagedDataError
         If a batch fails its checksum.
     """

@@ -1,4 +1,4 @@
-"""CIFAR-10 batches, out of their pickles with nothing called but what makes an array."""
+"""Unpickle CIFAR-10 batches, allowing only the callables that construct an array."""
 
 import io
 import pickle
@@ -14,14 +14,14 @@ __all__ = ["load_batch"]
 
 
 def load_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pixels and labels of one pickled batch.
+    """Unpickle the pixels and labels of one batch.
 
     Parameters
     ----------
     content : bytes
-        What the file holds, for which its published checksum has been verified.
+        Content of the file, whose published checksum has been verified.
     where : str
-        What error messages call it.
+        Name of the file in error messages.
 
     Returns
     -------
@@ -33,32 +33,31 @@ def load_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], NDArray[n
     Raises
     ------
     DamagedDataError
-        If it is no readable pickle of a batch, or names a callable that a batch does not need;
-        that is not called.
+        If it is not the pickle of a batch, or refers to any other callable, which is not called.
     """
     try:
         batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
         return batch[b"data"], np.array(batch[b"labels"], dtype=np.int64)
-    except Exception as error:  # a garbled pickle can raise any
+    except Exception as error:  # a corrupt pickle can raise any
         raise DamagedDataError(f"{where}: not a CIFAR-10 batch: {one_line(error)}") from error
 
 
 class _BatchUnpickler(pickle.Unpickler):
-    """A pickle names callables and has them called; this one finds only those of a batch."""
+    """An unpickler that resolves only the callables of a batch: pickles can call any other."""
 
     def find_class(self, module: str, name: str, /) -> Any:
-        if (module, name) not in _ADMITTED:
+        if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs")
-        return _ADMITTED[module, name]
+        return _ALLOWED[module, name]
 
 
 def _reconstruct(_: type, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """The empty array that the pickle fills next; NumPy's own is private and has moved."""
+    """Create the array that the pickle fills next; NumPy's function is private and has moved."""
     return np.ndarray(shape, dtype)
 
 
 # The official batches were pickled by Python 2 with an early NumPy.
-_ADMITTED = {
+_ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,

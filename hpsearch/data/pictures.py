@@ -1,11 +1,11 @@
-"""Picture files as a person sees them: upright, in 8-bit RGB, on white where they are transparent.
+"""Decode picture files: upright, in 8-bit RGB, with transparency composited on white.
 
-What becomes of the modes that Pillow reads files in:
+Conversion of the modes in which Pillow reads files:
 
 ===========================  =====================================================================
-1, L, P, RGB, RGBX           their colours; a palette's are looked up
-LA, PA, RGBA, RGBa; L, P     laid on white; what is wholly transparent is white, whatever colour is
-or RGB with a transparency   hidden there
+1, L, P, RGB, RGBX           colours as they are; palettes are looked up
+LA, PA, RGBA, RGBa; L, P     composited on white; fully transparent pixels are white, whatever their
+or RGB with a transparency   colour
 CMYK, YCbCr, LAB, HSV        converted by Pillow, without colour profiles
 I;16 and its byte orders     0 to 65,535 becomes 0 to 255
 I (32-bit integers)          0 to 255 stays, 0 to 65,535 is scaled as 16 bits are; with values
@@ -14,9 +14,9 @@ F (floats)                   0 to 1 is scaled, 0 to 255 stays; with values outsi
                              range becomes 0 to 255
 ===========================  =====================================================================
 
-So files of one kind are comparable, unless their values lie outside the usual ranges. Colours of
-16 bits are read as 8 by Pillow itself. Of animations and files of several pages the first
-picture is taken. Anything else is refused.
+So files of one kind are comparable, unless their values are outside these ranges. Pillow itself
+reads 16-bit colours as 8-bit. Of animations and files of several pages the first picture is
+used. Other modes are refused.
 """
 
 import re
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PIXELS", "Picture", "UnreadablePictureError", "decode_picture"]
 
-# 0.2 GB as RGB; phones and cameras stay below, and a small file can hold any number.
+# 0.2 GB as RGB, above most cameras; without a limit a small file can decode to any size.
 MAX_PIXELS = 2**26
 
 _COLOUR_MODES = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 _ALPHA_MODES = ("LA", "PA", "RGBA", "RGBa")
 _NUMBER_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-# By kind of number, u of 16 bits and i of 32: what white is, if no value lies above.
-_USUAL_TOPS = {"u": (65535.0,), "i": (255.0, 65535.0), "f": (1.0, 255.0)}
-# Where a second frame is another picture, and no preview or layer of the first.
+# White levels by dtype kind (u is 16-bit, i 32-bit): the first that no value exceeds is used.
+_WHITE_LEVELS = {"u": (65535.0,), "i": (255.0, 65535.0), "f": (1.0, 255.0)}
+# Formats whose further frames are other pictures, not previews or layers of the first.
 _FORMATS_WITH_FRAMES = ("GIF", "PNG", "WEBP", "TIFF", "AVIF")
-# Pillow has Ghostscript run such files, which are programs.
+# Pillow runs Ghostscript on these files, which are programs.
 _REFUSED_FORMATS = ("EPS",)
 
 
 class UnreadablePictureError(Exception):
-    """The file holds no picture that can be used; says why, without its path."""
+    """The file holds no usable picture; the message gives the reason, without the path."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Picture:
     pixels : uint8 array, shape (H, W, 3)
         Red, green and blue.
     has_more_frames : bool
-        Whether the file holds further pictures, which are not shown.
+        Whether the file holds further pictures, which are not used.
     """
 
     pixels: NDArray[np.uint8]
@@ -69,14 +69,14 @@ class Picture:
 
 
 def decode_picture(file: IO[bytes]) -> Picture:
-    """Decode `file`, a picture file that is open; of any other only the beginning is read.
+    """Decode an open picture file; of other files only the header is read.
 
     Raises
     ------
     UnreadablePictureError
-        If it is none, has too many pixels, or is of a mode that cannot be shown.
+        If it is not a picture, has too many pixels, or is of a mode that cannot be converted.
     """
-    # Workers that share the prepared data never read a picture.
+    # Imported here, as workers read prepared data and never a picture.
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -88,7 +88,7 @@ def decode_picture(file: IO[bytes]) -> Picture:
                     image.format in _FORMATS_WITH_FRAMES and getattr(image, "n_frames", 1) > 1
                 )
                 ImageOps.exif_transpose(image, in_place=True)
-                return Picture(_show(image), has_more_frames)
+                return Picture(_convert_to_rgb(image), has_more_frames)
     except (UnreadablePictureError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -101,7 +101,7 @@ def decode_picture(file: IO[bytes]) -> Picture:
 
 
 def _check(image: "Image.Image") -> None:
-    """Refuse what the header tells to be unusable, before a pixel is decoded."""
+    """Refuse unusable pictures by their header, before any pixel is decoded."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UnreadablePictureError(
@@ -113,20 +113,20 @@ def _check(image: "Image.Image") -> None:
         raise UnreadablePictureError(f"its mode {image.mode} cannot be shown in 8-bit RGB")
 
 
-def _show(image: "Image.Image") -> NDArray[np.uint8]:
+def _convert_to_rgb(image: "Image.Image") -> NDArray[np.uint8]:
     from PIL import Image
 
     if image.mode in _NUMBER_MODES:
-        # Pillow reads PGM files of 16 bits as 32, scaled from the range that the file declares.
+        # Pillow reads 16-bit PGM files as 32-bit, scaled from the range that the file declares.
         values = np.asarray(image, np.uint16 if image.format == "PPM" else None)
         grey = _scale(values)
         if isinstance(transparent := image.info.get("transparency"), int):
             grey[values == transparent] = 255
         return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
     if image.has_transparency_data:
-        shown = image if image.mode == "RGBA" else image.convert("RGBA")
-        image = Image.new("RGB", shown.size, "white")
-        image.paste(shown, mask=shown)
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.new("RGB", rgba.size, "white")
+        image.paste(rgba, mask=rgba)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
@@ -134,10 +134,12 @@ def _scale(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise UnreadablePictureError("it has values that are no finite numbers")
-    tops = _USUAL_TOPS[values.dtype.kind]
+    tops = _WHITE_LEVELS[values.dtype.kind]
     low, high = next(((0.0, top) for top in tops if low >= 0 and high <= top), (low, high))
     factor = 255 / (high - low) if high > low else 0.0
     scaled = np.empty(values.shape, np.uint8)
-    for row, out in zip(values, scaled, strict=True):  # by rows: float64 takes 8 times the memory
+    for row, out in zip(
+        values, scaled, strict=True
+    ):  # by rows: all as float64 would take 8 times the memory
         out[:] = np.rint((row.astype(np.float64) - low) * factor)
     return scaled

@@ -1,11 +1,11 @@
-"""Preparing data: a loaded source cut into splits, written once, then only mapped.
+"""Prepare data: split a loaded source and write it once, to be memory-mapped by workers.
 
-The assignment's cut: training is the first images, validation the next, test the first of the
-test images; the mean image is that of the training split. The images of the first two can be
-shuffled before; those of the test split never are.
+The split of the assignment: training is the first images, validation the next, test the first of
+the test images; the mean image is that of the training split. Training and validation images can
+be shuffled first, test images never are.
 
-`hpsearch.data.selection` says which images those are where a source has no published order, and
-which are in which fold of cross-validation.
+`hpsearch.data.selection` selects the images of sources without a published order, and assigns
+the folds of cross-validation.
 """
 
 import dataclasses
@@ -62,28 +62,28 @@ from hpsearch.versions import machine_versions
 
 __all__ = ["prepare"]
 
-# What the manifest says of tables, where images have something to say.
+# Manifest entries that only images have, with their values for tables.
 _NO_IMAGES = {"pixel_std": 1.0, "n_components": None, "target_scale": None}
 
 
 def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData:
-    """Cut the source into splits under `folder`, or take what is there from before.
+    """Split the source and write it under `folder`, or load what was prepared before.
 
-    Several processes may do so at the same time; all get the same data.
+    Safe to run in several processes at once; all get the same data.
 
     Parameters
     ----------
     source : Source
-        Loaded only if need be.
+        Loaded only if it has not been prepared before.
     split_spec : SplitSpec
-        How.
+        Sizes and order of the splits, and the input transform.
     folder : Path
         The workspace's data folder; created if need be.
 
     Returns
     -------
     PreparedData
-        In a sub-folder named after the source, its checksum and the cut.
+        In a sub-folder named after the source and a hash of its checksum and `split_spec`.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData
         {"format": FORMAT_VERSION, "source_checksum": checksum, **split_spec.describe()}
     )
     target = folder.absolute() / f"{source.name}-{key[:12]}"
-    if _is_whole(target):
+    if _is_complete(target):
         return load_prepared(target)
     dataset = source.load()
     if dataset.checksum != checksum:
@@ -115,8 +115,8 @@ def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData
         check_basis(split_spec, dataset.train_images.shape[1:], dataset.name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
-            staged = Path(beside, "new")
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
+            staged = Path(temporary, "new")
             write(staged, dataset)
             _install(staged, target)
     except OSError as error:
@@ -124,35 +124,35 @@ def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData
     return load_prepared(target)
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether `folder` has a good manifest and every file the size it was written with."""
+def _is_complete(folder: Path) -> bool:
+    """Whether `folder` has a valid manifest and every file has the size recorded there."""
     try:
         manifest = read_manifest(folder)
         sizes: dict[str, int] = manifest["sizes"]
         return all((folder / name).stat().st_size == size for name, size in sizes.items()) and all(
-            _is_whole(fold) for fold in list_fold_folders(folder, manifest)
+            _is_complete(fold) for fold in list_fold_folders(folder, manifest)
         )
     except (DataError, OSError):
         return False
 
 
 def _install(staged: Path, target: Path) -> None:
-    """Rename `staged` to `target`, unless another process was first; replace what is damaged."""
-    while not _is_whole(target):
+    """Rename `staged` to `target`, unless another process was first; replace damaged data."""
+    while not _is_complete(target):
         try:
             staged.rename(target)
         except OSError:
             if not target.exists():
                 raise
-            if not _is_whole(target):
-                # Goes with the temporary folder that `staged` is in.
+            if not _is_complete(target):
+                # Deleted together with the temporary folder that contains `staged`.
                 target.rename(Path(tempfile.mkdtemp(dir=staged.parent), "damaged"))
 
 
 def _write_folds(
     folder: Path, dataset: Dataset | TabularDataset, split_spec: SplitSpec, folds: NDArray[np.int64]
 ) -> None:
-    """Write all examples as a training split, and those of each fold as a data set of its own."""
+    """Write all examples as a training split, and each fold as a data set of its own."""
     everything = Selection(np.arange(len(folds)), np.arange(0))
     whole = dataclasses.replace(split_spec, n_train=len(folds))
     _write(folder, dataset, whole, everything, {FOLDS_FILE: folds})
@@ -185,7 +185,7 @@ def _write(
         _write_synced(folder / name, partial(np.save, arr=array))
     names = list(arrays)
     test = slice(split_spec.n_test)
-    if split_spec.n_test != 0:  # not of a fold
+    if split_spec.n_test != 0:  # folds have no test split
         save_test = partial(np.savez, inputs=inputs[test], targets=targets[test])
         _write_synced(folder / TEST_FILE, save_test)
         names.append(TEST_FILE)
@@ -198,7 +198,7 @@ def _write(
 def _make_image_files(
     dataset: Dataset, split_spec: SplitSpec, selection: Selection
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays to write, by the name of their file, and what the manifest says of them."""
+    """Make the arrays to write, by file name, and the manifest entries computed from them."""
     images, labels = _flatten(dataset.train_images), dataset.train_labels
     train, validation = images[selection.train], images[selection.validation]
     shape = dataset.train_images.shape[1:]
@@ -216,7 +216,7 @@ def _make_image_files(
     }
     if TRAIN_COORDINATES_FILE in arrays:
         fitted = Preprocessing(mean_image.astype(np.float32), arrays[COMPONENTS_FILE])
-        with threadpool_limits(1):  # the same bits on equal machines
+        with threadpool_limits(1):  # bit-identical on equal machines
             arrays[VALIDATION_COORDINATES_FILE] = fitted.apply(validation)
     return arrays, {
         "pixel_std": float(np.sqrt(mean_square - np.mean(mean_image**2))),

@@ -1,11 +1,11 @@
-"""Data on disk as workers want it: one file per array, rows flattened, and a manifest.
+"""Prepared data on disk: one file per array, with flattened rows, and a manifest.
 
-`hpsearch.data.preparation` writes such a folder; here is what it is and how it is read. The
-test split lies in it too, in `TEST_FILE`, but nothing here opens that file: the vault does.
+`hpsearch.data.preparation` writes such a folder; this module defines its format and reads it. The
+test split is stored there too, in `TEST_FILE`, which only `hpsearch.vault` opens.
 
-With folds the folder has all examples but those for the test as its training split, and no
-validation split. In a sub-folder for each fold is a data set of its own, without a test split:
-the examples of the fold to validate on, all others to train on.
+With folds the training split holds all examples outside the test split, and there is no
+validation split. A sub-folder for each fold holds a data set of its own, without a test split:
+the examples of the fold for validation, all others for training.
 """
 
 import json
@@ -36,22 +36,22 @@ TRAIN_LABELS_FILE = "train_labels.npy"
 VALIDATION_IMAGES_FILE = "validation_images.npy"
 VALIDATION_LABELS_FILE = "validation_labels.npy"
 MEAN_IMAGE_FILE = "mean_image.npy"
-# Of tables: the columns of the validation rows, and how columns become inputs.
+# Of tables: the validation rows before scaling, and the fitted scaling.
 VALIDATION_FEATURES_FILE = "validation_features.npy"
 SCALING_FILE = "scaling.npy"
 COMPONENTS_FILE = "components.npy"
 VARIANCES_FILE = "variances.npy"
-# The same two for images whose contrast is normalised.
+# Mean image and variances of contrast-normalised images.
 NORMALISED_MEAN_IMAGE_FILE = "normalised_mean_image.npy"
 NORMALISED_VARIANCES_FILE = "normalised_variances.npy"
 TRAIN_COORDINATES_FILE = "train_coordinates.npy"
 VALIDATION_COORDINATES_FILE = "validation_coordinates.npy"
-# Of a basis of frequencies, where images are written in it anew before each step.
+# Of the DCT, if images are augmented: the frequencies that each batch is transformed to.
 FREQUENCIES_FILE = "frequencies.npy"
-# The fold of each example, with folds.
+# Of cross-validation: the fold of each example.
 FOLDS_FILE = "folds.npy"
 TEST_FILE = "test.npz"
-# What a machine's own rounding is in; equal data may differ there in the last bit.
+# Files that depend on a machine's rounding; equal data may differ there in the last bit.
 ROUNDED_FILES = frozenset(
     {
         COMPONENTS_FILE,
@@ -66,12 +66,12 @@ ROUNDED_FILES = frozenset(
 FORMAT_VERSION = 7
 ADVICE = "delete the folder and it will be prepared again"
 
-_SEAL = "manifest_sha256"
+_CHECKSUM_KEY = "manifest_sha256"
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A folder of prepared data, as its manifest describes it. Small, and can be pickled.
+    """A folder of prepared data, as its manifest describes it; small and picklable.
 
     Parameters
     ----------
@@ -80,34 +80,34 @@ class PreparedData:
     name : str
         Name of the source, as in a study file.
     schema : Schema
-        What an example consists of, and what is predicted of it.
+        Structure of an example and its target.
     split_spec : SplitSpec
-        How the source was cut; with the number of test images that there are.
+        How the source was split, with the actual number of test examples.
     n_components : int or None
-        How many components the basis has; None for pixels.
+        Number of components of the input transform; None for pixels.
     pixel_std : float
-        Standard deviation of a pixel of the training images, root of the mean over pixels;
-        1 for tables.
+        Standard deviation of a pixel of the training images: root of the mean of the pixels'
+        variances; 1 for tables.
     target_scale : TargetScale or None
-        Of a regression.
+        Scale of the targets, for regression.
     checksum : str
-        SHA-256 over the splits and the basis asked for: equal for equal data, wherever it came
-        from and whatever the machine's rounding.
+        SHA-256 over the splits and the specified input transform: equal for equal data,
+        independent of its location and of the machine's rounding.
     source : str
-        Where the data came from, for people.
+        Where the data was loaded from, for display.
     source_checksum : str
-        `Dataset.checksum` of what it was prepared from.
+        `Dataset.checksum` of the data set that was prepared.
     source_settings : dict
-        `Dataset.settings`: what was made of the source's files.
+        `Dataset.settings`: how the source's files were read.
     notices : tuple of str
-        `Dataset.notices`: what people should know of the data.
+        `Dataset.notices`: messages for the user.
     contents : dict
         All that training reads, by name: ``pixel_std``, ``target_scale``, and the SHA-256 of
-        each file, of those too in which equal data may differ by a machine's own rounding.
+        each file, including `ROUNDED_FILES`, in which equal data may differ.
     versions : dict
         `machine_versions` of the process that prepared it.
     folds : tuple of PreparedData
-        Of cross-validation: the data of each fold; what they hold is part of `contents`.
+        Data of each fold of cross-validation; their contents are part of `contents`.
     """
 
     folder: Path
@@ -127,7 +127,7 @@ class PreparedData:
     folds: tuple["PreparedData", ...] = ()
 
     def list_differences(self, contents: Mapping[str, str]) -> list[str]:
-        """Names of what training reads that is not as in `contents`, or in only one of the two."""
+        """List the entries that differ from those in `contents`, or are in only one of the two."""
         names = sorted(self.contents.keys() | contents.keys())
         return [name for name in names if self.contents.get(name) != contents.get(name)]
 
@@ -138,11 +138,11 @@ class PreparedData:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the labels stand for."""
+        """Name of each class."""
         return self.schema.class_names
 
     def verify(self) -> None:
-        """Hash the files of the training and validation splits again. Leaves the test file be.
+        """Verify the checksums of all files but the test file, which is not read.
 
         Raises
         ------
@@ -166,7 +166,7 @@ class PreparedData:
 
 
 def load_prepared(folder: Path) -> PreparedData:
-    """Read what the manifest in `folder` says; the data stay on disk, unverified.
+    """Read the manifest in `folder`; the arrays stay on disk, unverified.
 
     Parameters
     ----------
@@ -181,9 +181,9 @@ def load_prepared(folder: Path) -> PreparedData:
     Raises
     ------
     DamagedDataError
-        If the manifest is not as it was written.
+        If the manifest is corrupt.
     MissingDataError
-        If it is not there.
+        If there is no manifest.
     """
     manifest = read_manifest(folder)
     folds = tuple(load_prepared(one) for one in list_fold_folders(folder, manifest))
@@ -213,24 +213,24 @@ def load_prepared(folder: Path) -> PreparedData:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest in `folder`.
 
-    Besides the fields of `PreparedData` it holds ``files`` and ``sizes``, which give the
-    SHA-256 and the bytes of each file by name, the test file's among them.
+    Besides the fields of `PreparedData` it holds ``files`` and ``sizes``: by name, the SHA-256
+    and the size in bytes of each file, including the test file.
 
     Raises
     ------
     OutdatedDataError
         If an older version of the program wrote it.
     DamagedDataError
-        If it is not as it was written, or of a newer version.
+        If it is corrupt, or a newer version wrote it.
     MissingDataError
-        If it is not there.
+        If there is no manifest.
     """
     content = read_bytes(folder / MANIFEST_FILE)
     try:
         manifest = json.loads(content)
-        found = manifest.pop(_SEAL)
+        found = manifest.pop(_CHECKSUM_KEY)
         expected = hash_json(manifest)
-    except Exception as error:  # a garbled text can be any JSON, or none
+    except Exception as error:  # corrupt text can be any JSON, or none
         raise _broken(folder, f"{type(error).__name__}: {one_line(error)}") from error
     if found != expected:
         raise _broken(folder, f"its content has the SHA-256 {expected}, it says {found}")
@@ -242,13 +242,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def list_fold_folders(folder: Path, manifest: Mapping[str, Any]) -> list[Path]:
-    """Where the data of each fold are, in a folder with that manifest; none without folds."""
+    """List the folders of the folds, given the manifest of `folder`; none without folds."""
     return [folder / f"fold-{number}" for number in range(1, (manifest.get("n_folds") or 0) + 1)]
 
 
 def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """`manifest` and its own SHA-256, without which a flipped digit would go unnoticed."""
-    return {**manifest, _SEAL: hash_json(manifest)}
+    """Return `manifest` with its own SHA-256 added, which detects any later change."""
+    return {**manifest, _CHECKSUM_KEY: hash_json(manifest)}
 
 
 def _list_contents(manifest: Mapping[str, Any], folds: tuple[PreparedData, ...]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""From raw pixels to what a net is fed, and from its first weights back to pixels."""
+"""Preprocessing of raw pixels into a net's inputs, and of first-layer weights back to pixels."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 __all__ = ["CONTRAST_FLOOR", "Contrast", "InputSettings", "Preprocessing"]
 
-# Added to the variance of an image's pixels, so that a blank one does not blow up. The value for
-# pixels from 0 to 255 of Coates & Ng 2012, "Learning feature representations with k-means".
+# Added to the variance of an image's pixels, so that a constant image is not divided by 0. Value
+# for pixels from 0 to 255: Coates & Ng 2012, "Learning feature representations with k-means".
 CONTRAST_FLOOR = 10.0
 
 
@@ -18,19 +18,19 @@ Contrast: TypeAlias = Literal["none", "global", "per_image"]
 
 @dataclass(frozen=True)
 class InputSettings:
-    """What is made of an image before the first layer, where a study leaves a choice.
+    """Hyperparameters of the preprocessing: contrast, components and whitening.
 
     Parameters
     ----------
     contrast : str
-        ``none``; ``global``: all pixels over the standard deviation of one; ``per_image``: each
-        image less its mean, over its own standard deviation.
+        ``none``; ``global``: divide all pixels by their common standard deviation; ``per_image``:
+        subtract the mean of each image and divide by its standard deviation.
     n_components : int
-        Components to keep, strongest first; 0 for all.
+        Components to keep, those of largest variance; 0 for all.
     whitening : float
-        Power p: each component is divided by ``(variance + ridge) ** p``; 0 leaves it.
+        Power p: each component is divided by ``(variance + ridge) ** p``; 0 for none.
     ridge : float
-        See there; in mean pixel variances.
+        Added to the variances for whitening; in mean variances of a pixel.
     """
 
     contrast: Contrast = "none"
@@ -41,18 +41,18 @@ class InputSettings:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What happens to an image before the first layer; fitted on training images alone.
+    """Map from raw pixels to a net's inputs; fitted on training images alone.
 
     Parameters
     ----------
     mean_image : float32 array, shape (D,)
         Subtracted from every image.
     components : float32 array, shape (D, K), optional
-        Orthogonal columns. With them a net is fed K products of the centred image and the
-        columns; without them the D centred pixels.
+        Orthogonal columns. With them the inputs are the K products of the centred image and the
+        columns; without them, the D centred pixels.
     contrast_floor : float, optional
-        With it, first of all, each image is normalised: less the mean of its pixels, over
-        ``sqrt(variance + contrast_floor)``.
+        If given, the contrast of each image is normalised first: minus the mean of its pixels,
+        divided by ``sqrt(variance + contrast_floor)``.
     """
 
     mean_image: NDArray[np.float32]
@@ -61,17 +61,17 @@ class Preprocessing:
 
     @property
     def n_pixels(self) -> int:
-        """D, the values of a raw image."""
+        """D, the number of values of a raw image."""
         return self.mean_image.size
 
     @property
     def n_inputs(self) -> int:
-        """What a net is fed for each image: K values, or D."""
+        """Number of inputs for each image: K, or D without components."""
         return self.n_pixels if self.components is None else self.components.shape[1]
 
     @property
     def directions(self) -> NDArray[np.float32] | None:
-        """Components of length 1, shape (D, K): the picture that each input stands for."""
+        """Components of unit length, shape (D, K): the image pattern of each input."""
         if self.components is None:
             return None
         lengths: NDArray[np.float32] = np.linalg.norm(self.components, axis=0)
@@ -82,7 +82,7 @@ class Preprocessing:
         return self.project(self.centre(images.astype(np.float32)))
 
     def centre(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """All of `apply` but the components, in place: `pixels`, shape (N, D), are overwritten."""
+        """Normalise contrast and subtract the mean image; `pixels`, (N, D), are overwritten."""
         if self.contrast_floor is not None:
             normalise_contrast(pixels, self.contrast_floor)
         pixels -= self.mean_image
@@ -91,15 +91,15 @@ class Preprocessing:
     def project(
         self, centred: NDArray[np.float32], out: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """The rest of `apply`: inputs, shape (N, n_inputs), of `centred` pixels, shape (N, D)."""
+        """Project `centred` pixels, shape (N, D), on the components: shape (N, n_inputs)."""
         return centred if self.components is None else np.matmul(centred, self.components, out=out)
 
     def to_pixels(self, W1: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The weights, shape (D, H), that do to centred pixels what `W1` does to inputs."""
+        """Return the weights for centred pixels, shape (D, H), equivalent to `W1` for inputs."""
         return W1 if self.components is None else self.components @ W1
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays that there are, by name: part of every net's identity."""
+        """Return the fitted arrays by name; they are part of every net's identity."""
         arrays: dict[str, NDArray[Any]] = {"mean_image": self.mean_image}
         if self.components is not None:
             arrays["components"] = self.components
@@ -109,7 +109,7 @@ class Preprocessing:
 
 
 def normalise_contrast(pixels: NDArray[np.float32], floor: float) -> None:
-    """Give each row of `pixels`, shape (N, D), mean 0 and nearly variance 1, in place."""
+    """Scale each row of `pixels`, shape (N, D), to mean 0 and variance about 1, in place."""
     pixels -= pixels.mean(axis=1, keepdims=True)
     variances = np.einsum("ij,ij->i", pixels, pixels) / np.float32(pixels.shape[1])
     pixels *= (1 / np.sqrt(variances + np.float32(floor)))[:, None]

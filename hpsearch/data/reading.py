@@ -1,4 +1,4 @@
-"""Reading files so that whatever goes wrong is one line naming the file."""
+"""Read and hash files, with errors of one line that name the file."""
 
 import hashlib
 from pathlib import Path
@@ -9,12 +9,12 @@ __all__ = ["hash_file", "one_line", "read_bytes"]
 
 
 def one_line(error: BaseException) -> str:
-    """Words of `error` on one line; its type's name if it has none."""
+    """Return the message of `error` on one line; the name of its type if it is empty."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def read_bytes(path: Path) -> bytes:
-    """All bytes of the file at `path`.
+    """Read all bytes of the file at `path`.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of the file at `path`, in 64 hexadecimal digits.
+    """Return the SHA-256 of the file at `path`, in 64 hexadecimal digits.
 
     Raises
     ------

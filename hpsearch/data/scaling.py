@@ -1,4 +1,4 @@
-"""From the columns of a table to what a net is fed: scaled numbers and one-hot categories."""
+"""Scaling of a table's columns into a net's inputs: standardised numbers, one-hot categories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from hpsearch.data.schema import Column
 
 __all__ = ["Scaling", "TargetScale", "fit_scaling", "fit_target_scale", "load_scaling"]
 
-# In standard deviations. A value further off, of a column that hardly ever varies, would
-# overflow in the squares of float32.
-_LARGEST = 1e6
+# Inputs are clipped at this many standard deviations: outliers of nearly constant columns would
+# overflow when squared in float32.
+_MAX_INPUT = 1e6
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class TargetScale:
     std: float
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The array that there is, by name: part of every model's identity."""
+        """Return mean and standard deviation by name; they are part of every model's identity."""
         return {"target_scale": np.array([self.mean, self.std])}
 
     def apply(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Targets with mean 0 and standard deviation 1, shape (N, 1)."""
+        """Standardise targets, shape (N,), for a net's output: shape (N, 1)."""
         return ((targets - self.mean) / self.std).astype(np.float32)[:, np.newaxis]
 
     def invert(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Predictions in the target's unit, shape (N,), of a net's outputs, shape (N, 1)."""
+        """Convert a net's outputs, shape (N, 1), to predictions in the target's unit, (N,)."""
         values: NDArray[np.float64] = outputs[:, 0].astype(np.float64)
         return values * self.std + self.mean
 
@@ -48,16 +48,16 @@ class Scaling:
     """Standardisation of numbers and one-hot encoding of categories, fitted on training rows.
 
     A missing number becomes the mean, and sets an indicator input of its column if any training
-    row lacks it; a missing or unknown category has no input set.
+    row lacks it; a missing or unknown category sets no input.
 
     Parameters
     ----------
     means, stds : float64 array, shape (D,)
-        Of the numbers that are there; 0 and 1 for categories.
+        Of the numbers that are not missing; 0 and 1 for categories.
     has_missing : bool array, shape (D,)
-        Whether any training row lacks the number.
+        Whether the number is missing in any training row.
     n_categories : int64 array, shape (D,)
-        0 for numbers.
+        Number of categories; 0 for numbers.
     """
 
     means: NDArray[np.float64]
@@ -67,12 +67,12 @@ class Scaling:
 
     @property
     def n_features(self) -> int:
-        """D, the columns of a row."""
+        """D, the number of columns."""
         return len(self.means)
 
     @property
     def n_inputs(self) -> int:
-        """What a net is fed for each row."""
+        """Number of inputs for each row."""
         numbers = self.n_categories == 0
         n_numbers = numbers.sum() + (self.has_missing & numbers).sum()
         return int(n_numbers + self.n_categories.sum())
@@ -83,35 +83,35 @@ class Scaling:
         end = 0
         for j, n_categories in enumerate(self.n_categories):
             values = features[:, j]
-            is_there = ~np.isnan(values)
+            is_present = ~np.isnan(values)
             if n_categories:
-                rows = np.flatnonzero(is_there)
+                rows = np.flatnonzero(is_present)
                 inputs[rows, end + values[rows].astype(np.int64)] = 1
                 end += int(n_categories)
                 continue
-            scaled = (values[is_there] - self.means[j]) / self.stds[j]
-            inputs[is_there, end] = np.clip(scaled, -_LARGEST, _LARGEST)
+            scaled = (values[is_present] - self.means[j]) / self.stds[j]
+            inputs[is_present, end] = np.clip(scaled, -_MAX_INPUT, _MAX_INPUT)
             end += 1
             if self.has_missing[j]:
-                inputs[~is_there, end] = 1
+                inputs[~is_present, end] = 1
                 end += 1
         return inputs
 
     @property
     def directions(self) -> None:
-        """No pictures that inputs stand for: inputs are columns."""
+        """None: the inputs of tables have no image patterns."""
 
     def to_array(self) -> NDArray[np.float64]:
-        """All of it as one array, shape (4, D), for `load_scaling`."""
+        """Return all parameters as one array, shape (4, D), for `load_scaling`."""
         return np.stack([self.means, self.stds, self.has_missing, self.n_categories])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays that there are, by name: part of every model's identity."""
+        """Return the parameters by name; they are part of every model's identity."""
         return {"scaling": self.to_array()}
 
 
 def load_scaling(array: NDArray[np.float64]) -> Scaling:
-    """The inverse of `Scaling.to_array`."""
+    """Restore a `Scaling` from the output of `Scaling.to_array`."""
     means, stds, has_missing, n_categories = array
     return Scaling(means, stds, has_missing.astype(np.bool_), n_categories.astype(np.int64))
 
@@ -130,12 +130,12 @@ def fit_scaling(features: NDArray[np.float64], columns: Sequence[Column]) -> Sca
     means, stds = np.zeros(len(columns)), np.ones(len(columns))
     has_missing = np.zeros(len(columns), np.bool_)
     for j in np.flatnonzero(n_categories == 0):
-        there = features[~np.isnan(features[:, j]), j]
-        has_missing[j] = len(there) < len(features)
-        if len(there):
-            means[j] = there.mean()
-            # A column that never changes becomes 0, not 0 / 0.
-            stds[j] = there.std() or 1.0
+        present = features[~np.isnan(features[:, j]), j]
+        has_missing[j] = len(present) < len(features)
+        if len(present):
+            means[j] = present.mean()
+            # A constant column becomes 0, not 0 / 0.
+            stds[j] = present.std() or 1.0
     return Scaling(means, stds, has_missing, n_categories)
 
 

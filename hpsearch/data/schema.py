@@ -1,4 +1,4 @@
-"""What one example consists of, and what is predicted of it."""
+"""Structure of the examples of a data set, and of their target."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ class Column:
     kind : str
         ``number``, or ``category``.
     categories : tuple of str
-        What the codes of a ``category`` stand for, sorted; those of the training rows.
+        Names of the codes of a ``category``, sorted; those of the training rows.
     """
 
     name: str
@@ -30,18 +30,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What one example consists of, and what is predicted of it.
+    """Structure of an example, an image or a row, and of its target.
 
     Parameters
     ----------
     image_shape : tuple of int, optional
         Height, width and colours of an image; None for tables and arrays.
     columns : tuple of Column
-        Those of a table or array, without the target; empty for images.
+        Columns of a table or array, without the target; empty for images.
     class_names : tuple of str
-        What labels stand for; empty for regression.
+        Name of each class; empty for regression.
     target : str
-        Name of what is predicted.
+        Name of the target.
     """
 
     image_shape: tuple[int, int, int] | None = None
@@ -56,7 +56,7 @@ class Schema:
 
     @property
     def metric(self) -> Metric:
-        """What studies on such data optimize."""
+        """Metric that studies on such data optimize."""
         return metric_of(self.task)
 
     @property
@@ -66,7 +66,7 @@ class Schema:
 
     @property
     def n_features(self) -> int:
-        """Values of one example, as stored."""
+        """Number of values of one example, as stored."""
         if self.image_shape is None:
             return len(self.columns)
         height, width, colours = self.image_shape
@@ -74,21 +74,21 @@ class Schema:
 
     @property
     def n_outputs(self) -> int:
-        """Values that a model predicts of one example: a score for each class, or one number."""
+        """Number of outputs of a model: a score for each class, or one number."""
         return len(self.class_names) or 1
 
     def describe(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
 
 def load_schema(described: Mapping[str, Any]) -> Schema:
-    """The inverse of `Schema.describe`, after a journey through JSON.
+    """Restore a `Schema` from the output of `Schema.describe`, read back from JSON.
 
     Raises
     ------
     KeyError, TypeError, ValueError
-        If it is none.
+        If a field is missing or invalid.
     """
     shape = described["image_shape"]
     image_shape = None

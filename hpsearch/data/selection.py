@@ -1,4 +1,4 @@
-"""Which examples of a data set a study trains and validates on."""
+"""Select the examples of a data set that a study trains and validates on."""
 
 import math
 from dataclasses import dataclass
@@ -19,22 +19,23 @@ _Indices: TypeAlias = slice | NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Items:
-    """What a split needs to know of the examples that are not for the test.
+    """The examples outside the test split, as splitting needs them: number, labels and units.
 
     Parameters
     ----------
     name, source : str
         Of the data set, for error messages.
     n, n_test : int
-        How many there are, and how many for the test.
+        Number of these examples, and of test examples.
     labels : int array, shape (n,), or None
         Their classes; None for regression.
     units : tuple of str, or None
-        For each what must stay in one split with it; None if they are in a published order.
+        Unit of each; examples of one unit stay in one split. None if they are in a published
+        order.
     is_validation : bool array, shape (n,), or None
-        Which of them the source itself has set apart for validation.
+        Whether each is in the source's own validation split; None without one.
     class_names : tuple of str
-        What the classes are, for error messages; empty for regression.
+        Name of each class, for error messages; empty for regression.
     """
 
     name: str
@@ -49,12 +50,12 @@ class Items:
 
 @dataclass(frozen=True)
 class Selection:
-    """Indices into the training images of a data set, in the order that a study has them in.
+    """Indices of a study's examples in its data set, in the order that the study uses.
 
     Parameters
     ----------
     train, validation : slice or int array
-        The images to train on, and those to validate on.
+        The examples to train on, and those to validate on.
     """
 
     train: _Indices
@@ -95,18 +96,18 @@ def _check_sizes(items: Items, split_spec: SplitSpec) -> None:
 
 def _check_splits(items: Items, split_spec: SplitSpec) -> None:
     available = items.n
-    asked = split_spec.n_train + split_spec.n_validation
-    if asked > available:
+    n_requested = split_spec.n_train + split_spec.n_validation
+    if n_requested > available:
         set_apart = f", besides {items.n_test} for the test" if items.units else ""
         raise UsageError(
             f"data.train = {split_spec.n_train} and data.validation ="
             f" {split_spec.n_validation} ask for"
-            f" {asked} examples, {items.name} has {available} for the two{set_apart}"
+            f" {n_requested} examples, {items.name} has {available} for the two{set_apart}"
         )
 
 
 def check_basis(split_spec: SplitSpec, image_shape: tuple[int, ...], name: str) -> None:
-    """Refuse a basis of more directions than an image of the data set `name` has pixels.
+    """Refuse a transform with more components than an image of data set `name` has pixels.
 
     Raises
     ------
@@ -127,13 +128,13 @@ def select(items: Items, split_spec: SplitSpec) -> Selection:
 
     Examples in a published order are taken in it, or shuffled: first the training split, then the
     validation split. All others, and stratified splits, are taken in the order of
-    `hpsearch.data.splitting`: first the validation split, so that it stays what it is when
-    training grows.
+    `hpsearch.data.splitting`: first the validation split, so that it does not
+    change when the training split grows.
 
     Raises
     ------
     UsageError
-        If `split_spec` asks for more than there are.
+        If `split_spec` asks for more examples than there are.
     """
     _check_sizes(items, split_spec)
     n, wanted = items.n, (split_spec.n_validation, split_spec.n_train)
@@ -163,10 +164,10 @@ def select(items: Items, split_spec: SplitSpec) -> Selection:
 
 
 def assign_folds(items: Items, split_spec: SplitSpec) -> NDArray[np.int64]:
-    """Divide all examples that are not for the test into the folds of cross-validation.
+    """Assign all examples outside the test split to the folds of cross-validation.
 
-    What belongs together stays in one fold. Folds are drawn, also of examples in a published
-    order, which may be that of their classes.
+    Examples of one unit stay in one fold. Folds are drawn at random, even from examples in a
+    published order, which may be sorted by class.
 
     Returns
     -------
@@ -176,8 +177,8 @@ def assign_folds(items: Items, split_spec: SplitSpec) -> NDArray[np.int64]:
     Raises
     ------
     UsageError
-        If there are not so many examples, groups or examples of a class, or the source has a
-        validation split of its own.
+        If there are fewer examples, groups or examples of a class than folds, or the source has
+        a validation split of its own.
     """
     _check_sizes(items, split_spec)
     assert split_spec.n_folds is not None

@@ -1,4 +1,4 @@
-"""From the name of a data set in a study file to a place it can be loaded from."""
+"""Find the source of a data set by its name in a study file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def find_source(
     allow_download: bool = True,
     show_progress: bool = False,
 ) -> Source:
-    """Where to load the data set `name` from; downloads it if it must and may.
+    """Find the source of the data set `name`; download it if it is missing and may be.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def find_source(
     download_folder : Path
         Where to look last, and to put a download.
     own : FolderSettings or TabularSettings, optional
-        The user's own images or tables; needed by the sources that are such.
+        Settings of the user's images or tables; required by those sources.
     allow_download : bool
         Whether the network may be used.
     show_progress : bool
@@ -50,14 +50,14 @@ def find_source(
     Returns
     -------
     Source
-        Its files are there; `Source.load` verifies them.
+        Its files exist; `Source.load` verifies them.
 
     Raises
     ------
     UsageError
         If no source is called `name`.
     MissingDataError
-        If it is nowhere and cannot be downloaded.
+        If it is not found and cannot be downloaded.
     DamagedDataError
         If a download fails its checksum.
     StoreError
@@ -80,7 +80,7 @@ def find_source(
             show_progress=show_progress,
         )
     except OSError as error:
-        # A folder that may not be entered, say; the error names it.
+        # For example access denied to a folder; the error names it.
         raise MissingDataError(f"{name}: cannot be looked for: {one_line(error)}") from error
 
 

@@ -1,4 +1,4 @@
-"""Training and validation images as a worker sees them: mapped from disk, not copied."""
+"""Training and validation splits of prepared data, memory-mapped by workers."""
 
 import dataclasses
 import functools
@@ -41,7 +41,7 @@ __all__ = ["Fitted", "Split", "open_folds", "open_split", "open_validation"]
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was fitted on training images of one kind: as they are, or with normalised contrast.
+    """Statistics of the training images, either as they are or contrast-normalised.
 
     Parameters
     ----------
@@ -57,41 +57,42 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Split:
-    """What training may see.
+    """Training and validation data, and their preprocessing.
 
     Parameters
     ----------
     train_rows : uint8 array, shape (N, D); or float32 array, shape (N, K); read-only
         One row for each training example: raw pixels, flattened height by width by colour, or
-        their products with all components of the basis; of a table the net's inputs.
+        their products with all components; of a table, the net's inputs.
     train_labels : int64 or float64 array, shape (N,), read-only
         Class of each row, in [0, n_classes); numbers for regression.
     validation_images : uint8 or float64 array, shape (M, D), read-only
-        Raw pixels, or columns, of the examples that settings are judged by.
+        Raw pixels, or columns, of the validation examples.
     validation_labels : int64 or float64 array, shape (M,), read-only
-        Their classes or numbers. None of cross-validation's data as a whole.
+        Their classes or numbers. Both are empty for all examples of cross-validation.
     preprocessing : Preprocessing or Scaling
-        From raw pixels or columns to what the net is fed.
+        Map from raw pixels or columns to the net's inputs.
     n_classes : int
         Number of classes; 1 for regression.
     image_shape : tuple of int or None
         Height, width, colours; None for tables.
     pixel_std : float
-        Standard deviation of a pixel of the training images, root of the mean over pixels.
+        Standard deviation of a pixel of the training images: root of the mean of the pixels'
+        variances.
     plain : Fitted or None
-        On the images as they are; None for tables.
+        Statistics of the images as they are; None for tables.
     normalised : Fitted, optional
-        On images with normalised contrast.
+        Statistics of the contrast-normalised images.
     waves : Waves, optional
-        What the components are, if rows are pixels and the basis is one of frequencies: rows are
-        written in them quicker than by a product with the components.
+        The components as waves, if rows are pixels and the transform is the DCT: faster than a
+        product with the components.
     scales : float32 array, shape (n_inputs,), optional
-        What rows of products must be multiplied by to be the net's inputs, after only the
-        first n_inputs of each are kept; None if they are inputs already.
+        Factors that turn the first n_inputs products of a row into the net's inputs; None if
+        rows are inputs already.
     validation_coordinates : float32 array, shape (M, K), optional
-        What `preprocessing` makes of the validation images, if that has been written down.
+        Inputs of the validation images, if they are stored.
     target_scale : TargetScale, optional
-        Of a regression.
+        Scale of the targets, for regression.
     """
 
     train_rows: NDArray[np.uint8] | NDArray[np.float32]
@@ -111,37 +112,37 @@ class Split:
 
     @property
     def metric(self) -> Metric:
-        """What predictions are judged by."""
+        """Metric of predictions."""
         return MEAN_SQUARED_ERROR if self.target_scale else ACCURACY
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What turns examples into inputs, and outputs into predictions, by name."""
+        """Return the arrays of the preprocessing and of the target scale, by name."""
         scale = self.target_scale.arrays() if self.target_scale else {}
         return {**self.preprocessing.arrays(), **scale}
 
     @property
     def image_preprocessing(self) -> Preprocessing:
-        """`preprocessing`, of images."""
+        """`preprocessing`, if examples are images."""
         assert isinstance(self.preprocessing, Preprocessing)
         return self.preprocessing
 
     @functools.cached_property
     def validation_inputs(self) -> NDArray[np.float32]:
-        """What the net is fed for the validation images, shape (M, n_inputs); made once."""
+        """Inputs of the validation examples, shape (M, n_inputs); computed once."""
         if self.validation_coordinates is not None:
             return self.validation_coordinates
         return self.preprocessing.apply(self.validation_images)
 
     def with_inputs(self, settings: InputSettings) -> "Split":
-        """The same images, made into inputs as `settings` say.
+        """Return the same images with inputs preprocessed as `settings` specify.
 
-        The arithmetic is one product for each number, so that the preprocessing has the same
-        bits wherever it is made.
+        Each scaled component is one product, so that the preprocessing is bit-identical on all
+        machines.
 
         Raises
         ------
         DamagedDataError
-            If `settings` ask for what the data was not prepared for.
+            If the data was not prepared for `settings`.
         """
         if settings == InputSettings():
             return self
@@ -160,7 +161,7 @@ class Split:
         scales = (variances[kept] + np.float32(settings.ridge)) ** np.float32(-settings.whitening)
         if settings.contrast == "global":
             scales /= np.float32(self.pixel_std)
-        # By columns: the last bits of their lengths, and so of a study's result, depend on it.
+        # Column-major: the last bits of their lengths, and so of a study's result, depend on it.
         scaled = np.asfortranarray(components[:, kept]) * scales
         preprocessing = Preprocessing(fitted.mean_image, scaled, floor)
         return dataclasses.replace(
@@ -174,7 +175,7 @@ def open_split(prepared: PreparedData) -> Split:
     Parameters
     ----------
     prepared : PreparedData
-        What to open.
+        Data as `hpsearch.data.prepare` wrote it.
 
     Returns
     -------
@@ -184,7 +185,7 @@ def open_split(prepared: PreparedData) -> Split:
     Raises
     ------
     DamagedDataError
-        If a file is not there, or is not the array that it should be.
+        If a file is missing, or is not the expected array.
     """
     if prepared.image_shape is None:
         return _open_table(prepared)
@@ -238,30 +239,30 @@ def open_split(prepared: PreparedData) -> Split:
 
 
 def open_folds(prepared: PreparedData) -> NDArray[np.int64]:
-    """The fold of each example of data with folds, in [0, n_folds), shape (N,).
+    """Open the fold of each example of cross-validation, in [0, n_folds), shape (N,).
 
-    Examples are in the order of the rows of ``open_split(prepared)``, those of a fold in the same
-    order in the validation split of its own data.
+    Examples are in the order of ``open_split(prepared)``, which the validation split of each fold
+    keeps.
 
     Raises
     ------
     DamagedDataError
-        If the file is not there, or is not the array that it should be.
+        If the file is missing, or is not the expected array.
     """
     shape = (prepared.split_spec.n_train,)
     return _map_array(prepared.folder / FOLDS_FILE, np.dtype(np.int64), shape)
 
 
 def open_validation(prepared: PreparedData) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The examples that settings are judged by, shape (M, D), and their classes or numbers, (M,).
+    """Open the validation examples, shape (M, D), and their classes or numbers, shape (M,).
 
-    Those of the validation split; with folds all examples, each of which is predicted by the
-    training on the other folds. Raw pixels or columns.
+    Raw pixels or columns. With folds these are all examples, as each of them is predicted by the
+    net that was trained on the other folds.
 
     Raises
     ------
     DamagedDataError
-        If a file is not there, or is not the array that it should be.
+        If a file is missing, or is not the expected array.
     """
     if not prepared.folds:
         split = open_split(prepared)

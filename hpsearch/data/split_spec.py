@@ -1,4 +1,4 @@
-"""How a source becomes the splits of a study: the choice, as a value."""
+"""Specification of how a data source is split, and how training images are stored."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -11,25 +11,26 @@ __all__ = ["SplitSpec", "load_split_spec"]
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """Which images go where, and what those that are trained on are written in.
+    """Sizes of the splits, how they are drawn, and the input transform of training images.
 
     Parameters
     ----------
     n_train, n_validation : int
-        How many images of a source's training split are trained on and validated on. With folds
-        all are used: 0 in what is asked for, and in prepared data all of them and 0.
+        Number of training and validation examples, from the source's training split. With folds
+        all of them are used: a study asks for 0 and 0, prepared data has all of them and 0.
     n_test : int or None
-        The first images of its test split; None for all.
+        Number of test examples, the first of the source's test split; None for all.
     basis : Basis, optional
-        What the training images are written in; pixels if left out.
+        Input transform of the training images; pixels if omitted.
     is_augmentable : bool
-        Whether they are there as pixels all the same, and what normalising their contrast takes.
+        Whether training images are stored as pixels even with a transform, with the statistics
+        for contrast normalisation.
     shuffle_seed : int, optional
-        Shuffles the source's training split before it is cut; the source's own order if left out.
+        Shuffles the source's training split before it is divided; the source's order if omitted.
     stratify : bool
-        Whether training and validation split, or folds, hold the classes in equal shares.
+        Whether training and validation split, or folds, are stratified by class.
     n_folds : int, optional
-        Of cross-validation: how many folds all images but those for the test are divided into.
+        Number of folds of cross-validation, which divide all examples outside the test split.
     """
 
     n_train: int
@@ -42,19 +43,19 @@ class SplitSpec:
     n_folds: int | None = None
 
     def describe(self) -> dict[str, Any]:
-        """As JSON values; without a seed, strata and folds as before there were any."""
+        """Return the fields as JSON values; seed, stratification and folds only if set."""
         described = asdict(self)
         unset = {"shuffle_seed": None, "stratify": False, "n_folds": None}
         return {k: v for k, v in described.items() if k not in unset or v != unset[k]}
 
 
 def load_split_spec(described: Mapping[str, Any]) -> SplitSpec:
-    """What `SplitSpec.describe` made of a cut, other keys beside.
+    """Restore a `SplitSpec` from the output of `SplitSpec.describe`; other keys are ignored.
 
     Raises
     ------
     KeyError, TypeError
-        If it is none.
+        If a field is missing or invalid.
     """
     known = {
         field.name: described[field.name] for field in fields(SplitSpec) if field.name in described

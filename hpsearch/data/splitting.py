@@ -1,9 +1,9 @@
-"""Which items go to the training, validation and test split, whatever the items are.
+"""Divide items of any kind into training, validation and test split, or into folds.
 
 An item (an image, a row of a table) has *keys*: the name of its group, if it has one, and the
 hash of its content. Items that share a key form a *unit*, which is never divided between splits.
-Whether an item is tested on is decided by its first key alone, so that nothing else can change
-it: neither other items nor the sizes that a study asks for.
+Whether an item is a test item depends on its first key alone: neither further items nor the
+split sizes of a study change it.
 """
 
 import hashlib
@@ -26,26 +26,26 @@ __all__ = [
     "take",
 ]
 
-# A constant and no setting: with a smaller share, what was test data would be trained on.
+# A constant, not a setting: with a smaller share, test items would become training items.
 TEST_SHARE = 0.2
 
 Role: TypeAlias = Literal["train", "validation", "test"]
-# The strongest wins where items of one unit were given different roles.
-_STRENGTHS: dict[Role, int] = {"train": 0, "validation": 1, "test": 2}
+# The highest applies if items of one unit were given different roles.
+_PRECEDENCE: dict[Role, int] = {"train": 0, "validation": 1, "test": 2}
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The items that a search may use, and those for the test alone; as indices of the items.
+    """Indices of the items that a search may use, and of those for the test alone.
 
     Parameters
     ----------
     search : int array, shape (N,)
         Items to train and validate on.
     test : int array, shape (M,)
-        Items to test on; the first n of them hold the classes in about their shares.
+        Test items; any first n of them hold the classes in about their shares.
     crossing : int array, shape (K,)
-        Items on neither side: they belong to a unit that was given a stronger role.
+        Items on neither side: their unit has a role of higher precedence.
     units : tuple of str
         The unit of each item of `search`.
     is_validation : bool array, shape (N,), or None
@@ -60,7 +60,7 @@ class Sides:
 
 
 def is_test_key(key: str) -> bool:
-    """Whether items of `key` are test items: so for `TEST_SHARE` of all keys, and for good."""
+    """Whether items of `key` are test items, as those of `TEST_SHARE` of all keys always are."""
     return _draw("test", key) < TEST_SHARE
 
 
@@ -69,11 +69,11 @@ def choose_sides(
     labels: NDArray[np.int64] | None,
     given: Sequence[Role | None] | None = None,
 ) -> Sides:
-    """Separate what is tested on from what may be trained and validated on.
+    """Separate test items from those that may be trained and validated on.
 
-    A unit is tested on if `is_test_key` holds for the first key of any of its items. So an item
-    stays on its side when items are added, unless one of them links its unit to one that is
-    tested on; in no case does a test item become a training item.
+    A unit is for the test if `is_test_key` holds for the first key of any of its items. So an
+    item stays on its side when items are added, unless one of them links its unit to one for the
+    test; a test item never becomes a training item.
 
     Parameters
     ----------
@@ -82,43 +82,43 @@ def choose_sides(
     labels : int array, shape (N,), or None
         The class of each item; None if there are none.
     given : sequence of str or None, optional
-        The role of each item, where the data come split already. If any is "test", only those
-        are tested on. Where the items of a unit were given different roles, test goes before
-        validation and validation before training, and the others are left out.
+        The role of each item, if the source is split already. If any is "test", only those are
+        test items. If the items of a unit were given different roles, test takes precedence
+        over validation and validation over training, and the others are left out.
     """
     units = _link(keys)
     roles = list(given) if given is not None else [None] * len(keys)
-    strengths = np.array([_STRENGTHS[role or "train"] for role in roles], np.int64)
+    precedence = np.array([_PRECEDENCE[role or "train"] for role in roles], np.int64)
     index = _number(units)
     if "test" not in roles:
         drawn = np.array([is_test_key(own[0]) for own in keys], bool)
         is_tested = _max_by_unit(index, drawn.astype(np.int64)) > 0
-        strengths[is_tested & (strengths == 0)] = _STRENGTHS["test"]
-    is_crossing = strengths < _max_by_unit(index, strengths)
-    search = np.flatnonzero(~is_crossing & (strengths < 2))
-    test = np.flatnonzero(~is_crossing & (strengths == 2))
+        precedence[is_tested & (precedence == 0)] = _PRECEDENCE["test"]
+    is_crossing = precedence < _max_by_unit(index, precedence)
+    search = np.flatnonzero(~is_crossing & (precedence < 2))
+    test = np.flatnonzero(~is_crossing & (precedence == 2))
     order = order_items([units[i] for i in test], None if labels is None else labels[test])
     return Sides(
         search=search,
         test=test[order],
         crossing=np.flatnonzero(is_crossing),
         units=tuple(units[i] for i in search),
-        is_validation=strengths[search] == 1 if "validation" in roles else None,
+        is_validation=precedence[search] == 1 if "validation" in roles else None,
     )
 
 
 def order_items(
     units: Sequence[str], labels: NDArray[np.int64] | None, seed: int | None = None
 ) -> NDArray[np.int64]:
-    """The order in which splits take items: unit by unit, as if drawn at random.
+    """Draw the order in which splits take items: pseudo-random, unit by unit.
 
     Parameters
     ----------
     units : sequence of str
         The unit of each item.
     labels : int array, shape (N,), or None
-        With labels every stretch of the order holds the classes in about the shares that they
-        have in the whole; a unit counts for the most frequent of its labels.
+        With labels the order is stratified: every stretch of it holds the classes in about their
+        overall shares. A unit counts as its most frequent label.
     seed : int, optional
         Draws another order.
 
@@ -149,10 +149,10 @@ def order_items(
 def take(
     units: Sequence[str], order: NDArray[np.int64], sizes: Sequence[int]
 ) -> list[NDArray[np.int64]]:
-    """SplitSpec `order` into splits of `sizes` items, one after another.
+    """Take splits of `sizes` items from `order`, one after another.
 
-    Where a split ends within a unit, the rest of that unit is left out. The last split is
-    shorter than asked for if the items do not suffice.
+    If a split ends within a unit, the rest of that unit is left out. The last split is shorter
+    than requested if there are too few items.
     """
     index = _number(units)[order]
     starts = np.append(np.flatnonzero(np.diff(index, prepend=-1)), len(order))
@@ -166,17 +166,17 @@ def take(
 def divide(
     units: Sequence[str], labels: NDArray[np.int64] | None, n_folds: int, seed: int | None = None
 ) -> NDArray[np.int64]:
-    """Divide items into folds of about equal size, unit by unit, as if drawn at random.
+    """Divide items into folds of about equal size: pseudo-random, unit by unit.
 
     Parameters
     ----------
     units : sequence of str
         The unit of each item.
     labels : int array, shape (N,), or None
-        With labels every fold holds the classes in about the shares that they have in the whole;
-        a unit counts for the most frequent of its labels.
+        With labels folds are stratified: each holds the classes in about their overall shares. A
+        unit counts as its most frequent label.
     n_folds : int
-        How many folds.
+        Number of folds.
     seed : int, optional
         Draws other folds.
 
@@ -196,7 +196,7 @@ def divide(
     for stratum in np.unique(strata):
         own = np.flatnonzero(strata == stratum)
         filled_by_stratum = np.zeros(n_folds, np.int64)
-        # Largest units first: what is left to place then evens out what they made uneven.
+        # Largest units first: smaller ones then even out the sizes.
         for unit in own[np.lexsort((draws[own], -sizes[own]))]:
             fold = np.lexsort((filled, filled_by_stratum))[0]
             fold_of_unit[unit] = fold
@@ -206,12 +206,12 @@ def divide(
 
 
 def suggest_sizes(sides: Sides, labels: NDArray[np.int64]) -> tuple[int, int]:
-    """How many items to train and to validate on: all, at about four to one.
+    """Suggest the numbers of training and validation items: all items, at about 4 : 1.
 
     Parameters
     ----------
     sides : Sides
-        Of items of classes `labels`.
+        Sides of the items that have `labels`.
     labels : int array, shape (N,)
         The class of each item, on whichever side.
     """
@@ -225,13 +225,14 @@ def suggest_sizes(sides: Sides, labels: NDArray[np.int64]) -> tuple[int, int]:
 
 
 def _draw(purpose: str, key: str) -> float:
-    """A number in [0, 1) that looks random, and is always the same for this purpose and key."""
+    """Return a pseudo-random number in [0, 1) that depends on `purpose` and `key` alone."""
     digest = hashlib.sha256(f"{purpose}\0{key}".encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8]) / 2**64
 
 
 def _link(keys: Sequence[tuple[str, ...]]) -> list[str]:
-    """The unit of each item, named after the least key in it: items that share a key share it."""
+    """Link items that share a key: return the unit of each item, named after its least key."""
+    # Union-find with path halving.
     parents: dict[str, str] = {}
 
     def find(key: str) -> str:
@@ -248,22 +249,22 @@ def _link(keys: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _number(units: Sequence[str]) -> NDArray[np.int64]:
-    """The units as numbers, in the order in which they first come."""
+    """Return the units as numbers, in the order of their first appearance."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(unit, len(numbers)) for unit in units], np.int64)
 
 
 def _max_by_unit(index: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each item the largest of `values` among the items of its unit."""
+    """Return for each item the largest of `values` among the items of its unit."""
     largest = np.zeros(len(index), np.int64)
     np.maximum.at(largest, index, values)
     return largest[index]
 
 
 def _main_labels(index: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The most frequent label of each unit; the least of those that are equally frequent."""
+    """Return the most frequent label of each unit; the least of those in case of a tie."""
     pairs, counts = np.unique(np.stack([index, labels]), axis=1, return_counts=True)
-    best = np.lexsort((-pairs[1], counts))  # the last one written wins
+    best = np.lexsort((-pairs[1], counts))  # of several assignments the last one counts
     main = np.empty(index.max() + 1, np.int64)
     main[pairs[0][best]] = pairs[1][best]
     return main

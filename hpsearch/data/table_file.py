@@ -1,4 +1,4 @@
-"""Own tables and arrays: a CSV or Parquet file read with pandas, or an .npz file of X and y."""
+"""The user's tables and arrays: a CSV or Parquet file, or an .npz file of X and y."""
 
 import re
 import zipfile
@@ -41,7 +41,7 @@ class TableFile:
     ignore : tuple of str
         Columns to leave out.
     group : str, optional
-        The column whose equal values stay on one side of a split.
+        Column of groups; rows of equal values stay in one split.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class TableFile:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over the file and what is read of it."""
+        """SHA-256 over the file and the columns used."""
         identity_fields = [self.target, self.task, sorted(self.ignore), self.group]
         return hash_json([_hash(self.path), *identity_fields])
 
@@ -63,9 +63,9 @@ class TableFile:
         Raises
         ------
         DamagedDataError
-            If it is no table, or a column is neither numbers nor categories.
+            If it is not a table, or a column is neither numbers nor categories.
         UsageError
-            If a column that the study names is not there.
+            If a column that the study names is missing.
         """
         rows, schema = read_frame(
             read_table(self.path),
@@ -93,7 +93,7 @@ class ArrayFile:
     Parameters
     ----------
     path : Path
-        As `numpy.savez` writes it.
+        Written by `numpy.savez`.
     task : Task
         Whether y holds classes or numbers.
     """
@@ -108,12 +108,12 @@ class ArrayFile:
         return hash_json([_hash(self.path), self.task])
 
     def load(self) -> TabularDataset:
-        """Read the arrays; objects, which would be unpickled, are refused.
+        """Read the arrays; object arrays, which would be unpickled, are refused.
 
         Raises
         ------
         DamagedDataError
-            If they are not there, or have other shapes or types.
+            If they are missing, or of wrong shapes or types.
         """
         arrays = _read_npz(self.path)
         place = str(self.path)
@@ -140,7 +140,7 @@ class ArrayFile:
 
 
 def find_file(path: Path, folders: Sequence[Path]) -> Path:
-    """Find a file: where `path` says, or by its name in one of `folders`.
+    """Find a file at `path`, or by its name in one of `folders`.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def read_table(path: Path) -> "pd.DataFrame":
     DamagedDataError
         If it cannot be read as one.
     UsageError
-        If its name ends in something else.
+        If its suffix is not supported.
     """
     # Takes half a second to import, and only the process that prepares the data needs it.
     import pandas as pd
@@ -185,7 +185,7 @@ def read_table(path: Path) -> "pd.DataFrame":
 
 
 def _find_delimiter(file: Any) -> str:
-    """The delimiter of the header line; a comma if there is one column alone."""
+    """Detect the delimiter from the header line; a comma if there is only one column."""
     header = file.readline()
     file.seek(0)
     unquoted = re.sub(r'"[^"]*"', "", header)

@@ -1,4 +1,4 @@
-"""The files of prepared tables: inputs for the net, features as they were, and how to scale."""
+"""Files of prepared tables: inputs, unscaled validation features, targets and the scaling."""
 
 from typing import Any
 
@@ -24,14 +24,14 @@ __all__ = ["make_table_files"]
 def make_table_files(
     dataset: TabularDataset, selection: Selection
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays to write, by the name of their file, and what the manifest says of them.
+    """Make the arrays to write, by file name, and the manifest entries computed from them.
 
     Parameters
     ----------
     dataset : TabularDataset
         All rows.
     selection : Selection
-        Which of them to train and validate on; scaling is fitted on the former alone.
+        Training and validation rows; the scaling is fitted on training rows alone.
     """
     rows, schema = dataset.rows, dataset.schema
     train, validation = rows.features[selection.train], rows.features[selection.validation]

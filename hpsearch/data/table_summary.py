@@ -1,4 +1,4 @@
-"""What a table holds, in a few lines for people, before it is used."""
+"""Summary of a table in a few lines of text."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from hpsearch.metrics import Task
 
 __all__ = ["describe_table"]
 
-# Names listed in one line; of the others only how many there are.
+# Names listed in one line; further ones are only counted.
 _MAX_LISTED = 12
 
 
@@ -19,7 +19,7 @@ def describe_table(dataset: TabularDataset) -> list[str]:
     Parameters
     ----------
     dataset : TabularDataset
-        As loaded. Of its test rows only their number is told.
+        As loaded. Of its test rows only the number is reported.
     """
     n_test, n_rest = len(dataset.test), len(dataset.rows)
     return [

@@ -1,4 +1,4 @@
-"""Rows of numbers and categories with a target: what tables, arrays and loaders give."""
+"""Tabular data from tables, arrays or functions: rows of numbers and categories with a target."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,11 @@ __all__ = [
     "make_dataset",
     "read_arrays",
     "read_frame",
-    "set_test_apart",
+    "separate_test_rows",
 ]
 
-# A text column with more distinct values than this is taken for names or free text.
-_MOST_CATEGORIES = 1000
+# A text column with more distinct values than this is considered names or free text.
+_MAX_CATEGORIES = 1000
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Rows:
     targets : int64 or float64 array, shape (N,)
         Labels, or numbers for regression.
     groups : array of str, shape (N,), optional
-        Rows of one group stay on one side of a split.
+        Group of each row; rows of one group stay in one split.
     """
 
     features: NDArray[np.float64]
@@ -55,35 +55,35 @@ class Rows:
         return len(self.targets)
 
     def take(self, numbers: NDArray[np.int64]) -> "Rows":
-        """Those of `numbers`."""
+        """Select rows by their indices."""
         groups = None if self.groups is None else self.groups[numbers]
         return Rows(self.features[numbers], self.targets[numbers], groups)
 
 
 @dataclass(frozen=True)
 class TabularDataset:
-    """A table, read, checked, and with its test rows apart.
+    """A table, read, checked, and with its test rows separated.
 
     Parameters
     ----------
     name : str
         Name of the source, as in a study file.
     rows : Rows
-        Those to train and validate on.
+        Rows to train and validate on.
     test : Rows
-        Those to test on.
+        Test rows.
     schema : Schema
-        What the columns and the target are.
+        Columns and target.
     units : tuple of str
-        For each of `rows` what must stay in one split with it; rows of equal units do.
+        Unit of each of `rows`; rows of one unit stay in one split.
     checksum : str
         Identity of the source.
     source : str
-        Where it came from, for people.
+        Where it was loaded from, for display.
     notices : tuple of str
-        What people should know of it, a line each.
+        Messages for the user, one line each.
     settings : mapping
-        What the source was told to make of its files, as JSON values.
+        How the source reads its files, as JSON values.
     """
 
     name: str
@@ -97,7 +97,7 @@ class TabularDataset:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def items(self) -> Items:
-        """What a split needs to know of the rows."""
+        """Describe the rows for splitting: their number, labels and units."""
         is_classification = self.schema.task == Task.CLASSIFICATION
         labels = self.rows.targets.astype(np.int64) if is_classification else None
         return Items(
@@ -111,31 +111,31 @@ class TabularDataset:
         )
 
 
-def set_test_apart(rows: Rows, n_given: int = 0) -> tuple[Rows, Rows, tuple[str, ...], int]:
-    """Separate the rows for the test, by their content, for good.
+def separate_test_rows(rows: Rows, n_given: int = 0) -> tuple[Rows, Rows, tuple[str, ...], int]:
+    """Separate the test rows, chosen by a hash of their group or content.
 
     Parameters
     ----------
     rows : Rows
-        All rows. Those of one group stay on one side; without groups those that are equal in
-        all values, the target included.
+        All rows. Rows of one group stay on one side; without groups, rows that are equal in all
+        values, including the target.
     n_given : int
-        How many rows at the end are a test split already; then they are the test.
+        Number of rows at the end that are a given test split, which is then used.
 
     Returns
     -------
     rest, test : Rows
-        To train and validate on, and to test on.
+        Rows to train and validate on, and test rows.
     units : tuple of str
-        Of the rest: rows of equal units stay together.
+        Unit of each row of the rest; rows of one unit stay in one split.
     n_left_out : int
-        Rows that are copies of given test rows, or of their groups, and in neither.
+        Number of rows in neither, as they are copies of given test rows or of their groups.
     """
     contents = np.ascontiguousarray(np.column_stack([rows.features, rows.targets]))
     hashes = [hashlib.sha256(row.tobytes()).hexdigest() for row in contents]
     keys: list[tuple[str, ...]] = [(one,) for one in hashes]
     if rows.groups is not None:
-        # Not with the content as a second key: equal rows would chain groups together.
+        # Without the content as a second key: equal rows would link groups to each other.
         keys = [(f"group {group}",) for group in rows.groups]
     given: list[Role | None] | None = None
     if n_given:
@@ -157,8 +157,8 @@ def make_dataset(
     settings: Mapping[str, Any],
     n_given_test: int = 0,
 ) -> TabularDataset:
-    """The data set of all `rows`, of which the last `n_given_test` are its own test split."""
-    rest, test, units, n_left_out = set_test_apart(rows, n_given_test)
+    """Make the data set of all `rows`, of which the last `n_given_test` are a given test split."""
+    rest, test, units, n_left_out = separate_test_rows(rows, n_given_test)
     notices = (
         (f"{n_left_out:,} rows are left out: they are copies of test rows",) if n_left_out else ()
     )
@@ -174,7 +174,7 @@ def read_frame(
     ignore: Sequence[str] = (),
     group: str | None = None,
 ) -> tuple[Rows, Schema]:
-    """Turn a data frame into numbers.
+    """Encode a data frame as rows of numbers, with their schema.
 
     Parameters
     ----------
@@ -189,12 +189,12 @@ def read_frame(
     ignore : sequence of str
         Columns to leave out.
     group : str, optional
-        The column whose equal values stay on one side of a split; not a feature.
+        Column of groups; rows of equal values stay in one split. Not a feature.
 
     Raises
     ------
     UsageError
-        If a named column is not there.
+        If a named column is missing.
     DamagedDataError
         If a column is neither numbers nor categories, or a target is missing.
     """
@@ -223,14 +223,14 @@ def read_arrays(X: NDArray[Any], y: NDArray[Any], *, task: Task, place: str) -> 
     y : array, shape (N,)
         Classes of any kind, or numbers for regression.
     task : Task
-        Which of the two.
+        Classification or regression.
     place : str
         Where they came from, for error messages.
 
     Raises
     ------
     DamagedDataError
-        If shapes or types are others.
+        If shapes or types are wrong.
     """
     X, y = np.asarray(X), np.asarray(y)
     if X.ndim != 2 or X.dtype.kind not in "buif" or 0 in X.shape:
@@ -253,7 +253,7 @@ def read_arrays(X: NDArray[Any], y: NDArray[Any], *, task: Task, place: str) -> 
 
 
 def encode_features(frame: "pd.DataFrame", columns: Sequence[Column]) -> NDArray[np.float64]:
-    """Numbers as they are, categories as codes; nan for what is missing or not known.
+    """Encode columns as floats: numbers as they are, categories as codes, nan if unknown.
 
     Parameters
     ----------
@@ -288,7 +288,7 @@ def encode_features(frame: "pd.DataFrame", columns: Sequence[Column]) -> NDArray
 
 
 def decode_features(features: NDArray[np.float64], columns: Sequence[Column]) -> "pd.DataFrame":
-    """The table that `encode_features` made numbers of; None where a category is missing."""
+    """Restore the table from the output of `encode_features`; None for missing categories."""
     import pandas as pd
 
     table: dict[str, Any] = {}
@@ -312,22 +312,22 @@ def _describe_column(series: "pd.Series", name: str, place: str) -> Column:
         if np.isinf(values).any():
             raise DamagedDataError(f"{place}: column {name!r}: expected finite numbers, found inf")
         if np.isnan(values).all():
-            raise DamagedDataError(f"{place}: column {name!r} is empty; {_leave_out(name)}")
+            raise DamagedDataError(f"{place}: column {name!r} is empty; {_suggest_ignoring(name)}")
         return Column(name)
     if not (types.is_object_dtype(series.dtype) or _has_texts(series)):
         raise DamagedDataError(
             f"{place}: column {name!r}: expected numbers or categories, got {series.dtype};"
-            f" {_leave_out(name)}"
+            f" {_suggest_ignoring(name)}"
         )
     categories = sorted({str(value) for value in series[series.notna()]})
-    if len(categories) > min(_MOST_CATEGORIES, max(2, len(series) // 2)):
+    if len(categories) > min(_MAX_CATEGORIES, max(2, len(series) // 2)):
         raise DamagedDataError(
             f"{place}: column {name!r}: expected numbers or categories, found"
             f" {len(categories):,} different texts in {len(series):,} rows, such as"
-            f" {categories[0][:40]!r}; {_leave_out(name)}"
+            f" {categories[0][:40]!r}; {_suggest_ignoring(name)}"
         )
     if not categories:
-        raise DamagedDataError(f"{place}: column {name!r} is empty; {_leave_out(name)}")
+        raise DamagedDataError(f"{place}: column {name!r} is empty; {_suggest_ignoring(name)}")
     return Column(name, "category", tuple(categories))
 
 
@@ -338,14 +338,14 @@ def _has_texts(series: "pd.Series") -> bool:
     return types.is_string_dtype(series.dtype) or isinstance(series.dtype, pd.CategoricalDtype)
 
 
-def _leave_out(name: str) -> str:
+def _suggest_ignoring(name: str) -> str:
     return f"leave it out with ignore = [{name!r}]"
 
 
 def _read_target(
     values: NDArray[Any], name: str, task: Task, place: str
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Labels with the names of their classes; or numbers, and no names."""
+    """Return labels and class names; for regression, numbers and no names."""
     import pandas as pd
 
     if n_missing := int(pd.isna(values).sum()):
@@ -365,9 +365,9 @@ def _read_target(
     distinct, labels = np.unique(
         values if values.dtype.kind in "iub" else values.astype(str), return_inverse=True
     )
-    if not 2 <= len(distinct) <= min(_MOST_CATEGORIES, max(2, len(values) // 2)):
+    if not 2 <= len(distinct) <= min(_MAX_CATEGORIES, max(2, len(values) // 2)):
         raise DamagedDataError(
-            f"{place}: expected from 2 to {_MOST_CATEGORIES:,} classes in {name!r}, and fewer than"
+            f"{place}: expected from 2 to {_MAX_CATEGORIES:,} classes in {name!r}, and fewer than"
             f" rows, found {len(distinct):,} in {len(values):,} rows"
             + ('; task = "regression" predicts numbers' if len(distinct) > 2 else "")
         )

@@ -1,4 +1,4 @@
-"""From the keys of a study file to a table, an array file or a function, found on this machine."""
+"""Find the table, array file or function that a study file names."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ TABULAR_NAMES = (TableFile.name, ArrayFile.name, LoaderFunction.name)
 
 @dataclass(frozen=True)
 class TabularSettings:
-    """Which data that are not images, and what is made of them.
+    """Location of the user's tabular data, and which columns are used.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class TabularSettings:
     ignore : tuple of str
         Columns to leave out.
     group : str, optional
-        The column whose equal values stay on one side of a split.
+        Column of groups; rows of equal values stay in one split.
     folder : str, optional
-        Where the module of a function lies.
+        Folder of the function's module.
     """
 
     place: str
@@ -43,31 +43,31 @@ class TabularSettings:
     folder: str | None = None
 
     def describe(self) -> dict[str, Any]:
-        """What is made of the data, as JSON values; without where they are."""
+        """Return how the data is read, as JSON values, without its location."""
         described = asdict(self) | {"ignore": sorted(self.ignore)}
-        return {name: value for name, value in described.items() if name not in _PLACES}
+        return {name: value for name, value in described.items() if name not in _LOCATION_FIELDS}
 
     @classmethod
     def load(cls, place: str, described: dict[str, Any]) -> "TabularSettings":
-        """The settings that `describe` gave, for the data at `place`."""
+        """Restore the settings that `describe` returned, for the data at `place`."""
         task, ignore = Task(described["task"]), tuple(described["ignore"])
         return cls(place, task, described["target"], ignore, described["group"])
 
 
-_PLACES = ("place", "folder")
+_LOCATION_FIELDS = ("place", "folder")
 
 
 def find_tabular_source(
     name: str, settings: TabularSettings, folders: Sequence[Path]
 ) -> TableFile | ArrayFile | LoaderFunction:
-    """Find the data: at their place, or by their name in one of `folders`.
+    """Find the data at its path, or by its name in one of `folders`.
 
     Raises
     ------
     MissingDataError
-        If they are in none of these places.
+        If it is in none of these places.
     UsageError
-        If ``module:function`` has another form.
+        If ``module:function`` is malformed.
     """
     task, target, ignore, group = settings.task, settings.target, settings.ignore, settings.group
     if name == LoaderFunction.name:

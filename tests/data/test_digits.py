@@ -39,6 +39,6 @@ def test_every_class_is_in_both_splits_in_fair_number():
 
 
 def test_other_images_than_the_known_ones_are_refused(monkeypatch):
-    monkeypatch.setattr(digits, "_DEALING_SEED", 1)
+    monkeypatch.setattr(digits, "_SHUFFLE_SEED", 1)
     with pytest.raises(DamagedDataError, match=r"load_digits: images have the SHA-256 \w+, exp"):
         Digits().load()
