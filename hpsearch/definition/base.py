@@ -1,4 +1,4 @@
-"""What all tables of a study file share: frozen, strict, and helpful about misspelt keys."""
+"""Base class of the tables of a study file: frozen, strict, with hints for misspelt keys."""
 
 import inspect
 from typing import Any, ClassVar, Literal, Union, get_args
@@ -16,7 +16,7 @@ from hpsearch.wording import suggest
 
 __all__ = ["Table", "named", "reword_error"]
 
-# Types of pydantic's errors about bounds: key of the bound, and how it is put.
+# By pydantic's error type for a bound: its key in the error's context, and its wording.
 _BOUNDS = {
     "greater_than": ("gt", "above {:g}"),
     "greater_than_equal": ("ge", "{:g} or more"),
@@ -31,18 +31,18 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     renamed: ClassVar[dict[str, str]] = {}
-    """Former keys, and what is written in their place now."""
+    """Former keys, and their replacements."""
 
     @classmethod
     def describe_keys(cls) -> dict[str, tuple[str, str]]:
-        """Type and meaning of each key, as the class's docstring gives them."""
+        """Return type and description of each key, from the class's docstring."""
         return _read_parameters(inspect.getdoc(cls) or "")
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """The table's schema, with what its docstring says of each key."""
+        """Return the JSON schema, with descriptions of the keys from the class's docstring."""
         schema = handler.resolve_ref_schema(handler(core))
         schema["description"] = (inspect.getdoc(cls) or "").partition("\n")[0]
         for name, (_, text) in cls.describe_keys().items():
@@ -51,7 +51,7 @@ class Table(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_the_nearest_key(cls, given: Any) -> Any:
+    def _suggest_nearest_key(cls, given: Any) -> Any:
         if isinstance(given, dict):
             for key in given:
                 if key in cls.renamed:
@@ -62,14 +62,14 @@ class Table(BaseModel):
 
 
 def named(*tables: type[Table]) -> BeforeValidator:
-    """Read ``"tpe"`` as ``{name = "tpe"}``, for `tables` with defaults for all else."""
+    """Read ``"tpe"`` as ``{name = "tpe"}``, for `tables` with defaults for all other keys."""
     names = tuple(get_args(table.model_fields["name"].annotation)[0] for table in tables)
     shapes: Any = Union[*tables, Literal.__getitem__(names)]
     return BeforeValidator(_name_to_table, json_schema_input_type=shapes)
 
 
 def reword_error(error: ErrorDetails) -> str:
-    """What pydantic found wrong with one value, as the end of a line."""
+    """Rephrase one error of pydantic's as the end of a line."""
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in _BOUNDS:
         key, wording = _BOUNDS[error["type"]]

@@ -1,4 +1,4 @@
-"""Comparing two definitions key by key."""
+"""Compare two definitions key by key."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ __all__ = ["list_changes"]
 
 
 def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The keys on which two meanings differ, each with both values.
+    """List the keys whose values differ between two definitions, with both values.
 
     Parameters
     ----------
     before, after : mapping
-        What `StudyDefinition.meaning` returned.
+        Returned by `StudyDefinition.identity_fields`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""From a path or a name to a `StudyDefinition`, with errors that fit on a line."""
+"""Find and load study files, with errors of one line."""
 
 import contextlib
 import tomllib
@@ -13,12 +13,12 @@ from hpsearch.wording import suggest
 
 __all__ = ["find_study_file", "list_study_files", "load_definition", "parse_definition"]
 
-# Parts of an error's location that pydantic adds for its unions; no keys of the file.
+# Parts of an error's location that pydantic adds for its unions; not keys of the file.
 _TAGS = frozenset({"range", "choices", "fixed", "named", "table"})
 
 
 def list_study_files() -> dict[str, Path]:
-    """The study files at hand: those in ``./studies``, then those shipped with the program.
+    """List the available study files: those in ``./studies``, then those of the package.
 
     Returns
     -------
@@ -36,12 +36,12 @@ def list_study_files() -> dict[str, Path]:
 
 
 def find_study_file(study: str) -> Path:
-    """Find the file that `study` means: a path, or the stem of a file in ``studies/``.
+    """Find a study file by its path, or by the stem of a file in ``studies/``.
 
     Raises
     ------
     UsageError
-        If there is no such file; names those that there are.
+        If there is no such file; the message suggests similar names.
     """
     path = Path(study)
     if path.suffix == ".toml":
@@ -61,14 +61,14 @@ def load_definition(path: Path) -> StudyDefinition:
     Parameters
     ----------
     path : Path
-        A TOML file; a study without a `name` takes the stem of it.
+        A TOML file; its stem is the default of `name`.
 
     Raises
     ------
     UsageError
         In one line: the file, the key, what was expected and what was found.
     """
-    if not path.is_file():  # a pipe or a device would be read for ever
+    if not path.is_file():  # reading a pipe or a device may never end
         raise UsageError(f"{path}: expected a study file, found no such file")
     try:
         text = path.read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def load_definition(path: Path) -> StudyDefinition:
 
 
 def parse_definition(text: str, path: Path) -> StudyDefinition:
-    """Check `text`, what the study file at `path` holds or shall hold.
+    """Parse and check `text`, the content of the study file at `path`.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def parse_definition(text: str, path: Path) -> StudyDefinition:
     """
     try:
         content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers and nestings without end
+    except (ValueError, RecursionError) as error:  # huge integers, deep nesting
         raise UsageError(f"{path}: expected TOML: {error}") from error
     data = content.get("data")
     if isinstance(data, dict) and data.get("source") == "python":

@@ -39,7 +39,7 @@ class Range(Table, Generic[Number]):
     log: bool = False
 
     @model_validator(mode="after")
-    def _checkends(self) -> "Range[Number]":
+    def _check_ends(self) -> "Range[Number]":
         if self.low >= self.high:
             raise ValueError(f"low must be below high, got low = {self.low}, high = {self.high}")
         if self.log and self.low <= 0:
@@ -47,13 +47,13 @@ class Range(Table, Generic[Number]):
         return self
 
     def contains(self, value: float | str) -> bool:
-        """Whether `value` lies in the range; of integers, whether it is one."""
+        """Whether `value` is in the range, and an integer if the range is one of integers."""
         if isinstance(value, str) or not self.low <= value <= self.high:
             return False
         return isinstance(self.low, float) or value == int(value)
 
     def describe(self) -> str:
-        """What `contains` asks for, in words."""
+        """Describe the allowed values, for error messages."""
         kind = "a number" if isinstance(self.low, float) else "an integer"
         return f"{kind} from {self.low} to {self.high}"
 
@@ -81,7 +81,7 @@ class Choices(Table, Generic[Value]):
         return value in self.choices
 
     def describe(self) -> str:
-        """What `contains` asks for, in words."""
+        """Describe the allowed values, for error messages."""
         return f"one of {', '.join(map(str, self.choices))}"
 
 
@@ -93,7 +93,7 @@ _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
 
 def make_parameter_space(field: FieldInfo) -> Any:
-    """The type of the space of one declared hyperparameter: a range, choices or a fixed value.
+    """Make the type of a hyperparameter's space: a range, choices or a fixed value.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def make_parameter_space(field: FieldInfo) -> Any:
     Returns
     -------
     type
-        What a study file may say of the hyperparameter. Every value that the file names is
+        Type of the hyperparameter's key in a study file. Every value that the file names is
         checked against the declaration.
     """
     kind: Any = field.annotation
@@ -112,7 +112,7 @@ def make_parameter_space(field: FieldInfo) -> Any:
     declared = TypeAdapter(Annotated[kind, Field(), *field.metadata])
 
     def check(space: ParameterSpace) -> ParameterSpace:
-        for value in _listed(space):
+        for value in _list_values(space):
             try:
                 declared.validate_python(value)
             except ValidationError as error:
@@ -122,11 +122,11 @@ def make_parameter_space(field: FieldInfo) -> Any:
     union: Any = choices | fixed
     if kind in (float, int):
         union = Annotated[Range[kind], Tag("range")] | union
-    return Annotated[union, Discriminator(_shape_of), AfterValidator(check)]
+    return Annotated[union, Discriminator(_choose_tag), AfterValidator(check)]
 
 
 def describe_kind(field: FieldInfo) -> str:
-    """The type and bounds of a declared hyperparameter, such as ``float space, above 0``."""
+    """Describe type and bounds of a declared hyperparameter: ``float space, above 0``."""
     if field.annotation not in (float, int):
         return "name"
     bounds = [
@@ -139,19 +139,19 @@ def describe_kind(field: FieldInfo) -> str:
 
 
 def ends(space: Any) -> tuple[float, float]:
-    """The least and the largest number in `space`."""
-    values = _listed(space)
+    """Return the smallest and the largest number in `space`."""
+    values = _list_values(space)
     return min(values), max(values)
 
 
-def _listed(space: Any) -> tuple[Any, ...]:
-    """The values that a file gives: a range's ends, the choices, or the one value."""
+def _list_values(space: Any) -> tuple[Any, ...]:
+    """List the values named in a file: a range's ends, the choices, or the one value."""
     if isinstance(space, Range):
         return space.low, space.high
     return space.choices if isinstance(space, Choices) else (space,)
 
 
-def _shape_of(given: Any) -> str:
+def _choose_tag(given: Any) -> str:
     if isinstance(given, Mapping):
         return "choices" if "choices" in given else "range"
     if isinstance(given, Range):

@@ -1,4 +1,4 @@
-"""Settings of the pruners: who ends a trial early. Steps are epochs."""
+"""Settings of the pruners, which end trials early. Steps are epochs."""
 
 from typing import Annotated, Literal, TypeAlias
 

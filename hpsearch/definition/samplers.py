@@ -1,4 +1,4 @@
-"""Settings of the samplers: who proposes the next trial's hyperparameters."""
+"""Settings of the samplers, which propose the hyperparameters of trials."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -41,7 +41,7 @@ class Grid(Table):
 
 
 class Ablation(Table):
-    """The first choice of each, then that with each other choice by itself; over and over."""
+    """All first choices as the baseline, then each other choice by itself; repeated in turn."""
 
     name: Literal["ablation"]
 

@@ -1,4 +1,4 @@
-"""What an editor must know to complete and check a study file."""
+"""JSON schema of study files, for completion and checks in editors."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["make_schema"]
 
 
 def make_schema() -> dict[str, Any]:
-    """JSON schema of a study file: its keys, what they mean, and what they may be."""
+    """Make the JSON schema of a study file: keys, descriptions and allowed values."""
     schema = StudyDefinition.model_json_schema()
     schema["required"].remove("name")  # the file's stem, if left out
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

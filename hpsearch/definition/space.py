@@ -20,24 +20,24 @@ __all__ = ["NetSpace", "SearchSpace", "make_search_space"]
 
 
 class SearchSpace(Table):
-    """What is searched: a range, choices or a fixed value for each hyperparameter."""
+    """Search space: a range, choices or a fixed value for each hyperparameter."""
 
     declared: ClassVar[type[BaseModel]]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as values: the class is made where it is loaded."""
+        """Pickle as values; the class is made again on loading."""
         return _load_space, (type(self).declared, type(self).renamed, self.model_dump())
 
     @classmethod
     def describe_keys(cls) -> dict[str, tuple[str, str]]:
-        """Type and meaning of each hyperparameter, as the trainer declares them."""
+        """Return type and description of each hyperparameter, as the trainer declares them."""
         return {
             name: (describe_kind(field), field.description or "")
             for name, field in cls.declared.model_fields.items()
         }
 
     def searched(self) -> dict[str, Range[Any] | Choices[Any]]:
-        """The hyperparameters that vary, in the order of their declaration."""
+        """Return the hyperparameters that vary, in the order of their declaration."""
         return {
             name: space
             for name in type(self).model_fields
@@ -45,29 +45,29 @@ class SearchSpace(Table):
         }
 
     def fixed(self) -> dict[str, float | str]:
-        """The hyperparameters that do not vary, with their values."""
+        """Return the hyperparameters that do not vary, with their values."""
         searched = self.searched()
         return {
             name: getattr(self, name) for name in type(self).model_fields if name not in searched
         }
 
     def max_epochs(self) -> int:
-        """The most epochs that any trial may have."""
+        """Return the largest number of epochs of any trial."""
         return int(self.largest("epochs"))
 
     def largest(self, name: str) -> float:
-        """The largest value that the hyperparameter `name`, a number, may have."""
+        """Return the largest value of the numeric hyperparameter `name`."""
         return ends(getattr(self, name))[1]
 
     def may_be(self, name: str, value: str) -> bool:
-        """Whether the hyperparameter `name`, a name, may be `value`."""
+        """Whether the categorical hyperparameter `name` can take `value`."""
         space = getattr(self, name)
         return value in space.choices if isinstance(space, Choices) else bool(space == value)
 
 
 @functools.cache
 def make_search_space(declared: type[BaseModel], **renamed: str) -> type[SearchSpace]:
-    """The search space of a trainer.
+    """Make the class of a trainer's search space.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def make_search_space(declared: type[BaseModel], **renamed: str) -> type[SearchS
         The trainer's hyperparameters: a float, an int or a `Literal` of names each, with bounds,
         a default unless it must be given, and a description.
     **renamed : str
-        Former names of hyperparameters, which are refused, and what they are called now.
+        Former names of hyperparameters, which are refused, and their present names.
     """
     fields: dict[str, Any] = {
         name: (make_parameter_space(field), _copy_default(field))

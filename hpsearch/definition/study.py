@@ -67,7 +67,7 @@ class FoldSettings(Table):
     folds: Annotated[int, Field(ge=2)]
 
 
-# Of each source of own data the keys that it needs, and those that it may have besides.
+# Required and optional keys of each source of the user's own data.
 _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "folder": ({"folder", "image_size"}, {"group"}),
     "table": ({"path", "target"}, {"ignore", "group"}),
@@ -75,7 +75,7 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "python": ({"load"}, {"path", "target", "ignore", "group"}),
 }
 OWN_SOURCES = frozenset(_KEYS)
-# Hyperparameters that change images, or read them.
+# Hyperparameters that apply to images only.
 _FOR_IMAGES = (
     "receptive_field_radius",
     "n_components",
@@ -196,7 +196,7 @@ class DataSettings(Table):
 
     @property
     def n_folds(self) -> int | None:
-        """How many folds settings are judged by; None with a validation split."""
+        """Number of folds of cross-validation; None with a validation split."""
         return self.validation.folds if isinstance(self.validation, FoldSettings) else None
 
     @property
@@ -210,7 +210,7 @@ class DataSettings(Table):
         return self.folder or self.path
 
     def own(self) -> FolderSettings | TabularSettings | None:
-        """The settings of own data as `hpsearch.data` has them; None for published data."""
+        """Return the settings of own data for `hpsearch.data`; None for published data."""
         if self.folder is not None and self.image_size is not None:
             by_folder: Literal["folder"] | None = "folder" if self.group else None
             return FolderSettings(Path(self.folder), self.image_size, by_folder)
@@ -223,7 +223,7 @@ class DataSettings(Table):
         return None
 
     def image_basis(self) -> Basis | None:
-        """The basis as `hpsearch.data` has it; None for pixels."""
+        """Return the input transform for `hpsearch.data`; None for pixels."""
         if isinstance(self.basis, str):
             return None
         if self.basis.frequencies is not None:
@@ -336,7 +336,7 @@ class StudyDefinition(Table):
     confirm: ConfirmSettings | None = None
 
     @model_validator(mode="after")
-    def _check_trials_fit_the_grid(self) -> "StudyDefinition":
+    def _check_trials_fit_grid(self) -> "StudyDefinition":
         if self.search.sampler.name == "grid" and self.trials > self.n_grid_cells():
             raise ValueError(
                 f"trials must be at most {self.n_grid_cells()}, the cells of the grid, "
@@ -345,7 +345,7 @@ class StudyDefinition(Table):
         return self
 
     @model_validator(mode="after")
-    def _check_there_is_a_basis(self) -> "StudyDefinition":
+    def _check_basis_is_set(self) -> "StudyDefinition":
         space = self.search.space
         needing = [name for name in ("n_components", "whitening") if space.largest(name) > 0]
         if space.may_be("contrast_normalization", "global"):
@@ -359,11 +359,11 @@ class StudyDefinition(Table):
 
     @property
     def metric(self) -> Metric:
-        """What the study optimizes."""
+        """Metric that the study optimizes."""
         return metric_of(self.data.task)
 
     def split_spec(self) -> SplitSpec:
-        """How `hpsearch.data` shall cut the source."""
+        """Return how `hpsearch.data` is to split the source."""
         data = self.data
         return SplitSpec(
             n_train=data.train or 0,
@@ -377,7 +377,7 @@ class StudyDefinition(Table):
         )
 
     @model_validator(mode="after")
-    def _check_what_rows_have(self) -> "StudyDefinition":
+    def _check_hyperparameters_suit_data(self) -> "StudyDefinition":
         space, source = self.search.space, self.data.source
         if self.data.is_tabular:
             given = [name for name in _FOR_IMAGES if space.largest(name) > 0]
@@ -390,20 +390,20 @@ class StudyDefinition(Table):
         return self
 
     def n_grid_cells(self) -> int:
-        """How many combinations the choices have."""
+        """Count the combinations of the choices."""
         spaces = self.search.space.searched().values()
         return math.prod(len(space.choices) for space in spaces if isinstance(space, Choices))
 
     def with_trials(self, trials: int) -> "StudyDefinition":
-        """The same study with another number of trials, checked again."""
+        """Return the same study with another number of trials, checked again."""
         return type(self).model_validate(self.model_dump() | {"trials": trials})
 
     def identity_fields(self) -> dict[str, Any]:
-        """All that the result of trial k depends on, as plain JSON values.
+        """Return all keys that the result of trial k depends on, as plain JSON values.
 
-        The description is left out, and so are the number of trials, as a longer study begins
-        with the trials of a shorter one, what is confirmed when all of them have ended, and
-        where own images lie, as the checksum of the data tells what they are.
+        Left out are the description; the number of trials, as a longer study begins with the
+        trials of a shorter one; the confirmation, which follows the last trial; and the location
+        of own data, which its checksum identifies.
         """
         left_out: Any = {
             "description": True,
@@ -415,7 +415,7 @@ class StudyDefinition(Table):
 
 
 def _changes_images(space: SearchSpace) -> bool:
-    """Whether trials may change images before they are projected or centred."""
+    """Whether any trial may augment images or normalise their contrast."""
     return space.may_be("contrast_normalization", "per_image") or any(
         space.largest(name) > 0 for name in ("horizontal_flip", "max_shift", "cutout_size")
     )

@@ -1,4 +1,4 @@
-"""A study file to begin from: whole, commented, and it runs as it is."""
+"""Template of a study file: complete, commented and runnable."""
 
 import json
 
@@ -16,7 +16,7 @@ from hpsearch.metrics import metric_of
 __all__ = ["OWN_SIZE", "SCHEMA_FILE", "write_template"]
 
 SCHEMA_FILE = "study.schema.json"
-# Height and width that own images are brought to, before it is known what they need.
+# Height and width that own images are resized to by default.
 OWN_SIZE = 32
 
 _TEMPLATE = """\
@@ -66,16 +66,16 @@ def write_template(
     own: FolderContents | TabularDataset | None = None,
     settings: TabularSettings | None = None,
 ) -> str:
-    """The text of a study file on `source`.
+    """Return the text of a study file for `source`.
 
     Parameters
     ----------
     source : str
         As in a study file.
     own : FolderContents or TabularDataset or None
-        The own images or rows, of a source of own data.
+        The images or rows, for a source of own data.
     settings : TabularSettings, optional
-        Where own rows come from.
+        Settings of own rows.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def write_template(
     if isinstance(own, TabularDataset) and settings:
         data, n_train, description = _describe_rows(own, settings)
     elif isinstance(own, FolderContents):
-        data, n_train, description = _describe_own(own)
+        data, n_train, description = _describe_images(own)
     else:
         n_train, n_validation = _PUBLISHED[source]
         description = f"A first search on {source}."
@@ -96,23 +96,23 @@ def write_template(
             "# test = 300        # the first so many test images; all of them if left out\n"
         )
     batch_size = min(n_train, 200, max(10, n_train // 20))
-    # Inputs of about 1 in size (standardised columns, digits of 0 to 16) bear larger steps and
-    # weights than pixels of up to 255.
-    is_dim = source == "digits" or settings is not None
-    rates = "low = 1e-3, high = 0.3" if is_dim else "low = 1e-4, high = 3e-3"
+    # Small inputs (standardised columns, digits from 0 to 16) allow larger learning rates and
+    # initial weights than pixels of up to 255.
+    has_small_inputs = source == "digits" or settings is not None
+    rates = "low = 1e-3, high = 0.3" if has_small_inputs else "low = 1e-4, high = 3e-3"
     return _TEMPLATE.format(
         schema=SCHEMA_FILE,
         description=description,
         data=data,
         batch_size=batch_size,
-        initial_std="0.1" if settings else "0.01" if is_dim else "1e-3",
+        initial_std="0.1" if settings else "0.01" if has_small_inputs else "1e-3",
         hint="" if settings else _IMAGE_HINT,
         learning_rate=f"{{ {rates}, log = true }}",
     )
 
 
 def _describe_rows(own: TabularDataset, settings: TabularSettings) -> tuple[str, int, str]:
-    """The data table for own rows: all that are for the test, of the others 80 : 20."""
+    """Describe own rows: data table, number of training rows and a description of the study."""
     order = order_items(own.units, None)
     n_validation = len(order) // 5
     _, train = take(own.units, order, (n_validation, len(order)))
@@ -149,8 +149,8 @@ def _describe_rows(own: TabularDataset, settings: TabularSettings) -> tuple[str,
     return data, n_train, f"A first search for {own.schema.target}."
 
 
-def _describe_own(own: FolderContents) -> tuple[str, int, str]:
-    """The data table for own images: all that are for the test, of the others 80 : 20."""
+def _describe_images(own: FolderContents) -> tuple[str, int, str]:
+    """Describe own images: data table, number of training images and a description."""
     n_train, n_validation = suggest_sizes(own.sides, own.labels)
     n_test = len(own.sides.test)
     if not (n_train and n_validation and n_test):

@@ -1,4 +1,4 @@
-"""From a `StudyDefinition` back to a study file."""
+"""Format a `StudyDefinition` as a study file."""
 
 import tomli_w
 
@@ -8,7 +8,7 @@ __all__ = ["format_definition"]
 
 
 def format_definition(definition: StudyDefinition) -> str:
-    """The shortest study file that means `definition`: keys at their defaults are left out."""
+    """Format `definition` as the shortest study file: keys at their defaults are left out."""
     return tomli_w.dumps(
         definition.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
     )

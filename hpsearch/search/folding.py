@@ -1,4 +1,4 @@
-"""Folding a journal: a trial's many lines into the one line that they come to."""
+"""Fold a journal: merge the lines of each trial into one equivalent line."""
 
 from enum import IntEnum
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ Log: TypeAlias = dict[str, Any]
 
 
 class _Code(IntEnum):
-    """Optuna's, as its journals have them on disk."""
+    """Operation codes of the lines of Optuna's journals."""
 
     CREATE_STUDY = 0
     DELETE_STUDY = 1
@@ -25,32 +25,32 @@ class _Code(IntEnum):
 
 _FINISHED = frozenset(state for state in TrialState if state.is_finished())
 _TIMES = ("datetime_start", "datetime_complete")
-_OF_A_TRIAL = frozenset(code for code in _Code if code >= _Code.SET_PARAM)
+_TRIAL_UPDATES = frozenset(code for code in _Code if code >= _Code.SET_PARAM)
 
 
 def fold(logs: list[Log]) -> list[Log]:
-    """What `logs` come to, in Optuna's own terms, with one line for each trial.
+    """Merge all lines about a trial into the line that creates it, in Optuna's format.
 
     Optuna copies a trial for each line about it, some thirty times; a trial that is created with
-    all that it has is read in a fraction of the time.
+    all its values is read in a fraction of the time.
 
     Parameters
     ----------
     logs : list of dict
-        A journal from its first line on; changed.
+        All lines of a journal; modified in place.
 
     Returns
     -------
     list of dict
-        `logs` as they were, if they are more than the record of one study by one writer.
+        The merged lines; `logs` unchanged if they are not those of one study by one writer.
     """
     if not _is_plain(logs):
         return logs
     folded: list[Log] = []
     trials: list[Log] = []
     for log in logs:
-        if log["op_code"] in _OF_A_TRIAL:
-            _add(log, trials[log["trial_id"]])
+        if log["op_code"] in _TRIAL_UPDATES:
+            _merge(log, trials[log["trial_id"]])
             continue
         if log["op_code"] == _Code.CREATE_TRIAL:
             trials.append(log)
@@ -59,12 +59,12 @@ def fold(logs: list[Log]) -> list[Log]:
 
 
 def _is_plain(logs: list[Log]) -> bool:
-    """Whether each line does what it says: Optuna passes over some of what others write."""
+    """Whether Optuna applies every line: it ignores invalid ones of concurrent writers."""
     n_studies = n_trials = 0
     distributions: dict[str, str] = {}
     for log in logs:
         code = log.get("op_code")
-        if code in _OF_A_TRIAL:
+        if code in _TRIAL_UPDATES:
             if not 0 <= log["trial_id"] < n_trials:
                 return False
             if code != _Code.SET_PARAM:
@@ -81,11 +81,11 @@ def _is_plain(logs: list[Log]) -> bool:
     return True
 
 
-def _add(log: Log, trial: Log) -> None:
-    """Let `trial`, the line that creates it, say what `log` says of it."""
+def _merge(log: Log, trial: Log) -> None:
+    """Merge the update `log` into `trial`, the line that creates the trial."""
     state = trial.get("state", TrialState.RUNNING)
     if state in _FINISHED:
-        return  # Optuna lets nothing change a finished trial
+        return  # Optuna ignores updates of a finished trial
     code = log["op_code"]
     if code == _Code.SET_INTERMEDIATE:
         trial.setdefault("intermediate_values", {})[log["step"]] = log["intermediate_value"]

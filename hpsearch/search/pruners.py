@@ -19,7 +19,7 @@ __all__ = ["make_pruner"]
 
 
 def make_pruner(definition: StudyDefinition) -> BasePruner:
-    """A fresh pruner; Optuna's keep what they learn, and trial k may not know that."""
+    """Make a new pruner, as Optuna's keep state across trials that trial k may not know."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return _make(definition.search.pruner, definition.search.space.max_epochs())

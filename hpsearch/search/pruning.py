@@ -1,4 +1,4 @@
-"""The pruner as a worker has it: a plain value that knows what its trial may know."""
+"""Pruning rule of one trial, for its worker: a picklable value with the trials to compare with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ _RUNG_PREFIX = "completed_rung_"
 
 @dataclass
 class PruningRule:
-    """Decides after each epoch of one trial whether it goes on.
+    """Decides after each epoch of one trial whether to prune it.
 
-    Plain data until the first question, so that it travels to any worker.
+    Plain data until the first call, so that it can be pickled for a worker.
 
     Parameters
     ----------
     definition : StudyDefinition
-        Its pruner.
+        The study's definition, with the pruner.
     number : int
         The trial's number.
     known : sequence of FrozenTrial
-        The trials to compare with; those that the trial may know.
+        The trials to compare with: those that the trial may know.
     """
 
     definition: StudyDefinition
@@ -37,7 +37,7 @@ class PruningRule:
     _trial: Trial | None = field(default=None, repr=False)
 
     def __call__(self, epoch: int, val_score: float) -> bool:
-        """Whether the trial should end after `epoch`; ask for each epoch, in order."""
+        """Whether to prune the trial after `epoch`; call once for each epoch, in order."""
         if self._trial is None:
             self._trial = start_view_trial(
                 self.definition.name,
@@ -50,7 +50,7 @@ class PruningRule:
         return self._trial.should_prune()
 
     def rungs(self) -> dict[str, float]:
-        """What successive halving noted: later trials compete with these values."""
+        """Return the rung values of successive halving, which later trials compete with."""
         attrs = read_system_attrs(self._trial) if self._trial else {}
         return {key: value for key, value in attrs.items() if key.startswith(_RUNG_PREFIX)}
 
@@ -58,7 +58,7 @@ class PruningRule:
 def make_pruning_rule(
     definition: StudyDefinition, trials: Sequence[FrozenTrial], number: int
 ) -> PruningRule | None:
-    """The rule for trial `number` of a study; None if the definition prunes nothing."""
+    """Make the pruning rule of trial `number`; None if the definition has no pruner."""
     if definition.search.pruner.name == "none":
         return None
     known = known_trials(trials, number, definition.lag)
@@ -66,7 +66,7 @@ def make_pruning_rule(
 
 
 def _keep_curve(trial: FrozenTrial) -> FrozenTrial:
-    """What pruners look at in a finished trial; all the rest would travel with each job."""
+    """Reduce a finished trial to what pruners read, to keep jobs small."""
     return FrozenTrial(
         number=trial.number,
         trial_id=trial.number,

@@ -1,7 +1,7 @@
-"""Refits in a study's record: with folds, the best setting trained once more, on all examples.
+"""Refits in a study's record: after cross-validation the best trial is trained on all examples.
 
-A trial with folds has a net for each of them, none of which has seen all examples. The net that
-comes out of the study is trained when all trials have ended and it is known which is the best.
+A cross-validated trial has a net for each fold, none of them trained on all examples. The study's
+final net is trained when all trials have ended and the best of them is known.
 """
 
 from dataclasses import asdict
@@ -13,30 +13,30 @@ __all__ = ["find_due_refit", "forget_failed_refits", "note_refit", "read_refits"
 
 
 def read_refits(search: SearchStudy) -> list[Refit]:
-    """All that are recorded, by trial: a study that grows may get another best trial."""
-    noted = search.attribute(REFITS) or []
-    return [Refit(**one | {"state": State(one["state"])}) for one in noted]
+    """Read the recorded refits: one for each trial that was the best when trials had ended."""
+    recorded = search.attribute(REFITS) or []
+    return [Refit(**one | {"state": State(one["state"])}) for one in recorded]
 
 
 def note_refit(search: SearchStudy, refit: Refit) -> None:
-    """Record how a refit ended."""
+    """Record the outcome of a refit."""
     by_number = {one.number: one for one in read_refits(search)} | {refit.number: refit}
     search.note(REFITS, [asdict(one) for _, one in sorted(by_number.items())])
 
 
 def forget_failed_refits(search: SearchStudy) -> list[int]:
-    """Let failed refits be due again; the trial of each."""
-    noted = read_refits(search)
-    failed = [one for one in noted if one.state == State.FAILED]
+    """Make failed refits due again, and return their trial numbers."""
+    recorded = read_refits(search)
+    failed = [one for one in recorded if one.state == State.FAILED]
     if failed:
-        search.note(REFITS, [asdict(one) for one in noted if one not in failed])
+        search.note(REFITS, [asdict(one) for one in recorded if one not in failed])
     return [one.number for one in failed]
 
 
 def find_due_refit(search: SearchStudy) -> int | None:
-    """The trial whose setting is still to be trained on all examples; None if there is none.
+    """Find the trial that is still to be trained on all examples; None if there is none.
 
-    Until the last trial has ended nobody knows which is the best: then there is none.
+    No refit is due before the last trial has ended, as the best trial is not known before.
     """
     if search.definition.data.n_folds is None or search.next_number() is not None:
         return None

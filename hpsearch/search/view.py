@@ -1,4 +1,4 @@
-"""The view of a study that holds exactly what trial k may know, for sampler and pruner alike."""
+"""View of a study that holds exactly the trials that trial k may know."""
 
 import contextlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ __all__ = ["known_trials", "open_view", "quiet_optuna", "read_system_attrs", "st
 
 
 def known_trials(trials: Iterable[FrozenTrial], number: int, lag: int) -> list[FrozenTrial]:
-    """The trials that trial `number` may know: numbered ``number - lag`` or lower.
+    """List the trials that trial `number` may know: numbered ``number - lag`` or lower.
 
     Raises
     ------
     ValueError
-        If one of them has not finished: trial `number` was asked for too early.
+        If one of them has not finished: trial `number` was requested too early.
     """
     known = [trial for trial in trials if trial.number <= number - lag]
     for trial in known:
@@ -42,14 +42,14 @@ def start_view_trial(
     pruner: BasePruner | None = None,
     distributions: Mapping[str, BaseDistribution] | None = None,
 ) -> Trial:
-    """Start trial `number` of a study in memory that holds `known` besides.
+    """Start trial `number` of an in-memory study that also holds the `known` trials.
 
     Optuna's samplers and pruners work on that study as on any other.
 
     Parameters
     ----------
     name : str
-        The real study's name; Hyperband deals trials into brackets by it.
+        The real study's name; Hyperband assigns trials to brackets by it.
     known : sequence of FrozenTrial
         Finished trials; never changed.
     number : int
@@ -57,14 +57,14 @@ def start_view_trial(
     direction : Direction
         Whether larger or smaller values are better.
     sampler, pruner : optional
-        The view's; Optuna's defaults if left out.
+        Of the view; Optuna's defaults if omitted.
     distributions : mapping, optional
-        Hyperparameters to ask the sampler for.
+        Hyperparameters that the sampler is to propose.
 
     Returns
     -------
     optuna.trial.Trial
-        Running, with the `params` asked for.
+        Running, with the proposed `params`.
     """
     study = open_view(name, known, number, direction, sampler=sampler, pruner=pruner)
     return study.ask(fixed_distributions=dict(distributions or {}))
@@ -79,7 +79,7 @@ def open_view(
     sampler: BaseSampler | None = None,
     pruner: BasePruner | None = None,
 ) -> optuna.Study:
-    """The study in memory, whose next trial is trial `number`; see `start_view_trial`."""
+    """Open the in-memory study whose next trial is trial `number`; see `start_view_trial`."""
     storage = _ViewStorage(known, number)
     with quiet_optuna():
         storage.create_new_study([StudyDirection[direction.upper()]], name)
@@ -87,14 +87,14 @@ def open_view(
 
 
 def read_system_attrs(trial: Trial) -> dict[str, Any]:
-    """What a sampler or pruner of Optuna's noted on `trial` for trials to come."""
+    """Read what Optuna's sampler or pruner stored on `trial` for later trials."""
     attrs: dict[str, Any] = trial.storage.get_trial_system_attrs(trial._trial_id)
     return attrs
 
 
 @contextlib.contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Keep Optuna from announcing each study that it makes, memory's included."""
+    """Suppress Optuna's log messages about the creation of studies."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -104,7 +104,7 @@ def quiet_optuna() -> Iterator[None]:
 
 
 class _ViewStorage(InMemoryStorage):
-    """Known trials by reference, never copied, and the running trial kept in memory."""
+    """In-memory storage of the running trial that lists known trials by reference, uncopied."""
 
     def __init__(self, known: Sequence[FrozenTrial], number: int) -> None:
         super().__init__()
