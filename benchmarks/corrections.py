@@ -1,7 +1,8 @@
-"""Other estimates of the true accuracy of the best of many, with 95 % intervals, to compare with.
+"""Baselines: other corrections for selection bias, with 95 % confidence intervals.
 
-Each takes scores of shape (R, K), the best first, and their noise, and returns the low end, the
-estimate and the high end, each of shape (R,).
+Each takes scores of shape (R, K), R repetitions of K models with the best first, and their noise,
+and returns the low end, the estimate and the high end of the best model's true accuracy, each of
+shape (R,).
 """
 
 from functools import cache
@@ -26,19 +27,19 @@ __all__ = [
 Floats = NDArray[np.float64]
 Resamples = NDArray[np.float32]
 Interval = tuple[Floats, Floats, Floats]
-# Andrews, Kitagawa and McCloskey take a tenth of the error for the projection in the hybrid.
+# Andrews, Kitagawa and McCloskey use beta = alpha / 10 for the projection in the hybrid.
 _ALPHA, _BETA = 0.05, 0.005
 
 
 def keep_plain(scores: Floats, noise: Noise) -> Interval:
-    """The best score as it is, with Wilson's interval."""
+    """Return the best score uncorrected, with Wilson's interval."""
     best, n = scores[:, 0], noise.n_examples
     ends = np.array([wilson_interval(score * n, n) for score in np.minimum(best, 1.0)])
     return ends[:, 0], best, ends[:, 1]
 
 
 def project(scores: Floats, noise: Noise, level: float = 1 - _ALPHA) -> Interval:
-    """The best score as it is, with an interval that covers all models' truths at once."""
+    """Return the best score uncorrected, with an interval simultaneous over all models."""
     best = scores[:, 0]
     margin = _error(noise) * _simultaneous(scores.shape[1], _correlations(noise), level)
     return best - margin, best, best + margin
@@ -47,10 +48,11 @@ def project(scores: Floats, noise: Noise, level: float = 1 - _ALPHA) -> Interval
 def correct_by_hybrid(scores: Floats, noise: Noise, beta: float = _BETA) -> Interval:
     """Median-unbiased estimate and equal-tailed interval of Andrews, Kitagawa and McCloskey.
 
-    "Inference on Winners", QJE 139 (2024), section 5: given that it won, the best score is normal,
-    truncated where the second would have won, and to the projection interval of level 1 - beta.
+    "Inference on Winners", QJE 139 (2024), section 5: given its selection, the best score is a
+    normal, truncated at the second best and to the projection interval of level 1 - beta.
     With beta = 0 it is their conditional estimate. All models have the same correlation here. The
-    method is for continuous scores: counted hits lead by half a hit more, a tie by half a hit.
+    method is for continuous scores; for counts, half a hit is added to the lead as a continuity
+    correction, also for a tie.
     """
     error = _error(noise)
     best = scores[:, 0] / error
@@ -68,7 +70,7 @@ def correct_by_hybrid(scores: Floats, noise: Noise, beta: float = _BETA) -> Inte
 
 
 def resample(n_examples: int, rng: np.random.Generator, n_resamples: int = 300) -> Resamples:
-    """How often each example is drawn in each bootstrap resample, shape (B, N)."""
+    """Draw bootstrap resamples, as counts of each example in each: shape (B, N)."""
     shares = np.full(n_examples, 1 / n_examples)
     return rng.multinomial(n_examples, shares, n_resamples).astype(np.float32)
 
@@ -87,20 +89,21 @@ def score_left_out(hits: NDArray[np.bool_], drawn: Resamples) -> Floats:
 
 
 def correct_by_bbc(left_out: Floats) -> Interval:
-    """BBC-CV from the scores of B resamples, shape (R, B), with its percentile interval."""
+    """Average the scores of B resamples, shape (R, B), with the percentile interval (BBC-CV)."""
     low, high = np.quantile(left_out, (_ALPHA / 2, 1 - _ALPHA / 2), axis=1)
     return low, left_out.mean(axis=1), high
 
 
 def correct_by_scaled_bbc(left_out: Floats, n_examples: int) -> Interval:
-    """BBC-CV with a shorter interval, as a score on all examples varies less than on those left.
+    """Average as BBC-CV, with an interval rescaled from left-out examples to all examples.
 
-    Wilson's, for as many examples as give the variance of a mean over all of them.
+    A score on all examples varies less than one on those left out. The interval is Wilson's, for
+    the number of examples that gives the variance so rescaled.
     """
     share = (1 - 1 / n_examples) ** n_examples
     estimates, variances = left_out.mean(axis=1), left_out.var(axis=1) * share / (1 - share)
-    n_worth = estimates * (1 - estimates) / np.maximum(variances, 1e-12)
-    sizes = np.clip(np.round(n_worth), 1, n_examples).astype(int)
+    effective_sizes = estimates * (1 - estimates) / np.maximum(variances, 1e-12)
+    sizes = np.clip(np.round(effective_sizes), 1, n_examples).astype(int)
     ends = [wilson_interval(one * n, n) for one, n in zip(estimates, sizes, strict=True)]
     low, high = np.array(ends).T
     return low, estimates, high
@@ -129,13 +132,13 @@ def _critical_value(n_models: int, correlation: float, level: float) -> float:
 
 
 def _find_mean(x: Floats, lowest: Floats, reach: Floats, q: float) -> Floats:
-    """Mean of a normal, cut at `lowest` and at `reach` from the mean, with P(X <= x) = q."""
-    low, high = x - reach, x + reach
+    """Find the mean of a normal, truncated at `lowest` and mean +- `reach`, with P(X <= x) = q."""
+    low, high = x - reach, x + reach  # bisection; the probability falls with the mean
     for _ in range(30):
         middle = (low + high) / 2
         bottom = np.maximum(lowest, middle - reach)
         inside = ndtr(middle - bottom) - ndtr(-reach)
         above = ndtr(middle - x) - ndtr(-reach)
-        chance = 1 - np.divide(above, inside, out=np.zeros_like(x), where=inside > 1e-290)
-        low, high = np.where(chance < q, low, middle), np.where(chance < q, middle, high)
+        probability = 1 - np.divide(above, inside, out=np.zeros_like(x), where=inside > 1e-290)
+        low, high = np.where(probability < q, low, middle), np.where(probability < q, middle, high)
     return (low + high) / 2

@@ -9,7 +9,6 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from benchmarks.contests import Cell, Contest, Round, gather, play
 from benchmarks.corrections import (
     correct_by_bbc,
     correct_by_hybrid,
@@ -19,11 +18,12 @@ from benchmarks.corrections import (
     resample,
     score_left_out,
 )
+from benchmarks.scenarios import Cell, Repetition, Scenario, simulate_selections, stack_repetitions
 from hpsearch.results.selection import estimate_winner
 
 __all__ = [
     "BBC",
-    "BBC_CONTEST",
+    "BBC_SCENARIO",
     "LEAST_COVERAGE",
     "MOST_BIAS",
     "OURS",
@@ -39,12 +39,24 @@ __all__ = [
 LEAST_COVERAGE, MOST_BIAS = 0.93, 0.5
 OURS, PLAIN = "empirical Bayes (ours)", "plain, Wilson"
 BBC, SCALED_BBC = "BBC-CV", "BBC-CV, scaled"
-# BBC-CV resamples, which takes far longer than the others, so it is compared here alone.
-BBC_CONTEST = (300, 0.8)
+# BBC-CV resamples, which is far slower than the others, so it is compared in this scenario only.
+BBC_SCENARIO = (300, 0.8)
 
 
 class Figures(NamedTuple):
-    """One method in one cell; lengths in standard errors of one accuracy."""
+    """Performance of one method in one cell, in standard errors of one accuracy.
+
+    Parameters
+    ----------
+    coverage : float
+        Share of intervals that contain the true accuracy.
+    bias : float
+        Median error of the estimate.
+    error : float
+        Mean absolute error of the estimate.
+    width : float
+        Mean length of the interval.
+    """
 
     coverage: float
     bias: float
@@ -56,32 +68,32 @@ class Figures(NamedTuple):
         return self.coverage >= LEAST_COVERAGE and abs(self.bias) <= MOST_BIAS
 
 
-Found = dict[tuple[Contest, Cell], dict[str, Figures]]
+Found = dict[tuple[Scenario, Cell], dict[str, Figures]]
 
 
 def simulate(
-    contest: Contest,
+    scenario: Scenario,
     cells: Sequence[Cell],
     seed: np.random.SeedSequence,
     n_repetitions: int,
     *,
     with_others: bool = True,
 ) -> Found:
-    """Figures of every method in every cell of one contest."""
+    """Simulate all cells of one scenario, and evaluate every method in each of them."""
     rng = np.random.default_rng(seed)
-    rounds: dict[Cell, list[Round]] = defaultdict(list)
+    repetitions: dict[Cell, list[Repetition]] = defaultdict(list)
     left_out: dict[Cell, list[NDArray[np.float64]]] = defaultdict(list)
-    with_bbc = with_others and (contest.n_examples, contest.accuracy) == BBC_CONTEST
+    with_bbc = with_others and (scenario.n_examples, scenario.accuracy) == BBC_SCENARIO
     for _ in range(n_repetitions):
-        # The same in all cells, which are on the same examples: drawing takes longest.
-        drawn = resample(contest.n_examples, rng) if with_bbc else None
-        for cell, one in play(contest, cells, rng):
+        # Shared by all cells, which have the same examples: drawing is the slowest part.
+        drawn = resample(scenario.n_examples, rng) if with_bbc else None
+        for cell, one in simulate_selections(scenario, cells, rng):
             if drawn is not None:
                 left_out[cell].append(score_left_out(one.hits, drawn))
-            rounds[cell].append(replace(one, hits=one.hits[:0]))
+            repetitions[cell].append(replace(one, hits=one.hits[:0]))
     found: Found = {}
-    for cell, played in rounds.items():
-        scores, noise, kept, pruned = gather(played, contest.n_examples)
+    for cell, played in repetitions.items():
+        scores, noise, kept, pruned = stack_repetitions(played, scenario.n_examples)
         truths = np.array([one.truth for one in played])
         early = (kept, pruned) if cell.n_kept else None
         intervals = {OURS: estimate_winner(scores, noise, early)}
@@ -93,16 +105,16 @@ def simulate(
         if with_bbc:
             intervals[BBC] = correct_by_bbc(np.array(left_out[cell]))
             intervals[SCALED_BBC] = correct_by_scaled_bbc(
-                np.array(left_out[cell]), contest.n_examples
+                np.array(left_out[cell]), scenario.n_examples
             )
-        found[contest, cell] = {
-            name: _judge(*interval, truths, contest.standard_error)
+        found[scenario, cell] = {
+            name: _evaluate(*interval, truths, scenario.standard_error)
             for name, interval in intervals.items()
         }
     return found
 
 
-def _judge(
+def _evaluate(
     low: NDArray[np.float64],
     estimate: NDArray[np.float64],
     high: NDArray[np.float64],
@@ -110,7 +122,7 @@ def _judge(
     unit: float,
 ) -> Figures:
     errors = (estimate - truths) / unit
-    # An end that is the truth itself covers it, whatever the last digit.
+    # With a tolerance, as an end that equals the truth may differ in the last digit.
     covered = (low <= truths + 1e-9) & (truths <= high + 1e-9)
     return Figures(
         float(covered.mean()),
@@ -121,38 +133,38 @@ def _judge(
 
 
 def simulate_all(
-    contests: Mapping[Contest, Sequence[Cell]],
+    scenarios: Mapping[Scenario, Sequence[Cell]],
     seed: Sequence[int],
     n_repetitions: int,
     *,
     with_others: bool = True,
 ) -> Found:
-    """`simulate` each contest, on all cores; the same whichever others there are."""
-    # Large ones first, so that no core ends up alone with one.
-    order = sorted(contests, key=lambda contest: -contest.n_examples)
+    """Simulate all scenarios on all cores; results do not depend on which others are included."""
+    # Large ones first, to balance the load of the cores.
+    order = sorted(scenarios, key=lambda scenario: -scenario.n_examples)
     found = Parallel(n_jobs=-1)(
         delayed(simulate)(
-            contest,
-            contests[contest],
-            _derive_seed(contest, seed),
+            scenario,
+            scenarios[scenario],
+            _derive_seed(scenario, seed),
             n_repetitions,
             with_others=with_others,
         )
-        for contest in order
+        for scenario in order
     )
     return {key: value for one in found for key, value in one.items()}
 
 
-def _derive_seed(contest: Contest, seed: Sequence[int]) -> np.random.SeedSequence:
-    """By the contest's own figures: a run of a part gives the same as a run of all."""
-    percents = (round(100 * share) for share in (contest.accuracy, contest.correlation))
-    return np.random.SeedSequence((*seed, contest.n_examples, *percents))
+def _derive_seed(scenario: Scenario, seed: Sequence[int]) -> np.random.SeedSequence:
+    """Derive a seed from the scenario itself, so that a partial run reproduces the full run."""
+    percents = (round(100 * share) for share in (scenario.accuracy, scenario.correlation))
+    return np.random.SeedSequence((*seed, scenario.n_examples, *percents))
 
 
-def find_missed(found: Found) -> dict[Contest, list[Cell]]:
-    """Where our estimate misses a goal."""
-    missed: dict[Contest, list[Cell]] = defaultdict(list)
-    for (contest, cell), figures in found.items():
+def find_missed(found: Found) -> dict[Scenario, list[Cell]]:
+    """Find the cells in which our estimate misses a goal."""
+    missed: dict[Scenario, list[Cell]] = defaultdict(list)
+    for (scenario, cell), figures in found.items():
         if not figures[OURS].is_met:
-            missed[contest].append(cell)
+            missed[scenario].append(cell)
     return dict(missed)

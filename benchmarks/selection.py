@@ -3,7 +3,7 @@
     python -m benchmarks.selection [--repetitions N] [--fidelity R]
 
 Cells that seem to miss a goal are simulated again with other seeds and four times the repetitions:
-the worst of 1,200 cells is the worst partly by luck.
+the worst of 1,200 cells is the worst partly by chance.
 """
 
 import argparse
@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contests import Cell, Contest
 from benchmarks.coverage import (
-    BBC_CONTEST,
+    BBC_SCENARIO,
     LEAST_COVERAGE,
     MOST_BIAS,
     OURS,
@@ -26,25 +25,26 @@ from benchmarks.coverage import (
     simulate_all,
 )
 from benchmarks.reporting import RESULTS, Report
+from benchmarks.scenarios import Cell, Scenario
 
-__all__ = ["CELLS", "CONTESTS", "make_cells", "report", "summarize"]
+__all__ = ["CELLS", "SCENARIOS", "make_cells", "report", "summarize"]
 
 SIZES, ACCURACIES, CORRELATIONS = (50, 300, 1000, 10_000), (0.55, 0.8, 0.97), (0.5, 0.8)
 N_MODELS, LEADS, N_KEPT = (2, 5, 30, 100, 200), (0.0, 1.0, 2.0, 3.0), (None, 10, 2)
 
 
 def make_cells(n_models: Iterable[int] = N_MODELS) -> list[Cell]:
-    """All selections; pruning to as many models as there are is none."""
+    """List all cells, without those that would keep at least as many models as there are."""
     cells = (Cell(*one) for one in product(n_models, LEADS, N_KEPT))
     return [cell for cell in cells if cell.n_kept is None or cell.n_kept < cell.n_models]
 
 
 CELLS = make_cells()
-CONTESTS = [Contest(*one) for one in product(SIZES, ACCURACIES, CORRELATIONS)]
+SCENARIOS = [Scenario(*one) for one in product(SIZES, ACCURACIES, CORRELATIONS)]
 
 
 def summarize(found: Iterable[dict[str, Figures]], name: str) -> list[str]:
-    """A method over many cells, as a row of the table."""
+    """Summarise a method over many cells, as a row of the table."""
     figures = [one[name] for one in found]
     coverages = np.array([one.coverage for one in figures])
     biases = np.array([one.bias for one in figures])
@@ -76,7 +76,7 @@ COLUMNS = [
 
 
 def report(found: Found, title: str, folder: Path) -> None:
-    """Print the methods side by side, ours by cell, and where it misses."""
+    """Write the comparison of methods, our figures by cell, and the cells that miss a goal."""
     for table in (
         _compare_methods(found, title, folder),
         _show_worst(found, folder),
@@ -90,8 +90,8 @@ def _compare_methods(found: Found, title: str, folder: Path) -> Report:
     complete = [one for (_, cell), one in found.items() if cell.n_kept is None]
     small = [
         one
-        for (contest, _), one in found.items()
-        if (contest.n_examples, contest.accuracy) == BBC_CONTEST
+        for (scenario, _), one in found.items()
+        if (scenario.n_examples, scenario.accuracy) == BBC_SCENARIO
     ]
     groups = {"all": list(found.values()), "nothing pruned": complete, "n 300, accuracy 0.8": small}
     for heading, figures in groups.items():
@@ -127,11 +127,11 @@ def _list_missed(found: Found, folder: Path) -> Report:
         ["n, accuracy, correlation", "models, lead, kept", "coverage", "median bias"],
         folder,
     )
-    for contest, cells in find_missed(found).items():
+    for scenario, cells in find_missed(found).items():
         for cell in cells:
-            figures = found[contest, cell][OURS]
+            figures = found[scenario, cell][OURS]
             table.add(
-                f"{contest.n_examples:,}, {contest.accuracy:g}, {contest.correlation:g}",
+                f"{scenario.n_examples:,}, {scenario.accuracy:g}, {scenario.correlation:g}",
                 f"{cell.n_models}, {cell.lead:g}, {cell.n_kept or 'all'}",
                 f"{figures.coverage:.3f}",
                 f"{figures.bias:+.2f}",
@@ -156,12 +156,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args()
-    contests = {
-        replace(contest, fidelity=options.fidelity): CELLS
-        for contest in CONTESTS
-        if contest.n_examples in options.sizes
+    scenarios = {
+        replace(scenario, fidelity=options.fidelity): CELLS
+        for scenario in SCENARIOS
+        if scenario.n_examples in options.sizes
     }
-    found = simulate_all(contests, (options.seed, 0), options.repetitions)
+    found = simulate_all(scenarios, (options.seed, 0), options.repetitions)
     repeated = simulate_all(
         find_missed(found), (options.seed, 1), 4 * options.repetitions, with_others=False
     )

@@ -7,7 +7,6 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 
-from benchmarks.contests import Cell, Contest, both_below, gather, play
 from benchmarks.corrections import (
     correct_by_bbc,
     correct_by_hybrid,
@@ -18,23 +17,24 @@ from benchmarks.corrections import (
     score_left_out,
 )
 from benchmarks.coverage import OURS, PLAIN, find_missed, simulate, simulate_all
-from benchmarks.selection import CELLS, CONTESTS, report
+from benchmarks.scenarios import Cell, Scenario, both_below, simulate_selections, stack_repetitions
+from benchmarks.selection import CELLS, SCENARIOS, report
 from hpsearch.results.noise import Noise
 from hpsearch.results.selection import EarlyScores, correct_for_selection, estimate_winner
 
 
 def test_the_grid_is_the_one_that_the_docs_name() -> None:
-    assert len(CONTESTS) == 4 * 3 * 2
+    assert len(SCENARIOS) == 4 * 3 * 2
     assert {cell.n_models for cell in CELLS} == {2, 5, 30, 100, 200}
     assert Cell(2, 0.0, 2) not in CELLS
     assert len(CELLS) == 4 * (1 + 2 + 3 * 3)
 
 
 def test_simulated_models_are_as_good_and_as_alike_as_asked() -> None:
-    contest = Contest(10_000, 0.8, 0.5, fidelity=0.4)
+    scenario = Scenario(10_000, 0.8, 0.5, fidelity=0.4)
     cells = [Cell(20, 0.0, None), Cell(20, 3.0, None)]
-    for cell, one in play(contest, cells, np.random.default_rng(0)):
-        noise = gather([one], 10_000)[1]
+    for cell, one in simulate_selections(scenario, cells, np.random.default_rng(0)):
+        noise = stack_repetitions([one], 10_000)[1]
         assert noise.shared[0] == pytest.approx(0.5, abs=0.02)
         assert one.scores[1:].mean() == pytest.approx(0.8, abs=0.015)
         assert one.scores[0] == one.scores.max()
@@ -42,13 +42,15 @@ def test_simulated_models_are_as_good_and_as_alike_as_asked() -> None:
 
 
 def test_the_kept_are_the_best_early_ones_and_their_luck_correlates_as_asked() -> None:
-    contest, pairs = Contest(300, 0.8, 0.5, fidelity=0.9), []
+    scenario, pairs = Scenario(300, 0.8, 0.5, fidelity=0.9), []
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        [(_, one)] = play(contest, [Cell(50, 0.0, 10)], rng)
+        [(_, one)] = simulate_selections(scenario, [Cell(50, 0.0, 10)], rng)
         assert (one.kept.size, one.pruned.size) == (10, 40)
         assert one.kept.min() >= one.pruned.max()
-        [(_, all_kept)] = play(contest, [Cell(50, 0.0, 49)], np.random.default_rng(seed))
+        [(_, all_kept)] = simulate_selections(
+            scenario, [Cell(50, 0.0, 49)], np.random.default_rng(seed)
+        )
         own = [values - values.mean() for values in (all_kept.kept, all_kept.scores)]
         pairs.append(np.corrcoef(*own)[0, 1])
     # Hits correlate less than the numbers that they come from.
@@ -81,13 +83,15 @@ def _describe(late: np.ndarray, early: np.ndarray) -> np.ndarray:
 
 
 def test_one_number_for_each_example_gives_the_same_studies_as_drawing_luck_twice() -> None:
-    """`play` draws whether a model is right at the end and earlier at once, not their luck."""
-    contest, n_studies, n_models = Contest(50, 0.8, 0.5, fidelity=0.6), 1000, 20
+    """One draw decides whether a model is correct at the end and earlier; noise is not drawn."""
+    scenario, n_studies, n_models = Scenario(50, 0.8, 0.5, fidelity=0.6), 1000, 20
     rng = np.random.default_rng(0)
     cell = Cell(n_models, 0.0, n_models - 1)
-    rounds = [one for _ in range(n_studies) for _, one in play(contest, [cell], rng)]
+    repetitions = [
+        one for _ in range(n_studies) for _, one in simulate_selections(scenario, [cell], rng)
+    ]
     found = _describe(
-        np.array([one.scores for one in rounds]), np.array([one.kept for one in rounds])
+        np.array([one.scores for one in repetitions]), np.array([one.kept for one in repetitions])
     )
     # 0.5 is the correlation of the hits; of the numbers behind them it is 0.7464.
     difficulty = np.sqrt(0.7464) * rng.standard_normal((n_studies, 1, 50))
@@ -102,11 +106,13 @@ def test_one_number_for_each_example_gives_the_same_studies_as_drawing_luck_twic
 
 
 def test_many_studies_at_once_are_estimated_as_one_by_one() -> None:
-    contest, rng = Contest(300, 0.8, 0.5), np.random.default_rng(0)
-    rounds = [one for _ in range(5) for _, one in play(contest, [Cell(30, 2.0, 10)], rng)]
-    scores, noise, kept, pruned = gather(rounds, 300)
+    scenario, rng = Scenario(300, 0.8, 0.5), np.random.default_rng(0)
+    repetitions = [
+        one for _ in range(5) for _, one in simulate_selections(scenario, [Cell(30, 2.0, 10)], rng)
+    ]
+    scores, noise, kept, pruned = stack_repetitions(repetitions, 300)
     together = np.array(estimate_winner(scores, noise, (kept, pruned))).T
-    for one, expected in zip(rounds, together, strict=True):
+    for one, expected in zip(repetitions, together, strict=True):
         found = correct_for_selection(one.hits, EarlyScores(one.kept, one.pruned))
         assert (found.low, found.val_score, found.high) == pytest.approx(tuple(expected))
 
@@ -134,9 +140,13 @@ def test_the_hybrid_is_median_unbiased_and_covers(beta: float) -> None:
 
 
 def test_the_hybrid_covers_although_hits_are_counted_and_many_models_tie() -> None:
-    contest, rng = Contest(50, 0.8, 0.5), np.random.default_rng(0)
-    rounds = [one for _ in range(200) for _, one in play(contest, [Cell(30, 0.0, None)], rng)]
-    scores, noise, *_ = gather(rounds, 50)
+    scenario, rng = Scenario(50, 0.8, 0.5), np.random.default_rng(0)
+    repetitions = [
+        one
+        for _ in range(200)
+        for _, one in simulate_selections(scenario, [Cell(30, 0.0, None)], rng)
+    ]
+    scores, noise, *_ = stack_repetitions(repetitions, 50)
     low, _, high = correct_by_hybrid(scores, noise)
     assert np.mean((low <= 0.8) & (high >= 0.8)) > 0.92
 
@@ -144,8 +154,8 @@ def test_the_hybrid_covers_although_hits_are_counted_and_many_models_tie() -> No
 def test_the_projection_covers_and_the_plain_interval_does_not() -> None:
     low, _, high = project(_draw(2000, 50, 0.5), _noise(2000, 0.5))
     assert np.mean((low <= 0) & (high >= 0)) > 0.95
-    contest = Contest(300, 0.8, 0.5)
-    figures = simulate(contest, [Cell(100, 0.0, None)], np.random.SeedSequence(0), 60)
+    scenario = Scenario(300, 0.8, 0.5)
+    figures = simulate(scenario, [Cell(100, 0.0, None)], np.random.SeedSequence(0), 60)
     [found] = figures.values()
     assert found[PLAIN].coverage < 0.8 < found[OURS].coverage
     assert found["BBC-CV"].bias < found[PLAIN].bias
@@ -169,11 +179,11 @@ def test_a_clear_leader_needs_no_correction() -> None:
 def test_all_is_simulated_repeated_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    contest, cells = Contest(50, 0.97, 0.8), [Cell(5, 0.0, None), Cell(5, 3.0, 2)]
-    found = simulate_all({contest: cells}, (0, 0), 10)
-    assert found.keys() == {(contest, cell) for cell in cells}
-    missed = [cell for cell in cells if not found[contest, cell][OURS].is_met]
-    assert find_missed(found) == ({contest: missed} if missed else {})
+    scenario, cells = Scenario(50, 0.97, 0.8), [Cell(5, 0.0, None), Cell(5, 3.0, 2)]
+    found = simulate_all({scenario: cells}, (0, 0), 10)
+    assert found.keys() == {(scenario, cell) for cell in cells}
+    missed = [cell for cell in cells if not found[scenario, cell][OURS].is_met]
+    assert find_missed(found) == ({scenario: missed} if missed else {})
     report(found, "title", tmp_path)
     printed = capsys.readouterr().out
     for name in ("selection", "selection_cells", "selection_missed"):

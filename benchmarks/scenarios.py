@@ -1,4 +1,4 @@
-"""Simulated selection of the best of many models on the same examples, whose truth is known."""
+"""Simulated selection of the best of many models, whose true accuracies are known."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,21 +12,28 @@ from scipy.stats import multivariate_normal
 
 from hpsearch.results.noise import Noise, find_contenders, summarize_noise
 
-__all__ = ["Cell", "Contest", "Round", "both_below", "gather", "play"]
+__all__ = [
+    "Cell",
+    "Repetition",
+    "Scenario",
+    "both_below",
+    "simulate_selections",
+    "stack_repetitions",
+]
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.float32]
 # How much lower the accuracy of a model is when it may be pruned, in probits.
 _EARLY_DEFICIT = 0.15
-# One model's lead is limited by this: n = 50 and 0.97 allow no lead of three standard deviations.
+# Limits the leader's accuracy: with n = 50 and 0.97 a lead of three standard errors is above 1.
 _HIGHEST = 0.995
-# Of the integral in `both_below`, which has seven digits then for correlations up to 0.9.
+# Nodes of the quadrature in `both_below`: exact to seven digits for correlations up to 0.9.
 _N_NODES = 6
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Models that find the same examples hard.
+class Scenario:
+    """Models with correlated errors on the same validation examples.
 
     Parameters
     ----------
@@ -35,9 +42,9 @@ class Contest:
     accuracy : float
         True accuracy of all models but the leader.
     correlation : float
-        Of the hits of two models, on average over pairs.
+        Correlation of the hits (correct predictions) of two models, on average over pairs.
     fidelity : float
-        Correlation of a model's luck when it may be pruned and at the end.
+        Correlation of a model's noise at the time of pruning and at the end.
     """
 
     n_examples: int
@@ -47,22 +54,22 @@ class Contest:
 
     @property
     def standard_error(self) -> float:
-        """Of one accuracy."""
+        """Standard error of one accuracy."""
         return float((self.accuracy * (1 - self.accuracy) / self.n_examples) ** 0.5)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One choice of the best.
+    """One selection of the best model.
 
     Parameters
     ----------
     n_models : int
-        Before pruning.
+        Number of models before pruning.
     lead : float
-        Of one of them over all others, in standard errors.
+        Lead in true accuracy of one model over all others, in standard errors.
     n_kept : int or None
-        How many were not pruned; None for all.
+        Number of models that are not pruned; None for all.
     """
 
     n_models: int
@@ -71,25 +78,26 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Round:
-    """What is known after one selection, and the truth.
+class Repetition:
+    """Result of one simulated selection, with the true accuracy.
 
     Parameters
     ----------
     scores : float array
-        Final scores of those that were not pruned, the best first.
+        Final scores of the models that were not pruned, the best first.
     kept, pruned : float array
         Scores at the time of pruning: of the same models, and of the others.
     one, mean : float
         Variances as `summarize_noise` takes them.
     n_near : int
-        Over how many models.
+        Number of models that `one` and `mean` are computed over.
     near : float
-        Their average score.
+        Mean score of these models.
     truth : float
-        The best one's true accuracy.
+        True accuracy of the selected model.
     hits : bool array
-        Of those that were not pruned, the best first.
+        Correct predictions of the models that were not pruned, the best first; empty for more
+        than 300 examples.
     """
 
     scores: Floats
@@ -103,40 +111,41 @@ class Round:
     hits: NDArray[np.bool_]
 
 
-def play(
-    contest: Contest, cells: Sequence[Cell], rng: np.random.Generator
-) -> Iterator[tuple[Cell, Round]]:
-    """One selection for each cell, all on the same draws.
+def simulate_selections(
+    scenario: Scenario, cells: Sequence[Cell], rng: np.random.Generator
+) -> Iterator[tuple[Cell, Repetition]]:
+    """Simulate one selection for each cell, all from the same random draws.
 
-    Model k is right about an example if ``luck < strength + difficulty``, all Gaussian. When it may
-    be pruned its luck is another, which correlates, and it is weaker.
+    Model k is correct on an example if ``noise < strength + difficulty``, with Gaussian noise of
+    each pair and Gaussian difficulty of each example. At the time of pruning the model is weaker,
+    and its noise is another one, correlated with that at the end.
 
     Notes
     -----
-    The luck itself is not drawn. Given the difficulty, whether a model is right at the end, at the
-    time of pruning, both times or never has known probabilities, so one uniform number for each
-    model and example decides; that takes a quarter of the time.
+    The noise itself is not drawn. Given the difficulty, the probabilities that a model is correct
+    at the end, at the time of pruning, at both or at neither are known, so that one uniform
+    number for each model and example decides; that takes a quarter of the time.
     """
-    n, latent = contest.n_examples, _latent_correlation(contest.accuracy, contest.correlation)
+    n, latent = scenario.n_examples, _latent_correlation(scenario.accuracy, scenario.correlation)
     n_models = max(cell.n_models for cell in cells)
     difficulty = np.sqrt(latent) * rng.standard_normal(n)
     numbers = rng.random((n_models, n), np.float32)
 
     def decide(numbers: Numbers, accuracy: float) -> tuple[NDArray[np.bool_], Floats]:
-        """Hits at the end, and accuracies when they may be pruned, of models of one strength."""
+        """Return hits at the end and accuracies at the time of pruning, for one true accuracy."""
         bounds = (ndtri(accuracy) + difficulty) / np.sqrt(1 - latent)
         early_bounds = bounds - _EARLY_DEFICIT / np.sqrt(1 - latent)
-        both = both_below(bounds, early_bounds, contest.fidelity)
-        late, early = numbers < _narrow(ndtr(bounds)), numbers < _narrow(both)
-        early |= numbers >= _narrow(1 - (ndtr(early_bounds) - both))
+        both = both_below(bounds, early_bounds, scenario.fidelity)
+        late, early = numbers < _to_float32(ndtr(bounds)), numbers < _to_float32(both)
+        early |= numbers >= _to_float32(1 - (ndtr(early_bounds) - both))
         return late, early.mean(axis=-1)
 
-    hits, early = decide(numbers, contest.accuracy)
+    hits, early = decide(numbers, scenario.accuracy)
     counts = hits.astype(np.float32)
     both = (counts @ counts.T).astype(np.float64)
-    truths = np.full(n_models, contest.accuracy)
+    truths = np.full(n_models, scenario.accuracy)
     for lead in dict.fromkeys(cell.lead for cell in cells):
-        truths[0] = min(contest.accuracy + lead * contest.standard_error, _HIGHEST)
+        truths[0] = min(scenario.accuracy + lead * scenario.standard_error, _HIGHEST)
         hits[0], early[0] = decide(numbers[0], truths[0])
         counts[0] = hits[0]
         both[0] = both[:, 0] = counts @ counts[0]
@@ -146,32 +155,35 @@ def play(
 
 
 def both_below(x: Floats, y: Floats, correlation: float) -> Floats:
-    """Chance that two correlated Gaussian numbers are below `x` and `y`.
+    """Return the probability that two correlated standard normals are below `x` and `y`.
 
-    Plackett's identity (1954): its derivative by the correlation is the density, which is smooth
-    as a function of the arc sine.
+    By Plackett's identity (1954) its derivative with respect to the correlation is the density,
+    which is integrated by Gauss-Legendre quadrature over the arc sine, where it is smooth.
     """
     nodes, weights = np.polynomial.legendre.leggauss(_N_NODES)
     width = np.arcsin(correlation) / 2
     sines = np.sin(width * (nodes + 1))
     x, y = x[:, None], y[:, None]
     densities = np.exp(-(x**2 - 2 * sines * x * y + y**2) / (2 * (1 - sines**2))) / (2 * np.pi)
-    chances: Floats = ndtr(x[:, 0]) * ndtr(y[:, 0]) + width * (densities @ weights)
-    return chances
+    probabilities: Floats = ndtr(x[:, 0]) * ndtr(y[:, 0]) + width * (densities @ weights)
+    return probabilities
 
 
-def gather(rounds: Iterable[Round], n_examples: int) -> tuple[Floats, Noise, Floats, Floats]:
-    """Scores and noise of many rounds of one cell, and early scores of the kept and pruned."""
-    rounds = list(rounds)
+def stack_repetitions(
+    repetitions: Iterable[Repetition], n_examples: int
+) -> tuple[Floats, Noise, Floats, Floats]:
+    """Stack scores, noise, and early scores of kept and pruned models of one cell's repetitions."""
+    repetitions = list(repetitions)
     noise = summarize_noise(
-        np.array([one.one for one in rounds]),
-        np.array([one.mean for one in rounds]),
-        np.array([one.n_near for one in rounds]),
+        np.array([one.one for one in repetitions]),
+        np.array([one.mean for one in repetitions]),
+        np.array([one.n_near for one in repetitions]),
         n_examples,
-        np.array([one.near for one in rounds]),
+        np.array([one.near for one in repetitions]),
     )
     scores, kept, pruned = (
-        np.array([getattr(one, name) for one in rounds]) for name in ("scores", "kept", "pruned")
+        np.array([getattr(one, name) for one in repetitions])
+        for name in ("scores", "kept", "pruned")
     )
     return scores, noise, kept, pruned
 
@@ -183,9 +195,9 @@ def _select(
     early: Floats,
     truths: Floats,
     rng: np.random.Generator,
-) -> Round:
+) -> Repetition:
     n = hits.shape[1]
-    # Of equals the first is taken: which one leads must not decide that.
+    # Ties go to the first, so the order is random: the leader must not win all of them.
     models = rng.permutation(cell.n_models)
     if cell.n_kept:
         models = models[np.argsort(-early[models], kind="stable")]
@@ -197,7 +209,7 @@ def _select(
     near = find_contenders(scores, 0, n, None)
     means = scores[near]
     covariances = both[np.ix_(kept[near], kept[near])] / n - np.outer(means, means)
-    return Round(
+    return Repetition(
         scores,
         early[kept],
         early[pruned],
@@ -210,18 +222,18 @@ def _select(
     )
 
 
-def _narrow(chances: Floats) -> Numbers:
-    """As precise as the numbers that they are compared with."""
-    return chances.astype(np.float32)
+def _to_float32(probabilities: Floats) -> Numbers:
+    """Convert to the precision of the random numbers that they are compared with."""
+    return probabilities.astype(np.float32)
 
 
 @cache
 def _latent_correlation(accuracy: float, correlation: float) -> float:
-    """Of two Gaussian numbers that are positive as often as `accuracy` says, and as together."""
+    """Find the correlation of two latent normals whose thresholded values have `correlation`."""
     strength = ndtri(accuracy)
 
-    def surplus(latent: float) -> float:
+    def excess(latent: float) -> float:
         joint = multivariate_normal([0, 0], [[1, latent], [latent, 1]]).cdf([strength, strength])
         return float((joint - accuracy**2) / (accuracy * (1 - accuracy)) - correlation)
 
-    return float(brentq(surplus, 1e-3, 0.999))
+    return float(brentq(excess, 1e-3, 0.999))
