@@ -9,7 +9,7 @@ from hpsearch.data.basis import Frequencies, PrincipalComponents, load_basis
 @pytest.mark.parametrize(
     "basis", [PrincipalComponents(count=3), PrincipalComponents(variance=0.9), Frequencies(3)]
 )
-def test_a_basis_written_down_is_read_as_the_same(basis):
+def test_a_basis_survives_a_round_trip(basis):
     assert load_basis(json.loads(json.dumps(dataclasses.asdict(basis)))) == basis
 
 
@@ -17,6 +17,6 @@ def test_no_basis_is_read_as_none():
     assert load_basis(None) is None
 
 
-def test_what_describes_no_basis_is_refused():
+def test_an_invalid_description_of_a_basis_is_refused():
     with pytest.raises(TypeError):
         load_basis({"count": 3, "wavelets": True})

@@ -40,7 +40,7 @@ def test_batch_with_a_wrong_checksum_is_refused_before_unpickling(
         Cifar10(folder, fake_cifar10.edition).load()
 
 
-def test_batches_are_let_go_of_one_after_the_other(fake_cifar10, tmp_path, monkeypatch):
+def test_batches_are_freed_one_after_the_other(fake_cifar10, tmp_path, monkeypatch):
     read, most = [], 0
 
     def load_and_count(content: bytes, where: str) -> tuple[object, object]:
@@ -141,7 +141,7 @@ def test_an_archive_is_read_as_its_folder_would_be(fake_cifar10, tmp_path, kind)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_folder_of_batches_goes_before_an_archive(fake_cifar10, tmp_path):
+def test_a_folder_of_batches_is_preferred_to_an_archive(fake_cifar10, tmp_path):
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
     folder = fake_cifar10.write_pickled(tmp_path / "cifar-10-python" / "cifar-10-batches-py")
     assert locate_cifar10(tmp_path) == folder
@@ -163,7 +163,7 @@ def test_a_damaged_archive_is_named_and_so_is_a_damaged_batch_in_it(fake_cifar10
         find_cifar10([tmp_path], tmp_path, edition=fake_cifar10.edition).load()
 
 
-def test_names_in_an_archive_lead_nowhere_else(fake_cifar10, tmp_path):
+def test_paths_in_an_archive_cannot_escape_its_folder(fake_cifar10, tmp_path):
     folder = fake_cifar10.write_pickled(tmp_path / "elsewhere" / "batches")
     archive = tmp_path / "cifar-10-python.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:

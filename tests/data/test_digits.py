@@ -20,7 +20,7 @@ def test_splits_have_the_sizes_and_types_that_studies_count_on():
     assert dataset.checksum == Digits().checksum
 
 
-def test_every_image_is_dealt_once_with_its_own_label():
+def test_every_image_is_in_one_split_with_its_own_label():
     dataset, bunch = Digits().load(), load_digits()
     images = np.concatenate([dataset.train_images, dataset.test_images]).reshape(-1, 64)
     labels = np.concatenate([dataset.train_labels, dataset.test_labels])

@@ -31,7 +31,7 @@ from hpsearch.errors import DamagedDataError
     ],
     ids=lambda wanted: "".join(wanted) or "plain",
 )
-def test_whatever_was_asked_for_is_prepared_there_too(
+def test_data_is_prepared_elsewhere_by_the_same_specification(
     wanted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -44,7 +44,7 @@ def test_whatever_was_asked_for_is_prepared_there_too(
     assert dataclasses.replace(here, folder=data.folder) == data
 
 
-def test_what_has_other_last_bits_there_is_refused_until_it_is_copied(
+def test_data_with_other_rounding_elsewhere_is_refused_until_it_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its nets would not be those of the coordinator's, which could not rebuild them either."""

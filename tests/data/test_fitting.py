@@ -18,7 +18,7 @@ def _fit(basis: Basis | None, is_augmentable: bool) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("basis", [None, FOUR, FOUR_WAVES])
-def test_images_to_be_changed_stay_pixels_and_get_the_mean_of_normalised_ones(basis: Any) -> None:
+def test_augmentable_images_stay_pixels_and_get_the_mean_of_normalised_ones(basis: Any) -> None:
     arrays = _fit(basis, True)
     assert np.array_equal(arrays["train_images.npy"], TRAIN)
     assert "train_coordinates.npy" not in arrays

@@ -109,7 +109,7 @@ def test_the_test_split_is_the_same_and_in_no_fold(
     assert not [fold for fold in data.folds if (fold.folder / TEST_FILE).exists()]
 
 
-def test_what_judges_is_in_the_order_of_all_rows(
+def test_validation_examples_of_all_folds_are_in_the_order_of_the_rows(
     frame: pd.DataFrame, prepare_table: Prepare
 ) -> None:
     data = prepare_table(frame, ignore=["patient"])
@@ -297,7 +297,7 @@ ITEMS = Items(
         (Items("table", "pets.csv", 20, 0, None, None), 2, False, "none of its 20 examples is for"),
     ],
 )
-def test_folds_that_make_no_sense_are_refused_in_a_line(
+def test_invalid_folds_are_refused_in_one_line(
     items: Items, n_folds: int, stratify: bool, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):

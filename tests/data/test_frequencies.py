@@ -38,7 +38,7 @@ def test_columns_are_orthonormal_and_strongest_first(case):
 
 @settings(max_examples=50, deadline=None)
 @given(some_images())
-def test_two_small_products_are_the_large_one(case):
+def test_two_small_products_equal_the_large_one(case):
     images, shape, count = case
     mean = images.mean(axis=0)
     waves, _ = choose_frequencies(images, mean, shape, Frequencies(count))
@@ -66,7 +66,7 @@ def test_variances_are_those_of_the_coordinates_in_mean_variances_of_a_pixel(pho
     assert variances.mean() == pytest.approx(1)
 
 
-def test_few_of_them_keep_nearly_what_as_many_principal_components_keep(photographs):
+def test_frequencies_keep_nearly_the_variance_of_as_many_principal_components(photographs):
     mean, centred = photographs.mean(axis=0), photographs - photographs.mean(axis=0)
     waves = choose_frequencies(photographs, mean, (8, 8, 3), Frequencies(20))[0].make_components()
     components = fit_components(photographs, mean, PrincipalComponents(count=20))
@@ -74,7 +74,7 @@ def test_few_of_them_keep_nearly_what_as_many_principal_components_keep(photogra
     assert kept[0] > 0.95 * kept[1]
 
 
-def test_of_one_colour_they_are_the_cosine_transform(photographs):
+def test_for_grey_images_they_are_the_cosine_transform(photographs):
     grey, mean = photographs.reshape(400, 8, 8, 3)[..., 1].reshape(400, -1), np.zeros(64)
     waves, _ = choose_frequencies(grey, mean, (8, 8, 1), Frequencies(64))
     expected = dctn(grey.reshape(400, 8, 8), axes=(1, 2), norm="ortho")
@@ -91,7 +91,7 @@ def test_the_strongest_of_photographs_is_their_brightness(photographs):
     np.testing.assert_allclose(green, blue, atol=1e-6)
 
 
-def test_images_are_written_chunk_by_chunk(photographs, monkeypatch):
+def test_images_are_transformed_chunk_by_chunk(photographs, monkeypatch):
     mean = photographs.mean(axis=0)
     waves, _ = choose_frequencies(photographs, mean, (8, 8, 3), Frequencies(20))
     expected = waves.project(photographs, mean)

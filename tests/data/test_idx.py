@@ -108,7 +108,7 @@ def test_file_of_something_else_is_refused(tmp_path, name, array, reason):
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\x08\x03\0\0", to_idx(np.zeros((1, 2, 3), "u1"))])
-def test_longer_or_shorter_file_than_it_says_is_refused(tmp_path, content):
+def test_file_of_another_length_than_its_header_says_is_refused(tmp_path, content):
     path = tmp_path / "images"
     for wrong in (content[:-1], content + b"\0"):
         path.write_bytes(wrong)

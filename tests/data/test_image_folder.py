@@ -63,7 +63,7 @@ def test_every_split_holds_the_classes_in_their_shares(pets: Path, tmp_path: Pat
         assert abs(np.sum(split.train_labels) - 30 / 3) <= 2
 
 
-def test_splits_know_neither_names_nor_places_of_files(pets: Path, tmp_path: Path) -> None:
+def test_splits_depend_on_neither_names_nor_locations_of_files(pets: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     for index, path in enumerate(sorted(pets.rglob("*.png"), reverse=True)):
         (other / path.parent.name).mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ def test_one_class_is_too_few(pets: Path) -> None:
     ("n_train", "n_test", "words"),
     [(30, 30, "data.test = 30 asks for more"), (50, 2, "folder has 5[0-9] for the two, besides")],
 )
-def test_too_few_images_are_said_to_be_so(
+def test_too_few_images_are_refused(
     pets: Path, tmp_path: Path, n_train: int, n_test: int, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
@@ -188,14 +188,14 @@ def test_too_few_images_are_said_to_be_so(
         )
 
 
-def test_a_folder_is_found_by_its_name_where_data_sets_lie(pets: Path, tmp_path: Path) -> None:
+def test_a_folder_is_found_by_its_name_among_the_data_sets(pets: Path, tmp_path: Path) -> None:
     found = _open(Path("/nowhere/pets"), tmp_path)
     assert found.settings.folder == pets
     with pytest.raises(MissingDataError, match=r"found none at /nowhere/pets"):
         _open(Path("/nowhere/pets"))
 
 
-def test_a_worker_without_the_prepared_data_makes_the_same_of_its_own_images(
+def test_a_worker_without_the_prepared_data_prepares_the_same_from_its_own_images(
     pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -235,7 +235,7 @@ def test_images_under_two_classes_are_left_out_and_reported(pets: Path, tmp_path
         assert "cat/3.png = dog/oops.bmp" in notices[0]
 
 
-def test_a_folder_that_is_split_is_used_so_and_an_image_of_its_test_is_not_trained_on(
+def test_given_splits_are_used_and_copies_of_test_images_are_not_trained_on(
     pets: Path, tmp_path: Path
 ) -> None:
     whole = tmp_path / "whole"
@@ -260,7 +260,7 @@ def test_a_folder_that_is_split_is_used_so_and_an_image_of_its_test_is_not_train
         prepare(source, SplitSpec(30, 11, stratify=True), tmp_path / "data")
 
 
-def test_what_there_is_to_know_of_a_folder_is_told(pets: Path) -> None:
+def test_all_findings_about_a_folder_are_reported(pets: Path) -> None:
     shutil.copy(pets / "cat" / "1.png", pets / "cat" / "copy.png")
     Image.new("RGBA", (400, 300)).save(pets / "dog" / "clear.png")
     frames = [Image.new("L", (3, 3), shade) for shade in (30, 60)]
@@ -286,7 +286,7 @@ def test_what_there_is_to_know_of_a_folder_is_told(pets: Path) -> None:
     assert all(remark.text.isprintable() for remark in remarks)
 
 
-def test_a_class_without_test_images_is_told(tmp_path: Path) -> None:
+def test_a_class_without_test_images_is_reported(tmp_path: Path) -> None:
     contents = {True: "tested", False: "searched"}
     for i in range(40):
         image = Image.new("RGB", (4, 4), (i, 0, 0))

@@ -140,7 +140,7 @@ def test_a_class_name_that_cannot_be_printed_is_refused_in_one_line(root: Path) 
         (["train"], {"train"}),
     ],
 )
-def test_folders_of_a_split_are_the_split_that_they_say(
+def test_folders_named_after_splits_are_read_as_these_splits(
     tmp_path: Path, folders: list[str], roles: set[str]
 ) -> None:
     for folder in folders:

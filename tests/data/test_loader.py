@@ -71,7 +71,7 @@ def test_its_checksum_follows_its_source(module: Path) -> None:
         ("frame", UsageError, "data.target"),
     ],
 )
-def test_what_it_does_wrong_is_said_in_one_line(
+def test_its_errors_are_reported_in_one_line(
     function: str, kind: type[Exception], part: str, module: Path
 ) -> None:
     with pytest.raises(kind) as raised:
@@ -81,7 +81,7 @@ def test_what_it_does_wrong_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("spec", ["loader", "loader:", ":load", "a b:load", "../x:load"])
-def test_another_form_of_name_is_refused(spec: str) -> None:
+def test_a_malformed_name_is_refused(spec: str) -> None:
     with pytest.raises(UsageError, match="module:function"):
         find_loader(spec, [])
 

@@ -50,7 +50,7 @@ def test_folder_comes_from_the_environment_or_is_datasets(folder, monkeypatch, t
 
 
 @pytest.mark.parametrize("sizes", [(20, 1, 1), (1, 1, 5), (0, 1, 1), (1, -1, 1), (1, 1, 0)])
-def test_numbers_that_cannot_be_are_refused(folder, sizes):
+def test_impossible_sizes_are_refused(folder, sizes):
     with pytest.raises(UsageError, match="num_training"):
         get_CIFAR10_data(*sizes, data_dir=folder)
 

@@ -68,7 +68,7 @@ def test_a_palette_is_looked_up() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparent_pictures_lie_on_white_and_hidden_colours_do_not_show(mode: str) -> None:
+def test_transparent_pictures_are_composited_on_white_without_hidden_colours(mode: str) -> None:
     alpha = np.array([[0, 0, 255, 255], [0, 51, 102, 204]], np.uint8)
     value = np.array([[0, 77, 0, 77], [255, 100, 100, 0]], np.uint8)
     bands = [value] * (len(mode) - 1) + [alpha]
@@ -80,7 +80,7 @@ def test_transparent_pictures_lie_on_white_and_hidden_colours_do_not_show(mode: 
     np.testing.assert_array_equal(found[alpha == 255], _grey(value)[alpha == 255])
 
 
-def test_premultiplied_and_palette_alpha_lie_on_white_too() -> None:
+def test_premultiplied_and_palette_alpha_are_composited_on_white_too() -> None:
     plain = Image.fromarray(np.dstack([RGB, np.full((4, 5), 255, np.uint8)]), "RGBA")
     np.testing.assert_array_equal(_decode(plain.convert("RGBa").convert("RGBA")), RGB)
     image = Image.fromarray(RAMP).convert("PA")

@@ -111,7 +111,7 @@ def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
         prepared.verify()
 
 
-def test_a_shuffle_seed_deals_other_images_but_the_same_test_split(source, tmp_path):
+def test_a_shuffle_seed_draws_other_images_but_the_same_test_split(source, tmp_path):
     plain, one, again, other = (
         prepare(source, SplitSpec(**SIZES | {"shuffle_seed": seed}), tmp_path / str(place))
         for place, seed in enumerate([None, 1, 1, 2])
@@ -124,7 +124,7 @@ def test_a_shuffle_seed_deals_other_images_but_the_same_test_split(source, tmp_p
     assert (one.folder / TEST_FILE).read_bytes() == (plain.folder / TEST_FILE).read_bytes()
 
 
-def test_shuffled_images_keep_their_labels_and_are_dealt_once_each(source, tmp_path):
+def test_shuffled_images_keep_their_labels_and_are_used_once_each(source, tmp_path):
     prepared = prepare(source, SplitSpec(**SIZES | {"n_train": 9}, shuffle_seed=1), tmp_path)
     split = open_split(prepared)
     found = zip(
@@ -153,7 +153,7 @@ def test_a_published_data_set_can_be_stratified(source, tmp_path):
 
 
 @pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3), Frequencies(3)])
-def test_data_to_be_changed_as_images_has_a_folder_of_its_own(source, tmp_path, basis):
+def test_augmentable_data_has_a_folder_of_its_own(source, tmp_path, basis):
     plain, augmentable = (
         prepare(source, SplitSpec(**SIZES, basis=basis, is_augmentable=wanted), tmp_path)
         for wanted in (False, True)
@@ -187,7 +187,7 @@ def test_nothing_but_the_prepared_folder_is_left(source, tmp_path):
 
 @pytest.mark.parametrize("name", ["train_images.npy", "mean_image.npy", "test.npz"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
-def test_folder_with_a_cut_or_missing_file_is_prepared_again(source, tmp_path, name, damage):
+def test_folder_with_a_truncated_or_missing_file_is_prepared_again(source, tmp_path, name, damage):
     first = prepare(source, SplitSpec(**SIZES), tmp_path)
     path = first.folder / name
     content = path.read_bytes()
@@ -228,7 +228,7 @@ def test_only_writing_opens_the_test_file(source, tmp_path):
         ({"basis": Frequencies(13)}, ["data.basis.frequencies", "12", "got 13"]),
     ],
 )
-def test_size_that_cannot_be_is_refused_by_its_key(source, tmp_path, sizes, named):
+def test_impossible_size_is_refused_by_its_key(source, tmp_path, sizes, named):
     with pytest.raises(UsageError) as caught:
         prepare(source, SplitSpec(**SIZES | sizes), tmp_path / "data")
     message = str(caught.value)
@@ -324,7 +324,7 @@ def test_folder_that_cannot_be_made_is_a_store_error(source, tmp_path):
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
 )
 @given(n_train=st.integers(1, 11), n_validation=st.integers(1, 11), n_test=st.integers(1, 5))
-def test_any_sizes_that_fit_cut_the_images_without_overlap(
+def test_any_sizes_that_fit_split_the_images_without_overlap(
     source, tmp_path_factory, n_train, n_validation, n_test
 ):
     n_validation = min(n_validation, 12 - n_train)
@@ -340,7 +340,7 @@ def test_any_sizes_that_fit_cut_the_images_without_overlap(
 
 
 @pytest.mark.slow
-def test_cifar10_as_the_assignment_cuts_it(cifar10_folder, tmp_path):
+def test_cifar10_as_the_assignment_splits_it(cifar10_folder, tmp_path):
     source = find_source(
         "cifar10", folders=[cifar10_folder], download_folder=tmp_path, allow_download=False
     )

@@ -58,7 +58,7 @@ def test_missing_manifest_is_missing_data(tmp_path):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 @example(position=0.0, bit=0)
-def test_flipped_bit_in_the_manifest_never_tells_something_else(
+def test_flipped_bit_in_the_manifest_never_changes_what_is_read(
     prepared, flip, attempt, position, bit
 ):
     path = prepared.folder / "manifest.json"

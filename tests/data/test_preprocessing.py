@@ -25,7 +25,7 @@ def test_with_components_centred_pixels_are_rotated() -> None:
 
 
 @pytest.mark.parametrize("components", [None, COMPONENTS])
-def test_weights_as_pixels_do_the_same(components: np.ndarray | None) -> None:
+def test_weights_for_pixels_give_the_same_products(components: np.ndarray | None) -> None:
     preprocessing = Preprocessing(MEAN, components)
     W1 = np.random.default_rng(2).standard_normal((preprocessing.n_inputs, 3)).astype(np.float32)
     on_pixels = (IMAGES - MEAN) @ preprocessing.to_pixels(W1)

@@ -82,7 +82,7 @@ def based(request, source, tmp_path):
     )
 
 
-def test_whitened_components_vary_by_what_the_power_leaves(based, source):
+def test_variances_of_whitened_components_follow_the_power(based, source):
     """Power 1/2 leaves all alike; the ridge keeps down what is nearly nothing."""
     images = source.dataset.train_images[:8].reshape(8, 12)
     plain = based.preprocessing.apply(images)

@@ -16,7 +16,7 @@ from hpsearch.data.split_spec import SplitSpec, load_split_spec
         {"basis": Frequencies(3)},
     ],
 )
-def test_a_cut_written_down_among_other_things_is_read_as_the_same(wanted: dict[str, Any]) -> None:
+def test_a_specification_among_other_keys_is_read_as_the_same(wanted: dict[str, Any]) -> None:
     split_spec = SplitSpec(8, 3, **wanted)
     assert (
         load_split_spec(json.loads(json.dumps(split_spec.describe() | {"name": "toy"})))
@@ -24,13 +24,13 @@ def test_a_cut_written_down_among_other_things_is_read_as_the_same(wanted: dict[
     )
 
 
-def test_without_a_shuffle_a_cut_is_described_as_before_there_were_any() -> None:
+def test_unset_options_are_left_out_of_the_description() -> None:
     assert set(SplitSpec(8, 3).describe()) == {
         *("n_train", "n_validation", "n_test", "basis", "is_augmentable")
     }
     assert SplitSpec(8, 3, shuffle_seed=0).describe()["shuffle_seed"] == 0
 
 
-def test_what_describes_no_cut_is_refused() -> None:
+def test_an_invalid_description_is_refused() -> None:
     with pytest.raises(KeyError):
         load_split_spec({"name": "toy"})

@@ -14,7 +14,7 @@ FRAME = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5], "b, c": list("xyxy"), "y": [0, 
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_the_header_tells_the_delimiter(separator: str, tmp_path: Path) -> None:
+def test_the_delimiter_is_detected_from_the_header(separator: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     FRAME.to_csv(path, sep=separator, index=False, encoding="utf-8-sig")
     pd.testing.assert_frame_equal(read_table(path), FRAME)
@@ -46,7 +46,7 @@ def test_parquet_and_csv_give_the_same_rows(tmp_path: Path) -> None:
         ("a.parquet", b"not parquet", "Parquet"),
     ],
 )
-def test_a_file_that_is_no_table_is_said_in_one_line(
+def test_a_file_that_is_no_table_is_refused_in_one_line(
     name: str, content: bytes, part: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
@@ -58,12 +58,12 @@ def test_a_file_that_is_no_table_is_said_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_another_ending_is_refused(tmp_path: Path) -> None:
+def test_an_unsupported_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.csv"):
         read_table(tmp_path / "a.xlsx")
 
 
-def test_the_checksum_follows_the_file_and_what_is_read_of_it(tmp_path: Path) -> None:
+def test_the_checksum_follows_the_file_and_the_columns_used(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     FRAME.to_csv(path, index=False)
     table = TableFile(path, "y", Task.CLASSIFICATION)

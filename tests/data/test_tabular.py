@@ -85,7 +85,7 @@ def test_texts_of_any_type_of_pandas_are_categories(dtype: object) -> None:
         ({"price": [2] * 4}, {"target": "price", "task": NUMBERS}, DamagedDataError, ["equal"]),
     ],
 )
-def test_what_is_wrong_with_a_column_is_said_by_its_name(
+def test_errors_name_the_column(
     change: dict, options: dict, kind: type[Exception], parts: list[str]
 ) -> None:
     given = {"target": "ill", "task": CLASSES, "place": "a.csv"} | options

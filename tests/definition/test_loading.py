@@ -158,7 +158,7 @@ def test_folds_take_the_place_of_both_sizes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "complaint"), CASES)
-def test_a_mistake_is_told_in_one_line_with_file_and_key(
+def test_a_mistake_is_reported_in_one_line_with_file_and_key(
     old: str, new: str, complaint: str, tmp_path: Path
 ) -> None:
     assert old in GOOD
@@ -177,12 +177,12 @@ def test_a_grid_has_no_more_trials_than_cells(tmp_path: Path) -> None:
         _load(tmp_path, grid)
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="could not read it"):
         _load(tmp_path, b"\xff\xfe\x00")
 
 
-def test_a_missing_file_is_told() -> None:
+def test_a_missing_file_is_refused() -> None:
     with pytest.raises(UsageError, match="found no such file"):
         find_study_file("nowhere/a.toml")
 

@@ -13,13 +13,13 @@ def test_a_definition_cannot_be_changed(define: Define) -> None:
         define().seed = 3  # type: ignore[misc]
 
 
-def test_trials_description_and_confirm_are_no_part_of_the_meaning(define: Define) -> None:
+def test_trials_description_and_confirm_are_not_part_of_the_identity(define: Define) -> None:
     changed = define(trials=99, description="x", confirm={"top": 5})
     assert changed.identity_fields() == define().identity_fields()
     assert changed.with_trials(8).confirm == changed.confirm
 
 
-def test_everything_else_is(define: Define) -> None:
+def test_every_other_key_is_part_of_the_identity(define: Define) -> None:
     base = define().identity_fields()
     changes = (
         {"seed": 1},
@@ -36,13 +36,13 @@ def test_everything_else_is(define: Define) -> None:
         assert define(**change).identity_fields() != base, change
 
 
-def test_a_meaning_comes_back_as_the_same_definition(define: Define) -> None:
+def test_identity_fields_are_read_as_the_same_definition(define: Define) -> None:
     definition = define(first=[{"epochs": 4}], pruner="hyperband")
     again = StudyDefinition.model_validate({**definition.identity_fields(), "trials": 8})
     assert again == definition
 
 
-def test_without_folds_the_data_mean_what_they_meant_before_there_were_any(
+def test_without_folds_the_identity_of_the_data_has_no_trace_of_them(
     define: Define,
 ) -> None:
     """Recorded studies go on, and what was prepared for them is found."""
@@ -66,7 +66,7 @@ def test_the_number_of_trials_is_checked_again(define: Define) -> None:
         define().with_trials(0)
 
 
-def test_the_most_epochs_are_known(define: Define) -> None:
+def test_the_largest_number_of_epochs_is_known(define: Define) -> None:
     assert define().search.space.max_epochs() == 6
     assert define(space={"epochs": 9}).search.space.max_epochs() == 9
     assert define(space={"epochs": {"choices": [2, 7]}}).search.space.max_epochs() == 7

@@ -8,7 +8,7 @@ from hpsearch.definition import format_definition, list_study_files, load_defini
 
 
 @pytest.mark.parametrize("path", list_study_files().values(), ids=lambda path: path.stem)
-def test_a_written_study_file_means_what_it_was_written_from(path: Path, tmp_path: Path) -> None:
+def test_a_written_study_file_loads_as_the_same_definition(path: Path, tmp_path: Path) -> None:
     definition = load_definition(path)
     written = tmp_path / "written.toml"
     written.write_text(format_definition(definition))
