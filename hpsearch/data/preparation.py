@@ -250,12 +250,12 @@ def _flatten(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _write_synced(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Have `write` fill the file at `path`, and the disk have it before the folder is renamed."""
+    """Write the file at `path` by `write`, and flush it to disk before the folder is renamed."""
     with path.open("wb") as file:
         try:
             write(file)
         except OSError as error:
-            if error.errno is None:  # NumPy says how many bytes the disk took, and no more
+            if error.errno is None:  # NumPy reports only the number of bytes written
                 raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({error})") from error
             raise
         file.flush()

@@ -206,7 +206,7 @@ class DataSettings(Table):
 
     @property
     def place(self) -> str | None:
-        """Where own data lie: all that may change of them from run to run."""
+        """Location of own data, the only part of their definition that may change between runs."""
         return self.folder or self.path
 
     def own(self) -> FolderSettings | TabularSettings | None:
