@@ -199,7 +199,7 @@ class Refit:
 
 
 def find_refit(refits: Iterable[Refit], number: int) -> Refit | None:
-    """That of trial `number`; None if it has not ended."""
+    """Find the refit of trial `number`; None if it has not ended."""
     return next((one for one in refits if one.number == number), None)
 
 

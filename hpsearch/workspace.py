@@ -83,7 +83,7 @@ class StudyFolder:
         return self.trial(number) / f"confirm-{replicate}"
 
     def refit(self, number: int) -> Path:
-        """The folder of a trial's refit, the training on the examples of all folds."""
+        """Return the folder of a trial's refit, the training on the examples of all folds."""
         return self.trial(number) / "refit"
 
     def create(self) -> None:

@@ -160,7 +160,7 @@ def describe_confirmation(one: Confirmation, metric: Metric) -> str:
 
 
 def describe_refit(one: Refit) -> str:
-    """The refit in one line."""
+    """Describe the refit in one line."""
     note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
     return (
         f"trial {one.number:>4}, on all examples  {one.state.lower():<8}{note} "
