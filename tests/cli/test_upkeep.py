@@ -21,9 +21,9 @@ Program = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(program: Program, study_file: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     """Run the small study without MLflow, which has tests of its own."""
-    from tests.coordinator.conftest import DarkShowcase
+    from tests.coordinator.conftest import DisabledPublisher
 
-    monkeypatch.setattr("hpsearch.coordinator.run.MlflowPublisher", DarkShowcase)
+    monkeypatch.setattr("hpsearch.coordinator.run.MlflowPublisher", DisabledPublisher)
 
     def call(*arguments: Any, root: Path | None = None) -> tuple[int, str, str]:
         return program("run", study_file, "--backend", "threading", *arguments, root=root)
