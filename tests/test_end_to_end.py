@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torture_verdict import plant_witness
+from torture_verdict import install_audit_hook
 
 import hpsearch
 from hpsearch.training import HISTORY_FILE, load_history
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 def test_the_quickstart_from_nothing_to_the_served_net(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    witness = plant_witness(tmp_path / "witness")
-    environment = os.environ | {"PYTHONPATH": str(witness.parent)}
+    audit_log = install_audit_hook(tmp_path / "audit")
+    environment = os.environ | {"PYTHONPATH": str(audit_log.parent)}
     command = [sys.executable, ROOT / "scripts" / "run_study.py", "quickstart"]
     command += ["--trials", "6", "--jobs", "2", "--workspace", workspace.root]
 
@@ -35,13 +35,13 @@ def test_the_quickstart_from_nothing_to_the_served_net(
     assert "test_accuracy" in output
     assert "hpsearch ui" in output
 
-    # That each epoch was seen to be saved proves that the witness was in the workers.
-    testimony = witness.read_text().splitlines()
+    # That each epoch was seen to be saved proves that the audit hook was in the workers.
+    events = audit_log.read_text().splitlines()
     trials = workspace.study("quickstart").trials
     for path in trials.iterdir():
         n_epochs = len(load_history(path / HISTORY_FILE))
-        assert testimony.count(f"saved {path}") == n_epochs > 0
-    (opened,) = [line for line in testimony if line.startswith("opened")]
+        assert events.count(f"saved {path}") == n_epochs > 0
+    (opened,) = [line for line in events if line.startswith("opened")]
     assert opened.endswith("/hpsearch/vault.py']")
 
     folder = workspace.study("quickstart")
@@ -50,11 +50,11 @@ def test_the_quickstart_from_nothing_to_the_served_net(
     events = [json.loads(line)["event"] for line in folder.test_ledger.read_text().splitlines()]
     assert events == ["begun", "scored"]
 
-    witness.unlink()
+    audit_log.unlink()
     again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert again.returncode == 0
     assert "not opened again" in again.stdout
-    assert not witness.exists() or "opened" not in witness.read_text()
+    assert not audit_log.exists() or "opened" not in audit_log.read_text()
 
     import mlflow
 
