@@ -58,8 +58,9 @@ Define = Callable[..., StudyDefinition]
 Recorded = Callable[..., SearchStudy]
 Fresh = Callable[[], Workspace]
 
-# Seconds of training on a fast machine too: the end of an epoch is noticed within half a second.
-LONG = {"epochs": {"low": 80, "high": 90}}
+# Seconds of training on a fast machine too, for the single net of the refit as well: the end of an
+# epoch is noticed within half a second.
+LONG = {"epochs": {"low": 240, "high": 250}}
 
 
 @pytest.fixture
@@ -154,6 +155,7 @@ def test_the_selection_is_judged_by_out_of_fold_predictions_of_all_examples(
     assert judge_selection(search.records(), folder, targets) == selection
 
 
+@pytest.mark.slow
 def test_a_study_stopped_again_and_again_is_the_same(
     folded: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace, fresh: Fresh
 ) -> None:
@@ -178,6 +180,7 @@ def test_a_study_stopped_again_and_again_is_the_same(
     assert any(begun)  # not from the first epoch again
 
 
+@pytest.mark.slow
 def test_killed_workers_change_neither_trials_nor_the_refit(
     folded: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace, fresh: Fresh
 ) -> None:
