@@ -91,6 +91,7 @@ def test_five_signals_at_any_stage_stop_a_study_which_the_same_command_continues
     for path, number in STAGES.values():
         process = start(short_study, "--jobs", "2", root=root)
         children = _wait_for(process, root, path)
+        _wait_until_signals_are_handled(process)
         for _ in range(5):
             os.killpg(process.pid, number)  # as a terminal does: to the workers too
             time.sleep(0.02)
@@ -130,6 +131,19 @@ def _wait_for(process: subprocess.Popen[str], root: Path, pattern: str) -> list[
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
     return psutil.Process(process.pid).children(recursive=True)
+
+
+def _wait_until_signals_are_handled(process: subprocess.Popen[str]) -> None:
+    """Wait for the program's own handlers: an earlier stage may have left the path already.
+
+    SIGTERM tells, as Python itself handles SIGINT alone. Before that the program has not begun.
+    """
+    while True:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.005)
 
 
 def _wait_until_gone(processes: list[psutil.Process]) -> None:
