@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -323,8 +323,6 @@ class StudyDefinition(Table):
         Which trials are confirmed on fresh seeds; none if left out.
     """
 
-    renamed: ClassVar[dict[str, str]] = {"training": "in [search.space]: write its keys there"}
-
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -334,6 +332,15 @@ class StudyDefinition(Table):
     data: DataSettings
     search: SearchSettings
     confirm: ConfirmSettings | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_fixed_values_of_training(cls, given: Any) -> Any:
+        """Read a table `training` as fixed values of the search space."""
+        match given:
+            case {"training": dict(fixed), "search": {"space": dict(space), **search}, **rest}:
+                return {**rest, "search": {**search, "space": {**fixed, **space}}}
+        return given
 
     @model_validator(mode="after")
     def _check_trials_fit_grid(self) -> "StudyDefinition":

@@ -130,11 +130,6 @@ CASES = [
         "[search.space]\nmirror = 0.5",
         "search.space: mirror is now horizontal_flip",
     ),
-    (
-        "[search]",
-        "[training]\nbatch_size = 9\n[search]",
-        "training is now in [search.space]: write",
-    ),
     ("validation = 150", "validation = { folds = 5 }", "data: train is not for validation = { fol"),
     (
         "train = 600\nvalidation = 150",
@@ -227,3 +222,10 @@ def test_no_document_gets_more_than_a_line(document: dict[str, Any], tmp_path: P
     with pytest.raises(UsageError) as caught:
         _load(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_training_holds_fixed_values_of_the_space(tmp_path: Path) -> None:
+    definition = _load(
+        tmp_path, GOOD.replace("[search]", "[training]\nbatch_size = 9\n[search]", 1)
+    )
+    assert definition.search.space.fixed()["batch_size"] == 9
