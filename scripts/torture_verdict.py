@@ -95,7 +95,7 @@ class Tally:
             f"{self.redone} of {self.epochs} epochs begun twice (at most {self.n_may_be_redone}), "
             f"{self.saved_twice} trained twice to their end; trials {self.running} RUNNING, "
             f"{self.lost} lost, {self.doubled} doubled; {self.mismatches} MLflow mismatches, "
-            f"{self.forbidden_evaluations} forbidden looks at the test split, "
+            f"{self.forbidden_evaluations} early accesses to the test split, "
             f"{self.improper} improper stops, "
             f"fingerprint {'equal' if self.is_equal else 'DIFFERENT'}"
         )
