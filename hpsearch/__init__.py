@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hpsearch.objective import Objective
     from hpsearch.results import Net, load_net
     from hpsearch.study import Study, load_study, run_study
+    from hpsearch.trainers import Trainer, TrainingData
     from hpsearch.training import TestTimeAugmentation
     from hpsearch.workspace import Workspace
 
@@ -22,6 +23,8 @@ __all__ = [
     "Study",
     "StudyDefinition",
     "TestTimeAugmentation",
+    "Trainer",
+    "TrainingData",
     "Workspace",
     "load_definition",
     "load_net",
@@ -37,6 +40,8 @@ _MODULES = {
     "Study": "hpsearch.study",
     "StudyDefinition": "hpsearch.definition",
     "TestTimeAugmentation": "hpsearch.training",
+    "Trainer": "hpsearch.trainers",
+    "TrainingData": "hpsearch.trainers",
     "Workspace": "hpsearch.workspace",
     "load_definition": "hpsearch.definition",
     "load_net": "hpsearch.results",
