@@ -25,6 +25,8 @@ def test_public_names_are_these_and_resolve() -> None:
         "Study",
         "StudyDefinition",
         "TestTimeAugmentation",
+        "Trainer",
+        "TrainingData",
         "Workspace",
         "load_definition",
         "load_net",
