@@ -208,6 +208,25 @@ class Trainer(ABC):
         return self.state_dict()
 
     @classmethod
+    def with_settings(cls, settings: Mapping[str, Any]) -> "type[Trainer]":
+        """Return the class for these settings; the engine calls it once, after loading the class.
+
+        For trainers whose constructor or `has_epochs` depends on settings: they return a subclass
+        that holds them.
+
+        Parameters
+        ----------
+        settings : mapping
+            The trainer's own keys in the study file.
+
+        Raises
+        ------
+        ValueError
+            In one line: what was given, and what was expected.
+        """
+        return cls
+
+    @classmethod
     def plan_preparation(
         cls, settings: Mapping[str, Any], space: Mapping[str, Sequence[Any]]
     ) -> Mapping[str, Any]:

@@ -17,7 +17,10 @@ from hpsearch.wording import suggest
 __all__ = ["TRAINERS", "TrainerSpec", "find_module", "hash_source", "importing_from"]
 
 # Trainers of this package by name.
-TRAINERS = {"two_layer_net": "hpsearch.trainers.two_layer_net:TwoLayerNetTrainer"}
+TRAINERS = {
+    "two_layer_net": "hpsearch.trainers.two_layer_net:TwoLayerNetTrainer",
+    "sklearn": "hpsearch.trainers.named_estimator:NamedEstimatorTrainer",
+}
 
 
 @dataclass(frozen=True)
