@@ -36,6 +36,8 @@ class Metric:
     of_each : callable
         Maps (targets, predictions), two arrays of shape (N,), to the metric of each example,
         float64 of shape (N,), whose mean is the metric.
+    best_constant : callable
+        Maps targets to the one prediction for all examples that has the best metric.
     others : dict
         Secondary scores: from name to a callable on (targets, predictions).
     format_spec : str
@@ -45,6 +47,7 @@ class Metric:
     name: str
     direction: Direction
     of_each: Callable[[NDArray[Any], NDArray[Any]], Floats]
+    best_constant: Callable[[NDArray[Any]], Any]
     others: Mapping[str, Callable[[NDArray[Any], NDArray[Any]], float]]
     format_spec: str
 
@@ -61,6 +64,12 @@ class Metric:
         """Compute the metric and the secondary scores, by name."""
         beside = {name: measure(targets, predictions) for name, measure in self.others.items()}
         return {self.name: self(targets, predictions), **beside}
+
+    def measure_constant(self, targets: NDArray[Any]) -> dict[str, float]:
+        """Compute the same scores of the best constant prediction; nan without targets."""
+        if not len(targets):
+            return dict.fromkeys([self.name, *self.others], math.nan)
+        return self.measure(targets, np.full(len(targets), self.best_constant(targets)))
 
     def format(self, value: float | None) -> str:
         """Format a value; a dash if there is none."""
@@ -102,9 +111,19 @@ def _hits(targets: NDArray[Any], predictions: NDArray[Any]) -> Floats:
     return hits
 
 
+def _most_frequent(targets: NDArray[Any]) -> Any:
+    values, counts = np.unique(targets, return_counts=True)
+    return values[counts.argmax()]
+
+
 def _squared_errors(targets: NDArray[Any], predictions: NDArray[Any]) -> Floats:
     errors: Floats = np.asarray(predictions, np.float64) - targets
     return errors**2
+
+
+def _mean(targets: NDArray[Any]) -> float:
+    # float64: the mean of many float32 targets loses digits.
+    return float(np.mean(targets, dtype=np.float64))
 
 
 def _r2(targets: NDArray[Any], predictions: NDArray[Any]) -> float:
@@ -113,5 +132,5 @@ def _r2(targets: NDArray[Any], predictions: NDArray[Any]) -> float:
     return 1 - float(np.mean(_squared_errors(targets, predictions))) / variance if variance else 0.0
 
 
-ACCURACY = Metric("accuracy", "maximize", _hits, {}, ".4f")
-MEAN_SQUARED_ERROR = Metric("mse", "minimize", _squared_errors, {"r2": _r2}, ".5g")
+ACCURACY = Metric("accuracy", "maximize", _hits, _most_frequent, {}, ".4f")
+MEAN_SQUARED_ERROR = Metric("mse", "minimize", _squared_errors, _mean, {"r2": _r2}, ".5g")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hpsearch.metrics import ACCURACY, MEAN_SQUARED_ERROR, Task, metric_of
+from hpsearch.metrics import ACCURACY, MEAN_SQUARED_ERROR, Metric, Task, metric_of
 
 numbers = hnp.arrays(np.float64, 20, elements=st.floats(-1e6, 1e6))
 
@@ -51,3 +51,25 @@ def test_predicting_the_mean_explains_nothing_and_the_targets_everything(
         r2 = MEAN_SQUARED_ERROR.others["r2"]
         assert r2(targets, targets) == 1
         assert r2(targets, np.full(20, targets.mean())) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_best_constant_is_the_most_frequent_class() -> None:
+    assert ACCURACY.measure_constant(np.array([1, 3, 3, 2])) == {"accuracy": 0.5}
+
+
+@given(numbers)
+def test_no_constant_has_a_smaller_squared_error_than_the_mean(targets: np.ndarray) -> None:
+    measured = MEAN_SQUARED_ERROR.measure_constant(targets)
+    assert measured["mse"] == pytest.approx(np.var(targets), rel=1e-9, abs=1e-9)
+    assert measured["r2"] == pytest.approx(0, abs=1e-6)
+    for other in (targets[0], np.median(targets), targets.mean() + 1):
+        of_other = MEAN_SQUARED_ERROR(targets, np.full(20, other))
+        assert measured["mse"] <= of_other or measured["mse"] == pytest.approx(of_other)
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, MEAN_SQUARED_ERROR])
+def test_a_constant_has_the_scores_of_a_prediction_nan_without_targets(metric: Metric) -> None:
+    targets = np.array([1.0, 2.0])
+    of_none = metric.measure_constant(targets[:0])
+    assert of_none.keys() == metric.measure(targets, targets).keys()
+    assert np.isnan(list(of_none.values())).all()

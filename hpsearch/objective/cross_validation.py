@@ -1,5 +1,6 @@
 """Cross-validation: a net for each fold, trained together and scored as one trial."""
 
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 from statistics import fmean
@@ -32,12 +33,17 @@ class CrossValidation:
     def __init__(self, trainings: Sequence[NetTraining], folds: NDArray[np.int64]) -> None:
         self._trainings = trainings
         self._folds = folds
-        self._targets = self._gather([one.split.validation_labels for one in trainings])
+        self._targets = self._gather([one.validation_targets for one in trainings])
 
     @property
     def first(self) -> NetTraining:
         """Training of the first fold's net."""
         return self._trainings[0]
+
+    @property
+    def validation_targets(self) -> NDArray[Any]:
+        """Targets of all examples, shape (N,)."""
+        return self._targets
 
     def train_epoch(self) -> Epoch:
         """Train one more epoch of each fold.
@@ -46,21 +52,20 @@ class CrossValidation:
         -------
         Epoch
             Training loss, training metric and losses of steps are means over the folds; the
-            duration is their sum. Diverged if any of the folds has.
+            duration is their sum. Diverged if any of the folds has; then not validated.
         """
         epochs = [one.train_epoch() for one in self._trainings]
         diverged = any(epoch.diverged for epoch in epochs)
-        measured = _average_measured(epochs, np.bincount(self._folds))
+        metric = self.first.split.metric
+        measured = {metric.name: math.nan}
         if not diverged:
-            metric = self.first.split.metric
             measured = metric.measure(self._targets, self.predict())
-            measured["score"] = measured.pop(metric.name)
         steps = zip_longest(*(epoch.iteration_losses for epoch in epochs))
         return Epoch(
             number=epochs[0].number,
             train_loss=fmean(epoch.train_loss for epoch in epochs),
             train_score=fmean(epoch.train_score for epoch in epochs),
-            val_score=measured.pop("score"),
+            val_score=measured.pop(metric.name),
             learning_rate=epochs[0].learning_rate,
             duration_s=sum(epoch.duration_s for epoch in epochs),
             ended_at=epochs[-1].ended_at,
@@ -90,12 +95,3 @@ class CrossValidation:
         for fold, own in enumerate(by_fold):
             gathered[self._folds == fold] = own
         return gathered
-
-
-def _average_measured(epochs: Sequence[Epoch], sizes: NDArray[np.int64]) -> dict[str, float]:
-    """Average the last finite validation metrics of the folds, weighted by their sizes."""
-    measured = [{"score": epoch.val_score, **epoch.val_others} for epoch in epochs]
-    return {
-        name: float(np.average([one[name] for one in measured], weights=sizes))
-        for name in measured[0]
-    }

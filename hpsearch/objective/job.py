@@ -5,17 +5,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from hpsearch.data import PreparedData
 from hpsearch.errors import DamagedDataError, HpsearchError, MachineError, StoreError
 from hpsearch.hashing import hash_json
+from hpsearch.streams import Stream, seed_stream
 from hpsearch.training import Epoch, Hyperparameters
 
 __all__ = ["Lease", "Outcome", "Pruning", "SpareCores", "TrialJob", "TrialResult"]
-
-# Third entry of the training's seed, so that no two streams are equal; samplers use 1.
-_TRAINING_STREAM = 0
-_CONFIRM_STREAM = 7
-_REFIT_STREAM = 8
 
 
 class Pruning(Protocol):
@@ -111,13 +109,13 @@ class TrialJob:
         """Count the threads for the products of the next epoch."""
         return self.threads + (self.spare_cores.count() if self.spare_cores else 0)
 
-    def seed(self) -> list[int]:
-        """Return the entropy of the training's random generator; each fold appends its number."""
+    def seed(self) -> np.random.SeedSequence:
+        """Return the seed of the training's random generator; folds use seeds spawned from it."""
         if self.is_refit:
-            return [self.study_seed, self.number, _REFIT_STREAM]
+            return seed_stream(self.study_seed, Stream.REFIT, self.number)
         if self.replicate:
-            return [self.study_seed, self.number, _CONFIRM_STREAM, self.replicate]
-        return [self.study_seed, self.number, _TRAINING_STREAM]
+            return seed_stream(self.study_seed, Stream.CONFIRMATION, self.number, self.replicate)
+        return seed_stream(self.study_seed, Stream.TRAINING, self.number)
 
 
 class Outcome(StrEnum):

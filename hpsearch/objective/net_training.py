@@ -1,6 +1,6 @@
 """Training of one net as an object: train an epoch, predict, return the state to save."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,8 +22,13 @@ class Training(Protocol):
         """Training of the net, or of the first fold's: the one that pictures show."""
         ...
 
+    @property
+    def validation_targets(self) -> NDArray[Any]:
+        """Targets of the validation examples, shape (M,), in their order."""
+        ...
+
     def train_epoch(self) -> Epoch:
-        """Train one more epoch, and validate."""
+        """Train one more epoch, and validate unless training diverged in it."""
         ...
 
     def predict(self) -> NDArray[Any]:
@@ -48,8 +53,8 @@ class NetTraining:
         Training and validation examples, preprocessed as `hyperparameters` say.
     hyperparameters : Hyperparameters
         Hyperparameters of the training.
-    seed : sequence of int
-        Entropy of the training's random generator.
+    seed : numpy.random.SeedSequence
+        Seed of the training's random generator.
     count_threads : callable
         Called before each epoch for its number of threads.
     state : NetState, optional
@@ -62,7 +67,7 @@ class NetTraining:
         self,
         split: Split,
         hyperparameters: Hyperparameters,
-        seed: Sequence[int],
+        seed: np.random.SeedSequence,
         count_threads: Callable[[], int],
         state: NetState | None = None,
         completed_epochs: int = 0,
@@ -92,6 +97,11 @@ class NetTraining:
         """The training itself."""
         return self
 
+    @property
+    def validation_targets(self) -> NDArray[Any]:
+        """Targets of the split's validation examples."""
+        return self.split.validation_labels
+
     def draw_initial_net(self) -> Parameters:
         """Draw the initial weights again.
 
@@ -102,7 +112,7 @@ class NetTraining:
         )
 
     def train_epoch(self) -> Epoch:
-        """Train one more epoch, and validate."""
+        """Train one more epoch, and validate unless training diverged in it."""
         return next(self._epochs)
 
     def predict(self) -> NDArray[Any]:

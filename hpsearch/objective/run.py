@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from hpsearch import training
@@ -139,7 +140,9 @@ def _start_or_resume(job: TrialJob) -> _Run:
 def _open_training(job: TrialJob, states: Sequence[NetState] = (), n_epochs: int = 0) -> Training:
     """Create the job's training, from `states` after `n_epochs` epochs, or from its start."""
 
-    def begin(data: PreparedData, seed: list[int], state: NetState | None) -> NetTraining:
+    def begin(
+        data: PreparedData, seed: np.random.SeedSequence, state: NetState | None
+    ) -> NetTraining:
         hyperparameters = job.hyperparameters
         split = open_split(data).with_inputs(hyperparameters.inputs)
         with separating_training_errors():
@@ -147,9 +150,9 @@ def _open_training(job: TrialJob, states: Sequence[NetState] = (), n_epochs: int
 
     if not job.data.folds or job.is_refit:
         return begin(job.data, job.seed(), states[0] if states else None)
-    folds = zip_longest(job.data.folds, states)
-    # From 1: numpy ignores a trailing 0 of a seed.
-    trainings = [begin(fold, [*job.seed(), i], state) for i, (fold, state) in enumerate(folds, 1)]
+    folds = job.data.folds
+    seeds = job.seed().spawn(len(folds))
+    trainings = [begin(*fold) for fold in zip_longest(folds, seeds, states)]
     return CrossValidation(trainings, open_folds(job.data))
 
 
@@ -160,7 +163,23 @@ def _replay_then_train(job: TrialJob, run: _Run) -> Iterator[Epoch]:
     if done and done[-1].diverged:
         return
     for _ in range(len(done), job.hyperparameters.epochs):
-        yield run.training.train_epoch()
+        epoch = run.training.train_epoch()
+        yield _score_diverged(epoch, run) if epoch.diverged else epoch
+
+
+def _score_diverged(epoch: Epoch, run: _Run) -> Epoch:
+    """Score an epoch in which training diverged: with what was known before it.
+
+    These are the scores of the previous epoch; before the first, those of the best constant
+    prediction.
+    """
+    if run.epochs:
+        score, others = run.epochs[-1].val_score, run.epochs[-1].val_others
+    else:
+        metric = run.training.first.split.metric
+        measured = metric.measure_constant(run.training.validation_targets)
+        score, others = measured.pop(metric.name), measured
+    return dataclasses.replace(epoch, val_score=score, val_others=others)
 
 
 def _save(job: TrialJob, run: _Run) -> None:

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
@@ -26,11 +25,9 @@ from hpsearch.search.cmaes import RebuiltCmaEsSampler, keep_generation
 from hpsearch.search.pruners import make_pruner
 from hpsearch.search.space import list_ablations, make_distributions
 from hpsearch.search.view import known_trials, read_system_attrs, start_view_trial
+from hpsearch.streams import Stream, seed_stream
 
 __all__ = ["LaggedSampler", "check_sampler", "make_sampler"]
-
-# Last entry of the seeds of samplers; those of trainings have another.
-_SAMPLER_STREAM = 1
 
 
 def check_sampler(definition: StudyDefinition) -> None:
@@ -52,11 +49,11 @@ def check_sampler(definition: StudyDefinition) -> None:
 def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
     """Return Optuna's sampler for trial `number`, freshly seeded.
 
-    Samplers that draw are seeded from (study seed, number). Those with a fixed sequence (grid, qmc,
-    ablation) are seeded from the study's seed, and the number is the position in the sequence.
+    Samplers that draw are seeded from (study seed, number). Those with a fixed sequence (grid, qmc)
+    are seeded from the study's seed, and the number is the position in the sequence, as it is in
+    that of an ablation, which draws nothing.
     """
-    study_seed = _seed(definition.seed)
-    trial_seed = _seed(definition.seed, number)
+    trial_seed = _draw_seed(definition, Stream.PROPOSAL, number)
     settings = definition.search.sampler
     space = make_distributions(definition.search.space)
     with warnings.catch_warnings():
@@ -74,13 +71,14 @@ def make_sampler(definition: StudyDefinition, number: int) -> BaseSampler:
                 searched = definition.search.space.searched()
                 return GridSampler(
                     {n: s.choices for n, s in searched.items() if isinstance(s, Choices)},
-                    seed=study_seed,
+                    seed=_draw_seed(definition, Stream.GRID_ORDER),
                 )
             case "ablation":
                 ablations = list_ablations(definition.search.space)
                 return PartialFixedSampler(ablations[number % len(ablations)], RandomSampler())
             case "qmc":
-                return _NumberedQmcSampler(number, space, study_seed)
+                seed = _draw_seed(definition, Stream.QMC_SCRAMBLING)
+                return _NumberedQmcSampler(number, space, seed)
 
 
 class Proposal(NamedTuple):
@@ -207,5 +205,6 @@ def _without_singles(space: dict[str, BaseDistribution]) -> dict[str, BaseDistri
     return {name: one for name, one in space.items() if not one.single()}
 
 
-def _seed(*entropy: int) -> int:
-    return int(np.random.SeedSequence([*entropy, _SAMPLER_STREAM]).generate_state(1)[0])
+def _draw_seed(definition: StudyDefinition, stream: Stream, *indices: int) -> int:
+    """Draw the seed of a sampler of Optuna, which takes integers of 32 bits."""
+    return int(seed_stream(definition.seed, stream, *indices).generate_state(1)[0])

@@ -18,9 +18,10 @@ class Epoch:
         Loss and metric, means over the epoch's examples, each evaluated before the step that used
         it.
     val_score : float
-        The metric on all validation examples at the end of the epoch; if training diverged in the
-        epoch, the value before. With folds the metric of the out-of-fold predictions of all
-        examples; nan if there is nothing to validate on.
+        The metric on all validation examples at the end of the epoch, with folds that of the
+        out-of-fold predictions of all examples; nan if there is nothing to validate on. Of an epoch
+        in which training diverged, the value of the epoch before, and of the best constant
+        prediction if it is the first.
     learning_rate : float
         The rate in the middle of the epoch.
     duration_s : float

@@ -69,7 +69,8 @@ def train(
     Yields
     ------
     Epoch
-        The last one has `diverged` set if a loss was nan or inf.
+        The last one has `diverged` set if a loss was nan or inf; it is not validated, so its
+        `val_score` is nan.
     """
     memory = {} if memory is None else memory
     name = split.metric.name
@@ -81,11 +82,11 @@ def train(
         predicted = predict(averaged(net, memory), split.validation_inputs, split.target_scale)
         return split.metric.measure(split.validation_labels, predicted)
 
-    measured = validate()
     for number in range(completed_epochs + 1, setting.epochs + 1):
         started = time.perf_counter()
         losses, total = pass_once(number, count_threads())
         diverged = not math.isfinite(losses[-1])
+        measured = {name: math.nan}
         if not diverged:
             if setting.averaging_epochs:
                 take_into_average(net, memory, setting.averaging_epochs, number)

@@ -24,6 +24,7 @@ from hpsearch.hashing import hash_arrays
 from hpsearch.metrics import Task
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.workplace import attach_files
+from hpsearch.streams import Stream, seed_stream
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -95,12 +96,10 @@ def job(folded: PreparedData, tmp_path: Path) -> Make:
 FIELDS = set(Hyperparameters.model_fields)
 
 
-def _train_fold(
-    one: TrialJob, fold: int, data: PreparedData, seed: list[int]
-) -> tuple[list[Epoch], np.ndarray]:
+def _train_fold(one: TrialJob, fold: int, data: PreparedData) -> tuple[list[Epoch], np.ndarray]:
     """The training of a fold by itself: its epochs, and what its net predicts of the fold."""
     split = open_split(data).with_inputs(one.hyperparameters.inputs)
-    rng = np.random.default_rng([*seed, fold])
+    rng = np.random.default_rng(seed_stream(0, Stream.TRAINING, 3, fold))
     net, memory = make_net(split, one.hyperparameters, rng), {}
     epochs = list(train(net, split, one.hyperparameters, rng, memory=memory))
     return epochs, predict(averaged(net, memory), split.validation_inputs, split.target_scale)
@@ -128,9 +127,7 @@ def test_its_value_is_the_mean_of_folds_that_were_trained_by_themselves(
     one = job() if kind == "images" else job(data=numbers, batch_size=10)
     result = run_job(one)
     assert result.outcome == Outcome.COMPLETE
-    alone = [
-        _train_fold(one, number, data, [0, 3, 0]) for number, data in enumerate(one.data.folds, 1)
-    ]
+    alone = [_train_fold(one, fold, data) for fold, data in enumerate(one.data.folds)]
     sizes = [data.split_spec.n_validation for data in one.data.folds]
     for index, epoch in enumerate(result.epochs):
         of_folds = [epochs[index] for epochs, _ in alone]
@@ -154,9 +151,9 @@ def test_its_predictions_are_out_of_fold_in_the_order_of_all_examples(
     predicted = load_predictions(one.folder / PREDICTIONS_FILE)
     folds, (_, targets) = open_folds(one.data), open_validation(one.data)
     assert predicted.shape == (one.data.split_spec.n_train,)
-    for number, data in enumerate(one.data.folds, 1):
-        _, alone = _train_fold(one, number, data, [0, 3, 0])
-        np.testing.assert_array_equal(predicted[folds == number - 1], alone)
+    for fold, data in enumerate(one.data.folds):
+        _, alone = _train_fold(one, fold, data)
+        np.testing.assert_array_equal(predicted[folds == fold], alone)
     assert one.data.schema.metric(targets, predicted) == result.epochs[-1].val_score
 
 
@@ -167,13 +164,8 @@ def test_folds_and_trials_and_replicates_draw_numbers_of_their_own(job: Make) ->
     assert len({one.identity() for one in jobs}) == len(jobs)
     states = load_checkpoint(jobs[0].folder / CHECKPOINT_FILE).states
     assert len({hash_arrays(state.net) for state in states}) == N_FOLDS
-    seeds = [
-        (*one.seed(), *fold)
-        for one in jobs
-        for fold in ([(1,), (2,)] if not one.is_refit else [()])
-    ]
-    drawn = {tuple(np.random.SeedSequence(seed).generate_state(4)) for seed in seeds}
-    assert len(drawn) == len(seeds)
+    seeds = [seed for one in jobs for seed in (one.seed(), *one.seed().spawn(N_FOLDS))]
+    assert len({tuple(seed.generate_state(4)) for seed in seeds}) == len(seeds)
 
 
 def test_the_hash_covers_the_nets_of_all_folds(job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +241,7 @@ def test_a_pruner_is_asked_after_whole_epochs_of_all_folds(job: Make) -> None:
 def test_one_fold_that_diverges_makes_the_trial_diverged(
     job: Make, numbers: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And what is recorded is the score of nets that were finite."""
+    """And its score is that of the epoch before, when the nets of all folds were finite."""
     real, one = train, job(data=numbers, batch_size=10)
     second = open_split(numbers.folds[1]).validation_labels
 
@@ -265,9 +257,23 @@ def test_one_fold_that_diverges_makes_the_trial_diverged(
     result = run_job(one)
     assert (result.outcome, len(result.epochs)) == (Outcome.PRUNED, 2)
     assert result.diverged
-    assert np.isfinite([epoch.val_score for epoch in result.epochs]).all()
+    before, last = result.epochs
+    assert np.isfinite(before.val_score)
+    assert (last.val_score, last.val_others) == (before.val_score, before.val_others)
     again = run_job(one)
     assert (again.outcome, len(again.epochs)) == (Outcome.PRUNED, 2)
+
+
+def test_folds_that_diverge_at_once_are_scored_as_the_mean_of_all_targets(
+    job: Make, numbers: PreparedData
+) -> None:
+    one = job(data=numbers, batch_size=10, learning_rate=1e6)
+    result = run_job(one)
+    assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
+    (epoch,) = result.epochs
+    _, targets = open_validation(one.data)
+    assert epoch.val_score == pytest.approx(np.var(targets))
+    assert epoch.val_others == pytest.approx({"r2": 0})
 
 
 def test_a_refit_trains_on_the_examples_of_all_folds_and_validates_on_none(job: Make) -> None:
@@ -276,7 +282,7 @@ def test_a_refit_trains_on_the_examples_of_all_folds_and_validates_on_none(job: 
     assert result.outcome == Outcome.COMPLETE
     assert all(np.isnan(epoch.val_score) for epoch in result.epochs)
     assert not (one.folder / PREDICTIONS_FILE).exists()
-    split, rng = open_split(one.data), np.random.default_rng([0, 3, 8])
+    split, rng = open_split(one.data), np.random.default_rng(seed_stream(0, Stream.REFIT, 3))
     assert len(split.train_rows) == 1497
     net = make_net(split, one.hyperparameters, rng)
     list(train(net, split, one.hyperparameters, rng))

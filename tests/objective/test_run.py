@@ -13,6 +13,7 @@ from hpsearch.data import PreparedData, open_split
 from hpsearch.hashing import hash_arrays
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
+from hpsearch.streams import Stream, seed_stream
 from hpsearch.training import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -132,20 +133,27 @@ def test_a_replicate_is_another_training_of_the_same_setting(job: Callable[..., 
     jobs = [job(replicate=replicate) for replicate in (0, 1, 2)] + [job(number=4)]
     assert len({run_job(one).net_sha256 for one in jobs}) == 4
     assert len({one.identity() for one in jobs}) == 4
-    seeds = [
-        [0, number, stream, replicate]
-        for number in range(20)
-        for stream, replicate in ((0, 0), (1, 0), (7, 1), (7, 2), (8, 0))
-    ]
-    states = {tuple(np.random.SeedSequence(seed).generate_state(4)) for seed in seeds}
-    assert len(states) == len(seeds)
-    assert jobs[1].seed() == [0, 3, 7, 1]
 
 
-def test_a_trials_own_seed_and_identity_are_what_they_were(job: Callable[..., TrialJob]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, (Stream.TRAINING, 3)),
+        ({"number": 0}, (Stream.TRAINING, 0)),
+        ({"replicate": 2}, (Stream.CONFIRMATION, 3, 2)),
+        ({"is_refit": True}, (Stream.REFIT, 3)),
+    ],
+)
+def test_a_training_has_the_stream_of_its_purpose_and_trial(
+    changes: dict[str, Any], expected: tuple[Any, ...], job: Callable[..., TrialJob]
+) -> None:
+    state = job(**changes).seed().generate_state(4)
+    assert np.array_equal(state, seed_stream(0, *expected).generate_state(4))
+
+
+def test_a_trials_identity_is_what_it_was(job: Callable[..., TrialJob]) -> None:
     """Checkpoints of studies that are under way stay valid."""
     one = job(data=dataclasses.replace(job().data, checksum="data", contents={"a": "b"}))
-    assert one.seed() == [0, 3, 0]
     assert one.identity() == ("2bbd6064d5e66172461855bc704c8e1ea394f9b2c7e0c6c95554ce4fa5d2e41a")
 
 
@@ -340,14 +348,34 @@ def test_the_pruner_sees_the_epochs_before_an_interruption(
     assert script.asked == [1, 2, 3]
 
 
-def test_divergence_ends_as_pruned_with_the_last_finite_accuracy(
-    job: Callable[..., TrialJob],
+def test_divergence_in_the_first_epoch_is_scored_as_the_best_constant_prediction(
+    job: Callable[..., TrialJob], digits: PreparedData
 ) -> None:
     one = job(learning_rate=1e6, epochs=50)
     result = run_job(one)
     assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
-    assert np.isfinite(result.epochs[-1].val_score)
+    share = np.bincount(open_split(digits).validation_labels).max() / 150
+    assert [epoch.val_score for epoch in result.epochs] == [share]
     assert repr(_result(run_job(one))) == repr(_result(result))  # nan equals nothing
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("n_before", [1, 2])
+def test_later_divergence_is_scored_as_the_epoch_before_however_interrupted(
+    n_before: int, job: Callable[..., TrialJob]
+) -> None:
+    """A penalty so strong that each step turns the weights round and makes them larger."""
+    changes = {"reg": 65.0, "learning_rate_decay": 1.0, "epochs": 50}
+    result = run_job(job(**changes))
+    assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
+    assert len(result.epochs) == 3
+    before, last = result.epochs[-2:]
+    assert last.val_score == before.val_score
+    disturbed = job(**changes)
+    run_job(dataclasses.replace(disturbed, lease=EpochsLeft(n_before)))
+    assert len(load_checkpoint(disturbed.folder / CHECKPOINT_FILE).epochs) == n_before
+    assert repr(_result(run_job(disturbed))) == repr(_result(result))
+    assert load_history(disturbed.folder / HISTORY_FILE)[-1].val_score == before.val_score
 
 
 def test_an_exception_fails_the_trial_with_its_reason(

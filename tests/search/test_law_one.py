@@ -79,12 +79,14 @@ def test_pruners_do_prune(
 def test_a_trial_learns_from_those_it_may_know_and_from_no_others(
     sampler: str, define: Callable[..., StudyDefinition], simulate: Any
 ) -> None:
+    """One trial is the best of all in one study, and the worst of all in the other."""
     definition = _definition(define, sampler, "none")
-    before = simulate(definition).records()
     changed = 8
     simulate.tilts[changed] = 0.3
-    after = simulate(definition).records()
-    same = [a.hyperparameters == b.hyperparameters for a, b in zip(before, after, strict=True)]
+    best = simulate(definition).records()
+    simulate.tilts[changed] = -0.3
+    worst = simulate(definition).records()
+    same = [a.hyperparameters == b.hyperparameters for a, b in zip(best, worst, strict=True)]
     assert all(same[: changed + definition.lag])
     assert not all(same[changed + definition.lag :])
 

@@ -9,7 +9,8 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import UsageError
 from hpsearch.records import fingerprint
 from hpsearch.search import SearchStudy
-from hpsearch.search.samplers import check_sampler, make_sampler
+from hpsearch.search.samplers import check_sampler
+from hpsearch.streams import Stream, seed_stream
 
 GRID = {
     "learning_rate": {"choices": [0.01, 0.1]},
@@ -38,8 +39,8 @@ def test_qmc_walks_scipys_scrambled_sequence_by_the_trials_number(
     }
     definition = define(sampler="qmc", trials=8, space=space)
     drawn = [record.hyperparameters["reg"] for record in simulate(definition).records()]
-    sampler = make_sampler(definition, 0)
-    points = qmc.Sobol(2, seed=sampler._seed, scramble=True).random(8)
+    seed = int(seed_stream(definition.seed, Stream.QMC_SCRAMBLING).generate_state(1)[0])
+    points = qmc.Sobol(2, seed=seed, scramble=True).random(8)
     assert np.allclose(sorted(drawn), sorted(points[:, 1]))
     assert len(set(drawn)) == 8
 
