@@ -198,6 +198,16 @@ class NeedsVariable(SoftmaxRegression):
         return {"train_loss": float(os.environ["LOSS_OF_A_TEST"])}
 
 
+class WithSettings(SoftmaxRegression):
+    """Refuses a setting."""
+
+    @classmethod
+    def with_settings(cls, settings):
+        if settings["fails"]:
+            raise ValueError(f"fails: expected false, got {settings['fails']}")
+        return cls
+
+
 class Raises(SoftmaxRegression):
     """Raises in the second epoch."""
 

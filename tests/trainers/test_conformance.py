@@ -163,7 +163,7 @@ def test_a_trainer_without_epochs_trains_once(make_candidate):
 @pytest.mark.parametrize(
     ("hyperparameters", "detail"),
     [
-        ({"layers": object}, "hyperparameters: layers: expected an array, .* got type"),
+        ({"layers": object}, r"hyperparameters\.layers: expected an array, .* got type"),
         ({"kernel": np.zeros(10_000)}, ".* take 80 kB, expected at most 16 kB"),
     ],
 )
@@ -179,6 +179,12 @@ def test_prepared_examples_replace_those_of_the_data_set(check):
         "SoftmaxRegression", Check.TRAINING, X=np.zeros((60, 1)), prepared={"X": np.ones((60, 5))}
     )
     assert result.holds
+
+
+def test_settings_choose_the_class(make_candidate):
+    candidate = make_candidate("WithSettings", settings={"fails": True})
+    *_, last = check_trainer(candidate)
+    assert last.detail == "import: ValueError: fails: expected false, got True"
 
 
 def test_processes_get_the_given_environment(check, make_candidate, monkeypatch):

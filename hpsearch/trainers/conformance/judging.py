@@ -67,14 +67,17 @@ class CheckResult:
     detail: str
 
 
-def judge_job(spec: TrainerSpec, hyperparameters: Mapping[str, Any]) -> CheckResult:
+def judge_job(
+    spec: TrainerSpec, settings: Mapping[str, Any], hyperparameters: Mapping[str, Any]
+) -> CheckResult:
     """Check that a job is small and consists of plain values, so never holds the class."""
+    values = {"settings": settings, "hyperparameters": hyperparameters}
     try:
-        flatten_state(hyperparameters)
-        size = len(pickle.dumps((spec, hyperparameters)))
+        flatten_state(values)
     except TypeError as error:
-        return CheckResult(Check.JOB, False, f"hyperparameters: {error}")
-    given = f"trainer and hyperparameters take {shorten_bytes(size)}"
+        return CheckResult(Check.JOB, False, str(error))
+    size = len(pickle.dumps((spec, values)))
+    given = f"trainer, settings and hyperparameters take {shorten_bytes(size)}"
     limit = f", expected at most {shorten_bytes(_MAX_JOB_BYTES)}"
     return _result(Check.JOB, given + limit if size > _MAX_JOB_BYTES else "", given)
 

@@ -50,6 +50,8 @@ class Plan:
     ----------
     spec : TrainerSpec
         The trainer.
+    settings : mapping
+        The trainer's own keys in the study file.
     hyperparameters : mapping
         All hyperparameters; ``epochs`` is replaced.
     schema : Schema
@@ -70,6 +72,7 @@ class Plan:
     """
 
     spec: TrainerSpec
+    settings: Mapping[str, Any]
     hyperparameters: Mapping[str, Any]
     schema: Schema
     seed: int
