@@ -1,6 +1,7 @@
 """The trainers of this package give all guarantees: each passes the conformance check."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,47 +10,62 @@ from hpsearch.trainers.finding import TRAINERS, TrainerSpec
 from tests.trainers.engine import NUMBERS, make_examples
 
 REGRESSION = replace(NUMBERS, class_names=())
+PERCEPTRON = ["sklearn.preprocessing:StandardScaler", "sklearn.neural_network:MLPClassifier"]
+
+
+def _make_candidate(spec, schema, **given):
+    X, y = make_examples(schema)
+    given = {"hyperparameters": {}, "prepared": {}, **given}
+    return Candidate(spec, schema=schema, X=X[:80], y=y[:80], X_val=X[80:], **given)
 
 
 def _make_sklearn_candidate(schema, estimator, **hyperparameters):
-    X, y = make_examples(schema)
-    return Candidate(
-        spec=TrainerSpec(TRAINERS["sklearn"]),
+    return _make_candidate(
+        TrainerSpec(TRAINERS["sklearn"]),
+        schema,
         settings={"estimator": estimator},
         hyperparameters=hyperparameters,
-        schema=schema,
-        X=X[:80],
-        y=y[:80],
-        X_val=X[80:],
-        prepared={},
     )
 
 
 @pytest.mark.parametrize(
-    "candidate",
+    ("schema", "estimator", "batch_size"),
     [
-        _make_sklearn_candidate(NUMBERS, "sklearn.linear_model:SGDClassifier", batch_size=16),
-        _make_sklearn_candidate(
+        (NUMBERS, PERCEPTRON, {"mlpclassifier__batch_size": 16}),
+        pytest.param(
             NUMBERS,
-            ["sklearn.preprocessing:StandardScaler", "sklearn.neural_network:MLPClassifier"],
-            mlpclassifier__batch_size=16,
+            "sklearn.linear_model:SGDClassifier",
+            {"batch_size": 16},
+            marks=pytest.mark.slow,
         ),
-        _make_sklearn_candidate(REGRESSION, "sklearn.linear_model:SGDRegressor"),
+        pytest.param(REGRESSION, "sklearn.linear_model:SGDRegressor", {}, marks=pytest.mark.slow),
     ],
-    ids=lambda one: str(one.settings["estimator"]),
 )
-def test_a_trainer_with_epochs_gives_all_guarantees(candidate):
-    results = list(check_trainer(candidate))
+def test_estimators_with_epochs_give_all_guarantees(schema, estimator, batch_size):
+    results = list(check_trainer(_make_sklearn_candidate(schema, estimator, **batch_size)))
     assert [result for result in results if not result.holds] == []
     assert len(results) == len(Check)
 
 
 @pytest.mark.parametrize(
     "estimator",
-    ["sklearn.ensemble:HistGradientBoostingClassifier", "sklearn.ensemble:RandomForestClassifier"],
+    [
+        "sklearn.ensemble:RandomForestClassifier",
+        pytest.param("sklearn.ensemble:HistGradientBoostingClassifier", marks=pytest.mark.slow),
+    ],
 )
-def test_a_trainer_without_epochs_gives_all_guarantees_that_apply(estimator):
+def test_estimators_without_epochs_give_all_guarantees_that_apply(estimator):
     results = list(check_trainer(_make_sklearn_candidate(NUMBERS, estimator)))
     assert [result for result in results if result.holds is False] == []
     unknown = [result.check for result in results if result.holds is None]
     assert unknown == [Check.RESUMABLE, Check.PREFIX]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schema", [NUMBERS, REGRESSION], ids=["classes", "numbers"])
+def test_modules_of_pytorch_give_all_guarantees(schema):
+    pytest.importorskip("torch")
+    spec = TrainerSpec("checked_torch_trainers:Perceptron", Path(__file__).parent)
+    candidate = _make_candidate(spec, schema, hyperparameters={"batch_size": 16})
+    results = list(check_trainer(candidate))
+    assert [result for result in results if not result.holds] == []
