@@ -52,7 +52,7 @@ def restore(
     """Trainer from the output of `save`, as in another process."""
     files, structure, (kinds, generator) = saved
     arrays = {
-        name: np.frombuffer(content, kinds[name][0]).reshape(kinds[name][1])
+        name: np.frombuffer(bytearray(content), kinds[name][0]).reshape(kinds[name][1])
         for name, content in files.items()
     }
     rng = np.random.default_rng(7)
