@@ -14,13 +14,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from benchmarks.images import prepare_cifar10
+from benchmarks.images import open_split, prepare_cifar10
 from benchmarks.reporting import RESULTS, Report, judge
 from benchmarks.rounds import time_in_turns
-from hpsearch.data import Frequencies, PrincipalComponents, Split, open_split
-from hpsearch.training import Hyperparameters, make_net
+from hpsearch.data import Frequencies, PrincipalComponents
+from hpsearch.training import Hyperparameters
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.batches import BatchReader
+from hpsearch.training.split import Split
+from hpsearch.training.start import make_net
 from hpsearch.training.step import Step
 
 # Time to draw a batch, relative to a step on the same inputs.
@@ -117,11 +119,12 @@ def main() -> None:
         f"{N_INPUTS} components": PrincipalComponents(count=N_INPUTS),
         f"{N_INPUTS} frequencies": Frequencies(N_INPUTS),
     }
-    prepared = {name: prepare_cifar10(basis, is_augmentable=True) for name, basis in bases.items()}
     whitened = replace(SETTING.inputs, whitening=0.25)
     splits = {
-        name: open_split(data).with_inputs(whitened if data.split_spec.basis else SETTING.inputs)
-        for name, data in prepared.items()
+        name: open_split(prepare_cifar10(basis, is_augmentable=True)).with_inputs(
+            whitened if basis else SETTING.inputs
+        )
+        for name, basis in bases.items()
     }
     report = measure(splits, {"n_rounds": options.rounds, "n_calls": options.calls}, options.folder)
     report.write(draw(report))

@@ -6,6 +6,7 @@ test images, outside of any study: this measures the program, and none of the ne
 
 import argparse
 import itertools
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,12 @@ from rich.progress import track
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from benchmarks.images import prepare_cifar10
+from benchmarks.images import open_split, prepare_cifar10
 from benchmarks.reporting import RESULTS, Report
-from hpsearch.data import Basis, Frequencies, PreparedData, PrincipalComponents, open_split
-from hpsearch.training import Hyperparameters, make_net, predict_labels, train
+from hpsearch.data import Basis, Frequencies, PreparedData, PrincipalComponents
+from hpsearch.training import Hyperparameters, score
+from hpsearch.training.sgd import GradientDescent
+from hpsearch.training.start import make_net
 
 SETTINGS = tuple(
     Hyperparameters(
@@ -57,10 +60,14 @@ def train_and_score(setting: Hyperparameters, seed: int, data: PreparedData) -> 
         split = open_split(data)
         rng = np.random.default_rng(seed)
         net = make_net(split, setting, rng)
-        seconds = sum(epoch.duration_s for epoch in train(net, split, setting, rng))
+        started = time.perf_counter()
+        descent = GradientDescent(net, split, setting, rng, {})
+        for number in range(1, setting.epochs + 1):
+            descent.train_epoch(number)
+        seconds = time.perf_counter() - started
         with np.load(data.folder / "test.npz") as test:
-            predicted = predict_labels(net, test["inputs"], split.image_preprocessing)
-            return Score(float(np.mean(predicted == test["targets"])), seconds)
+            scores = score(net, split.preprocessing.apply(test["inputs"]))
+            return Score(float(np.mean(scores.argmax(axis=1) == test["targets"])), seconds)
 
 
 def main() -> None:
@@ -76,8 +83,8 @@ def main() -> None:
     )
     scores = np.array(
         [
-            (score.test_accuracy, score.seconds)
-            for score in track(outcomes, "training", len(tasks), transient=True)
+            (one.test_accuracy, one.seconds)
+            for one in track(outcomes, "training", len(tasks), transient=True)
         ]
     ).reshape(len(SETTINGS) * options.seeds, len(all_data), 2)
     report(scores[..., 0], scores[..., 1], options.folder)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +16,17 @@ from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from hpsearch.data import Split
 from hpsearch.definition import StudyDefinition
-from hpsearch.net import Parameters
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.failures import check_installation
+from hpsearch.objective.fit import Fit
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import SearchStudy, load_study
-from hpsearch.training import HISTORY_FILE, Epoch, Hyperparameters, OptimizerState, load_history
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
+from hpsearch.training.sgd import EpochResult, GradientDescent
+from hpsearch.trial_files import HISTORY_FILE, Epoch, load_history
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["IDLE_FILE", "N_EPOCHS", "define_idle_study", "fill_mlflow", "fill_record", "run_idle"]
@@ -59,26 +60,29 @@ def define_idle_study(trials: int, sampler: str = "tpe", lag: int = 8) -> StudyD
     )
 
 
-def idle_epochs(setting: Hyperparameters, done: int = 0, duration_s: float = 0.0) -> list[Epoch]:
-    """Make the epochs of a training of `duration_s` that computes nothing.
+def idle_epochs(setting: Mapping[str, Any]) -> list[Epoch]:
+    """Make the epochs of a training that computes nothing, in no time.
 
     All trainings have the same learning curve except for its last point, so that none is pruned.
     """
-    best = 0.5 - 0.1 * abs(setting.learning_rate - 1e-3) / 1e-3 - 0.01 * setting.reg
+    rate = setting["learning_rate"]
+    best = 0.5 - 0.1 * abs(rate - 1e-3) / 1e-3 - 0.01 * setting["reg"]
     losses = tuple(2.3 - index / 1000 for index in range(_N_ITERATIONS))
     now = time.time()
     return [
         Epoch(
             number=number,
-            train_loss=2.3 / number,
-            train_score=0.5 - 0.4 / number,
             val_score=best if number == N_EPOCHS else 0.4 - 0.3 / number,
-            learning_rate=setting.learning_rate,
-            duration_s=duration_s / N_EPOCHS,
-            ended_at=now + number * duration_s / N_EPOCHS,
-            iteration_losses=losses,
+            duration_s=0.0,
+            ended_at=now,
+            metrics={
+                "train_loss": 2.3 / number,
+                "train_accuracy": 0.5 - 0.4 / number,
+                "learning_rate": rate,
+            },
+            step_metrics={"iteration_loss": losses},
         )
-        for number in range(done + 1, N_EPOCHS + 1)
+        for number in range(1, N_EPOCHS + 1)
     ]
 
 
@@ -90,26 +94,29 @@ def run_idle(
     Trials from number `held_from` on begin only once the file `release` exists. Writes to the
     trial's folder which process ran it, and when it began and ended.
     """
+    epochs = idle_epochs(job.hyperparameters)
+    current = epochs[0]
 
-    def train(
-        net: Parameters,
-        split: Split,
-        setting: Hyperparameters,
-        *_: Any,
-        memory: OptimizerState,
-        completed_epochs: int,
-        count_threads: Callable[[], int],
-    ) -> Iterator[Epoch]:
-        del net, split, memory, count_threads
-        for epoch in idle_epochs(setting, completed_epochs, trial_s):
-            time.sleep(trial_s / N_EPOCHS)
-            yield epoch
+    def wait(descent: GradientDescent, number: int, n_threads: int = 1) -> EpochResult:
+        nonlocal current
+        del descent, n_threads
+        current = epochs[number - 1]
+        time.sleep(trial_s / N_EPOCHS)
+        score, rate = current.measured("train_accuracy"), current.measured("learning_rate")
+        return EpochResult(list(current.step_losses), score, rate)
 
-    check_installation()  # with the real trainer: once for each process
+    def validate(fit: Fit) -> dict[str, float]:
+        del fit
+        return {"accuracy": current.val_score}
+
+    check_installation(TwoLayerNetTrainer)  # it really trains: once for each process
     while release is not None and job.number >= held_from and not release.exists():
         time.sleep(0.001)
     begun = time.time()
-    with mock.patch("hpsearch.training.sgd.train", train):
+    with (
+        mock.patch.object(GradientDescent, "train_epoch", wait),
+        mock.patch.object(Fit, "_validate", validate),
+    ):
         result = run_job(job)
     note = {"pid": os.getpid(), "begun": begun, "ended": time.time()}
     (job.folder / IDLE_FILE).write_text(json.dumps(note))

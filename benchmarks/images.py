@@ -1,14 +1,17 @@
 """CIFAR-10 for benchmarks, prepared once in their results folder."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.reporting import RESULTS
-from hpsearch.data import Basis, PreparedData, SplitSpec, prepare
+from hpsearch.data import Basis, PreparedData, SplitSpec, open_splits, prepare
 from hpsearch.data.cifar10 import Cifar10, find_cifar10
 from hpsearch.errors import DataError
+from hpsearch.trainers.finding import TRAINERS, TrainerSpec
+from hpsearch.training.split import Split, make_split
 
-__all__ = ["find_images", "prepare_cifar10"]
+__all__ = ["find_images", "open_split", "prepare_cifar10"]
 
 
 def find_images() -> Cifar10:
@@ -23,6 +26,13 @@ def find_images() -> Cifar10:
 
 
 def prepare_cifar10(basis: Basis | None = None, *, is_augmentable: bool = False) -> PreparedData:
-    """Prepare CIFAR-10 in the assignment's split."""
-    cut = SplitSpec(49_000, 1_000, basis=basis, is_augmentable=is_augmentable)
-    return prepare(find_images(), cut, RESULTS / "data")
+    """Prepare CIFAR-10 in the assignment's split, for the two-layer net."""
+    plan = {"basis": asdict(basis) if basis else None, "is_augmentable": is_augmentable}
+    preparation = TrainerSpec(TRAINERS["two_layer_net"]).preparation(plan)
+    return prepare(find_images(), SplitSpec(49_000, 1_000), RESULTS / "data", preparation)
+
+
+def open_split(data: PreparedData) -> Split:
+    """Memory-map the training split of data prepared for the two-layer net."""
+    splits = open_splits(data)
+    return make_split(data.schema, splits.derived, splits.train, splits.train_targets)

@@ -12,18 +12,18 @@ from pathlib import Path
 import psutil
 
 from benchmarks.images import find_images
-from hpsearch.data.prepared import TRAIN_COORDINATES_FILE, TRAIN_IMAGES_FILE
+from hpsearch.data.prepared import TRAIN_FILE, derived_file
 from hpsearch.definition import find_study_file, load_definition
 from hpsearch.objective.attempts import ATTEMPTS_FILE
 from hpsearch.search import load_study, open_storage
 from hpsearch.status import read_status
-from hpsearch.training import HISTORY_FILE, Epoch, load_history
+from hpsearch.trial_files import HISTORY_FILE, Epoch, load_history
 from hpsearch.workspace import StudyFolder, Workspace
 
 __all__ = ["Run", "TrainedTrial", "WorkerMemory", "measure_memory", "run_command"]
 
 _RUN_STUDY = Path(__file__).parents[1] / "scripts" / "run_study.py"
-_IMAGES = (TRAIN_IMAGES_FILE, TRAIN_COORDINATES_FILE)
+_IMAGES = (TRAIN_FILE, derived_file("X"))
 # Between two measurements of the workers' memory, each of some milliseconds on one core.
 _INTERVAL_S = 2.0
 
@@ -104,7 +104,7 @@ class Run:
     @property
     def n_iterations(self) -> int:
         """Steps of SGD in all trials."""
-        return sum(len(epoch.iteration_losses) for t in self.trials for epoch in t.epochs)
+        return sum(len(epoch.step_losses) for t in self.trials for epoch in t.epochs)
 
 
 def run_command(

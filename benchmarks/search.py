@@ -33,7 +33,9 @@ def write_without_basis(study: str, folder: Path) -> Path:
     """Write a copy of a study file without its input transform."""
     path = folder / "on_pixels.toml"
     path.write_text(re.sub("(?m)^basis = .*$", "", find_study_file(study).read_text()))
-    assert load_definition(path).data.basis == "pixels", "a basis of more than a line"
+    assert load_definition(path).trainer.settings["basis"] == "pixels", (
+        "a basis of more than a line"
+    )
     return path
 
 

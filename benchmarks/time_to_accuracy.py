@@ -23,7 +23,8 @@ from rich.progress import track
 from benchmarks.images import prepare_cifar10
 from benchmarks.race import Moment, Runner, follow, one_epoch_first, vary
 from benchmarks.reporting import RESULTS, Report
-from hpsearch.data import PreparedData
+from hpsearch.data import PreparedData, open_splits
+from hpsearch.data.basis import load_basis
 
 LEVELS = (0.48, 0.50, 0.52)
 GRID = "the assignment's grid"
@@ -64,16 +65,16 @@ STRATEGIES = (
 
 def time_basis(data: PreparedData) -> float:
     """Core-seconds that the input transform adds to preparing `data`."""
-    if data.split_spec.basis is None:
+    basis = load_basis(data.preparation["plan"]["basis"])
+    if basis is None:
         return 0.0
     from hpsearch.data.fitting import fit_training_images
 
-    pixels = prepare_cifar10()
-    images = np.load(pixels.folder / "train_images.npy")
-    mean_image = np.load(pixels.folder / "mean_image.npy")
+    splits = open_splits(prepare_cifar10())
+    images, mean_image = np.array(splits.train), splits.derived["mean_image"]
     started = time.process_time()
     assert data.image_shape is not None
-    fit_training_images(images, mean_image, data.image_shape, data.split_spec.basis, False)
+    fit_training_images(images, mean_image, data.image_shape, basis, False)
     return time.process_time() - started
 
 
@@ -122,7 +123,9 @@ def main() -> None:
 
 
 def _prepare(study: str) -> PreparedData:
-    return prepare_cifar10(vary(study, 0).data.image_basis())
+    definition = vary(study, 0)
+    plan = definition.trainer.preparation(definition.search.space).identity["plan"]
+    return prepare_cifar10(load_basis(plan["basis"]), is_augmentable=plan["is_augmentable"])
 
 
 def report(

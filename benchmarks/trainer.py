@@ -15,14 +15,16 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cores import call_on_cores
-from benchmarks.images import prepare_cifar10
+from benchmarks.images import open_split, prepare_cifar10
 from benchmarks.peers import PEERS, make_plain_step
 from benchmarks.reporting import RESULTS, Report
 from benchmarks.rounds import time_in_turns
-from hpsearch.data import PreparedData, PrincipalComponents, Split, open_split
-from hpsearch.training import Hyperparameters, make_net
+from hpsearch.data import PreparedData, PrincipalComponents
+from hpsearch.training import Hyperparameters
 from hpsearch.training.batches import BatchReader, make_reader
 from hpsearch.training.products import Blocks
+from hpsearch.training.split import Split
+from hpsearch.training.start import make_net
 from hpsearch.training.step import Step
 from hpsearch.training.targets import TargetMaker
 

@@ -1,4 +1,4 @@
-"""Reproducible, tracked hyperparameter search for a two-layer NumPy net.
+"""Reproducible, tracked hyperparameter search for any model that trains in epochs.
 
 Public names are imported on first use, as workers import this package too.
 """
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hpsearch.coordinator import RunOptions, prepare_data
     from hpsearch.definition import StudyDefinition, load_definition
+    from hpsearch.models import Model, TestTimeAugmentation, load_model
+    from hpsearch.models import load_model as load_net
     from hpsearch.objective import Objective
-    from hpsearch.results import Net, load_net
     from hpsearch.study import Study, load_study, run_study
     from hpsearch.trainers import Trainer, TrainingData
-    from hpsearch.training import TestTimeAugmentation
     from hpsearch.workspace import Workspace
 
 __all__ = [
-    "Net",
+    "Model",
     "Objective",
     "RunOptions",
     "Study",
@@ -27,6 +27,7 @@ __all__ = [
     "TrainingData",
     "Workspace",
     "load_definition",
+    "load_model",
     "load_net",
     "load_study",
     "prepare_data",
@@ -34,17 +35,17 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Net": "hpsearch.results",
+    "Model": "hpsearch.models",
     "Objective": "hpsearch.objective",
     "RunOptions": "hpsearch.coordinator",
     "Study": "hpsearch.study",
     "StudyDefinition": "hpsearch.definition",
-    "TestTimeAugmentation": "hpsearch.training",
+    "TestTimeAugmentation": "hpsearch.models",
     "Trainer": "hpsearch.trainers",
     "TrainingData": "hpsearch.trainers",
     "Workspace": "hpsearch.workspace",
     "load_definition": "hpsearch.definition",
-    "load_net": "hpsearch.results",
+    "load_model": "hpsearch.models",
     "load_study": "hpsearch.study",
     "prepare_data": "hpsearch.coordinator",
     "run_study": "hpsearch.study",
@@ -58,6 +59,8 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("hpsearch")
+    if name == "load_net":  # the name that programs of before there were other trainers rely on
+        name = "load_model"
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_MODULES[name]), name)

@@ -32,7 +32,7 @@ from hpsearch.search import (
     read_confirmations,
     read_refits,
 )
-from hpsearch.training import CHECKPOINT_FILE
+from hpsearch.trial_files import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["read_status"]

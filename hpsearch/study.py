@@ -1,4 +1,4 @@
-"""Studies in Python and notebooks: run them; read their status, trials, curves and best net."""
+"""Studies in Python and notebooks: run them; read their status, trials, curves and best model."""
 
 import html
 from dataclasses import dataclass, replace
@@ -15,8 +15,9 @@ from hpsearch.coordinator import RunOptions, prepare_recorded_data
 from hpsearch.coordinator import run_study as conduct_study
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
 from hpsearch.environment import Environment
+from hpsearch.models import Model
 from hpsearch.records import State
-from hpsearch.results import Net, describe_verdict, find_best_net, read_verdict
+from hpsearch.results import describe_verdict, find_best_model, read_verdict
 from hpsearch.search import SearchStudy, read_refits
 from hpsearch.status import read_status
 from hpsearch.workspace import StudyFolder
@@ -94,8 +95,8 @@ class Study:
         table.index = table.index + 1
         return table.rename_axis(index="epoch", columns="trial")
 
-    def best_net(self) -> Net:
-        """Load the net of the best complete trial; with folds the net of its refit.
+    def best_model(self) -> Model:
+        """Load the model of the best complete trial; with folds that of its refit.
 
         Raises
         ------
@@ -104,7 +105,7 @@ class Study:
         """
         data = prepare_recorded_data(self.search, self.options)
         records, refits = self.search.records(), read_refits(self.search)
-        return find_best_net(self.definition, records, self.folder, data, refits)
+        return find_best_model(self.definition, records, self.folder, data, refits)
 
     def __repr__(self) -> str:
         return f"<Study {self.definition.name}, {self.definition.trials} trials>"

@@ -1,4 +1,4 @@
-"""Test evaluation: of one net of a study, after the search. No other module opens the test split.
+"""Test evaluation: of one model of a study, after the search. No other module opens the test split.
 
 An evaluation is recorded before the split is opened and again when it is done, in the study's
 record and in the workspace's ledger. Whatever happens in between, it is known for which net the
@@ -19,7 +19,8 @@ from hpsearch.data import TEST_FILE, PreparedData, read_manifest
 from hpsearch.errors import DamagedDataError, RefusedError
 from hpsearch.evaluations import TestEvaluation, add_event, read_evaluations
 from hpsearch.metrics import ACCURACY
-from hpsearch.results import Net, mean_interval, wilson_interval
+from hpsearch.models import Model
+from hpsearch.results import mean_interval, wilson_interval
 from hpsearch.search import SearchStudy
 
 __all__ = ["evaluate_once"]
@@ -29,19 +30,19 @@ N_FIRST = 1000
 
 
 def evaluate_once(
-    net: Net,
+    model: Model,
     data: PreparedData,
     search: SearchStudy,
     ledger: Path,
     *,
     spend_another: bool = False,
 ) -> TestEvaluation:
-    """Evaluate `net` on the test split, if permitted; a net is never evaluated twice.
+    """Evaluate `model` on the test split, if permitted; a model is never evaluated twice.
 
     Parameters
     ----------
-    net : Net
-        The study's best net.
+    model : Model
+        The study's best model.
     data : PreparedData
         Prepared data with the test split.
     search : SearchStudy
@@ -54,12 +55,12 @@ def evaluate_once(
     Returns
     -------
     TestEvaluation
-        The new evaluation, or the one that this net had before.
+        The new evaluation, or the one that this model had before.
 
     Raises
     ------
     RefusedError
-        If the evaluation was spent, or begun, for another net.
+        If the evaluation was spent, or begun, for another model.
     DamagedDataError
         If the ledger or the test split is damaged.
     StoreError
@@ -67,7 +68,7 @@ def evaluate_once(
     """
     _refuse_older_ledger(search, ledger)
     known = read_evaluations(search, ledger)
-    sha256 = net.sha256()
+    sha256 = model.sha256()
     begun = {"test_sha256": _test_checksum(data), "net_sha256": sha256}
     if (done := known.find(sha256)) is not None:
         # Ledger and record may each lack an event after a crash.
@@ -83,7 +84,7 @@ def evaluate_once(
         )
     add_event(search, ledger, "begun", begun)
     examples, targets = _open_test_split(data)
-    predicted, metric = net.predict(examples), net.schema.metric
+    predicted, metric = model.predict(examples), model.schema.metric
     scores = metric.measure(targets, predicted)
     if metric is ACCURACY:
         scores["accuracy_first_1000"] = metric(targets[:N_FIRST], predicted[:N_FIRST])
@@ -94,7 +95,7 @@ def evaluate_once(
         study=search.definition.name,
         **begun,
         n=len(targets),
-        unit="images" if net.schema.image_shape else "rows",
+        unit="images" if model.schema.image_shape else "rows",
         scores=scores,
         low=low,
         high=high,

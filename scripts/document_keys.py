@@ -12,20 +12,34 @@ from hpsearch.definition import (
     StudyDefinition,
     Table,
 )
+from hpsearch.definition.data_settings import FoldSettings
 from hpsearch.definition.pruners import Hyperband, Median, Patient, Percentile, SuccessiveHalving
 from hpsearch.definition.samplers import Cmaes, Gp, Tpe
-from hpsearch.definition.space import NetSpace
-from hpsearch.definition.study import BasisSettings, FoldSettings, SearchSettings
+from hpsearch.definition.space import DeclaredSpace, make_search_space
+from hpsearch.definition.study import SearchSettings
+from hpsearch.trainers.two_layer_net import (
+    BasisSettings,
+    TwoLayerNetSettings,
+    TwoLayerNetTrainer,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "study_keys.md"
+
+
+def _find_space() -> type[DeclaredSpace]:
+    space = make_search_space(TwoLayerNetTrainer)
+    assert isinstance(space, type)
+    return space
+
 
 _TABLES: dict[str, type[Table]] = {
     "The study": StudyDefinition,
     "[data]": DataSettings,
     "[data] validation": FoldSettings,
-    "[data] basis": BasisSettings,
+    "[trainer]": TwoLayerNetSettings,
+    "[trainer] basis": BasisSettings,
     "[search]": SearchSettings,
-    "[search.space]": NetSpace,
+    "[search.space]": _find_space(),
     "[confirm]": ConfirmSettings,
     "Sampler tpe": Tpe,
     "Sampler gp": Gp,
@@ -41,6 +55,10 @@ _HEAD = """# The keys of a study file
 Written by `python scripts/document_keys.py` from the classes that check study files;
 [study_files.md](study_files.md) explains how they go together. A *space* is a range
 `{ low = 1, high = 9, log = true }`, a list `{ choices = [1, 2] }` or one value.
+
+`[trainer]` and `[search.space]` have the keys of the two-layer net, the trainer of a study file
+that names none. Another one is named by `name` or `class` in `[trainer]`, beside its own keys
+([trainers.md](trainers.md)); `epochs` is a key of the space for every trainer.
 """
 
 
@@ -55,7 +73,9 @@ def _render_table(title: str) -> Iterator[str]:
     yield "| key | kind | if left out | what it means |\n| --- | --- | --- | --- |"
     for name, (kind, text) in table.describe_keys().items():
         is_stem = table is StudyDefinition and name == "name"
-        default = "the file's stem" if is_stem else _show(table.model_fields[name].default)
+        field = table.model_fields[name]
+        default = "the two-layer net" if field.default_factory else _show(field.default)
+        default = "the file's stem" if is_stem else default
         yield f"| `{name}` | {_name_kind(kind)} | {default} | {_tidy(text)} |"
     yield ""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from hpsearch.records import TrialRecord, fingerprint
 from hpsearch.search import load_study, open_storage
-from hpsearch.training import HISTORY_FILE, load_history
+from hpsearch.trial_files import HISTORY_FILE, load_history
 from hpsearch.workspace import StudyFolder
 
 # Metrics of a classification in MLflow, and the fields of `Epoch` that they show.

@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from hpsearch.data import PreparedData, SplitSpec, find_source, prepare
 from hpsearch.definition import StudyDefinition
+from hpsearch.trainers.finding import TRAINERS, TrainerSpec
 from hpsearch.workspace import Workspace
 from tests.postgres import Postgres, find_program
 
@@ -25,6 +26,9 @@ if os.environ.get("CI"):
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 DATA = {"source": "digits", "train": 600, "validation": 150, "test": 100}
+TWO_LAYER_NET = TrainerSpec(TRAINERS["two_layer_net"], settings={"basis": "pixels"})
+# What the two-layer net plans to derive from images without an input transform.
+PIXELS = {"basis": None, "is_augmentable": False}
 SPACE = {
     "learning_rate": {"low": 0.003, "high": 0.1, "log": True},
     "reg": {"low": 1e-5, "high": 1e-2, "log": True},
@@ -47,7 +51,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """Six hundred training digits, prepared once."""
     folder = tmp_path_factory.mktemp("data")
     source = find_source("digits", folders=[], download_folder=folder)
-    return prepare(source, SplitSpec(n_train=600, n_validation=150, n_test=100), folder)
+    spec = SplitSpec(n_train=600, n_validation=150, n_test=100)
+    return prepare(source, spec, folder, TWO_LAYER_NET.preparation(PIXELS))
 
 
 @pytest.fixture

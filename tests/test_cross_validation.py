@@ -11,7 +11,7 @@ import pytest
 import hpsearch
 from hpsearch.cli import main
 from hpsearch.definition import StudyDefinition, load_definition
-from hpsearch.training import PREDICTIONS_FILE, load_predictions
+from hpsearch.trial_files import PREDICTIONS_FILE, load_predictions
 from hpsearch.workspace import Workspace
 
 STUDY = """
@@ -82,7 +82,7 @@ def test_a_regression_on_a_table_with_groups_is_searched_refitted_and_served(
     assert look["mse"] < variance
     assert status["best"]["value"] == study.trials()["val_mse"].min()
     assert status["selection"]["estimate"]["n_images"] == 150 - look["n"]
-    net = study.best_net()
+    net = study.best_model()
     assert net.sha256() == look["net_sha256"] == status["best"]["net_sha256"]
 
     import mlflow
@@ -119,10 +119,10 @@ def test_images_are_shown_with_the_mistakes_of_nets_that_had_not_seen_them(
     n_wrong = round((1 - status["best"]["value"]) * 1497)
     page = _strip(study.folder.report.read_text())
     assert (
-        f"{n_wrong:,} of 1,497 validation examples get a wrong class from the one of the 3 nets of"
-        " cross-validation whose training did not see them."
+        f"{n_wrong:,} of 1,497 validation examples get a wrong class from the one of the 3 models"
+        " of cross-validation whose training did not see them."
     ) in page
-    assert "What the best net looks for" in page
+    assert "The best model" in page
     assert page.count("taken for") == 24
 
     number = status["best"]["number"]

@@ -11,7 +11,7 @@ import pytest
 from torture_verdict import install_audit_hook
 
 import hpsearch
-from hpsearch.training import HISTORY_FILE, load_history
+from hpsearch.trial_files import HISTORY_FILE, load_history
 from hpsearch.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_public_names_are_these_and_resolve() -> None:
     assert hpsearch.__all__ == [
-        "Net",
+        "Model",
         "Objective",
         "RunOptions",
         "Study",
@@ -29,6 +29,7 @@ def test_public_names_are_these_and_resolve() -> None:
         "TrainingData",
         "Workspace",
         "load_definition",
+        "load_model",
         "load_net",
         "load_study",
         "prepare_data",

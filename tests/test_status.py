@@ -22,7 +22,7 @@ from hpsearch.search import (
     open_storage,
 )
 from hpsearch.status import read_status
-from hpsearch.training import CHECKPOINT_FILE
+from hpsearch.trial_files import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
 
 

@@ -40,7 +40,7 @@ def test_a_study_is_run_from_python_and_found_again(
     assert curves.index[0] == 1
     assert curves[0].dropna().iloc[-1] == trials.val_accuracy[0]
 
-    net = again.best_net()
+    net = again.best_model()
     assert net.sha256() == status["best"]["net_sha256"]
     assert net.predict(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2,)
     assert "data:image/png;base64," in net._repr_html_()
@@ -84,7 +84,7 @@ def test_a_study_without_trials_has_an_empty_table_and_no_net(
     assert {"state", "val_accuracy", "learning_rate", "ended_at"} <= set(study.trials().columns)
     assert "small" in study._repr_html_()
     with pytest.raises(UsageError, match="no trial is complete yet"):
-        study.best_net()
+        study.best_model()
 
 
 def test_a_misspelt_study_is_answered_with_the_nearest(

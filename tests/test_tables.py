@@ -9,9 +9,10 @@ import pytest
 
 import hpsearch
 from hpsearch.cli import main
-from hpsearch.data import open_split
+from hpsearch.data import Column, Schema, load_scaling, open_splits
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import UsageError
+from hpsearch.metrics import Task
 from hpsearch.workspace import Workspace
 
 SIZES = {"train": 120, "validation": 30}
@@ -60,7 +61,7 @@ def test_a_table_of_classes_is_searched_kept_and_served(
     assert status["best"]["value"] > 0.8
     assert look["accuracy"] > 0.8
     assert status["selection"]["estimate"] is not None
-    net = study.best_net()
+    net = study.best_model()
     assert net.class_names == ("no", "yes")
     codes = net.predict(frame)
     assert np.mean(np.array(net.class_names)[codes] == frame["heavy"]) > 0.8
@@ -127,7 +128,7 @@ def test_a_regression_minimises_and_says_so_everywhere(
     estimate = status["selection"]["estimate"]
     assert estimate["low"] < estimate["val_score"] < estimate["high"]
 
-    net = study.best_net()
+    net = study.best_model()
     assert net.class_names == ()
     predicted = net.predict(frame)
     assert predicted.dtype == np.float64
@@ -200,13 +201,12 @@ def test_training_rows_are_scaled_and_validation_rows_with_them(
     path = tmp_path / "people.csv"
     frame.to_csv(path, index=False)
     data = {"source": "table", "path": str(path), "target": "heavy", "ignore": ["weight"], **SIZES}
-    split = open_split(hpsearch.prepare_data(define(data=data, space=SPACE), options))
-    height = split.train_rows[:, 0]
+    splits = open_splits(hpsearch.prepare_data(define(data=data, space=SPACE), options))
+    height = splits.train[:, 0]
     assert abs(height.mean()) < 1e-6
-    assert split.train_rows.shape == (120, 5)  # height, whether it is missing, three colours
-    np.testing.assert_array_equal(
-        split.preprocessing.apply(split.validation_images), split.validation_inputs
-    )
+    assert splits.train.shape == (120, 5)  # height, whether it is missing, three colours
+    inputs = load_scaling(splits.derived["scaling"]).apply(splits.validation)
+    assert inputs.shape == (len(splits.validation), 5)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_training_rows_are_scaled_and_validation_rows_with_them(
     [
         ({"data": {"target": None}}, "target is missing"),
         ({"data": {"folder": "x"}}, 'folder is only for source = "folder"'),
-        ({"data": {"basis": {"components": 3}}}, "basis is only for images"),
+        ({"trainer": {"basis": {"components": 3}}}, "trainer.basis is for images"),
         (
             {"data": {"source": "digits", "path": None, "target": None, "task": "regression"}},
             "digits",
@@ -229,11 +229,18 @@ def test_training_rows_are_scaled_and_validation_rows_with_them(
 )
 def test_what_does_not_go_with_a_table_is_refused(changes: dict, part: str, define: Define) -> None:
     data = {"source": "table", "path": "a.csv", "target": "y", **SIZES} | changes.get("data", {})
-    with pytest.raises(ValueError, match=part):
-        define(
+
+    def define_and_check() -> None:
+        definition = define(
             data={key: value for key, value in data.items() if value is not None},
             space=SPACE | changes.get("space", {}),
+            trainer=changes.get("trainer", {}),
         )
+        class_names = () if definition.data.task == Task.REGRESSION else ("no", "yes")
+        definition.check("small: ", Schema(columns=(Column("x"),), class_names=class_names))
+
+    with pytest.raises((ValueError, UsageError), match=part):
+        define_and_check()
 
 
 def test_a_new_study_file_on_a_table_runs_as_it_is(

@@ -11,7 +11,7 @@ import pytest
 from torture import Coordinator
 from torture_verdict import Tally, install_audit_hook
 
-from hpsearch.training import HISTORY_FILE, Epoch, save_history
+from hpsearch.trial_files import HISTORY_FILE, Epoch, save_history
 from hpsearch.workspace import StudyFolder
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "torture.py"
@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> StudyFolder:
     folder = StudyFolder(tmp_path / "studies" / "small")
     folder.create()
     folder.trial(0).mkdir()
-    epochs = [Epoch(n, 1.0, 0.5, 0.5, 0.1, 1.0, 1e9, (1.0,)) for n in (1, 2, 3)]
+    epochs = [Epoch(n, 0.5, 1.0, 1e9) for n in (1, 2, 3)]
     save_history(folder.trial(0) / HISTORY_FILE, epochs)
     lines = [{"event": event, "study": "small"} for event in ("begun", "scored")]
     folder.test_ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))

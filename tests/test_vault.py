@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import TEST_FILE, PreparedData, open_split
+from hpsearch.data import TEST_FILE, PreparedData, open_splits
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, RefusedError, StoreError
 from hpsearch.evaluations import TestEvaluation, read_evaluations
+from hpsearch.models import Model
 from hpsearch.net import make_parameters
-from hpsearch.results import Net
 from hpsearch.search import SearchStudy
+from hpsearch.training.split import make_split
 from hpsearch.vault import evaluate_once
+from tests.models.conftest import make_net
 
 Evaluate = Callable[..., TestEvaluation]
 
@@ -30,28 +32,25 @@ def search(define: Callable[..., StudyDefinition]) -> SearchStudy:
     return SearchStudy.of_trials(define(), [])
 
 
-def _net(data: PreparedData, seed: int) -> Net:
-    return Net(
-        parameters=make_parameters(64, 5, 10, 0.1, np.random.default_rng(seed)),
-        preprocessing=open_split(data).preprocessing,
-        schema=data.schema,
-        facts={},
-    )
+def _net(data: PreparedData, seed: int) -> Model:
+    parameters = make_parameters(64, 5, 10, 0.1, np.random.default_rng(seed))
+    split = make_split(data.schema, open_splits(data).derived)
+    return make_net(parameters, split.image_preprocessing, data.schema)
 
 
 @pytest.fixture
-def net(digits: PreparedData) -> Net:
+def net(digits: PreparedData) -> Model:
     return _net(digits, 0)
 
 
 @pytest.fixture
-def other_net(digits: PreparedData) -> Net:
+def other_net(digits: PreparedData) -> Model:
     return _net(digits, 1)
 
 
 @pytest.fixture
 def evaluate(digits: PreparedData, search: SearchStudy, ledger: Path) -> Evaluate:
-    def call(net: Net, **options: Any) -> TestEvaluation:
+    def call(net: Model, **options: Any) -> TestEvaluation:
         return evaluate_once(net, digits, search, ledger, **options)
 
     return call
@@ -68,7 +67,7 @@ def _forbid_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hpsearch.vault._open_test_split", refuse)
 
 
-def _begin(net: Net, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+def _begin(net: Model, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave what a program leaves that died while it evaluated `net`."""
     with monkeypatch.context() as crash:
         _forbid_the_split(crash)
@@ -77,7 +76,7 @@ def _begin(net: Net, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_evaluation_takes_the_whole_split(
-    net: Net, digits: PreparedData, evaluate: Evaluate, search: SearchStudy, ledger: Path
+    net: Model, digits: PreparedData, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     evaluation = evaluate(net)
     with np.load(digits.folder / TEST_FILE) as test:
@@ -90,7 +89,7 @@ def test_an_evaluation_takes_the_whole_split(
 
 
 def test_the_first_thousand_are_scored_apart(
-    net: Net, digits: PreparedData, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
+    net: Model, digits: PreparedData, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpsearch.vault.N_FIRST", 7)
     evaluation = evaluate(net)
@@ -100,7 +99,7 @@ def test_the_first_thousand_are_scored_apart(
 
 
 def test_the_same_net_again_opens_nothing(
-    net: Net, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
+    net: Model, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluation = evaluate(net)
     _forbid_the_split(monkeypatch)
@@ -109,8 +108,8 @@ def test_the_same_net_again_opens_nothing(
 
 
 def test_vault_refuses_a_second_evaluation(
-    net: Net,
-    other_net: Net,
+    net: Model,
+    other_net: Model,
     evaluate: Evaluate,
     ledger: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -124,7 +123,7 @@ def test_vault_refuses_a_second_evaluation(
 
 
 def test_a_second_evaluation_that_is_asked_for_is_recorded(
-    net: Net, other_net: Net, evaluate: Evaluate, search: SearchStudy, ledger: Path
+    net: Model, other_net: Model, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     evaluate(net)
     evaluate(other_net, spend_another=True)
@@ -134,8 +133,8 @@ def test_a_second_evaluation_that_is_asked_for_is_recorded(
 @pytest.mark.parametrize("lost", ["ledger", "record"])
 def test_either_of_ledger_and_record_is_enough_to_refuse(
     lost: str,
-    net: Net,
-    other_net: Net,
+    net: Model,
+    other_net: Model,
     evaluate: Evaluate,
     search: SearchStudy,
     ledger: Path,
@@ -158,7 +157,7 @@ def test_either_of_ledger_and_record_is_enough_to_refuse(
 
 
 def test_an_accuracy_changed_in_either_place_is_reported(
-    net: Net, evaluate: Evaluate, search: SearchStudy, ledger: Path
+    net: Model, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     evaluation = evaluate(net)
     whole = ledger.read_text()
@@ -179,7 +178,7 @@ def test_an_accuracy_changed_in_either_place_is_reported(
 
 
 def test_a_line_lost_from_the_ledger_is_reported(
-    net: Net, other_net: Net, evaluate: Evaluate, search: SearchStudy, ledger: Path
+    net: Model, other_net: Model, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     evaluate(net)
     evaluate(other_net, spend_another=True)
@@ -191,8 +190,8 @@ def test_a_line_lost_from_the_ledger_is_reported(
 
 
 def test_a_crash_between_the_lines_is_completed_for_the_same_net_only(
-    net: Net,
-    other_net: Net,
+    net: Model,
+    other_net: Model,
     evaluate: Evaluate,
     search: SearchStudy,
     ledger: Path,
@@ -210,8 +209,8 @@ def test_a_crash_between_the_lines_is_completed_for_the_same_net_only(
 @pytest.mark.parametrize("has_record", [True, False])
 def test_a_ledger_torn_anywhere_is_spent(
     has_record: bool,
-    net: Net,
-    other_net: Net,
+    net: Model,
+    other_net: Model,
     evaluate: Evaluate,
     search: SearchStudy,
     ledger: Path,
@@ -234,7 +233,7 @@ def test_a_ledger_torn_anywhere_is_spent(
 
 
 def test_a_torn_line_of_another_study_spends_nothing_here(
-    net: Net, evaluate: Evaluate, search: SearchStudy, ledger: Path
+    net: Model, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     ledger.write_text('{"event": "begun", "study": "other", "test_s')
     evaluate(net)
@@ -243,8 +242,8 @@ def test_a_torn_line_of_another_study_spends_nothing_here(
 
 
 def test_an_evaluation_asked_for_after_a_crash_leaves_the_first_net_its_own(
-    net: Net,
-    other_net: Net,
+    net: Model,
+    other_net: Model,
     evaluate: Evaluate,
     search: SearchStudy,
     ledger: Path,
@@ -257,8 +256,8 @@ def test_an_evaluation_asked_for_after_a_crash_leaves_the_first_net_its_own(
 
 
 def test_evaluations_of_the_same_images_are_counted_over_all_studies(
-    net: Net,
-    other_net: Net,
+    net: Model,
+    other_net: Model,
     digits: PreparedData,
     define: Callable[..., StudyDefinition],
     ledger: Path,
@@ -283,7 +282,7 @@ def test_evaluations_of_the_same_images_are_counted_over_all_studies(
 
 
 def test_evaluations_of_other_images_are_not_counted(
-    net: Net, digits: PreparedData, evaluate: Evaluate, search: SearchStudy, ledger: Path
+    net: Model, digits: PreparedData, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     evaluation = evaluate(net)
     lines = [json.loads(line) for line in ledger.read_text().splitlines()]
@@ -297,7 +296,7 @@ def test_evaluations_of_other_images_are_not_counted(
     ["garbage", "[]", '{"event": "begun"}', "3", '{"event": "scored", "net_sha256": "ab"}'],
 )
 def test_a_damaged_ledger_stops_everything(
-    line: str, net: Net, evaluate: Evaluate, ledger: Path, monkeypatch: pytest.MonkeyPatch
+    line: str, net: Model, evaluate: Evaluate, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.write_text(line + "\n")
     _forbid_the_split(monkeypatch)
@@ -306,7 +305,7 @@ def test_a_damaged_ledger_stops_everything(
 
 
 def test_an_older_versions_ledger_is_refused_with_what_to_do(
-    net: Net, evaluate: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    net: Model, evaluate: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = tmp_path / "studies" / "small" / "test_ledger.jsonl"
     older.parent.mkdir(parents=True)
@@ -317,7 +316,7 @@ def test_an_older_versions_ledger_is_refused_with_what_to_do(
 
 
 def test_nothing_is_opened_if_the_ledger_cannot_be_written(
-    net: Net,
+    net: Model,
     digits: PreparedData,
     search: SearchStudy,
     tmp_path: Path,
@@ -329,7 +328,7 @@ def test_nothing_is_opened_if_the_ledger_cannot_be_written(
 
 
 def test_nothing_is_opened_if_the_ledger_cannot_be_read(
-    net: Net, evaluate: Evaluate, ledger: Path, monkeypatch: pytest.MonkeyPatch
+    net: Model, evaluate: Evaluate, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.mkdir()
     _forbid_the_split(monkeypatch)
@@ -340,7 +339,7 @@ def test_nothing_is_opened_if_the_ledger_cannot_be_read(
 @pytest.mark.parametrize("how", ["one bit", "cut", "other images", "gone"])
 def test_a_damaged_test_split_is_refused(
     how: str,
-    net: Net,
+    net: Model,
     digits: PreparedData,
     evaluate: Evaluate,
     search: SearchStudy,

@@ -44,7 +44,7 @@ from hpsearch.coordinator import (
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective import TrialJob
 from hpsearch.records import TrialRecord, best_of
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 from hpsearch.wording import printable, shorten_duration
 
 __all__ = ["Display", "open_display"]
@@ -300,7 +300,7 @@ class _LiveDisplay(_Quiet):
         running = [
             RunningTrial(
                 _name(number, replicate),
-                job.hyperparameters.model_dump(),
+                job.hyperparameters,
                 epochs,
             )
             for (number, replicate), (job, epochs) in sorted(self.running.items())

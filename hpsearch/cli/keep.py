@@ -30,8 +30,9 @@ from hpsearch.coordinator import (
 from hpsearch.errors import RefusedError, StoreError, UsageError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.files import expand
+from hpsearch.models import Model, export_model
 from hpsearch.records import best_of
-from hpsearch.results import Net, export_net, find_best_net, has_best_net
+from hpsearch.results import find_best_model, has_best_model
 from hpsearch.search import is_complete, read_refits
 from hpsearch.vault import evaluate_once
 
@@ -48,23 +49,25 @@ def best(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a study's best net to a folder: safetensors, manifest, README.
+    """Write a study's best model to a folder: arrays, manifest, README.
 
-    Example: hpsearch best quickstart --out best_net
+    Example: hpsearch best quickstart --out best
     """
     out = expand(out)
     options = make_options(workspace, data_dir=data_dir, storage=storage)
     search, folder = open_recorded_study(study, options)
     data = prepare_recorded_data(search, options)
-    net = find_best_net(search.definition, search.records(), folder, data, read_refits(search))
-    export_net(net, out)
+    records, refits = search.records(), read_refits(search)
+    model = find_best_model(search.definition, records, folder, data, refits)
+    export_model(model, out)
     if as_json:
-        print(json.dumps({"folder": str(out), "net_sha256": net.sha256(), **net.facts}, indent=2))
+        described = {"folder": str(out), "net_sha256": model.sha256(), **model.facts}
+        print(json.dumps(described, indent=2))
         return
     say(
-        f"trial {net.facts['trial']}, {net.val_score}: "
-        f"{out}/net.safetensors\n"
-        f"next:  python -c \"import hpsearch; net = hpsearch.load_net('{out}')\""
+        f"trial {model.facts['trial']}, {model.val_score}: "
+        f"{out / model.trainer.model_file}\n"
+        f"next:  python -c \"import hpsearch; model = hpsearch.load_model('{out}')\""
     )
 
 
@@ -79,7 +82,7 @@ def score(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate the best net on the test split; a second time must be asked for, and is recorded.
+    """Evaluate the best model on the test split; a second time must be asked for, and is recorded.
 
     Example: hpsearch score cifar10 --spend-another-look
     """
@@ -91,17 +94,17 @@ def score(
                 f"{search.definition.name}: the search has not ended; it must not go on from what "
                 "a test evaluation has told"
             )
-        net = _best_net(session)
+        model = _best_model(session)
         ledger = session.folder.test_ledger
         evaluation = evaluate_once(
-            net, session.data, session.search, ledger, spend_another=spend_another_look
+            model, session.data, session.search, ledger, spend_another=spend_another_look
         )
         count = read_evaluations(session.search, ledger).count(evaluation)
         if as_json:
             print(json.dumps(asdict(evaluation) | dict(evaluation.scores) | count, indent=2))
         else:
             print(f"{evaluation.describe()}\n{count['note']}")
-        _show_all(session, options, net)
+        _show_all(session, options, model)
 
 
 def replay(
@@ -155,7 +158,7 @@ def reconcile(
 ) -> None:
     """Compare all that MLflow shows with the record, and correct what is missing or false.
 
-    Runs, parameters, metrics, tags and files are compared, and the best net is loaded from the
+    Runs, parameters, metrics, tags and files are compared, and the best model is loaded from the
     registry. Exits with 4 if anything could not be corrected.
 
     Example: hpsearch reconcile quickstart
@@ -165,9 +168,11 @@ def reconcile(
     with open_session(search.definition, options) as session:
         records = session.search.records()
         refits = read_refits(session.search)
-        has_best = is_complete(session.search) and has_best_net(session.definition, records, refits)
-        net = _best_net(session) if has_best else None
-        publisher = _show_all(session, options, net, everything=True)
+        has_best = is_complete(session.search) and has_best_model(
+            session.definition, records, refits
+        )
+        model = _best_model(session) if has_best else None
+        publisher = _show_all(session, options, model, everything=True)
         name, n_trials, repairs = session.definition.name, len(records), list(publisher.repairs)
         if as_json:
             about = {"study": name, "trials": n_trials, "mlflow": publisher.address}
@@ -178,20 +183,20 @@ def reconcile(
         print(f"{name}: {n_trials} trials shown in MLflow, {len(repairs)} repairs")
 
 
-def _best_net(session: Session) -> Net:
+def _best_model(session: Session) -> Model:
     search = session.search
     records, refits = search.records(), read_refits(search)
-    net = find_best_net(session.definition, records, session.folder, session.data, refits)
-    export_net(net, session.folder.best_net)
-    return net
+    model = find_best_model(session.definition, records, session.folder, session.data, refits)
+    export_model(model, session.folder.best_net)
+    return model
 
 
 def _show_all(
-    session: Session, options: RunOptions, net: Net | None, *, everything: bool = False
+    session: Session, options: RunOptions, model: Model | None, *, everything: bool = False
 ) -> MlflowPublisher:
     publisher = MlflowPublisher(session, tracking_store(options))
     publisher.catch_up(everything=everything)
-    publisher.show_study("FINISHED" if is_complete(session.search) else "KILLED", net)
+    publisher.show_study("FINISHED" if is_complete(session.search) else "KILLED", model)
     if not publisher.close(_MLFLOW_TIMEOUT_S):
         raise StoreError(f"MLflow does not show the whole record: {publisher.failure}")
     return publisher

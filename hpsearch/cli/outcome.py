@@ -83,7 +83,7 @@ def print_outcome(
             if any(record.state == State.COMPLETE for record in records):
                 console.print(_list_best(records))
             else:
-                console.print(f"{name}: no trial is complete, so there is no best net")
+                console.print(f"{name}: no trial is complete, so there is no best model")
             _print_failures(console, records)
             if is_complete:
                 _print_next(console, name, options)
@@ -193,7 +193,7 @@ def _print_next(console: Console, name: str, options: RunOptions) -> None:
     commands = {
         f"hpsearch report {name} --open{where}": "read what came out, on one page",
         f"hpsearch ui{tracking}": "browse all trials in MLflow",
-        f"hpsearch best {name} --out best_net{source}": "keep the best net",
+        f"hpsearch best {name} --out best{source}": "keep the best model",
         f"hpsearch status {name}{where}": "where the study stands",
     }
     width = max(map(len, commands))

@@ -1,5 +1,6 @@
 """``hpsearch report``: the study's page."""
 
+import contextlib
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from hpsearch.cli.options import (
 )
 from hpsearch.cli.terminal import say
 from hpsearch.coordinator import find_prepared
-from hpsearch.errors import UsageError
+from hpsearch.errors import MachineError, UsageError
 from hpsearch.files import expand
 from hpsearch.search import import_importances
 
@@ -47,7 +48,9 @@ def report(
         folder.create()  # with --storage the study may have run in another workspace
     if not path.parent.is_dir() or path.is_dir():
         raise UsageError(f"--out {out}: expected the name of a file in a folder that exists")
-    data = find_prepared(search.definition, options.workspace.data)
+    data = None
+    with contextlib.suppress(MachineError, UsageError):  # the trainer cannot be imported here
+        data = find_prepared(search.definition, options.workspace.data)
     say(write_report(search, folder, data, path))
     if opens:
         webbrowser.open(path.as_uri())

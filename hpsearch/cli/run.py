@@ -23,7 +23,7 @@ from hpsearch.cli.options import (
 from hpsearch.coordinator import (
     ConfirmationAdvanced,
     Event,
-    NetChosen,
+    ModelChosen,
     StudyEnded,
     StudyOpened,
     TrialStarted,
@@ -68,7 +68,7 @@ def run(
     tracking_uri: TrackingOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the outcome.")] = False,
 ) -> None:
-    """Run a study, or continue it; when all trials have ended, score its best net once.
+    """Run a study, or continue it; when all trials have ended, score its best model once.
 
     Example: hpsearch run cifar10 --jobs 2 --data-dir ~/datasets
     """
@@ -102,8 +102,8 @@ def follow(event: Event, interruption: Interruption) -> None:
     match event:
         case StudyOpened() | TrialStarted() | ConfirmationAdvanced():
             interruption.begin_study("the trials in flight to end their epoch")
-        case WinnerJudged() | NetChosen():
-            interruption.begin_study("the best net's evaluation on the test set")
+        case WinnerJudged() | ModelChosen():
+            interruption.begin_study("the best model's evaluation on the test set")
         case StudyEnded():
             interruption.begin_study("MLflow to be written")
 

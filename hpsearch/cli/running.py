@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from hpsearch.metrics import Metric
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 from hpsearch.wording import shorten_number
 
 __all__ = ["RunningTrial", "tabulate_running"]
@@ -44,7 +44,7 @@ def tabulate_running(
             trial.name,
             f"{len(trial.epochs)}/{setting.get('epochs', '?')}",
             metric.format(trial.epochs[-1].val_score) if trial.epochs else "",
-            f"{trial.epochs[-1].train_loss:.4f}" if trial.epochs else "",
+            _format_loss(trial.epochs[-1]) if trial.epochs else "",
             *(shorten_number(setting.get(name, "")) for name in names),
         )
     return table
@@ -59,3 +59,8 @@ def _choose(searched: Sequence[str], width: int, columns: Sequence[str]) -> list
             chosen.append(name)
             left -= needed
     return chosen
+
+
+def _format_loss(epoch: Epoch) -> str:
+    loss = epoch.metrics.get("train_loss")
+    return "" if loss is None else f"{loss:.4f}"

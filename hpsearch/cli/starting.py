@@ -29,6 +29,7 @@ from hpsearch.definition import (
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.files import expand, write_atomically
 from hpsearch.metrics import Task
+from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.wording import suggest
 
 __all__ = ["new", "schema"]
@@ -72,6 +73,12 @@ def new(
     regression: Annotated[
         bool, typer.Option("--regression", help="Predict a number, not a class.")
     ] = False,
+    trainer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:CLASS", help="A trainer of one's own; its module in studies/."
+        ),
+    ] = None,
 ) -> None:
     """Write studies/NAME.toml, a commented study file to begin from; it runs as it is.
 
@@ -92,7 +99,8 @@ def new(
         task = Task.REGRESSION if regression else Task.CLASSIFICATION
         settings = TabularSettings(place, task, target, folder=str(path.parent))
         own = _read(source, settings)
-    content = write_template(source, own, settings)
+    spec = TrainerSpec(trainer, path.parent.resolve()) if trainer else None
+    content = write_template(source, own, settings, spec)
     definition = parse_definition(content, path)
     _write(path, content)
     _write(path.with_name(SCHEMA_FILE), _format_schema())

@@ -18,7 +18,7 @@ from hpsearch.records import Retry, State, describe_retry
 from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
-from hpsearch.training import HISTORY_FILE, load_history
+from hpsearch.trial_files import HISTORY_FILE, load_history
 from hpsearch.wording import (
     describe_refit_state,
     list_trials,

@@ -2,52 +2,25 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import ParamSpec, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from hpsearch.coordinator.session import Session
 from hpsearch.data import PreparedData
 from hpsearch.execution import HelperProcess
 from hpsearch.records import TrialRecord
-from hpsearch.results import (
-    Net,
-    make_frames,
-    make_net_pictures,
-    make_trial_pictures,
-    trial_preprocessing,
-)
+from hpsearch.results import Pictures, draw_best_model, draw_trial
 from hpsearch.search import SearchStudy, import_importances
-from hpsearch.training import WeightSnapshots
 from hpsearch.workspace import StudyFolder
 
-__all__ = ["Drawer", "NetDrawings"]
+__all__ = ["Drawer"]
 
 _MODULES_FOR_TRIALS = ("hpsearch.results", "hpsearch.plots")
 _MODULES_FOR_THE_END = ("hpsearch.report", "scipy.cluster.hierarchy")
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class NetDrawings:
-    """Pictures of the best net that are being drawn.
-
-    Parameters
-    ----------
-    frames : Future
-        The weight snapshots of its training, as pictures; see `make_frames`.
-    pictures : Future
-        Files that `make_net_pictures` writes.
-    """
-
-    frames: Future[dict[int, NDArray[np.uint8]]]
-    pictures: Future[list[Path]]
 
 
 class Drawer:
@@ -70,15 +43,16 @@ class Drawer:
         self._draw(_warm_up)
 
     def draw_trial(self, record: TrialRecord) -> Future[list[Path]]:
-        """Draw a trial's curves and weights; nothing if the trial has not finished."""
+        """Draw a trial's curves and model; nothing if the trial has not finished."""
         return self._thread.submit(self._draw_trial, record)
 
-    def draw_net(self, net: Net, snapshots: WeightSnapshots) -> NetDrawings:
-        """Draw the weights of the best net, and their snapshots by epoch."""
-        folder = self._session.folder.pictures
-        return NetDrawings(
-            frames=self._draw(make_frames, snapshots, net.schema.image_shape),
-            pictures=self._draw(make_net_pictures, net, snapshots, folder),
+    def draw_best_model(self, record: TrialRecord) -> Future[Pictures]:
+        """Draw the best model: that of the trial `record`, with folds that of its refit."""
+        session, folder = self._session, self._session.folder
+        number, is_refit = record.number, session.definition.data.n_folds is not None
+        trained = folder.refit(number) if is_refit else folder.trial(number)
+        return self._draw(
+            draw_best_model, session.definition, record, session.data, trained, folder.pictures
         )
 
     def draw_study(self) -> Future[list[Path]]:
@@ -100,14 +74,8 @@ class Drawer:
         if not record.state.is_finished:
             return []
         session = self._session
-        return self._helper.run(
-            make_trial_pictures,
-            session.folder.trial(record.number),
-            f"{session.definition.name}, trial {record.number}",
-            record.metric,
-            trial_preprocessing(record, session.data),
-            session.data.image_shape,
-        )
+        folder = session.folder.trial(record.number)
+        return self._helper.run(draw_trial, session.definition, record, session.data, folder)
 
 
 def _warm_up() -> None:

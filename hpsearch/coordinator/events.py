@@ -6,11 +6,12 @@ from typing import TypeAlias
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.evaluations import TestEvaluation
+from hpsearch.models import Model
 from hpsearch.objective import TrialJob
 from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import Confirmation, Refit, TrialRecord
-from hpsearch.results import Net, Verdict
-from hpsearch.training import Epoch
+from hpsearch.results import Verdict
+from hpsearch.trial_files import Epoch
 
 __all__ = [
     "ConfirmationAdvanced",
@@ -19,7 +20,7 @@ __all__ = [
     "EvaluationRefused",
     "Event",
     "MirrorBehind",
-    "NetChosen",
+    "ModelChosen",
     "RecordWarned",
     "RefitAdvanced",
     "RefitEnded",
@@ -157,15 +158,15 @@ class WinnerJudged:
 
 
 @dataclass(frozen=True)
-class NetChosen:
-    """All trials and confirmations have ended, and the best net is exported."""
+class ModelChosen:
+    """All trials and confirmations have ended, and the best model is exported."""
 
-    net: Net
+    model: Model
 
 
 @dataclass(frozen=True)
 class TestScored:
-    """The best net's score on the test split; `note` counts the evaluations of that split so far.
+    """The best model's score on the test split; `note` counts the evaluations of that split so far.
 
     `is_new` if this run made the evaluation, rather than read it from the record.
     """
@@ -179,7 +180,7 @@ class TestScored:
 
 @dataclass(frozen=True)
 class EvaluationRefused:
-    """The best net is not evaluated on the test split: the study's one evaluation has been made."""
+    """The best model is not evaluated on the test split: the study's evaluation has been made."""
 
     reason: str
 
@@ -216,7 +217,7 @@ Event: TypeAlias = (
     | RefitEnded
     | RefitReleased
     | WinnerJudged
-    | NetChosen
+    | ModelChosen
     | TestScored
     | EvaluationRefused
     | MirrorBehind

@@ -12,7 +12,7 @@ from hpsearch.coordinator.session import locked
 from hpsearch.data import load_prepared
 from hpsearch.errors import DataError, HpsearchError, OutdatedDataError, StoreError
 from hpsearch.records import best_of
-from hpsearch.results import WEIGHTS_FILE, list_superfluous_checkpoints
+from hpsearch.results import CURVES_FILE, list_superfluous_checkpoints
 from hpsearch.search import (
     SearchStudy,
     load_study,
@@ -20,7 +20,7 @@ from hpsearch.search import (
     read_confirmations,
     read_refits,
 )
-from hpsearch.training import CHECKPOINT_FILE
+from hpsearch.trial_files import CHECKPOINT_FILE
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Leftover", "find_leftovers", "remove"]
@@ -112,8 +112,8 @@ def _load(name: str, folder: StudyFolder, options: RunOptions) -> SearchStudy:
 
 
 def _search_study_folder(search: SearchStudy, folder: StudyFolder) -> Iterator[Leftover]:
-    # Weights that have not been drawn yet are still needed for their picture.
-    drawn = [r for r in search.records() if (folder.trial(r.number) / WEIGHTS_FILE).exists()]
+    # Models that have not been drawn yet are still needed for their pictures.
+    drawn = [r for r in search.records() if (folder.trial(r.number) / CURVES_FILE).exists()]
     for path in list_superfluous_checkpoints(drawn, folder):
         yield _measure(path, "weights of a trial that is not among the best")
     for one in read_confirmations(search):

@@ -9,24 +9,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpsearch.coordinator.drawing import Drawer, NetDrawings
+from hpsearch.coordinator.drawing import Drawer
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import Session
-from hpsearch.coordinator.views import describe_origin, view_net, view_study
+from hpsearch.coordinator.views import describe_origin, view_model, view_study
 from hpsearch.errors import StoreError
+from hpsearch.models import Model
 from hpsearch.records import TrialRecord
 from hpsearch.redaction import redact
 from hpsearch.results import (
-    WEIGHTS_FILE,
-    Net,
+    CURVES_FILE,
+    Pictures,
     Verdict,
-    find_snapshots,
     read_verdict,
     shed_checkpoints,
     write_table,
 )
 from hpsearch.tracking import TrackingStore, TrialView, open_mirror, rehearse_model
-from hpsearch.training import HISTORY_FILE, Epoch, load_history
+from hpsearch.trial_files import HISTORY_FILE, Epoch, load_history
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
@@ -84,7 +84,7 @@ class MlflowPublisher:
         self._progress_at = time.monotonic()
         self._repair = False
         self._drawer = Drawer(session)
-        self._net_drawings: NetDrawings | None = None
+        self._best_drawing: Future[Pictures] | None = None
         self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
         self._thread = threading.Thread(target=self._work, name="mlflow-publisher", daemon=True)
@@ -119,14 +119,14 @@ class MlflowPublisher:
         drawn = self._drawer.draw_trial(record)
         self._tasks.put(lambda: self._show_ended(record, drawn))
 
-    def draw_ahead(self, net: Net) -> None:
-        """Start drawing the best net, before its selection is judged."""
-        self._net_drawings = self._draw_net(net)
+    def draw_ahead(self, model: Model) -> None:
+        """Start drawing the best model, before its selection is judged."""
+        self._best_drawing = self._draw_best(model)
 
-    def show_study(self, status: str, net: Net | None = None) -> None:
-        """Write the study's current state to MLflow, and register its best net if that is known."""
+    def show_study(self, status: str, model: Model | None = None) -> None:
+        """Write the study's current state to MLflow, and register its best model if it is known."""
         records, verdict = self._session.search.records(), read_verdict(self._session.search)
-        self._tasks.put(lambda: self._show_study(status, records, verdict, net))
+        self._tasks.put(lambda: self._show_study(status, records, verdict, model))
 
     def catch_up(self, *, everything: bool = False) -> None:
         """Write what MLflow lacks; with `everything` compare and correct all that it has."""
@@ -226,40 +226,38 @@ class MlflowPublisher:
             self._best_drawn = [
                 earlier
                 for earlier in self._session.search.records()
-                if (folder.trial(earlier.number) / WEIGHTS_FILE).exists()
+                if (folder.trial(earlier.number) / CURVES_FILE).exists()
             ]
         others = [one for one in self._best_drawn if one.number != record.number]
         self._best_drawn = shed_checkpoints([*others, record], folder)
 
     def _show_study(
-        self, status: str, records: Sequence[TrialRecord], verdict: Verdict, net: Net | None
+        self, status: str, records: Sequence[TrialRecord], verdict: Verdict, model: Model | None
     ) -> None:
         session, drawer = self._session, self._drawer
-        files, drawings = [], []
-        if net:
-            net_drawings = self._net_drawings or self._draw_net(net)
-            drawings.append(net_drawings.pictures)
+        files: list[Path] = []
+        best = (self._best_drawing or self._draw_best(model)) if model else None
+        page = None
         if status != "RUNNING":
             files.append(session.folder.root / "trials.csv")
             write_table(records, files[-1])
-            drawings.append(drawer.draw_study())
+            page = drawer.draw_study()
         try:
             if self._repair:
                 known = view_study(session, status, records, verdict, ())
                 self._use(lambda mirror: mirror.check_study(known))
-            if net:
-                view = view_net(session, net, net_drawings.frames.result(), verdict)
+            if model and best:
+                view = view_model(session, model, best.result().by_epoch, verdict)
                 self._use(lambda mirror: mirror.show_net(view))
                 self._progress_at = time.monotonic()
         finally:
-            files += [path for drawn in drawings for path in drawn.result()]
+            files += best.result().files if best else []
+            files += page.result() if page else []
         study = view_study(session, status, records, verdict, files)
         self._use(lambda mirror: mirror.show_study(study))
 
-    def _draw_net(self, net: Net) -> NetDrawings:
-        record = self._session.search.record(net.facts["trial"])
-        snapshots = find_snapshots(self._session.definition, record, self._session.folder)
-        return self._drawer.draw_net(net, snapshots)
+    def _draw_best(self, model: Model) -> Future[Pictures]:
+        return self._drawer.draw_best_model(self._session.search.record(model.facts["trial"]))
 
     def _catch_up(self, records: Sequence[TrialRecord], everything: bool) -> None:
         # The runs of an earlier connection may have been deleted since.

@@ -12,7 +12,7 @@ from hpsearch.errors import HpsearchError, UsageError
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.records import State, TrialRecord, find_refit
 from hpsearch.search import SearchStudy, read_refits
-from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE, Hyperparameters
+from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Replay", "replay_trial"]
@@ -98,7 +98,8 @@ def replay_trial(
         job = TrialJob(
             number=number,
             study_seed=search.definition.seed,
-            hyperparameters=Hyperparameters(**record.hyperparameters),
+            trainer=search.definition.trainer.spec(),
+            hyperparameters=record.hyperparameters,
             data=data,
             folder=Path(scratch, "trial"),
             threads=search.definition.threads_per_trial,

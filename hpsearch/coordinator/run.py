@@ -4,7 +4,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
 
 from hpsearch.coordinator.comparison import VersionWatch
 from hpsearch.coordinator.events import (
@@ -12,7 +11,7 @@ from hpsearch.coordinator.events import (
     EvaluationRefused,
     Event,
     MirrorBehind,
-    NetChosen,
+    ModelChosen,
     RecordWarned,
     RefitEnded,
     StudyEnded,
@@ -38,19 +37,18 @@ from hpsearch.errors import RefusedError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.execution import Backend, open_backend
 from hpsearch.machine import check_address_space
+from hpsearch.models import Model, export_model
+from hpsearch.objective.failures import read_versions, warm_up
 from hpsearch.objective.survey import WorkerSurvey, report_from_here, work_out
 from hpsearch.records import MLFLOW_ADDRESS
 from hpsearch.results import (
-    Net,
-    export_net,
-    find_best_net,
-    has_best_net,
+    find_best_model,
+    has_best_model,
     judge_selection,
     note_selection,
     read_verdict,
 )
 from hpsearch.search import is_complete, read_refits, translate_storage_errors
-from hpsearch.training import read_versions
 from hpsearch.vault import evaluate_once
 
 __all__ = ["run_study"]
@@ -59,9 +57,6 @@ __all__ = ["run_study"]
 _PATIENCE_S = 120.0
 # Longest part of that without progress, if MLflow is a server: it may hang.
 _STALL_S = 30.0
-# Warm-up of a worker: import training, with numba. Not a function of this module, as workers
-# would have to import the coordinator to unpickle it.
-_warm_up_worker = partial(import_module, "hpsearch.training.sgd")
 
 
 def run_study(
@@ -93,7 +88,7 @@ def run_study(
     store = tracking_store(options)
     with (
         translate_storage_errors(definition.name),
-        open_backend(options.backend, _warm_up_worker) as backend,
+        open_backend(options.backend, partial(warm_up, definition.trainer.spec())) as backend,
         open_session(
             definition, options, partial(_start_workers, definition, options, backend)
         ) as session,
@@ -124,20 +119,20 @@ def run_study(
                     yield VersionsCompared(differences)
             # If stopped from here on, the next run does the study's end from its beginning.
             has_ended = is_complete(search) and not stop.is_set()
-            net = None
-            if has_ended and (net := _choose_net(session)):
-                publisher.draw_ahead(net)
+            model = None
+            if has_ended and (model := _choose_model(session)):
+                publisher.draw_ahead(model)
                 yield _judge(session)
-                yield NetChosen(net)
+                yield ModelChosen(model)
                 if has_ended := not stop.is_set():
-                    yield _score(session, net)
+                    yield _score(session, model)
         except BaseException:
             publisher.catch_up()
             publisher.show_study("KILLED")
             publisher.close(patience_s=5.0)
             raise
         publisher.catch_up()
-        publisher.show_study("FINISHED" if has_ended else "KILLED", net)
+        publisher.show_study("FINISHED" if has_ended else "KILLED", model)
         yield StudyEnded(search.records(), has_ended)
         if not publisher.close(_PATIENCE_S, _STALL_S if store.is_server else None, stop):
             yield MirrorBehind(str(publisher.failure))
@@ -163,8 +158,9 @@ def _survey(session: Session, backend: Backend) -> WorkerSurvey:
     """Check the environment of a cluster's workers, unless there is nothing left to run."""
     if is_complete(session.search):
         return WorkerSurvey()
-    question = partial(report_from_here, session.lease, session.data)
-    survey = work_out(backend.ask_workers(question))
+    trainer = session.definition.trainer.spec()
+    question = partial(report_from_here, session.lease, session.data, trainer)
+    survey = work_out(backend.ask_workers(question), trainer)
     if survey.failures:
         first = survey.failures[0]
         raise type(first)(
@@ -179,7 +175,7 @@ def _compare_versions(session: Session, watch: VersionWatch) -> list[str]:
     records = session.search.records()
     if is_complete(session.search) or not any(record.versions for record in records):
         return []
-    return watch.compare(read_versions())
+    return watch.compare(read_versions(session.definition.trainer.load()))
 
 
 def _compare_ended(watch: VersionWatch, event: Event) -> list[str]:
@@ -209,21 +205,21 @@ def _judge(session: Session) -> Event:
     return WinnerJudged(read_verdict(search))
 
 
-def _choose_net(session: Session) -> Net | None:
+def _choose_model(session: Session) -> Model | None:
     search, folder = session.search, session.folder
     records, refits = search.records(), read_refits(search)
-    if not has_best_net(session.definition, records, refits):
+    if not has_best_model(session.definition, records, refits):
         return None
-    net = find_best_net(session.definition, records, folder, session.data, refits)
-    export_net(net, folder.best_net)
-    return net
+    model = find_best_model(session.definition, records, folder, session.data, refits)
+    export_model(model, folder.best_net)
+    return model
 
 
-def _score(session: Session, net: Net) -> Event:
+def _score(session: Session, model: Model) -> Event:
     search, ledger = session.search, session.folder.test_ledger
     before = read_evaluations(search, ledger)
     try:
-        evaluation = evaluate_once(net, session.data, search, ledger)
+        evaluation = evaluate_once(model, session.data, search, ledger)
     except RefusedError as error:
         return EvaluationRefused(str(error))
     note = read_evaluations(search, ledger).count(evaluation)["note"]

@@ -29,7 +29,7 @@ from hpsearch.execution import (
 from hpsearch.files import write_atomically
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
-from hpsearch.training import (
+from hpsearch.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     PREDICTIONS_FILE,

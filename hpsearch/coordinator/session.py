@@ -13,9 +13,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hpsearch.coordinator.options import RunOptions
-from hpsearch.data import PreparedData, find_source, load_prepared, prepare
+from hpsearch.data import PreparedData, find_source, load_prepared, open_splits, prepare
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError, UsageError
+from hpsearch.errors import DataError, MissingDataError, RefusedError, StoreError
 from hpsearch.execution import FileLease, FileSpareCores
 from hpsearch.files import expand
 from hpsearch.search import (
@@ -119,7 +119,8 @@ def open_session(
     with locked(folder), contextlib.ExitStack() as held:
         data = prepare_data(definition, options, meanwhile)
         data.verify()
-        _check_fits(definition, data)
+        for one in (data, *data.folds):
+            definition.check(f"{definition.name}: ", one.schema, open_splits(one).derived)
         storage = held.enter_context(
             held_storage(
                 options.storage_url,
@@ -143,21 +144,6 @@ def open_session(
         finally:
             lease.revoke()
             spare_cores.lend(0)
-
-
-def _check_fits(definition: StudyDefinition, data: PreparedData) -> None:
-    """Check the bounds of hyperparameters that depend on the data: shifts, components."""
-    if data.image_shape is None:
-        return
-    # Folds have different numbers of components if those are chosen by their share of variance.
-    n_components = min(one.n_components or 0 for one in (data, *data.folds))
-    limits = {"max_shift": min(data.image_shape[:2]) - 1, "n_components": n_components}
-    for name, limit in limits.items():
-        if (largest := definition.search.space.largest(name)) > limit:
-            raise UsageError(
-                f"{definition.name}: search.space.{name} must be at most {limit} on {data.name}"
-                f" as it was prepared, got {largest}"
-            )
 
 
 def prepare_data(
@@ -200,7 +186,7 @@ def prepare_data(
         source = find(allow_download=True)
     if not find_prepared(definition, folder):
         meanwhile()
-    return prepare(source, definition.split_spec(), folder)
+    return prepare(source, definition.split_spec(), folder, definition.preparation())
 
 
 def prepare_recorded_data(search: SearchStudy, options: RunOptions) -> PreparedData:
@@ -221,7 +207,7 @@ def prepare_recorded_data(search: SearchStudy, options: RunOptions) -> PreparedD
 
 def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | None:
     """Find the data that an earlier run has prepared in `folder`; None if there is none."""
-    wanted = definition.split_spec()
+    wanted, preparation = definition.split_spec(), definition.preparation().identity
     for path in sorted(folder.glob(f"{definition.data.source}-*")):
         with contextlib.suppress(DataError):
             data = load_prepared(path)
@@ -229,8 +215,8 @@ def find_prepared(definition: StudyDefinition, folder: Path) -> PreparedData | N
             n_test = data.split_spec.n_test if wanted.n_test is None else wanted.n_test
             # And with folds the number of examples in all of them.
             n_train = data.split_spec.n_train if wanted.n_folds else wanted.n_train
-            is_asked_for = data.split_spec == dataclasses.replace(
-                wanted, n_test=n_test, n_train=n_train
+            is_asked_for = data.preparation == preparation and data.split_spec == (
+                dataclasses.replace(wanted, n_test=n_test, n_train=n_train)
             )
             if is_asked_for and _has_own_data(data, definition):
                 return data

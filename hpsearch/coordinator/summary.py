@@ -1,16 +1,18 @@
-"""Markdown summaries of a study and its best net, for MLflow's pages."""
+"""Markdown summaries of a study and its best model, for MLflow's pages."""
 
 from collections import Counter
 from collections.abc import Sequence
 
+from hpsearch.data import Schema
 from hpsearch.definition import StudyDefinition
 from hpsearch.differences import compare_versions
 from hpsearch.evaluations import Evaluations
+from hpsearch.models import Model
 from hpsearch.records import TrialRecord, best_of
-from hpsearch.results import Net, Verdict, describe_verdict
+from hpsearch.results import Verdict, describe_verdict
 from hpsearch.wording import shorten_number
 
-__all__ = ["summarise_net", "summarise_study"]
+__all__ = ["summarise_model", "summarise_study"]
 
 
 def summarise_study(
@@ -44,25 +46,26 @@ def summarise_study(
     return "\n".join(lines)
 
 
-def summarise_net(net: Net, verdict: Verdict, evaluations: Evaluations) -> str:
-    """Summarize the best net in Markdown: origin, hyperparameters, verdict, test evaluations."""
-    facts = net.facts
+def summarise_model(model: Model, verdict: Verdict, evaluations: Evaluations) -> str:
+    """Summarize the best model in Markdown: origin, hyperparameters, verdict, test evaluations."""
+    facts = model.facts
     lines = [
-        f"Best net of the study **{facts['study']}**: trial {facts['trial']}, {net.val_score}.",
+        f"Best model of the study **{facts['study']}**: trial {facts['trial']}, {model.val_score}.",
         "",
         *(f"- {name} = {shorten_number(v)}" for name, v in facts["hyperparameters"].items()),
         *(f"- {line}" for line in describe_verdict(verdict)),
-        *_describe(evaluations.of_net(net.sha256())),
+        *_describe(evaluations.of_net(model.sha256())),
         "",
-        _describe_examples(net),
+        _describe_examples(model.schema),
     ]
     return "\n".join(lines)
 
 
-def _describe_examples(net: Net) -> str:
-    if net.schema.image_shape is None:
-        return f"`predict` takes tables with the {net.schema.n_features} columns of the model."
-    return f"`predict` takes raw uint8 images of shape (N, {', '.join(map(str, net.image_shape))})."
+def _describe_examples(schema: Schema) -> str:
+    if schema.image_shape is None:
+        return f"`predict` takes tables with the {schema.n_features} columns of the model."
+    shape = ", ".join(map(str, schema.image_shape))
+    return f"`predict` takes raw uint8 images of shape (N, {shape})."
 
 
 def _describe(evaluations: Evaluations) -> list[str]:

@@ -19,7 +19,7 @@ from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import Confirmation, Refit, State
 from hpsearch.search import Trial, find_due_refit, list_due, note_confirmation, note_refit
-from hpsearch.training import CHECKPOINT_FILE, Hyperparameters
+from hpsearch.trial_files import CHECKPOINT_FILE
 
 __all__ = ["Confirmations", "Refits", "Trials"]
 
@@ -155,7 +155,8 @@ def _train_again(session: Session, number: int, folder: Path) -> TrialJob:
     return TrialJob(
         number=number,
         study_seed=session.definition.seed,
-        hyperparameters=Hyperparameters(**session.search.record(number).hyperparameters),
+        trainer=session.definition.trainer.spec(),
+        hyperparameters=session.search.record(number).hyperparameters,
         data=session.data,
         folder=folder,
         threads=session.definition.threads_per_trial,

@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.coordinator.session import Session
-from hpsearch.coordinator.summary import summarise_net, summarise_study
+from hpsearch.coordinator.summary import summarise_model, summarise_study
 from hpsearch.data import Schema, decode_features, open_validation
 from hpsearch.evaluations import Evaluations, read_evaluations
+from hpsearch.models import Model
 from hpsearch.records import TrialRecord
-from hpsearch.results import Net, Verdict, measure_verdict
+from hpsearch.results import Verdict, measure_verdict
 from hpsearch.tracking import NetView, StudyView
 from hpsearch.versions import code_version, package_versions
 
-__all__ = ["describe_origin", "view_net", "view_study"]
+__all__ = ["describe_origin", "view_model", "view_study"]
 
 _N_EXAMPLES = 2
 
@@ -39,25 +40,31 @@ def view_study(
     )
 
 
-def view_net(
-    session: Session, net: Net, frames: Mapping[int, NDArray[np.uint8]], verdict: Verdict
+def view_model(
+    session: Session,
+    model: Model,
+    by_epoch: Mapping[str, Mapping[int, NDArray[np.uint8]]],
+    verdict: Verdict,
 ) -> NetView:
-    """Collect what the model registry gets of the best net, any test score included."""
+    """Collect what the model registry gets of the best model, any test score included."""
     evaluations = read_evaluations(session.search, session.folder.test_ledger)
-    mine = evaluations.of_net(net.sha256())
+    mine = evaluations.of_net(model.sha256())
     examples = open_validation(session.data)[0][:_N_EXAMPLES]
     return NetView(
         folder=session.folder.best_net,
-        sha256=net.sha256(),
-        trial=net.facts["trial"],
-        example=_show_examples(examples, net.schema),
-        summary=summarise_net(net, verdict, mine),
-        frames=frames,
-        output_type="int64" if net.class_names else "float64",
+        sha256=model.sha256(),
+        trial=model.facts["trial"],
+        example=_show_examples(examples, model.schema),
+        summary=summarise_model(model, verdict, mine),
+        pictures=by_epoch,
+        output_type="int64" if model.class_names else "float64",
+        model_file=model.trainer.model_file,
+        requirements=model.trainer.requirements,
+        serving_code=model.trainer.serving_code,
         is_refit=bool(session.data.folds),
         tags={
-            "trial": str(net.facts["trial"]),
-            **{name: str(value) for name, value in (net.scores | _measure(mine)).items()},
+            "trial": str(model.facts["trial"]),
+            **{name: str(value) for name, value in (model.scores | _measure(mine)).items()},
             **_describe_evaluation(mine),
         },
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from hpsearch.data.image_folder import FolderSettings, ImageFolder
-from hpsearch.data.preparation import prepare
+from hpsearch.data.preparation import Preparation, prepare
 from hpsearch.data.prepared import TEST_FILE, PreparedData, load_prepared
 from hpsearch.data.sources import find_source
 from hpsearch.data.tabular_source import TABULAR_NAMES, TabularSettings
@@ -20,7 +20,9 @@ from hpsearch.errors import DamagedDataError, DataError, MissingDataError
 __all__ = ["find_on_this_machine"]
 
 
-def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> PreparedData:
+def find_on_this_machine(
+    data: PreparedData, folders: Sequence[Path], preparation: Preparation
+) -> PreparedData:
     """Find the same data on this machine: in its own folder, or in the user's cache folder.
 
     If it is in neither it is prepared in the cache, once for all processes, from the verified
@@ -32,6 +34,8 @@ def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> Prepare
         As the coordinator prepared it.
     folders : sequence of Path
         Where to search for the source on this machine. It is not downloaded.
+    preparation : Preparation
+        What the study's trainer derives from the training examples.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def find_on_this_machine(data: PreparedData, folders: Sequence[Path]) -> Prepare
     with FileLock(cache / f".{here.name}.lock"):
         with contextlib.suppress(DataError):  # prepared by another process meanwhile
             return _check_same(load_prepared(here), data, here)
-        _prepare(data, folders, here)
+        _prepare(data, folders, preparation, here)
         return _check_same(load_prepared(here), data, here)
 
 
@@ -82,7 +86,9 @@ def _find_own_settings(data: PreparedData) -> FolderSettings | TabularSettings |
     return FolderSettings.load(Path(data.source), data.source_settings)
 
 
-def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
+def _prepare(
+    data: PreparedData, folders: Sequence[Path], preparation: Preparation, here: Path
+) -> None:
     source = find_source(
         data.name,
         folders=folders,
@@ -96,7 +102,7 @@ def _prepare(data: PreparedData, folders: Sequence[Path], here: Path) -> None:
             f"the coordinator's is {data.source_checksum[:12]}"
         )
     with tempfile.TemporaryDirectory(dir=here.parent, prefix=f".{here.name}.") as temporary:
-        made = prepare(source, data.split_spec, Path(temporary))
+        made = prepare(source, data.split_spec, Path(temporary), preparation)
         _check_same(made, data, here)
         made.verify()
         (made.folder / TEST_FILE).unlink()

@@ -17,15 +17,6 @@ from hpsearch.data.components import (
     project,
 )
 from hpsearch.data.frequencies import choose_frequencies
-from hpsearch.data.prepared import (
-    COMPONENTS_FILE,
-    FREQUENCIES_FILE,
-    NORMALISED_MEAN_IMAGE_FILE,
-    NORMALISED_VARIANCES_FILE,
-    TRAIN_COORDINATES_FILE,
-    TRAIN_IMAGES_FILE,
-    VARIANCES_FILE,
-)
 from hpsearch.data.preprocessing import CONTRAST_FLOOR, Preprocessing
 
 __all__ = ["fit_training_images"]
@@ -56,26 +47,26 @@ def fit_training_images(
     Returns
     -------
     dict
-        Arrays to write, by file name.
+        Arrays by name; ``X`` if the images are stored as their coefficients.
     """
     arrays: dict[str, NDArray[Any]] = {}
     components = None
     if isinstance(basis, Frequencies):
         waves, variances = choose_frequencies(train, mean_image, image_shape, basis)
         components = waves.make_components()
-        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: variances}
+        arrays |= {"components": components, "variances": variances}
         if not is_augmentable:
-            return arrays | {TRAIN_COORDINATES_FILE: waves.project(train, mean_image)}
-        arrays |= {FREQUENCIES_FILE: np.stack([waves.down, waves.across, waves.colours])}
+            return arrays | {"X": waves.project(train, mean_image)}
+        arrays |= {"frequencies": np.stack([waves.down, waves.across, waves.colours])}
     elif basis:
         components = fit_components(train, mean_image, basis)
         plain = Preprocessing(mean_image.astype(np.float32), components)
-        arrays |= {COMPONENTS_FILE: components, VARIANCES_FILE: measure_variances(train, plain)}
+        arrays |= {"components": components, "variances": measure_variances(train, plain)}
         if not is_augmentable:
-            return arrays | {TRAIN_COORDINATES_FILE: project(train, mean_image, components)}
+            return arrays | {"X": project(train, mean_image, components)}
     if is_augmentable:
         arrays |= _fit_normalised(train, components)
-    return arrays | {TRAIN_IMAGES_FILE: train}
+    return arrays
 
 
 def _fit_normalised(
@@ -84,9 +75,9 @@ def _fit_normalised(
     """Fit mean image and variances along components on contrast-normalised images."""
     zero = np.zeros(train.shape[1], np.float32)
     mean_image = fit_mean_image(train, Preprocessing(zero, contrast_floor=CONTRAST_FLOOR))
-    arrays = {NORMALISED_MEAN_IMAGE_FILE: mean_image}
+    arrays = {"normalised_mean_image": mean_image}
     if components is None:
         return arrays
     mean = mean_image.astype(np.float32)
     variances = measure_variances(train, Preprocessing(mean, components, CONTRAST_FLOOR))
-    return arrays | {NORMALISED_VARIANCES_FILE: variances}
+    return arrays | {"normalised_variances": variances}

@@ -1,6 +1,6 @@
 """The two loaders of the assignment's notebook, with its names and results.
 
-Studies use `find_source`, `prepare` and `open_split`; these functions return float64 copies of
+Studies use `find_source`, `prepare` and `open_splits`; these functions return float64 copies of
 all images, including the test images, as the notebook does.
 """
 

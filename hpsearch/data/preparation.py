@@ -1,8 +1,7 @@
 """Prepare data: split a loaded source and write it once, to be memory-mapped by workers.
 
 The split of the assignment: training is the first images, validation the next, test the first of
-the test images; the mean image is that of the training split. Training and validation images can
-be shuffled first, test images never are.
+the test images. Training and validation images can be shuffled first, test images never are.
 
 `hpsearch.data.selection` selects the images of sources without a published order, and assigns
 the folds of cross-validation.
@@ -14,59 +13,73 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from hpsearch.data.dataset import Dataset, Source
-from hpsearch.data.fitting import fit_training_images
 from hpsearch.data.prepared import (
-    COMPONENTS_FILE,
     FOLDS_FILE,
     FORMAT_VERSION,
     MANIFEST_FILE,
-    MEAN_IMAGE_FILE,
-    ROUNDED_FILES,
     TEST_FILE,
-    TRAIN_COORDINATES_FILE,
-    TRAIN_LABELS_FILE,
-    VALIDATION_COORDINATES_FILE,
-    VALIDATION_IMAGES_FILE,
-    VALIDATION_LABELS_FILE,
+    TRAIN_FILE,
+    TRAIN_TARGETS_FILE,
+    VALIDATION_FILE,
+    VALIDATION_TARGETS_FILE,
     PreparedData,
+    derived_file,
+    list_derived,
     list_fold_folders,
     load_prepared,
     read_manifest,
     seal,
 )
-from hpsearch.data.preprocessing import Preprocessing
 from hpsearch.data.reading import hash_file, one_line
-from hpsearch.data.selection import (
-    Selection,
-    assign_folds,
-    check_basis,
-    check_positive,
-    select,
-)
+from hpsearch.data.schema import Schema
+from hpsearch.data.selection import Selection, assign_folds, check_positive, select
 from hpsearch.data.split_spec import SplitSpec
-from hpsearch.data.table_files import make_table_files
 from hpsearch.data.tabular import TabularDataset
-from hpsearch.errors import DamagedDataError, DataError, StoreError
+from hpsearch.errors import DamagedDataError, DataError, StoreError, UsageError
 from hpsearch.hashing import hash_json
 from hpsearch.versions import machine_versions
 
-__all__ = ["prepare"]
+_Pair: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
 
-# Manifest entries that only images have, with their values for tables.
-_NO_IMAGES = {"pixel_std": 1.0, "n_components": None, "target_scale": None}
+__all__ = ["NO_PREPARATION", "Preparation", "prepare"]
 
 
-def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData:
+@dataclass(frozen=True)
+class Preparation:
+    """Arrays that a trainer derives from the training examples.
+
+    Parameters
+    ----------
+    identity : mapping
+        All that they depend on besides the examples, as JSON values; empty if there are none.
+    derive : callable
+        Takes the schema, the training examples, shape (N, D), and their targets, shape (N,);
+        returns arrays by name. One named ``X`` is stored in place of the training examples.
+    """
+
+    identity: Mapping[str, Any]
+    derive: Callable[[Schema, NDArray[Any], NDArray[Any]], Mapping[str, NDArray[Any]]]
+
+
+NO_PREPARATION = Preparation({}, lambda *_: {})
+
+
+def prepare(
+    source: Source,
+    split_spec: SplitSpec,
+    folder: Path,
+    preparation: Preparation = NO_PREPARATION,
+) -> PreparedData:
     """Split the source and write it under `folder`, or load what was prepared before.
 
     Safe to run in several processes at once; all get the same data.
@@ -76,19 +89,23 @@ def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData
     source : Source
         Loaded only if it has not been prepared before.
     split_spec : SplitSpec
-        Sizes and order of the splits, and the input transform.
+        Sizes and order of the splits.
     folder : Path
         The workspace's data folder; created if need be.
+    preparation : Preparation
+        What the trainer derives from the training examples.
 
     Returns
     -------
     PreparedData
-        In a sub-folder named after the source and a hash of its checksum and `split_spec`.
+        In a sub-folder named after the source and a hash of its checksum, `split_spec` and the
+        preparation's identity.
 
     Raises
     ------
     UsageError
-        If a size is below 1, or asks for more images, components or folds than there are.
+        If a size is below 1, or asks for more examples or folds than there are, or the trainer
+        cannot prepare such data.
     DamagedDataError, MissingDataError
         If the source cannot be loaded.
     StoreError
@@ -97,7 +114,12 @@ def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData
     check_positive(split_spec)
     checksum = source.checksum
     key = hash_json(
-        {"format": FORMAT_VERSION, "source_checksum": checksum, **split_spec.describe()}
+        {
+            "format": FORMAT_VERSION,
+            "source_checksum": checksum,
+            "preparation": preparation.identity,
+            **split_spec.describe(),
+        }
     )
     target = folder.absolute() / f"{source.name}-{key[:12]}"
     if _is_complete(target):
@@ -105,19 +127,18 @@ def prepare(source: Source, split_spec: SplitSpec, folder: Path) -> PreparedData
     dataset = source.load()
     if dataset.checksum != checksum:
         raise DamagedDataError(f"{dataset.source}: changed while it was being read")
-    items = dataset.items()
-    write = (
-        partial(_write, selection=select(items, split_spec), split_spec=split_spec)
-        if split_spec.n_folds is None
-        else partial(_write_folds, folds=assign_folds(items, split_spec), split_spec=split_spec)
-    )
-    if isinstance(dataset, Dataset):
-        check_basis(split_spec, dataset.train_images.shape[1:], dataset.name)
+    items, write = dataset.items(), _Writer(dataset, preparation)
+    if split_spec.n_folds is None:
+        selection = select(items, split_spec)
+        write_all = partial(write, split_spec=split_spec, selection=selection)
+    else:
+        folds = assign_folds(items, split_spec)
+        write_all = partial(write.folds, split_spec=split_spec, folds=folds)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
             staged = Path(temporary, "new")
-            write(staged, dataset)
+            write_all(staged)
             _install(staged, target)
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {one_line(error)}") from error
@@ -149,100 +170,94 @@ def _install(staged: Path, target: Path) -> None:
                 target.rename(Path(tempfile.mkdtemp(dir=staged.parent), "damaged"))
 
 
-def _write_folds(
-    folder: Path, dataset: Dataset | TabularDataset, split_spec: SplitSpec, folds: NDArray[np.int64]
-) -> None:
-    """Write all examples as a training split, and each fold as a data set of its own."""
-    everything = Selection(np.arange(len(folds)), np.arange(0))
-    whole = dataclasses.replace(split_spec, n_train=len(folds))
-    _write(folder, dataset, whole, everything, {FOLDS_FILE: folds})
-    for number, path in enumerate(list_fold_folders(folder, split_spec.describe())):
-        train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-        own = dataclasses.replace(
-            split_spec, n_train=len(train), n_validation=len(validation), n_test=0, n_folds=None
-        )
-        _write(path, dataset, own, Selection(train, validation))
+@dataclass(frozen=True)
+class _Writer:
+    """Writes prepared data of one data set."""
+
+    dataset: Dataset | TabularDataset
+    preparation: Preparation
+
+    def folds(self, folder: Path, split_spec: SplitSpec, folds: NDArray[np.int64]) -> None:
+        """Write all examples as a training split, and each fold as a data set of its own."""
+        everything = Selection(np.arange(len(folds)), np.arange(0))
+        whole = dataclasses.replace(split_spec, n_train=len(folds))
+        self(folder, whole, everything, {FOLDS_FILE: folds})
+        for number, path in enumerate(list_fold_folders(folder, split_spec.describe())):
+            train, validation = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
+            own = dataclasses.replace(
+                split_spec, n_train=len(train), n_validation=len(validation), n_test=0, n_folds=None
+            )
+            self(path, own, Selection(train, validation))
+
+    def __call__(
+        self,
+        folder: Path,
+        split_spec: SplitSpec,
+        selection: Selection,
+        more: Mapping[str, NDArray[Any]] = MappingProxyType({}),
+    ) -> None:
+        """Write the examples of `selection`, the derived arrays and a manifest."""
+        (examples, targets), (test_examples, test_targets) = _list_examples(self.dataset)
+        X, y = examples[selection.train], targets[selection.train]
+        derived = dict(self._derive(X, y))
+        arrays: dict[str, NDArray[Any]] = {
+            **({} if "X" in derived else {TRAIN_FILE: X}),
+            TRAIN_TARGETS_FILE: y,
+            VALIDATION_FILE: examples[selection.validation],
+            VALIDATION_TARGETS_FILE: targets[selection.validation],
+            **{derived_file(name): array for name, array in derived.items()},
+            **more,
+        }
+        folder.mkdir()
+        for name, array in arrays.items():
+            _write_synced(folder / name, partial(np.save, arr=array))
+        names = list(arrays)
+        test = slice(split_spec.n_test)
+        if split_spec.n_test != 0:  # folds have no test split
+            save_test = partial(np.savez, inputs=test_examples[test], targets=test_targets[test])
+            _write_synced(folder / TEST_FILE, save_test)
+            names.append(TEST_FILE)
+        files = {name: hash_file(folder / name) for name in names}
+        sizes = {**split_spec.describe(), "n_test": len(test_targets[test])}
+        manifest = json.dumps(seal(self._describe(folder, sizes, files)), indent=2) + "\n"
+        _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
+
+    def _derive(self, X: NDArray[Any], y: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        try:
+            return self.preparation.derive(self.dataset.schema, X, y)
+        except ValueError as error:
+            raise UsageError(one_line(error)) from error
+
+    def _describe(
+        self, folder: Path, sizes: dict[str, Any], files: dict[str, str]
+    ) -> dict[str, Any]:
+        dataset, identity = self.dataset, dict(self.preparation.identity)
+        derived = {derived_file(name) for name in list_derived(files)}
+        exact = {name: found for name, found in files.items() if name not in derived}
+        return {
+            "format": FORMAT_VERSION,
+            "name": dataset.name,
+            "schema": dataset.schema.describe(),
+            **sizes,
+            "source": dataset.source,
+            "source_settings": dict(dataset.settings),
+            "notices": dataset.notices,
+            "source_checksum": dataset.checksum,
+            "preparation": identity,
+            "files": files,
+            "sizes": {name: (folder / name).stat().st_size for name in files},
+            "checksum": hash_json([exact, dataset.checksum, identity]),
+            "versions": machine_versions(),
+        }
 
 
-def _write(
-    folder: Path,
-    dataset: Dataset | TabularDataset,
-    split_spec: SplitSpec,
-    selection: Selection,
-    more: Mapping[str, NDArray[Any]] = MappingProxyType({}),
-) -> None:
-    inputs: NDArray[Any]
-    targets: NDArray[Any]
+def _list_examples(dataset: Dataset | TabularDataset) -> tuple[_Pair, _Pair]:
+    """Return examples and targets outside the test split, and those of the test split."""
     if isinstance(dataset, Dataset):
-        arrays, facts = _make_image_files(dataset, split_spec, selection)
-        inputs, targets = _flatten(dataset.test_images), dataset.test_labels
-    else:
-        arrays, facts = make_table_files(dataset, selection)
-        inputs, targets = dataset.test.features, dataset.test.targets
-    arrays |= more
-    folder.mkdir()
-    for name, array in arrays.items():
-        _write_synced(folder / name, partial(np.save, arr=array))
-    names = list(arrays)
-    test = slice(split_spec.n_test)
-    if split_spec.n_test != 0:  # folds have no test split
-        save_test = partial(np.savez, inputs=inputs[test], targets=targets[test])
-        _write_synced(folder / TEST_FILE, save_test)
-        names.append(TEST_FILE)
-    facts = {**_NO_IMAGES, **split_spec.describe(), "n_test": len(targets[test]), **facts}
-    files = {name: hash_file(folder / name) for name in names}
-    manifest = json.dumps(seal(_describe(folder, dataset, facts, files)), indent=2) + "\n"
-    _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
-
-
-def _make_image_files(
-    dataset: Dataset, split_spec: SplitSpec, selection: Selection
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Make the arrays to write, by file name, and the manifest entries computed from them."""
-    images, labels = _flatten(dataset.train_images), dataset.train_labels
-    train, validation = images[selection.train], images[selection.validation]
-    shape = dataset.train_images.shape[1:]
-    # An integer sum has no rounding, so the mean is exact whatever the order of summing.
-    mean_image = train.sum(axis=0, dtype=np.int64) / split_spec.n_train
-    mean_square = np.einsum("ij,ij->", train, train, dtype=np.int64) / train.size
-    arrays: dict[str, NDArray[Any]] = {
-        **fit_training_images(
-            train, mean_image, shape, split_spec.basis, split_spec.is_augmentable
-        ),
-        TRAIN_LABELS_FILE: labels[selection.train],
-        VALIDATION_IMAGES_FILE: validation,
-        VALIDATION_LABELS_FILE: labels[selection.validation],
-        MEAN_IMAGE_FILE: mean_image,
-    }
-    if TRAIN_COORDINATES_FILE in arrays:
-        fitted = Preprocessing(mean_image.astype(np.float32), arrays[COMPONENTS_FILE])
-        with threadpool_limits(1):  # bit-identical on equal machines
-            arrays[VALIDATION_COORDINATES_FILE] = fitted.apply(validation)
-    return arrays, {
-        "pixel_std": float(np.sqrt(mean_square - np.mean(mean_image**2))),
-        "n_components": arrays[COMPONENTS_FILE].shape[1] if split_spec.basis else None,
-    }
-
-
-def _describe(
-    folder: Path, dataset: Dataset | TabularDataset, sizes: dict[str, Any], files: dict[str, str]
-) -> dict[str, Any]:
-    exact = {name: found for name, found in files.items() if name not in ROUNDED_FILES}
-    wanted = [sizes["basis"], *(["augmentable"] if sizes["is_augmentable"] else [])]
-    return {
-        "format": FORMAT_VERSION,
-        "name": dataset.name,
-        "schema": dataset.schema.describe(),
-        **sizes,
-        "source": dataset.source,
-        "source_settings": dict(dataset.settings),
-        "notices": dataset.notices,
-        "source_checksum": dataset.checksum,
-        "files": files,
-        "sizes": {name: (folder / name).stat().st_size for name in files},
-        "checksum": hash_json([exact, dataset.checksum, *wanted]),
-        "versions": machine_versions(),
-    }
+        train, test = _flatten(dataset.train_images), _flatten(dataset.test_images)
+        return (train, dataset.train_labels), (test, dataset.test_labels)
+    rows, others = dataset.rows, dataset.test
+    return (rows.features, rows.targets), (others.features, others.targets)
 
 
 def _flatten(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

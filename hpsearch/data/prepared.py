@@ -9,13 +9,12 @@ the examples of the fold for validation, all others for training.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hpsearch.data.reading import hash_file, one_line, read_bytes
-from hpsearch.data.scaling import TargetScale
 from hpsearch.data.schema import Schema, load_schema
 from hpsearch.data.split_spec import SplitSpec, load_split_spec
 from hpsearch.errors import DamagedDataError, OutdatedDataError
@@ -24,6 +23,8 @@ from hpsearch.hashing import hash_json
 __all__ = [
     "TEST_FILE",
     "PreparedData",
+    "derived_file",
+    "list_derived",
     "list_fold_folders",
     "load_prepared",
     "read_manifest",
@@ -31,39 +32,18 @@ __all__ = [
 ]
 
 MANIFEST_FILE = "manifest.json"
-TRAIN_IMAGES_FILE = "train_images.npy"
-TRAIN_LABELS_FILE = "train_labels.npy"
-VALIDATION_IMAGES_FILE = "validation_images.npy"
-VALIDATION_LABELS_FILE = "validation_labels.npy"
-MEAN_IMAGE_FILE = "mean_image.npy"
-# Of tables: the validation rows before scaling, and the fitted scaling.
-VALIDATION_FEATURES_FILE = "validation_features.npy"
-SCALING_FILE = "scaling.npy"
-COMPONENTS_FILE = "components.npy"
-VARIANCES_FILE = "variances.npy"
-# Mean image and variances of contrast-normalised images.
-NORMALISED_MEAN_IMAGE_FILE = "normalised_mean_image.npy"
-NORMALISED_VARIANCES_FILE = "normalised_variances.npy"
-TRAIN_COORDINATES_FILE = "train_coordinates.npy"
-VALIDATION_COORDINATES_FILE = "validation_coordinates.npy"
-# Of the DCT, if images are augmented: the frequencies that each batch is transformed to.
-FREQUENCIES_FILE = "frequencies.npy"
+# Examples, pixels or columns, one in a row; and their classes or numbers.
+TRAIN_FILE = "train_examples.npy"
+TRAIN_TARGETS_FILE = "train_targets.npy"
+VALIDATION_FILE = "validation_examples.npy"
+VALIDATION_TARGETS_FILE = "validation_targets.npy"
 # Of cross-validation: the fold of each example.
 FOLDS_FILE = "folds.npy"
 TEST_FILE = "test.npz"
-# Files that depend on a machine's rounding; equal data may differ there in the last bit.
-ROUNDED_FILES = frozenset(
-    {
-        COMPONENTS_FILE,
-        VARIANCES_FILE,
-        NORMALISED_MEAN_IMAGE_FILE,
-        NORMALISED_VARIANCES_FILE,
-        TRAIN_COORDINATES_FILE,
-        VALIDATION_COORDINATES_FILE,
-        FREQUENCIES_FILE,
-    }
-)
-FORMAT_VERSION = 7
+# Arrays that the trainer has derived from the training examples. They depend on a machine's
+# rounding; of equal data they may differ in the last bit.
+_DERIVED = "derived_{}.npy"
+FORMAT_VERSION = 8
 ADVICE = "delete the folder and it will be prepared again"
 
 _CHECKSUM_KEY = "manifest_sha256"
@@ -83,16 +63,11 @@ class PreparedData:
         Structure of an example and its target.
     split_spec : SplitSpec
         How the source was split, with the actual number of test examples.
-    n_components : int or None
-        Number of components of the input transform; None for pixels.
-    pixel_std : float
-        Standard deviation of a pixel of the training images: root of the mean of the pixels'
-        variances; 1 for tables.
-    target_scale : TargetScale or None
-        Scale of the targets, for regression.
+    preparation : dict
+        `Preparation.identity` of the arrays that the trainer derived from the training examples.
     checksum : str
-        SHA-256 over the splits and the specified input transform: equal for equal data,
-        independent of its location and of the machine's rounding.
+        SHA-256 over the splits and `preparation`: equal for equal data, independent of its
+        location and of the machine's rounding.
     source : str
         Where the data was loaded from, for display.
     source_checksum : str
@@ -102,8 +77,8 @@ class PreparedData:
     notices : tuple of str
         `Dataset.notices`: messages for the user.
     contents : dict
-        All that training reads, by name: ``pixel_std``, ``target_scale``, and the SHA-256 of
-        each file, including `ROUNDED_FILES`, in which equal data may differ.
+        SHA-256 of each file that training reads, by name; including those of the derived arrays,
+        in which equal data may differ.
     versions : dict
         `machine_versions` of the process that prepared it.
     folds : tuple of PreparedData
@@ -114,9 +89,7 @@ class PreparedData:
     name: str
     schema: Schema
     split_spec: SplitSpec
-    n_components: int | None
-    pixel_std: float
-    target_scale: TargetScale | None
+    preparation: dict[str, Any]
     checksum: str
     source: str
     source_checksum: str
@@ -188,15 +161,12 @@ def load_prepared(folder: Path) -> PreparedData:
     manifest = read_manifest(folder)
     folds = tuple(load_prepared(one) for one in list_fold_folders(folder, manifest))
     try:
-        scale = manifest["target_scale"]
         return PreparedData(
             folder=folder.absolute(),
             name=manifest["name"],
             schema=load_schema(manifest["schema"]),
             split_spec=load_split_spec(manifest),
-            n_components=manifest["n_components"],
-            pixel_std=manifest["pixel_std"],
-            target_scale=TargetScale(*scale) if scale else None,
+            preparation=manifest["preparation"],
             checksum=manifest["checksum"],
             source=manifest["source"],
             source_checksum=manifest["source_checksum"],
@@ -241,6 +211,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
+def derived_file(name: str) -> str:
+    """Return the name of the file with the derived array `name`."""
+    return _DERIVED.format(name)
+
+
+def list_derived(files: Iterable[str]) -> list[str]:
+    """List the names of the derived arrays among `files`."""
+    before, after = _DERIVED.split("{}")
+    return sorted(
+        file.removeprefix(before).removesuffix(after) for file in files if file.startswith(before)
+    )
+
+
 def list_fold_folders(folder: Path, manifest: Mapping[str, Any]) -> list[Path]:
     """List the folders of the folds, given the manifest of `folder`; none without folds."""
     return [folder / f"fold-{number}" for number in range(1, (manifest.get("n_folds") or 0) + 1)]
@@ -253,13 +236,12 @@ def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _list_contents(manifest: Mapping[str, Any], folds: tuple[PreparedData, ...]) -> dict[str, str]:
     files = {name: str(found) for name, found in manifest["files"].items() if name != TEST_FILE}
-    scales = {name: repr(manifest[name]) for name in ("pixel_std", "target_scale")}
     of_folds = {
         f"{fold.folder.name}/{name}": found
         for fold in folds
         for name, found in fold.contents.items()
     }
-    return {**files, **scales, **of_folds}
+    return {**files, **of_folds}
 
 
 def _broken(

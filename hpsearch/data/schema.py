@@ -73,6 +73,11 @@ class Schema:
         return height * width * colours
 
     @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 for regression."""
+        return len(self.class_names)
+
+    @property
     def n_outputs(self) -> int:
         """Number of outputs of a model: a score for each class, or one number."""
         return len(self.class_names) or 1

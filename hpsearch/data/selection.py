@@ -1,18 +1,16 @@
 """Select the examples of a data set that a study trains and validates on."""
 
-import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.basis import Frequencies
 from hpsearch.data.split_spec import SplitSpec
 from hpsearch.data.splitting import divide, order_items, take
 from hpsearch.errors import UsageError
 
-__all__ = ["Items", "Selection", "assign_folds", "check_basis", "check_positive", "select"]
+__all__ = ["Items", "Selection", "assign_folds", "check_positive", "select"]
 
 _Indices: TypeAlias = slice | NDArray[np.int64]
 
@@ -103,23 +101,6 @@ def _check_splits(items: Items, split_spec: SplitSpec) -> None:
             f"data.train = {split_spec.n_train} and data.validation ="
             f" {split_spec.n_validation} ask for"
             f" {n_requested} examples, {items.name} has {available} for the two{set_apart}"
-        )
-
-
-def check_basis(split_spec: SplitSpec, image_shape: tuple[int, ...], name: str) -> None:
-    """Refuse a transform with more components than an image of data set `name` has pixels.
-
-    Raises
-    ------
-    UsageError
-        Names the key.
-    """
-    n_pixels = math.prod(image_shape)
-    if split_spec.basis and split_spec.basis.count and split_spec.basis.count > n_pixels:
-        key = "frequencies" if isinstance(split_spec.basis, Frequencies) else "components"
-        raise UsageError(
-            f"data.basis.{key} must be at most {n_pixels}, the pixels of an image of"
-            f" {name}, got {split_spec.basis.count}"
         )
 
 

@@ -1,17 +1,15 @@
-"""Specification of how a data source is split, and how training images are stored."""
+"""Specification of how a data source is split."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
-
-from hpsearch.data.basis import Basis, load_basis
 
 __all__ = ["SplitSpec", "load_split_spec"]
 
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """Sizes of the splits, how they are drawn, and the input transform of training images.
+    """Sizes of the splits, and how they are drawn.
 
     Parameters
     ----------
@@ -20,11 +18,6 @@ class SplitSpec:
         all of them are used: a study asks for 0 and 0, prepared data has all of them and 0.
     n_test : int or None
         Number of test examples, the first of the source's test split; None for all.
-    basis : Basis, optional
-        Input transform of the training images; pixels if omitted.
-    is_augmentable : bool
-        Whether training images are stored as pixels even with a transform, with the statistics
-        for contrast normalisation.
     shuffle_seed : int, optional
         Shuffles the source's training split before it is divided; the source's order if omitted.
     stratify : bool
@@ -36,8 +29,6 @@ class SplitSpec:
     n_train: int
     n_validation: int
     n_test: int | None = None
-    basis: Basis | None = None
-    is_augmentable: bool = False
     shuffle_seed: int | None = None
     stratify: bool = False
     n_folds: int | None = None
@@ -54,10 +45,8 @@ def load_split_spec(described: Mapping[str, Any]) -> SplitSpec:
 
     Raises
     ------
-    KeyError, TypeError
+    TypeError
         If a field is missing or invalid.
     """
-    known = {
-        field.name: described[field.name] for field in fields(SplitSpec) if field.name in described
-    }
-    return SplitSpec(**known | {"basis": load_basis(described["basis"])})
+    names = [field.name for field in fields(SplitSpec)]
+    return SplitSpec(**{name: described[name] for name in names if name in described})

@@ -6,15 +6,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hpsearch.definition.base import reword_error
 from hpsearch.definition.study import StudyDefinition
 from hpsearch.errors import UsageError
+from hpsearch.tables import reword_error
 from hpsearch.wording import suggest
 
 __all__ = ["find_study_file", "list_study_files", "load_definition", "parse_definition"]
 
 # Parts of an error's location that pydantic adds for its unions; not keys of the file.
-_TAGS = frozenset({"range", "choices", "fixed", "named", "table"})
+_TAGS = frozenset(
+    {"range", "choices", "fixed", "named", "table"}
+    | {"int_range", "float_range", "int_choices", "float_choices", "str_choices", "any_choices"}
+)
 
 
 def list_study_files() -> dict[str, Path]:
@@ -89,14 +92,18 @@ def parse_definition(text: str, path: Path) -> StudyDefinition:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # huge integers, deep nesting
         raise UsageError(f"{path}: expected TOML: {error}") from error
-    data = content.get("data")
+    # Modules are imported from the study file's folder, wherever the study is run from.
+    folder, data, trainer = str(path.parent.resolve()), content.get("data"), content.get("trainer")
     if isinstance(data, dict) and data.get("source") == "python":
-        # The module is imported from the study file's folder, wherever the study is run from.
-        data.setdefault("path", str(path.parent.resolve()))
+        data.setdefault("path", folder)
+    if isinstance(trainer, dict) and "class" in trainer:
+        trainer.setdefault("folder", folder)
     try:
-        return StudyDefinition.model_validate({"name": path.stem} | content)
+        definition = StudyDefinition.model_validate({"name": path.stem} | content)
     except ValidationError as error:
         raise UsageError(f"{path}: {_describe(error)}") from error
+    definition.check(f"{path}: ")
+    return definition
 
 
 def _describe(error: ValidationError) -> str:

@@ -15,12 +15,22 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from hpsearch.definition.base import Table, reword_error
+from hpsearch.tables import Table, reword_error
 
-__all__ = ["Choices", "ParameterSpace", "Range", "describe_kind", "ends", "make_parameter_space"]
+__all__ = [
+    "AnySpace",
+    "Choices",
+    "ParameterSpace",
+    "Range",
+    "describe_kind",
+    "ends",
+    "list_values",
+    "make_parameter_space",
+]
 
 Number = TypeVar("Number", int, float)
 Value = TypeVar("Value")
+Scalar: TypeAlias = bool | int | float | str
 
 
 class Range(Table, Generic[Number]):
@@ -46,9 +56,9 @@ class Range(Table, Generic[Number]):
             raise ValueError(f"low must be above 0 on a log scale, got {self.low}")
         return self
 
-    def contains(self, value: float | str) -> bool:
+    def contains(self, value: bool | float | str) -> bool:
         """Whether `value` is in the range, and an integer if the range is one of integers."""
-        if isinstance(value, str) or not self.low <= value <= self.high:
+        if isinstance(value, bool | str) or not self.low <= value <= self.high:
             return False
         return isinstance(self.low, float) or value == int(value)
 
@@ -76,9 +86,10 @@ class Choices(Table, Generic[Value]):
             raise ValueError(f"must name each value once, got {list(choices)}")
         return choices
 
-    def contains(self, value: float | str) -> bool:
+    def contains(self, value: bool | float | str) -> bool:
         """Whether `value` is one of the choices."""
-        return value in self.choices
+        is_bool = isinstance(value, bool)
+        return any(value == one and isinstance(one, bool) == is_bool for one in self.choices)
 
     def describe(self) -> str:
         """Describe the allowed values, for error messages."""
@@ -86,8 +97,44 @@ class Choices(Table, Generic[Value]):
 
 
 ParameterSpace: TypeAlias = (
-    Range[float] | Range[int] | Choices[float] | Choices[int] | Choices[str] | float | int | str
+    Range[float]
+    | Range[int]
+    | Choices[float]
+    | Choices[int]
+    | Choices[str]
+    | Choices[Scalar]
+    | bool
+    | float
+    | int
+    | str
 )
+
+
+def _choose_open_tag(given: Any) -> str:
+    """Choose the kind of a space that is not declared, by its values."""
+    tag = _choose_tag(given)
+    if tag == "fixed":
+        return tag
+    values = _find_values(given)
+    kinds = {type(value) for value in values}
+    if tag == "range":
+        return "int_range" if kinds == {int} else "float_range"
+    if kinds <= {int, float}:
+        return "int_choices" if kinds == {int} else "float_choices"
+    return "str_choices" if kinds == {str} else "any_choices"
+
+
+# The space of a hyperparameter that is not declared: what the values in the file are.
+AnySpace: TypeAlias = Annotated[
+    Annotated[Range[int], Tag("int_range")]
+    | Annotated[Range[float], Tag("float_range")]
+    | Annotated[Choices[int], Tag("int_choices")]
+    | Annotated[Choices[float], Tag("float_choices")]
+    | Annotated[Choices[str], Tag("str_choices")]
+    | Annotated[Choices[Scalar], Tag("any_choices")]
+    | Annotated[Scalar, Tag("fixed")],
+    Discriminator(_choose_open_tag),
+]
 
 _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
@@ -98,7 +145,7 @@ def make_parameter_space(field: FieldInfo) -> Any:
     Parameters
     ----------
     field : FieldInfo
-        The declaration: a float, an int or a `Literal` of names, with its bounds.
+        The declaration: a float, an int, a bool or a `Literal` of names, with its bounds.
 
     Returns
     -------
@@ -112,7 +159,7 @@ def make_parameter_space(field: FieldInfo) -> Any:
     declared = TypeAdapter(Annotated[kind, Field(), *field.metadata])
 
     def check(space: ParameterSpace) -> ParameterSpace:
-        for value in _list_values(space):
+        for value in list_values(space):
             try:
                 declared.validate_python(value)
             except ValidationError as error:
@@ -128,7 +175,7 @@ def make_parameter_space(field: FieldInfo) -> Any:
 def describe_kind(field: FieldInfo) -> str:
     """Describe type and bounds of a declared hyperparameter: ``float space, above 0``."""
     if field.annotation not in (float, int):
-        return "name"
+        return "bool" if field.annotation is bool else "name"
     bounds = [
         f"{word} {getattr(one, bound)}"
         for one in field.metadata
@@ -140,15 +187,25 @@ def describe_kind(field: FieldInfo) -> str:
 
 def ends(space: Any) -> tuple[float, float]:
     """Return the smallest and the largest number in `space`."""
-    values = _list_values(space)
+    values = list_values(space)
     return min(values), max(values)
 
 
-def _list_values(space: Any) -> tuple[Any, ...]:
+def list_values(space: Any) -> tuple[Any, ...]:
     """List the values named in a file: a range's ends, the choices, or the one value."""
     if isinstance(space, Range):
         return space.low, space.high
     return space.choices if isinstance(space, Choices) else (space,)
+
+
+def _find_values(given: Any) -> tuple[Any, ...]:
+    """List the values of a space that may not have been read yet."""
+    if not isinstance(given, Mapping):
+        return list_values(given)
+    choices = given.get("choices", ())
+    if "choices" in given:
+        return tuple(choices) if isinstance(choices, list | tuple) else ()
+    return given.get("low"), given.get("high")
 
 
 def _choose_tag(given: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from hpsearch.definition.base import Table, named
+from hpsearch.tables import Table, named
 
 __all__ = ["PrunerSettings"]
 

@@ -1,234 +1,25 @@
 """The definition of a study: everything its result depends on."""
 
 import math
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from hpsearch.data import (
-    Basis,
-    FolderSettings,
-    Frequencies,
-    PrincipalComponents,
-    SplitSpec,
-    TabularSettings,
-)
-from hpsearch.definition.base import Table
+from hpsearch.data import Preparation, Schema, SplitSpec
+from hpsearch.definition.data_settings import DataSettings
 from hpsearch.definition.parameter import Choices
 from hpsearch.definition.pruners import NoPruner, PrunerSettings
 from hpsearch.definition.samplers import SamplerSettings, Tpe
-from hpsearch.definition.space import NetSpace, SearchSpace
-from hpsearch.metrics import Metric, Task, metric_of
+from hpsearch.definition.space import SearchSpace, UnreadSpace, read_space
+from hpsearch.definition.trainer_settings import TrainerSettings
+from hpsearch.errors import UsageError
+from hpsearch.metrics import Metric, metric_of
+from hpsearch.tables import Table
 from hpsearch.wording import suggest
 
-__all__ = ["OWN_SOURCES", "StudyDefinition"]
-
-
-class BasisSettings(Table):
-    """Fewer numbers for an image, in place of its pixels; exactly one key is given.
-
-    Parameters
-    ----------
-    components : int, optional
-        So many principal components of the training images.
-    variance : float, optional
-        As many of them as keep this share of the variance.
-    frequencies : int, optional
-        So many spatial frequencies, those along which training images vary most: much the same,
-        and there is nothing to fit.
-    """
-
-    components: Annotated[int, Field(ge=1)] | None = None
-    variance: Annotated[float, Field(gt=0, lt=1)] | None = None
-    frequencies: Annotated[int, Field(ge=1)] | None = None
-
-    @model_validator(mode="after")
-    def _check_one(self) -> "BasisSettings":
-        if [self.components, self.variance, self.frequencies].count(None) != 2:
-            raise ValueError(
-                "expected components, variance or frequencies, such as { components = 300 }"
-            )
-        return self
-
-
-class FoldSettings(Table):
-    """Cross-validation, in place of a validation split.
-
-    Parameters
-    ----------
-    folds : int
-        How many folds the examples that are not for the test are divided into. A trial trains
-        once for each fold, on all others, and its value is the metric of the predictions that each
-        example got from the training without it. The best setting is trained once more, on all of
-        them.
-    """
-
-    folds: Annotated[int, Field(ge=2)]
-
-
-# Required and optional keys of each source of the user's own data.
-_KEYS: dict[str, tuple[set[str], set[str]]] = {
-    "folder": ({"folder", "image_size"}, {"group"}),
-    "table": ({"path", "target"}, {"ignore", "group"}),
-    "arrays": ({"path"}, set()),
-    "python": ({"load"}, {"path", "target", "ignore", "group"}),
-}
-OWN_SOURCES = frozenset(_KEYS)
-# Hyperparameters that apply to images only.
-_FOR_IMAGES = (
-    "receptive_field_radius",
-    "n_components",
-    "whitening",
-    "horizontal_flip",
-    "max_shift",
-    "cutout_size",
-)
-
-PixelCount: TypeAlias = Annotated[int, Field(ge=4, le=512)]
-
-
-class DataSettings(Table):
-    """Which images, and how they are split.
-
-    Parameters
-    ----------
-    source : str
-        ``digits`` (embedded), ``cifar10``, ``fashion_mnist``; ``folder``: own images;
-        ``table``: a CSV or Parquet file; ``arrays``: an .npz file with X and y; ``python``: what
-        a function of one's own returns.
-    task : str
-        ``classification``, judged by accuracy; or ``regression``, by the mean squared error.
-    folder : str, optional
-        Of the source ``folder``: a folder with a sub-folder of images for each class, or with
-        folders train, validation and test that hold such sub-folders; looked for there, then by
-        its name where data sets lie.
-    image_size : list of int, optional
-        Of the source ``folder``: height and width that images are cut and resized to.
-    path : str, optional
-        Of the sources ``table`` and ``arrays``: the file; looked for there, then by its name where
-        data sets lie. Of ``python``: the folder of the module; the study file's if left out.
-    load : str, optional
-        Of the source ``python``: ``module:function``, called once, without arguments, when data
-        are prepared. It returns (X, y) or a pandas DataFrame.
-    target : str, optional
-        The column to predict, of a table.
-    ignore : list of str
-        Columns to leave out, of a table.
-    group : str, optional
-        Of a table: the column whose equal values stay in one split. Of the source ``folder``:
-        ``folder`` keeps the images of one sub-folder of a class's folder in one split, and those
-        of sub-folders of the same name under other classes with them.
-    train : int, optional
-        Number of images in the training split. Of a published data set the first are trained on
-        and the next validated on. Left out with folds, which take all that are not for the test.
-    validation : int or table
-        Number of images in the validation split; or ``{ folds = 5 }`` for cross-validation.
-    test : int, optional
-        Number of test images; all of them if left out. Own images are test images for good, or
-        never: a fifth of them by their pixels, or the folder test.
-    shuffle_seed : int, optional
-        Draws another training and another validation split, or other folds, from the images that
-        are not for the test.
-    stratify : bool, optional
-        Whether training and validation split, or the folds, hold the classes in the shares that
-        they have in the whole; if left out so for own data, not so for published data sets.
-    basis : str or table
-        What a net is fed: ``pixels``, or fewer numbers that hold nearly all of an image.
-    """
-
-    source: Literal["digits", "cifar10", "fashion_mnist", "folder", "table", "arrays", "python"]
-    task: Annotated[Task, Field(strict=False)] = Task.CLASSIFICATION
-    folder: Annotated[str, Field(min_length=1)] | None = None
-    image_size: Annotated[tuple[PixelCount, PixelCount], Field(strict=False)] | None = None
-    path: Annotated[str, Field(min_length=1)] | None = None
-    load: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
-    target: Annotated[str, Field(min_length=1)] | None = None
-    ignore: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    group: Annotated[str, Field(min_length=1)] | None = None
-    train: Annotated[int, Field(ge=1)] | None = None
-    validation: Annotated[
-        Annotated[int, Field(ge=1), Tag("fixed")] | Annotated[FoldSettings, Tag("table")],
-        Discriminator(lambda given: "table" if isinstance(given, dict | FoldSettings) else "fixed"),
-    ]
-    test: Annotated[int, Field(ge=1)] | None = None
-    shuffle_seed: Annotated[int, Field(ge=0)] | None = None
-    stratify: bool | None = None
-    basis: Annotated[
-        Annotated[Literal["pixels"], Tag("named")] | Annotated[BasisSettings, Tag("table")],
-        Discriminator(lambda given: "named" if isinstance(given, str) else "table"),
-    ] = "pixels"
-
-    @model_validator(mode="after")
-    def _check_keys_of_own_data(self) -> "DataSettings":
-        needed, allowed = _KEYS.get(self.source, (set(), set()))
-        for key in sorted({key for pair in _KEYS.values() for keys in pair for key in keys}):
-            is_given = bool(getattr(self, key))
-            if key in needed and not is_given:
-                raise ValueError(f'{key} is missing, which source = "{self.source}" needs')
-            if is_given and key not in needed | allowed:
-                takers = [f'"{name}"' for name, (n, a) in _KEYS.items() if key in n | a]
-                raise ValueError(
-                    f"{key} is only for source = {' or '.join(takers)}, got {self.source!r}"
-                )
-        if self.source == "folder" and self.group not in (None, "folder"):
-            raise ValueError(f'group must be "folder" for source = "folder", got {self.group!r}')
-        return self
-
-    @model_validator(mode="after")
-    def _check_train(self) -> "DataSettings":
-        if self.n_folds and self.train is not None:
-            raise ValueError(
-                "train is not for validation = { folds = ... }: all examples but those for the "
-                f"test are divided into folds; leave it out, got {self.train}"
-            )
-        if not self.n_folds and self.train is None:
-            raise ValueError("train is missing: the number of examples to train on")
-        return self
-
-    @model_validator(mode="after")
-    def _check_tables(self) -> "DataSettings":
-        if self.task == Task.REGRESSION and not self.is_tabular:
-            raise ValueError(f'task = "regression" is not for source = "{self.source}"')
-        if self.is_tabular and self.basis != "pixels":
-            raise ValueError(f'basis is only for images, got source = "{self.source}"')
-        return self
-
-    @property
-    def n_folds(self) -> int | None:
-        """Number of folds of cross-validation; None with a validation split."""
-        return self.validation.folds if isinstance(self.validation, FoldSettings) else None
-
-    @property
-    def is_tabular(self) -> bool:
-        """Whether examples are rows and not images."""
-        return self.source in ("table", "arrays", "python")
-
-    @property
-    def place(self) -> str | None:
-        """Location of own data, the only part of their definition that may change between runs."""
-        return self.folder or self.path
-
-    def own(self) -> FolderSettings | TabularSettings | None:
-        """Return the settings of own data for `hpsearch.data`; None for published data."""
-        if self.folder is not None and self.image_size is not None:
-            by_folder: Literal["folder"] | None = "folder" if self.group else None
-            return FolderSettings(Path(self.folder), self.image_size, by_folder)
-        if self.load is not None:
-            return TabularSettings(
-                self.load, self.task, self.target, self.ignore, self.group, self.path
-            )
-        if self.path is not None:
-            return TabularSettings(self.path, self.task, self.target, self.ignore, self.group)
-        return None
-
-    def image_basis(self) -> Basis | None:
-        """Return the input transform for `hpsearch.data`; None for pixels."""
-        if isinstance(self.basis, str):
-            return None
-        if self.basis.frequencies is not None:
-            return Frequencies(self.basis.frequencies)
-        return PrincipalComponents(self.basis.components, self.basis.variance)
+__all__ = ["ConfirmSettings", "SearchSettings", "StudyDefinition"]
 
 
 class SearchSettings(Table):
@@ -248,8 +39,8 @@ class SearchSettings(Table):
 
     sampler: SamplerSettings = Tpe(name="tpe")
     pruner: PrunerSettings = NoPruner(name="none")
-    space: NetSpace
-    first: Annotated[tuple[dict[str, float | str], ...], Field(strict=False)] = ()
+    space: Annotated[SearchSpace, BeforeValidator(read_space)]
+    first: Annotated[tuple[dict[str, bool | float | str], ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _check_choices(self) -> "SearchSettings":
@@ -313,10 +104,11 @@ class StudyDefinition(Table):
     lag : int
         Trial k knows the finished trials up to k - lag, and waits for those.
     threads_per_trial : int
-        Threads of one trial, for BLAS and a step's products. BLAS's change rounding, so they are
-        part of the definition.
+        Threads of one trial. Those of BLAS change rounding, so they are part of the definition.
+    trainer : TrainerSettings
+        What is trained.
     data : DataSettings
-        The images.
+        The examples.
     search : SearchSettings
         Sampler, pruner and space.
     confirm : ConfirmSettings, optional
@@ -329,17 +121,26 @@ class StudyDefinition(Table):
     trials: Annotated[int, Field(ge=1)]
     lag: Annotated[int, Field(ge=1)] = 8
     threads_per_trial: Annotated[int, Field(ge=1)] = 1
+    trainer: TrainerSettings = Field(default_factory=TrainerSettings.default)
     data: DataSettings
     search: SearchSettings
     confirm: ConfirmSettings | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _take_fixed_values_of_training(cls, given: Any) -> Any:
-        """Read a table `training` as fixed values of the search space."""
+    def _read_tables(cls, given: Any) -> Any:
+        """Read a table `training` as fixed values of the search space; mark a space to be read.
+
+        A recorded definition has been read before. It is restored without the trainer's class.
+        """
         match given:
             case {"training": dict(fixed), "search": {"space": dict(space), **search}, **rest}:
-                return {**rest, "search": {**search, "space": {**fixed, **space}}}
+                given = {**rest, "search": {**search, "space": {**fixed, **space}}}
+        match given:
+            case {"trainer": {"path": _}}:
+                return given
+            case {"search": {"space": dict(space), **search}, **rest}:
+                return {**rest, "search": {**search, "space": UnreadSpace(space)}}
         return given
 
     @model_validator(mode="after")
@@ -351,18 +152,13 @@ class StudyDefinition(Table):
             )
         return self
 
-    @model_validator(mode="after")
-    def _check_basis_is_set(self) -> "StudyDefinition":
-        space = self.search.space
-        needing = [name for name in ("n_components", "whitening") if space.largest(name) > 0]
-        if space.may_be("contrast_normalization", "global"):
-            needing.append("contrast_normalization")
-        if needing and self.data.basis == "pixels":
-            raise ValueError(
-                f"search.space.{needing[0]} needs a basis: set data.basis, "
-                "such as { components = 300 }"
-            )
-        return self
+    @field_validator("search", mode="before")
+    @classmethod
+    def _read_space_of_trainer(cls, given: Any, info: ValidationInfo) -> Any:
+        match given:
+            case {"space": UnreadSpace(space), **others}:
+                return {**others, "space": UnreadSpace(space, info.data.get("trainer"))}
+        return given
 
     @property
     def metric(self) -> Metric:
@@ -371,30 +167,46 @@ class StudyDefinition(Table):
 
     def split_spec(self) -> SplitSpec:
         """Return how `hpsearch.data` is to split the source."""
-        data = self.data
-        return SplitSpec(
-            n_train=data.train or 0,
-            n_validation=data.validation if isinstance(data.validation, int) else 0,
-            n_test=data.test,
-            basis=data.image_basis(),
-            is_augmentable=_changes_images(self.search.space),
-            shuffle_seed=data.shuffle_seed,
-            stratify=data.source in OWN_SOURCES if data.stratify is None else data.stratify,
-            n_folds=data.n_folds,
-        )
+        return self.data.split_spec()
 
-    @model_validator(mode="after")
-    def _check_hyperparameters_suit_data(self) -> "StudyDefinition":
-        space, source = self.search.space, self.data.source
-        if self.data.is_tabular:
-            given = [name for name in _FOR_IMAGES if space.largest(name) > 0]
-            if space.fixed().get("contrast_normalization") != "none":
-                given.append("contrast_normalization")
-            if given:
-                raise ValueError(f'search.space.{given[0]} is for images, not source = "{source}"')
-        if self.data.task == Task.REGRESSION and space.largest("label_smoothing") > 0:
-            raise ValueError("search.space.label_smoothing is for classes, not a regression")
-        return self
+    def preparation(self) -> Preparation:
+        """Return what the trainer derives from the training examples, for `hpsearch.data`.
+
+        Raises
+        ------
+        UsageError
+            If the trainer cannot be imported.
+        """
+        return self.trainer.preparation(self.search.space)
+
+    def check(
+        self,
+        where: str,
+        schema: Schema | None = None,
+        prepared: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Check that the trainer suits the search space, and the data if they are known.
+
+        Parameters
+        ----------
+        where : str
+            Beginning of the error message.
+        schema : Schema, optional
+            Shape of an example, columns and classes.
+        prepared : mapping, optional
+            Arrays that the trainer derived from the training examples, by name.
+
+        Raises
+        ------
+        UsageError
+            In one line: what was given, and what was expected.
+        """
+        trainer = self.trainer.load()
+        try:
+            values = self.search.space.named_values()
+            trainer.check_space(self.trainer.settings, values, schema, prepared or {})
+        except ValueError as error:
+            raise UsageError(f"{where}{error}") from error
 
     def n_grid_cells(self) -> int:
         """Count the combinations of the choices."""
@@ -410,19 +222,13 @@ class StudyDefinition(Table):
 
         Left out are the description; the number of trials, as a longer study begins with the
         trials of a shorter one; the confirmation, which follows the last trial; and the location
-        of own data, which its checksum identifies.
+        of own data and of the trainer's source, which their checksums identify.
         """
         left_out: Any = {
             "description": True,
             "trials": True,
             "confirm": True,
             "data": {"folder", "path"},
+            "trainer": {"folder"},
         }
         return self.model_dump(mode="json", exclude=left_out)
-
-
-def _changes_images(space: SearchSpace) -> bool:
-    """Whether any trial may augment images or normalise their contrast."""
-    return space.may_be("contrast_normalization", "per_image") or any(
-        space.largest(name) > 0 for name in ("horizontal_flip", "max_shift", "cutout_size")
-    )

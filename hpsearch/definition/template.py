@@ -10,8 +10,10 @@ from hpsearch.data import (
     suggest_sizes,
     take,
 )
+from hpsearch.definition.space_template import describe_space
 from hpsearch.errors import UsageError
 from hpsearch.metrics import metric_of
+from hpsearch.trainers.finding import TrainerSpec
 
 __all__ = ["OWN_SIZE", "SCHEMA_FILE", "write_template"]
 
@@ -28,7 +30,7 @@ seed = 0      # root of all randomness: the same file gives the same nets
 trials = 20   # may grow later: the first ones stay
 lag = 8       # trial k knows the finished trials up to k - lag; two to four times the workers
 
-[data]
+{trainer}[data]
 {data}
 [search]
 sampler = "tpe"   # learns which regions are good; or random, qmc, grid
@@ -36,6 +38,14 @@ pruner = {{ name = "median", n_warmup_epochs = 3 }}   # ends hopeless trials ear
 
 # What is searched: a range, {{ choices = [...] }}, or one fixed value for each.
 [search.space]
+{space}
+# Train the best again on fresh seeds, before the test split is opened:
+# [confirm]
+# top = 3
+# seeds = 2
+"""
+
+_TWO_LAYER_NET = """\
 learning_rate = {learning_rate}
 learning_rate_decay = 0.95
 reg = {{ low = 1e-5, high = 1e-2, log = true }}
@@ -43,12 +53,7 @@ hidden_size = {{ low = 16, high = 128, log = true }}
 epochs = {{ low = 10, high = 30 }}
 batch_size = {batch_size}
 initial_std = {initial_std}   # standard deviation of the initial weights
-{hint}
-# Train the best again on fresh seeds, before the test split is opened:
-# [confirm]
-# top = 3
-# seeds = 2
-"""
+{hint}"""
 
 _IMAGE_HINT = """\
 # For colour images and longer searches: horizontal_flip, max_shift, dropout, schedule = "cosine"
@@ -65,6 +70,7 @@ def write_template(
     source: str,
     own: FolderContents | TabularDataset | None = None,
     settings: TabularSettings | None = None,
+    trainer: TrainerSpec | None = None,
 ) -> str:
     """Return the text of a study file for `source`.
 
@@ -76,11 +82,13 @@ def write_template(
         The images or rows, for a source of own data.
     settings : TabularSettings, optional
         Settings of own rows.
+    trainer : TrainerSpec, optional
+        A trainer of one's own; the two-layer net without one.
 
     Raises
     ------
     UsageError
-        If there are too few images or rows.
+        If there are too few images or rows, or the trainer cannot be imported.
     """
     if isinstance(own, TabularDataset) and settings:
         data, n_train, description = _describe_rows(own, settings)
@@ -95,15 +103,26 @@ def write_template(
             f"validation = {n_validation}    # the next so many; settings are judged by these\n"
             "# test = 300        # the first so many test images; all of them if left out\n"
         )
+    return _TEMPLATE.format(
+        schema=SCHEMA_FILE,
+        description=description,
+        data=data,
+        trainer=f'[trainer]\nclass = "{trainer.path}"\n\n' if trainer else "",
+        space=(
+            describe_space(trainer.find_class())
+            if trainer
+            else _describe_two_layer_net(source, n_train, settings)
+        ),
+    )
+
+
+def _describe_two_layer_net(source: str, n_train: int, settings: TabularSettings | None) -> str:
     batch_size = min(n_train, 200, max(10, n_train // 20))
     # Small inputs (standardised columns, digits from 0 to 16) allow larger learning rates and
     # initial weights than pixels of up to 255.
     has_small_inputs = source == "digits" or settings is not None
     rates = "low = 1e-3, high = 0.3" if has_small_inputs else "low = 1e-4, high = 3e-3"
-    return _TEMPLATE.format(
-        schema=SCHEMA_FILE,
-        description=description,
-        data=data,
+    return _TWO_LAYER_NET.format(
         batch_size=batch_size,
         initial_std="0.1" if settings else "0.01" if has_small_inputs else "1e-3",
         hint="" if settings else _IMAGE_HINT,

@@ -10,13 +10,11 @@ from pathlib import Path
 
 from hpsearch.coordinator import RunOptions, find_prepared, tracking_store
 from hpsearch.data import (
-    Dataset,
     ImageFolder,
     Remark,
     Source,
     TabularDataset,
     assign_folds,
-    check_basis,
     describe_table,
     find_source,
     select,
@@ -72,8 +70,6 @@ def check_data(definition: StudyDefinition, options: RunOptions) -> Iterator[Fin
             yield from (Finding("table", line) for line in describe_table(loaded))
         split_spec = definition.split_spec()
         (assign_folds if split_spec.n_folds else select)(loaded.items(), split_spec)
-        if isinstance(loaded, Dataset):
-            check_basis(split_spec, loaded.train_images.shape[1:], loaded.name)
         yield Finding("data", f"{loaded.name}, verified, from {loaded.source}; not prepared yet")
 
 
@@ -151,9 +147,11 @@ def check_workers(
     source = _find_source(definition, options)
     root = options.workspace.root
     with _marker_in(next(path for path in (root, *root.parents) if path.exists())) as marker:
-        own = definition.data.own()
-        question = partial(report_health, marker, prepared, source.name, source.checksum, own)
-        survey = work_out(backend.ask_workers(question))
+        own, trainer = definition.data.own(), definition.trainer.spec()
+        question = partial(
+            report_health, marker, prepared, source.name, source.checksum, trainer, own
+        )
+        survey = work_out(backend.ask_workers(question), trainer)
     for failure in survey.failures:
         advice = "install the same hpsearch there; set HPSEARCH_DATA_DIR there"
         yield Finding("workers", str(failure), advice, failure.exit_code)

@@ -43,7 +43,7 @@ def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Findin
     """
     yield check_versions()
     yield check_blas(definition)
-    yield check_training()
+    yield from _guarded("training", lambda: [check_training(definition)])
     yield from _guarded("sampler", lambda: _check_sampler(definition))
     n_at_a_time = options.n_jobs or 1
     try:
@@ -54,7 +54,10 @@ def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Findin
                 yield from _guarded("workers", lambda: check_workers(definition, options, backend))
     except HpsearchError as error:
         yield Finding("workers", str(error), "see docs/operations.md", error.exit_code)
-    yield check_disk(definition, options.workspace.root, n_at_a_time=n_at_a_time)
+    yield from _guarded(
+        "disk",
+        lambda: [check_disk(definition, options.workspace.root, n_at_a_time=n_at_a_time)],
+    )
     yield from _guarded("data", lambda: check_data(definition, options))
     yield from _guarded("storage", lambda: [check_storage(definition, options)])
     yield from _guarded("record", lambda: check_recorded(definition, options))

@@ -13,6 +13,7 @@ from hpsearch.doctor.finding import Finding
 from hpsearch.errors import MachineError
 from hpsearch.execution import Backend, HelperProcess
 from hpsearch.objective.failures import check_installation
+from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.versions import code_version, machine_versions, package_versions
 from hpsearch.wording import shorten_bytes
 
@@ -40,10 +41,6 @@ _N_OWN_INPUTS = 500
 # Examples of own data that are divided into folds: cross-validation is for few.
 _N_ALL = 10_000
 _N_CHECKPOINTS_KEPT = 3
-# float32. A checkpoint during training holds the weights, up to two moments of Adam, and an
-# average of the weights.
-_BYTES_PER_WEIGHT = 4
-_COPIES_WHILE_TRAINING = 4
 
 
 def check_versions() -> Finding:
@@ -52,23 +49,27 @@ def check_versions() -> Finding:
     return Finding("versions", ", ".join(f"{name} {value}" for name, value in versions.items()))
 
 
-def check_training() -> Finding:
-    """Check that a training step can be compiled and run, in a process like a worker."""
+def check_training(definition: StudyDefinition) -> Finding:
+    """Check that the study's trainer works, in a process like a worker."""
     advice = "install the package anew (constraints.txt), or look at ulimit -v and free memory"
     helper = HelperProcess()
     try:
-        helper.run(check_installation)
+        helper.run(_try_training, definition.trainer.spec())
     except MachineError as error:
         text, advice = str(error), ""
     except BrokenProcessPool:
-        text = "the process that was to train for one step died, twice"
+        text = "the process that was to try the trainer died, twice"
     except Exception as error:  # a broken installation may raise anything
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     else:
-        return Finding("training", "compiled, and one step moves the weights as NumPy would")
+        return Finding("training", f"{definition.trainer.path} works on this machine")
     finally:
         helper.close()
     return Finding("training", text, advice, MachineError.exit_code)
+
+
+def _try_training(trainer: TrainerSpec) -> None:
+    check_installation(trainer.load())
 
 
 def check_blas(definition: StudyDefinition) -> Finding:
@@ -130,22 +131,18 @@ def estimate_bytes(definition: StudyDefinition, *, n_at_a_time: int) -> int:
     else:
         n_pixels, n_classes = _SHAPES[data.source]
     split_spec = definition.split_spec()
-    basis = split_spec.basis
-    n_inputs = n_pixels if basis is None else (basis.count or n_pixels)
-    bytes_per_image = n_pixels if basis is None or split_spec.is_augmentable else 4 * n_inputs
-    # No source has more than 10,000 test images.
+    # A byte for a pixel; tables hold float64, and float32 of what is derived from them.
+    bytes_per_example = n_pixels * (12 if data.is_tabular else 1) + 8
     # As all folds together: each example is in the training split of all folds but one, and once
     # more in the data as a whole.
     n_train = split_spec.n_train or (data.n_folds or 0) * _N_ALL
-    n_as_pixels = (split_spec.n_validation or _N_ALL) + (data.test or 10_000)
-    hidden = int(space.largest("hidden_size"))
-    n_weights = hidden * (n_inputs + n_classes + 1) + n_classes
-    n_nets = n_at_a_time * _COPIES_WHILE_TRAINING + _N_CHECKPOINTS_KEPT
-    n_nets *= data.n_folds or 1
+    # No source has more than 10,000 test images.
+    n_others = (split_spec.n_validation or _N_ALL) + (data.test or 10_000)
+    state = definition.trainer.load().estimate_bytes(space.named_values(), n_pixels, n_classes)
+    n_states = (n_at_a_time + _N_CHECKPOINTS_KEPT) * (data.n_folds or 1)
     return (
-        n_train * (bytes_per_image + 8)
-        + n_as_pixels * (n_pixels + 8)
-        + n_nets * n_weights * _BYTES_PER_WEIGHT
+        (n_train + n_others) * bytes_per_example
+        + n_states * state
         + definition.trials * _BYTES_PER_TRIAL
         + _BYTES_PER_STUDY
     )

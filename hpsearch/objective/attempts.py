@@ -9,7 +9,7 @@ from pathlib import Path
 from hpsearch.errors import DamagedDataError
 from hpsearch.execution import Attempts
 from hpsearch.files import append_line
-from hpsearch.training import HISTORY_FILE, load_history
+from hpsearch.trial_files import HISTORY_FILE, load_history
 
 __all__ = ["ATTEMPTS_FILE", "note_attempt", "read_attempts"]
 

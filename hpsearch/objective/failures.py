@@ -5,17 +5,21 @@ import functools
 from collections.abc import Iterator
 from typing import TypeVar
 
-from hpsearch import training
 from hpsearch.errors import DataError, HpsearchError, MachineError
 from hpsearch.machine import is_machine_failure
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.trainers import Trainer
+from hpsearch.trainers.finding import TrainerSpec
+from hpsearch.versions import machine_versions
 
 __all__ = [
     "TrainingFailedError",
     "check_installation",
     "describe_failure",
     "from_training",
+    "read_versions",
     "separating_training_errors",
+    "warm_up",
 ]
 
 Value = TypeVar("Value")
@@ -26,22 +30,39 @@ class TrainingFailedError(Exception):
 
 
 @functools.cache
-def check_installation() -> None:
-    """Import and compile the training, and train one step, once in each process.
+def check_installation(trainer: type[Trainer]) -> None:
+    """Check that `trainer` can train on this machine, once in each process.
 
     An exception here is a fault of the installation, never of a trial.
 
     Raises
     ------
     MachineError
-        If any of that fails.
+        If it cannot.
     """
     try:
-        training.check_training()
+        trainer.check_installation()
     except MachineError:
         raise
     except Exception as error:
         raise MachineError(f"training cannot run here: {one_line(error)}") from error
+
+
+def warm_up(trainer: TrainerSpec) -> None:
+    """Import a trainer before the first job; a fault is reported by that job."""
+    with contextlib.suppress(Exception):
+        check_installation(trainer.load())
+
+
+def read_versions(trainer: type[Trainer]) -> dict[str, str]:
+    """Read the versions that the last bits of `trainer`'s results depend on, by name.
+
+    Raises
+    ------
+    MachineError
+        If a library that it needs cannot be used.
+    """
+    return {**machine_versions(), **trainer.versions()}
 
 
 @contextlib.contextmanager
@@ -79,14 +100,14 @@ def describe_failure(job: TrialJob, error: Exception) -> TrialResult:
     outcome, reason = Outcome.BROKEN, one_line(error)
     if isinstance(error, TrainingFailedError):
         outcome, reason = Outcome.FAILED, str(error)
-    elif isinstance(error, ArithmeticError):  # of the net's values, wherever raised
+    elif isinstance(error, ArithmeticError):  # of the model's values, wherever raised
         outcome = Outcome.FAILED
     elif isinstance(error, DataError):
         outcome = Outcome.NO_DATA
     elif isinstance(error, MachineError):
         reason = str(error)
     elif isinstance(error, MemoryError):
-        values = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.model_dump().items())
+        values = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.items())
         reason = (
             f"not enough memory for trial {job.number} ({values}): {reason}; fewer --jobs need "
             "less; if it can never fit, give a study with a smaller space another name"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from hpsearch.data import PreparedData
 from hpsearch.errors import DamagedDataError, HpsearchError, MachineError, StoreError
 from hpsearch.hashing import hash_json
 from hpsearch.streams import Stream, seed_stream
-from hpsearch.training import Epoch, Hyperparameters
+from hpsearch.trainers.finding import TrainerSpec
+from hpsearch.trial_files import Epoch
 
 __all__ = ["Lease", "Outcome", "Pruning", "SpareCores", "TrialJob", "TrialResult"]
 
@@ -58,14 +59,16 @@ class TrialJob:
         The trial's number.
     study_seed : int
         Study's seed; with `number` it seeds the training.
-    hyperparameters : Hyperparameters
-        The trial's hyperparameters.
+    trainer : TrainerSpec
+        What is trained.
+    hyperparameters : dict
+        Values of all the trial's hyperparameters, by name.
     data : PreparedData
         Location and identity of the prepared data.
     folder : Path
         The trial's own folder, for checkpoint and history.
     threads : int
-        Threads of BLAS, whose rounding depends on it, and minimum for the products of a step.
+        Threads of BLAS, whose rounding depends on it, and minimum for a trainer's own.
     pruning : Pruning, optional
         Called after each epoch but the last.
     lease : Lease, optional
@@ -75,12 +78,13 @@ class TrialJob:
     replicate : int
         0 for the trial itself; k for its confirmation with the k-th fresh seed.
     is_refit : bool
-        Whether to train one net on the examples of all folds; only of data with folds.
+        Whether to train one model on the examples of all folds; only of data with folds.
     """
 
     number: int
     study_seed: int
-    hyperparameters: Hyperparameters
+    trainer: TrainerSpec
+    hyperparameters: dict[str, Any]
     data: PreparedData
     folder: Path
     threads: int
@@ -91,12 +95,15 @@ class TrialJob:
     is_refit: bool = False
 
     def identity(self) -> str:
-        """Hash all that the trained net depends on; a checkpoint belongs to one identity."""
+        """Hash all that the trained model depends on; a checkpoint belongs to one identity."""
         return hash_json(
             [
                 self.study_seed,
                 self.number,
-                self.hyperparameters.model_dump(),
+                self.trainer.path,
+                self.trainer.source_sha256,
+                dict(self.trainer.settings),
+                self.hyperparameters,
                 self.data.checksum,
                 self.data.contents,
                 self.threads,
@@ -105,8 +112,13 @@ class TrialJob:
             ]
         )
 
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs of a complete trial."""
+        return int(self.hyperparameters["epochs"])
+
     def count_threads(self) -> int:
-        """Count the threads for the products of the next epoch."""
+        """Count the threads that the next epoch may use."""
         return self.threads + (self.spare_cores.count() if self.spare_cores else 0)
 
     def seed(self) -> np.random.SeedSequence:
@@ -155,7 +167,7 @@ class TrialResult:
     epochs : tuple of Epoch
         All epochs so far, those before a resumption included.
     net_sha256 : str, optional
-        Hash of the final net with its preprocessing, if complete.
+        Hash of the final model, if complete and the trainer returns its state.
     rungs : dict
         Values at successive halving's rungs.
     reason : str, optional

@@ -6,7 +6,6 @@ from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective.job import Lease, Pruning, SpareCores, TrialJob
 from hpsearch.search import Trial, suggest_hyperparameters
-from hpsearch.training import Hyperparameters
 
 __all__ = ["prepare_job"]
 
@@ -36,12 +35,12 @@ def prepare_job(
     pruning, lease, spare_cores : optional
         As of `TrialJob`.
     """
-    chosen = suggest_hyperparameters(trial, definition.search.space)
-    hyperparameters = Hyperparameters(**chosen)
-    trial.set_user_attr("hyperparameters", hyperparameters.model_dump())
+    hyperparameters = suggest_hyperparameters(trial, definition.search.space)
+    trial.set_user_attr("hyperparameters", hyperparameters)
     return TrialJob(
         number=trial.number,
         study_seed=definition.seed,
+        trainer=definition.trainer.spec(),
         hyperparameters=hyperparameters,
         data=data,
         folder=folder,

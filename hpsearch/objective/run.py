@@ -10,46 +10,42 @@ from itertools import zip_longest
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from hpsearch import training
-from hpsearch.data import PreparedData, open_folds, open_split
+from hpsearch.data import PreparedData, open_folds, open_splits
 from hpsearch.differences import merge_versions
-from hpsearch.errors import DamagedDataError, MachineError
+from hpsearch.errors import DamagedDataError, HpsearchError
 from hpsearch.execution.task import is_wanted
-from hpsearch.hashing import hash_arrays
-from hpsearch.net import Parameters
 from hpsearch.objective.attempts import note_attempt
 from hpsearch.objective.cross_validation import CrossValidation
 from hpsearch.objective.failures import (
     check_installation,
     describe_failure,
     from_training,
+    read_versions,
     separating_training_errors,
 )
+from hpsearch.objective.fit import Fit, Training
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
-from hpsearch.objective.net_training import NetTraining, Training
 from hpsearch.objective.workplace import attach_files, localized
-from hpsearch.training import (
+from hpsearch.trainers import Trainer, is_resumable
+from hpsearch.trainers.state import hash_state
+from hpsearch.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     PREDICTIONS_FILE,
     Checkpoint,
     Epoch,
+    FitState,
     HistoryWriter,
-    NetState,
-    WeightSnapshots,
-    add_snapshot,
     load_checkpoint,
     save_checkpoint,
     save_predictions,
-    snapshot_epochs,
-    start_snapshots,
 )
 
 __all__ = ["run_job"]
 
 
 def run_job(job: TrialJob) -> TrialResult:
-    """Train the job's net, from its checkpoint if there is one, until it ends or must stop.
+    """Train the job's model, from its checkpoint if there is one, until it ends or must stop.
 
     Never raises, as joblib would then cancel the other trials too. Only an exception of the
     training itself fails the trial; any other is returned as a reason for the study to stop.
@@ -67,22 +63,24 @@ def run_job(job: TrialJob) -> TrialResult:
     """
     # Never restored: another trial may be running in another thread of this process.
     threadpool_limits(job.threads)
+    trainer: type[Trainer] | None = None
     try:
-        check_installation()
+        trainer = job.trainer.load()
+        check_installation(trainer)
         with localized(job) as local:
-            result = attach_files(_run(local), local, job)
+            result = attach_files(_run(local, trainer), local, job)
     except Exception as error:
         result = describe_failure(job, error)
     versions = result.versions
-    if not versions:
-        with contextlib.suppress(MachineError):
-            versions = training.read_versions()
+    if not versions and trainer:
+        with contextlib.suppress(HpsearchError):
+            versions = read_versions(trainer)
     return dataclasses.replace(result, host=platform.node(), versions=versions)
 
 
-def _run(job: TrialJob) -> TrialResult:
+def _run(job: TrialJob, trainer: type[Trainer]) -> TrialResult:
     job.folder.mkdir(parents=True, exist_ok=True)
-    run = _start_or_resume(job)
+    run = _start_or_resume(job, trainer)
     if run.epochs:  # after a crash between the two writes the history may lack an epoch
         run.history.save(run.epochs)
     note_attempt(job.folder, len(run.epochs))
@@ -95,9 +93,9 @@ class _Run:
 
     training: Training
     epochs: tuple[Epoch, ...]
-    snapshots: WeightSnapshots
     versions: dict[str, str]
     history: HistoryWriter
+    is_resumable: bool
 
 
 def _train(job: TrialJob, run: _Run) -> TrialResult:
@@ -112,48 +110,53 @@ def _train(job: TrialJob, run: _Run) -> TrialResult:
             run.history.save(run.epochs, durable=False)
         if epoch.diverged:
             return _finish(job, Outcome.PRUNED, run)
-        is_last = epoch.number == job.hyperparameters.epochs
+        is_last = epoch.number == job.n_epochs
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_score):
             return _finish(job, Outcome.PRUNED, run)
     if not job.is_refit:  # a refit has no validation examples
-        path, n_classes = job.folder / PREDICTIONS_FILE, run.training.first.split.n_classes
-        save_predictions(path, run.training.predict(), n_classes)
-    net_sha256 = hash_arrays(run.training.arrays())
+        with separating_training_errors():
+            predictions = run.training.predict()
+        path, n_classes = job.folder / PREDICTIONS_FILE, job.data.schema.n_classes
+        save_predictions(path, predictions, n_classes)
+    net_sha256 = None
+    if run.is_resumable:
+        with separating_training_errors():
+            net_sha256 = hash_state(run.training.model_state())
     return dataclasses.replace(_finish(job, Outcome.COMPLETE, run), net_sha256=net_sha256)
 
 
-def _start_or_resume(job: TrialJob) -> _Run:
+def _start_or_resume(job: TrialJob, trainer: type[Trainer]) -> _Run:
     try:
         checkpoint = load_checkpoint(job.folder / CHECKPOINT_FILE)
     except (FileNotFoundError, DamagedDataError):
         checkpoint = None
     if checkpoint and checkpoint.identity != job.identity():
         checkpoint = None
-    history, versions = HistoryWriter(job.folder / HISTORY_FILE), training.read_versions()
+    history, versions = HistoryWriter(job.folder / HISTORY_FILE), read_versions(trainer)
+    resumable = is_resumable(trainer)
     if checkpoint is None:
-        return _Run(_open_training(job), (), WeightSnapshots(), versions, history)
-    begun = _open_training(job, checkpoint.states, len(checkpoint.epochs))
+        return _Run(_open_training(job, trainer), (), versions, history, resumable)
+    begun = _open_training(job, trainer, checkpoint.states)
     versions = merge_versions(checkpoint.versions, versions)
-    return _Run(begun, checkpoint.epochs, checkpoint.snapshots, versions, history)
+    return _Run(begun, checkpoint.epochs, versions, history, resumable)
 
 
-def _open_training(job: TrialJob, states: Sequence[NetState] = (), n_epochs: int = 0) -> Training:
-    """Create the job's training, from `states` after `n_epochs` epochs, or from its start."""
+def _open_training(
+    job: TrialJob, trainer: type[Trainer], states: Sequence[FitState] = ()
+) -> Training:
+    """Create the job's training, from `states`, or from its start."""
 
-    def begin(
-        data: PreparedData, seed: np.random.SeedSequence, state: NetState | None
-    ) -> NetTraining:
-        hyperparameters = job.hyperparameters
-        split = open_split(data).with_inputs(hyperparameters.inputs)
+    def begin(data: PreparedData, seed: np.random.SeedSequence, state: FitState | None) -> Fit:
+        splits, setting = open_splits(data), job.hyperparameters
         with separating_training_errors():
-            return NetTraining(split, hyperparameters, seed, job.count_threads, state, n_epochs)
+            return Fit(trainer, data.schema, splits, setting, seed, job.count_threads, state)
 
     if not job.data.folds or job.is_refit:
         return begin(job.data, job.seed(), states[0] if states else None)
     folds = job.data.folds
     seeds = job.seed().spawn(len(folds))
-    trainings = [begin(*fold) for fold in zip_longest(folds, seeds, states)]
-    return CrossValidation(trainings, open_folds(job.data))
+    fits = [begin(*fold) for fold in zip_longest(folds, seeds, states)]
+    return CrossValidation(fits, open_folds(job.data), job.data.schema.metric)
 
 
 def _replay_then_train(job: TrialJob, run: _Run) -> Iterator[Epoch]:
@@ -162,43 +165,17 @@ def _replay_then_train(job: TrialJob, run: _Run) -> Iterator[Epoch]:
     yield from done
     if done and done[-1].diverged:
         return
-    for _ in range(len(done), job.hyperparameters.epochs):
-        epoch = run.training.train_epoch()
-        yield _score_diverged(epoch, run) if epoch.diverged else epoch
-
-
-def _score_diverged(epoch: Epoch, run: _Run) -> Epoch:
-    """Score an epoch in which training diverged: with what was known before it.
-
-    These are the scores of the previous epoch; before the first, those of the best constant
-    prediction.
-    """
-    if run.epochs:
-        score, others = run.epochs[-1].val_score, run.epochs[-1].val_others
-    else:
-        metric = run.training.first.split.metric
-        measured = metric.measure_constant(run.training.validation_targets)
-        score, others = measured.pop(metric.name), measured
-    return dataclasses.replace(epoch, val_score=score, val_others=others)
+    for number in range(len(done) + 1, job.n_epochs + 1):
+        yield run.training.train_epoch(number, run.epochs[-1] if run.epochs else None)
 
 
 def _save(job: TrialJob, run: _Run) -> None:
-    n_epochs, n_done = job.hyperparameters.epochs, len(run.epochs)
-    # No training continues from the last epoch: only the final net is needed.
-    states = run.training.states(is_last=n_done == n_epochs)
-    has_snapshots = run.training.first.split.image_shape is not None and not run.epochs[-1].diverged
-    if has_snapshots and n_done in snapshot_epochs(n_epochs):
-        run.snapshots = _take_snapshot(run, states[0].net)
-    checkpoint = Checkpoint(job.identity(), states, run.epochs, run.snapshots, run.versions)
-    save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint)
-
-
-def _take_snapshot(run: _Run, net: Parameters) -> WeightSnapshots:
-    shown = run.training.first
-    preprocessing, n_done = shown.split.image_preprocessing, len(run.epochs)
-    if n_done > 1:
-        return add_snapshot(run.snapshots, n_done, net, preprocessing)
-    return start_snapshots(shown.draw_initial_net(), net, preprocessing)
+    if not run.is_resumable:
+        return
+    with separating_training_errors():
+        states = run.training.states()
+    checkpoint = Checkpoint(job.identity(), states, run.epochs, run.versions)
+    save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint, run.history)
 
 
 def _finish(job: TrialJob, outcome: Outcome, run: _Run) -> TrialResult:

@@ -15,11 +15,12 @@ from hpsearch.errors import (
     HpsearchError,
     MachineError,
     StoreError,
+    UsageError,
 )
-from hpsearch.objective.failures import check_installation
+from hpsearch.objective.failures import check_installation, read_versions
 from hpsearch.objective.job import Lease
 from hpsearch.objective.workplace import data_folders, find_data
-from hpsearch.training import read_versions
+from hpsearch.trainers.finding import TrainerSpec
 
 __all__ = ["WorkerReport", "WorkerSurvey", "report_from_here", "report_health", "work_out"]
 
@@ -65,19 +66,20 @@ class WorkerSurvey:
     failures: tuple[HpsearchError, ...] = ()
 
 
-def report_from_here(lease: Lease, data: PreparedData) -> WorkerReport:
+def report_from_here(lease: Lease, data: PreparedData, trainer: TrainerSpec) -> WorkerReport:
     """Report this worker's environment; prepare the data if this machine has only its source.
 
     Raises
     ------
     DataError
         If this machine does not have the data.
-    MachineError
-        If training cannot run on this machine.
+    MachineError, UsageError
+        If training cannot run on this machine, or its trainer has another source here, or none.
     """
-    check_installation()
-    find_data(data)
-    return WorkerReport(platform.node(), lease.is_seen(), read_versions())
+    found = trainer.load()
+    check_installation(found)
+    find_data(data, trainer)
+    return WorkerReport(platform.node(), lease.is_seen(), read_versions(found))
 
 
 def report_health(
@@ -85,6 +87,7 @@ def report_health(
     prepared: PreparedData | None,
     name: str,
     checksum: str,
+    trainer: TrainerSpec,
     own: FolderSettings | TabularSettings | None = None,
 ) -> WorkerReport:
     """Report this worker's environment to ``hpsearch doctor``, without preparing data.
@@ -97,6 +100,8 @@ def report_health(
         The coordinator's prepared data, if any.
     name, checksum : str
         Name and checksum of the coordinator's source of the data.
+    trainer : TrainerSpec
+        The study's trainer.
     own : FolderSettings or TabularSettings, optional
         Settings of the study's own data, if it has any.
 
@@ -104,13 +109,15 @@ def report_health(
     ------
     DataError
         If this machine has neither the data nor the same source.
-    MachineError
-        If training cannot run on this machine.
+    MachineError, UsageError
+        If training cannot run on this machine, or its trainer has another source here, or none.
     """
-    check_installation()
+    found = trainer.load()
+    check_installation(found)
+    versions = read_versions(found)
     with contextlib.suppress(DataError):
         if prepared and load_prepared(prepared.folder).checksum == prepared.checksum:
-            return WorkerReport(platform.node(), lease.is_seen(), read_versions())
+            return WorkerReport(platform.node(), lease.is_seen(), versions)
     source = find_source(
         name,
         folders=data_folders(),
@@ -122,13 +129,13 @@ def report_health(
         raise DamagedDataError(
             f"its {name} has the checksum {source.checksum[:12]}, here {checksum[:12]}"
         )
-    return WorkerReport(platform.node(), lease.is_seen(), read_versions())
+    return WorkerReport(platform.node(), lease.is_seen(), versions)
 
 
-def work_out(answers: Mapping[str, Any]) -> WorkerSurvey:
+def work_out(answers: Mapping[str, Any], trainer: TrainerSpec) -> WorkerSurvey:
     """Summarize the reports of all workers, by address; errors are those they raised."""
     reports = [answer for answer in answers.values() if isinstance(answer, WorkerReport)]
-    ours = read_versions() if reports else {}
+    ours = read_versions(trainer.load()) if reports else {}
     differences = {
         f"{one.host} ({', '.join(changed)})"
         for one in reports
@@ -150,6 +157,6 @@ def work_out(answers: Mapping[str, Any]) -> WorkerSurvey:
 
 def _explain(address: str, error: Exception) -> HpsearchError:
     reason = f"{address}: {' '.join(str(error).split()) or type(error).__name__}"
-    return (
-        type(error)(reason) if isinstance(error, DataError | MachineError) else StoreError(reason)
-    )
+    if isinstance(error, DataError | MachineError | UsageError):
+        return type(error)(reason)
+    return StoreError(reason)

@@ -10,7 +10,8 @@ from hpsearch.data import PreparedData, find_on_this_machine
 from hpsearch.environment import Environment
 from hpsearch.execution.task import is_in_task
 from hpsearch.objective.job import Outcome, TrialJob, TrialResult
-from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE
+from hpsearch.trainers.finding import TrainerSpec
+from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 
 __all__ = ["attach_files", "data_folders", "find_data", "localized"]
 
@@ -33,7 +34,7 @@ def localized(job: TrialJob) -> Iterator[TrialJob]:
     if not is_in_task():
         yield job
         return
-    job = dataclasses.replace(job, data=find_data(job.data))
+    job = dataclasses.replace(job, data=find_data(job.data, job.trainer))
     if job.lease is None or job.lease.is_seen():
         yield job
         return
@@ -41,9 +42,10 @@ def localized(job: TrialJob) -> Iterator[TrialJob]:
         yield dataclasses.replace(job, folder=Path(scratch), lease=None)
 
 
-def find_data(data: PreparedData) -> PreparedData:
+def find_data(data: PreparedData, trainer: TrainerSpec) -> PreparedData:
     """Find this machine's copy of the data; prepare it from its source if need be."""
-    return find_on_this_machine(data, data_folders())
+    preparation = trainer.preparation(data.preparation.get("plan", {}))
+    return find_on_this_machine(data, data_folders(), preparation)
 
 
 def data_folders() -> list[Path]:
@@ -53,7 +55,7 @@ def data_folders() -> list[Path]:
 
 
 def attach_files(result: TrialResult, local: TrialJob, job: TrialJob) -> TrialResult:
-    """Add a finished trial's net and predictions to its result if only this worker has them."""
+    """Add a finished trial's model and predictions to its result if only this worker has them."""
     if local.folder == job.folder or result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
         return result
     predictions = local.folder / PREDICTIONS_FILE

@@ -13,7 +13,7 @@ from PIL import Image
 
 from hpsearch.files import write_atomically
 
-__all__ = ["encode_png", "save_figure", "save_png"]
+__all__ = ["encode_drawing", "encode_png", "save_figure", "save_png"]
 
 _DPI = 110
 # Plain areas and enlarged tiles are runs of equal pixels: RLE is faster than any compression
@@ -29,6 +29,11 @@ def save_figure(figure: Figure, path: Path) -> None:
 def save_png(image: NDArray[np.uint8], path: Path) -> None:
     """Write `image`, uint8 of shape (height, width, 3), to `path` pixel by pixel."""
     write_atomically(path, encode_png(image))
+
+
+def encode_drawing(drawing: Figure | NDArray[np.uint8]) -> bytes:
+    """Encode a figure, or an image, as a PNG."""
+    return _encode(_draw(drawing)) if isinstance(drawing, Figure) else encode_png(drawing)
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

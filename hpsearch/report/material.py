@@ -9,23 +9,16 @@ from numpy.typing import NDArray
 
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DamagedDataError, RefusedError, UsageError
+from hpsearch.errors import DamagedDataError, MachineError, RefusedError, UsageError
+from hpsearch.models import Model
 from hpsearch.records import State, TrialRecord, best_of
-from hpsearch.results import (
-    Net,
-    Verdict,
-    find_best_net,
-    find_snapshots,
-    load_fold_nets,
-    read_verdict,
-)
+from hpsearch.results import Verdict, find_best_model, load_fold_models, read_verdict
 from hpsearch.search import SearchStudy, check_training_data, read_refits
 from hpsearch.status import read_status
-from hpsearch.training import (
+from hpsearch.trial_files import (
     HISTORY_FILE,
     PREDICTIONS_FILE,
     Epoch,
-    WeightSnapshots,
     load_history,
     load_predictions,
 )
@@ -54,16 +47,14 @@ class Material:
         Epochs of the best trial; none if its history is lost.
     data : PreparedData or None
         The images; None if they are not in the workspace.
-    net : Net or None
-        Net of the best trial; with folds its setting trained on all examples.
-    fold_nets : sequence of Net
-        Nets of the folds of the best trial; none without folds, or if their checkpoint is gone.
+    model : Model or None
+        Model of the best trial; with folds its setting trained on all examples.
+    fold_models : sequence of Model
+        Models of the folds of the best trial; none without folds, or if their checkpoint is gone.
     predictions : array or None
         Predictions of the best trial for the validation examples, with folds for all examples.
-    net_lack : str
-        Why there is no net.
-    snapshots : WeightSnapshots
-        Weight snapshots of the best trial's training.
+    model_lack : str
+        Why there is no model.
     """
 
     search: SearchStudy
@@ -73,11 +64,10 @@ class Material:
     best: TrialRecord | None
     epochs: Sequence[Epoch]
     data: PreparedData | None
-    net: Net | None
-    fold_nets: Sequence[Net]
+    model: Model | None
+    fold_models: Sequence[Model]
     predictions: NDArray[Any] | None
-    net_lack: str
-    snapshots: WeightSnapshots
+    model_lack: str
 
     @property
     def definition(self) -> StudyDefinition:
@@ -94,7 +84,7 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
     records = search.records()
     best = best_of(records)
     epochs: Sequence[Epoch] = ()
-    net, lack = None, "no trial is complete yet"
+    model, lack = None, "no trial is complete yet"
     no_data = "the prepared images are not in the workspace"
     if data:
         try:
@@ -107,19 +97,17 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
             lack = no_data
             if data:
                 refits = read_refits(search)
-                net, lack = find_best_net(search.definition, records, folder, data, refits), ""
-        except (DamagedDataError, UsageError) as error:
+                model = find_best_model(search.definition, records, folder, data, refits)
+                lack = ""
+        except (DamagedDataError, MachineError, UsageError) as error:
             lack = str(error)
-    nets: Sequence[Net] = ()
+    models: Sequence[Model] = ()
     predictions = None
     if best and data:
         with contextlib.suppress(DamagedDataError, FileNotFoundError):
             predictions = load_predictions(folder.trial(best.number) / PREDICTIONS_FILE)
-        with contextlib.suppress(DamagedDataError):
-            nets = load_fold_nets(search.definition, best, folder, data) if data.folds else ()
-    snapshots = (
-        find_snapshots(search.definition, best, folder) if best and net else WeightSnapshots()
-    )
+        with contextlib.suppress(DamagedDataError, MachineError, UsageError):
+            models = load_fold_models(search.definition, best, folder, data) if data.folds else ()
     status, verdict = read_status(search, folder), read_verdict(search)
     return Material(
         search=search,
@@ -129,9 +117,8 @@ def gather(search: SearchStudy, folder: StudyFolder, data: PreparedData | None) 
         best=best,
         epochs=epochs,
         data=data,
-        net=net,
-        fold_nets=nets,
+        model=model,
+        fold_models=models,
         predictions=predictions,
-        net_lack=lack,
-        snapshots=snapshots,
+        model_lack=lack,
     )

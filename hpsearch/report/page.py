@@ -1,6 +1,6 @@
 """Rendering of the page as one self-contained file, which fetches nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from plotly.graph_objects import Figure
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from hpsearch.data import PreparedData, Preprocessing, open_folds, open_validation
+from hpsearch.data import PreparedData, open_folds, open_validation
 from hpsearch.definition import format_definition
 from hpsearch.errors import StoreError
 from hpsearch.files import write_atomically
 from hpsearch.metrics import Task
-from hpsearch.plots import class_tiles, encode_png, snapshot_strip, weight_tiles
+from hpsearch.plots import encode_drawing
 from hpsearch.records import SESSIONS, State
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
 from hpsearch.results import Examination, diagnose, examine, examine_folds, group_ablation
 from hpsearch.search import SearchStudy, measure_importances
-from hpsearch.training import Hyperparameters, WeightSnapshots
+from hpsearch.trainers import Finding
 from hpsearch.versions import code_version, package_versions
 from hpsearch.wording import shorten_number
 from hpsearch.workspace import StudyFolder
@@ -105,12 +105,12 @@ def _collect(material: Material) -> dict[str, Any]:
         "question": wording.describe_search(material),
         "best": best,
         "answer": wording.answer_lines(material),
-        "diagnosis": _diagnose(material, found),
+        "diagnosis": _diagnose(material),
         "trials": _embed_json({r.number: describe_trial(r) for r in material.records}),
         "plots": list(_draw(material)),
         "slices": list(_draw_slices(material)),
         "timeline": _draw_timeline(material),
-        **_show_net(material, found),
+        **_show_model(material, found),
         "cost": wording.cost_rows(material.status["cost"]),
         "lag_share": material.status["cost"]["waited_for_lag_share"],
         "failed": material.of_state(State.FAILED),
@@ -171,52 +171,50 @@ def _draw_timeline(material: Material) -> Plot | None:
 
 
 def _examine(material: Material) -> Examination | None:
-    """Examine the best net on the validation images; with folds each net on those of its fold.
+    """Examine the best model on the validation examples; with folds each on those of its fold.
 
-    None without nets or images.
+    None without models or examples.
     """
-    data = material.data
-    if data is None or not data.class_names or not (material.net or material.fold_nets):
+    data, models = material.data, material.fold_models
+    if data is None or not data.class_names or not (material.model or models):
         return None
     examples, labels = open_validation(data)
-    if material.fold_nets:
+    if models:
         folds = open_folds(data)
-        return examine_folds(material.fold_nets, folds, examples, labels, n_mistakes=_N_MISTAKES)
-    assert material.net is not None
-    return examine(material.net, examples, labels, n_mistakes=_N_MISTAKES)
+        return examine_folds(models, folds, examples, labels, n_mistakes=_N_MISTAKES)
+    assert material.model is not None
+    return examine(material.model, examples, labels, n_mistakes=_N_MISTAKES)
 
 
-def _show_net(material: Material, found: Examination | None) -> dict[str, Any]:
-    """Collect what the page shows of the best net, or the reason why it shows nothing."""
-    net, data = material.net, material.data
+def _show_model(material: Material, found: Examination | None) -> dict[str, Any]:
+    """Collect what the page shows of the best model, or the reason why it shows nothing."""
+    model, data = material.model, material.data
     shown: dict[str, Any] = {
-        "net_lack": material.net_lack,
-        "weights": None,
+        "model_lack": material.model_lack,
+        "pictures": [],
         "confusion": None,
         "mistakes": [],
     }
     if data and found:
         figure = images.draw_confusion(found, data.class_names)
         title = wording.title_confusion(found, data.class_names)
-        shown["confusion"] = Plot(title, figure, wording.describe_confusion(found))
+        note = wording.describe_confusion(found, len(data.folds))
+        shown["confusion"] = Plot(title, figure, note)
         if data.image_shape:
             shown["mistakes"] = list(_show_mistakes(found, data))
     if data and data.schema.task == Task.REGRESSION and material.predictions is not None:
         shown["confusion"] = _plot_predictions(material.predictions, data)
-    if net is None or data is None or not isinstance(net.preprocessing, Preprocessing):
-        return shown
-    W1 = net.preprocessing.to_pixels(net.parameters["W1"])
-    W2, shape = net.parameters["W2"], net.image_shape
-    tiles = weight_tiles(W1, W2, shape, alike=True)
-    return {
-        **shown,
-        "weights": images.embed(encode_png(tiles)),
-        "classes": [
-            (name, *(images.embed(encode_png(side)) for side in class_tiles(W1, W2, shape, label)))
-            for label, name in enumerate(net.class_names)
-        ],
-        "film": _show_film(material.snapshots, shape),
-    }
+    if model and data:
+        shown["pictures"] = [
+            {
+                "title": name.replace("_", " "),
+                "image": images.embed(encode_drawing(picture.drawing)),
+                "caption": picture.caption,
+            }
+            for name, picture in model.trainer.figures(is_best=True).items()
+            if not isinstance(picture.drawing, Mapping)
+        ]
+    return shown
 
 
 def _plot_predictions(predicted: NDArray[Any], data: PreparedData) -> Plot:
@@ -226,17 +224,6 @@ def _plot_predictions(predicted: NDArray[Any], data: PreparedData) -> Plot:
     measured = data.schema.metric.measure(targets, predicted)
     note = ", ".join(f"val_{name} {value:.4g}" for name, value in measured.items())
     return Plot(wording.title_predictions(len(data.folds)), figure, f"{note}.")
-
-
-def _show_film(
-    snapshots: WeightSnapshots, image_shape: tuple[int, int, int]
-) -> dict[str, str] | None:
-    if not len(snapshots.epochs):
-        return None
-    return {
-        "image": images.embed(encode_png(snapshot_strip(snapshots.tiles, image_shape))),
-        "epochs": ", ".join(map(str, snapshots.epochs)),
-    }
 
 
 def _show_mistakes(found: Examination, data: PreparedData) -> Iterator[dict[str, Any]]:
@@ -252,13 +239,18 @@ def _show_mistakes(found: Examination, data: PreparedData) -> Iterator[dict[str,
         }
 
 
-def _diagnose(material: Material, found: Examination | None) -> list[Any]:
+def _diagnose(material: Material) -> list[Finding]:
     if material.best is None:
         return []
-    setting = Hyperparameters(**material.best.hyperparameters)
+    found: Sequence[Finding] = ()
+    if material.data and (material.fold_models or material.model):
+        model = next(iter(material.fold_models), material.model)
+        data = material.data.folds[0] if material.data.folds else material.data
+        assert model is not None
+        found = model.trainer.diagnose(*open_validation(data))
     return diagnose(
         material.epochs,
-        setting,
+        material.best.hyperparameters,
         material.definition.search.space,
         found,
         material.definition.metric,

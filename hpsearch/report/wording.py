@@ -41,7 +41,7 @@ def describe_search(material: Material) -> str:
     best = f"the {'highest' if metric.sign > 0 else 'lowest'} {metric.name}"
     verb = "give" if len(names) > 1 else "gives"
     return (
-        f"Which {what or 'setting'} {verb} a two-layer net {best} on "
+        f"Which {what or 'setting'} {verb} {definition.trainer.label} {best} on "
         f"{examples}{shape} of {source.source}? Each is {_describe_judging(material)}; "
         f"the {definition.search.sampler.name} sampler proposes, "
         f"the pruner is {definition.search.pruner.name}, "
@@ -83,21 +83,21 @@ def answer_lines(material: Material) -> list[str]:
     ]
     lines += [f"Test split: {one['text']}." for one in mine]
     if not evaluations:
-        lines.append("No net has been evaluated on the test split.")
+        lines.append("No model has been evaluated on the test split.")
     elif not mine:
-        lines.append("The test split was used for another net.")
+        lines.append("The test split was used for another model.")
     lines += [_sentence(one["note"]) for one in mine or evaluations]
     lines += [_sentence(problem) for problem in material.status["test"]["problems"]]
     return lines
 
 
-def describe_confusion(found: Examination) -> str:
+def describe_confusion(found: Examination, n_folds: int) -> str:
     """How many examples are wrong, and whose predictions those are."""
     wrong = f"{found.n_wrong:,} of {found.n_images:,} validation examples get a wrong class"
-    if found.n_nets == 1:
+    if not n_folds:
         return f"{wrong}."
     return (
-        f"{wrong} from the one of the {found.n_nets} nets of cross-validation whose training did"
+        f"{wrong} from the one of the {n_folds} models of cross-validation whose training did"
         " not see them."
     )
 
@@ -105,7 +105,7 @@ def describe_confusion(found: Examination) -> str:
 def title_predictions(n_folds: int) -> str:
     """Whose predictions they are."""
     if not n_folds:
-        return "Predictions of the best net on the validation split"
+        return "Predictions of the best model on the validation split"
     return f"Out-of-fold predictions of the best trial in {n_folds}-fold cross-validation"
 
 

@@ -1,61 +1,60 @@
-"""Nets of a study's trials, above all its best net, loaded from checkpoints."""
+"""Models of a study's trials, above all its best model, loaded from checkpoints."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hpsearch.data import PreparedData, Preprocessing, Scaling, open_split
+from hpsearch.data import PreparedData, open_splits
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, UsageError
-from hpsearch.hashing import hash_arrays
+from hpsearch.models import CROSS_VALIDATION, Model
 from hpsearch.records import Refit, TrialRecord, best_of, find_refit
-from hpsearch.results.net import CROSS_VALIDATION, Net
-from hpsearch.training import (
-    CHECKPOINT_FILE,
-    Hyperparameters,
-    NetState,
-    WeightSnapshots,
-    load_checkpoint,
-    name_by_fold,
-)
+from hpsearch.trainers import Trainer
+from hpsearch.trainers.state import hash_state, name_by_fold
+from hpsearch.trial_files import CHECKPOINT_FILE, FitState, load_checkpoint
 from hpsearch.workspace import StudyFolder
 
 __all__ = [
-    "find_best_net",
-    "find_snapshots",
-    "has_best_net",
+    "find_best_model",
+    "has_best_model",
     "list_superfluous_checkpoints",
-    "load_fold_nets",
-    "load_trial_net",
+    "load_fold_models",
+    "load_trained",
+    "load_trial_model",
     "shed_checkpoints",
-    "trial_preprocessing",
 ]
 
 # More than one, so that a runner-up can be loaded without training it again.
 N_CHECKPOINTS_KEPT = 3
 
 
-def find_best_net(
+def find_best_model(
     definition: StudyDefinition,
     records: Sequence[TrialRecord],
     folder: StudyFolder,
     data: PreparedData,
     refits: Sequence[Refit] = (),
-) -> Net:
-    """Load the net of the complete trial with the best validation score; with folds its refit.
+) -> Model:
+    """Load the model of the complete trial with the best validation score; with folds its refit.
 
     Raises
     ------
     UsageError
-        If no trial is complete, or with folds if the best one has no complete refit.
+        If no trial is complete, the trainer's models cannot be saved, or with folds the best one
+        has no complete refit.
     DamagedDataError
-        If its checkpoint is missing, or holds another net than the recorded one.
+        If its checkpoint is missing, or holds another model than the recorded one.
     """
     best = best_of(records)
     if best is None:
         raise UsageError(f"{definition.name}: no trial is complete yet")
+    if best.net_sha256 is None:
+        raise UsageError(
+            f"{definition.name}: its models cannot be saved: {definition.trainer.path} has no "
+            "state_dict and load_state_dict"
+        )
     if definition.data.n_folds is None:
-        return load_trial_net(definition, best, folder, data)
+        return load_trial_model(definition, best, folder, data)
     refit = find_refit(refits, best.number)
     if refit is None or refit.net_sha256 is None:
         raise UsageError(
@@ -65,54 +64,54 @@ def find_best_net(
     return _load_refit(definition, best, refit, folder, data)
 
 
-def has_best_net(
+def has_best_model(
     definition: StudyDefinition, records: Sequence[TrialRecord], refits: Sequence[Refit]
 ) -> bool:
-    """Whether a best net exists: a complete trial, and with folds a complete refit of the best."""
+    """Whether a best model exists: of a complete trial, with folds of its complete refit."""
     best = best_of(records)
-    if best is None or definition.data.n_folds is None:
-        return best is not None
+    if best is None or best.net_sha256 is None or definition.data.n_folds is None:
+        return best is not None and best.net_sha256 is not None
     refit = find_refit(refits, best.number)
     return refit is not None and refit.net_sha256 is not None
 
 
-def load_trial_net(
+def load_trial_model(
     definition: StudyDefinition, record: TrialRecord, folder: StudyFolder, data: PreparedData
-) -> Net:
-    """Load the final net of a complete trial from its checkpoint.
+) -> Model:
+    """Load the final model of a complete trial from its checkpoint.
 
     Raises
     ------
     DamagedDataError
-        If the checkpoint is missing, or holds another net than the recorded one.
+        If the checkpoint is missing, or holds another model than the recorded one.
     """
     path = folder.trial(record.number) / CHECKPOINT_FILE
     states = _load_states(definition, record, path)
     judged = {record.metric.val_name: record.value}
-    net = _make_net(definition, record, data, data, states[0], judged)
-    _check(definition, record, path, net.sha256(), record.net_sha256)
-    return net
+    model = _make_model(definition, record, data, data, states[0], judged)
+    _check(definition, record, path, model.sha256(), record.net_sha256)
+    return model
 
 
-def load_fold_nets(
+def load_fold_models(
     definition: StudyDefinition, record: TrialRecord, folder: StudyFolder, data: PreparedData
-) -> list[Net]:
-    """Load the final nets of a complete trial of cross-validation, one for each fold.
+) -> list[Model]:
+    """Load the final models of a complete trial of cross-validation, one for each fold.
 
     Raises
     ------
     DamagedDataError
-        If the checkpoint is missing, or holds other nets than the recorded ones.
+        If the checkpoint is missing, or holds other models than the recorded ones.
     """
     path = folder.trial(record.number) / CHECKPOINT_FILE
     states = _load_states(definition, record, path)
-    nets = [
-        _make_net(definition, record, data, fold, state, {})
+    models = [
+        _make_model(definition, record, data, fold, state, {})
         for fold, state in zip(data.folds, states, strict=False)
     ]
-    found = hash_arrays(name_by_fold([net.arrays() for net in nets]))
+    found = hash_state(name_by_fold([model.state for model in models]))
     _check(definition, record, path, found, record.net_sha256)
-    return nets
+    return models
 
 
 def _load_refit(
@@ -121,18 +120,18 @@ def _load_refit(
     refit: Refit,
     folder: StudyFolder,
     data: PreparedData,
-) -> Net:
+) -> Model:
     path = folder.refit(record.number) / CHECKPOINT_FILE
     states = _load_states(definition, record, path)
     judged = {"folds": len(data.folds), record.metric.val_name: record.value}
-    net = _make_net(definition, record, data, data, states[0], {CROSS_VALIDATION: judged})
-    _check(definition, record, path, net.sha256(), refit.net_sha256)
-    return net
+    model = _make_model(definition, record, data, data, states[0], {CROSS_VALIDATION: judged})
+    _check(definition, record, path, model.sha256(), refit.net_sha256)
+    return model
 
 
 def _load_states(
     definition: StudyDefinition, record: TrialRecord, path: Path
-) -> tuple[NetState, ...]:
+) -> tuple[FitState, ...]:
     again = _advise(definition, record)
     try:
         return load_checkpoint(path).states
@@ -142,18 +141,18 @@ def _load_states(
         raise DamagedDataError(f"{error}; delete it, then {again}") from error
 
 
-def _make_net(
+def _make_model(
     definition: StudyDefinition,
     record: TrialRecord,
     data: PreparedData,
     own: PreparedData,
-    state: NetState,
+    state: FitState,
     judged: dict[str, Any],
-) -> Net:
-    """Make the net of `state`, which was trained on `own`: `data`, or one of its folds."""
-    return Net(
-        parameters=state.net,
-        preprocessing=_find_preprocessing(record, own),
+) -> Model:
+    """Make the model of `state`, which was trained on `own`: `data`, or one of its folds."""
+    return Model(
+        trainer=load_trained(definition, record, own, state),
+        spec=definition.trainer.spec(),
         schema=data.schema,
         facts={
             "study": definition.name,
@@ -164,8 +163,17 @@ def _make_net(
             "data": data.name,
             "data_checksum": data.checksum,
         },
-        target_scale=own.target_scale,
     )
+
+
+def load_trained(
+    definition: StudyDefinition, record: TrialRecord, data: PreparedData, state: FitState
+) -> Trainer:
+    """Make a trial's trainer with the `state` of a checkpoint, trained on `data`."""
+    trainer = definition.trainer.load()(record.hyperparameters, data.schema, None)
+    trainer.prepared = open_splits(data).derived
+    trainer.load_state_dict(state.trainer)
+    return trainer
 
 
 def _check(
@@ -173,38 +181,13 @@ def _check(
 ) -> None:
     if found != wanted:
         raise DamagedDataError(
-            f"{path}: expected the net {wanted} of the record, got {found}; "
+            f"{path}: expected the model {wanted} of the record, got {found}; "
             f"{_advise(definition, record)}"
         )
 
 
 def _advise(definition: StudyDefinition, record: TrialRecord) -> str:
     return f"hpsearch replay {definition.name} {record.number} trains it again"
-
-
-def find_snapshots(
-    definition: StudyDefinition, record: TrialRecord, folder: StudyFolder
-) -> WeightSnapshots:
-    """Find the weight snapshots of a trial's training; with folds, those of its refit.
-
-    Without frames if the checkpoint is gone.
-    """
-    number, is_refit = record.number, definition.data.n_folds is not None
-    path = folder.refit(number) if is_refit else folder.trial(number)
-    try:
-        return load_checkpoint(path / CHECKPOINT_FILE).snapshots
-    except (FileNotFoundError, DamagedDataError):
-        return WeightSnapshots()
-
-
-def trial_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing | Scaling:
-    """Return the preprocessing of a trial's net; with folds, of the first fold's net."""
-    return _find_preprocessing(record, data.folds[0] if data.folds else data)
-
-
-def _find_preprocessing(record: TrialRecord, data: PreparedData) -> Preprocessing | Scaling:
-    inputs = Hyperparameters(**record.hyperparameters).inputs
-    return open_split(data).with_inputs(inputs).preprocessing
 
 
 def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[TrialRecord]:

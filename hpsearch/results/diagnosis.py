@@ -1,20 +1,20 @@
 """Diagnosis of one trial by its learning curves, as the assignment's notebook teaches.
 
-Also by its net, which may have dead hidden units, and its place in the search space.
+Also by its place in the search space. Trainers diagnose their models themselves.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from hpsearch.definition import Choices, ParameterSpace, Range, SearchSpace
 from hpsearch.metrics import ACCURACY, Metric
-from hpsearch.results.examination import Examination
-from hpsearch.training import Epoch, Hyperparameters
+from hpsearch.trainers import Finding
+from hpsearch.trial_files import Epoch
 from hpsearch.wording import shorten_number
 
-__all__ = ["Finding", "diagnose"]
+__all__ = ["diagnose"]
 
 # Fewer steps of SGD than this are too few to compare thirds of a training.
 _MIN_STEPS = 12
@@ -26,50 +26,29 @@ _SMALL_GAP, _LARGE_GAP = 0.02, 0.1
 _FITTED = 0.95
 # Smallest change of accuracy that is reported.
 _CHANGE = 0.01
-# Smallest fraction of dead hidden units that is reported.
-_MANY_DEAD = 0.1
 # Fraction of a range, at either end, that counts as its edge.
 _EDGE = 0.05
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One finding of a diagnosis.
-
-    Parameters
-    ----------
-    claim : str
-        The observation and its interpretation.
-    evidence : str
-        The figures that support it.
-    advice : str
-        What to try; empty if nothing is wrong.
-    """
-
-    claim: str
-    evidence: str
-    advice: str = ""
-
-
 def diagnose(
     epochs: Sequence[Epoch],
-    hyperparameters: Hyperparameters,
+    hyperparameters: Mapping[str, Any],
     space: SearchSpace,
-    examination: Examination | None = None,
+    found: Sequence[Finding] = (),
     metric: Metric = ACCURACY,
 ) -> list[Finding]:
-    """Diagnose a complete trial by its learning curves, its net and its hyperparameters.
+    """Diagnose a complete trial by its learning curves, its model and its hyperparameters.
 
     Parameters
     ----------
     epochs : sequence of Epoch
         All epochs of the trial; if empty, curves are not diagnosed.
-    hyperparameters : Hyperparameters
+    hyperparameters : mapping
         Hyperparameters of the trial.
     space : SearchSpace
         Search space of the study.
-    examination : Examination, optional
-        Examination of its net on the validation examples.
+    found : sequence of Finding
+        What the trainer found in its model.
     metric : Metric
         Metric of the study. Gap and end of the curve are diagnosed only for accuracy, as the
         thresholds depend on its scale.
@@ -78,21 +57,21 @@ def diagnose(
     -------
     list of Finding
         In this order, each only if there is something to report: fall of the loss, gap between
-        training and validation, end of the validation curve, dead units, values at an edge of
-        the search space.
+        training and validation, end of the validation curve, what the trainer found, values at an
+        edge of the search space.
     """
     findings: list[Finding] = []
     if epochs:
         findings += _read_loss(epochs)
     if epochs and metric is ACCURACY:
-        findings += [_read_gap(epochs[-1]), *_read_end(epochs)]
-    if examination:
-        findings += _read_units(examination, hyperparameters)
-    return findings + list(_list_edges(hyperparameters, space))
+        if metric.train_name in epochs[-1].metrics:
+            findings.append(_read_gap(epochs[-1], metric))
+        findings += _read_end(epochs)
+    return [*findings, *found, *_list_edges(hyperparameters, space)]
 
 
 def _read_loss(epochs: Sequence[Epoch]) -> Iterator[Finding]:
-    losses = np.array([loss for epoch in epochs for loss in epoch.iteration_losses])
+    losses = np.array([loss for epoch in epochs for loss in epoch.step_losses])
     if len(losses) < _MIN_STEPS or not np.isfinite(losses).all():
         return
     first, middle, last = (float(third.mean()) for third in np.array_split(losses, 3))
@@ -106,7 +85,7 @@ def _read_loss(epochs: Sequence[Epoch]) -> Iterator[Finding]:
             "The loss is still falling in nearly a straight line: the learning rate is low.",
             f"{figures}: from the second to the last it falls {late / early:.0%} as far as from "
             "the first to the second.",
-            "Try a higher learning_rate, less decay, or more epochs.",
+            "Try a higher learning rate, less decay of it, or more epochs.",
         )
     elif early > 0:
         yield Finding(
@@ -115,39 +94,40 @@ def _read_loss(epochs: Sequence[Epoch]) -> Iterator[Finding]:
         )
     else:
         yield Finding(
-            "The loss does not fall: the learning rate is too high, or reg is.",
+            "The loss does not fall: the learning rate is too high, or the regularization is.",
             f"{figures}.",
-            "Try a lower learning_rate.",
+            "Try a lower learning rate.",
         )
 
 
-def _read_gap(last: Epoch) -> Finding:
-    gap = last.train_score - last.val_score
+def _read_gap(last: Epoch, metric: Metric) -> Finding:
+    train_score = last.measured(metric.train_name)
+    gap = train_score - last.val_score
     figures = (
-        f"In the last epoch train_accuracy is {last.train_score:.3f} and val_accuracy "
+        f"In the last epoch train_accuracy is {train_score:.3f} and val_accuracy "
         f"{last.val_score:.3f}: {abs(gap):.3f} {'apart' if gap >= 0 else 'the other way'}."
     )
     if gap >= _LARGE_GAP:
         return Finding(
             "A large gap between training and validation accuracy: it overfits.",
             figures,
-            "Try more reg or another regularisation, fewer units, or fewer epochs.",
+            "Try stronger regularization, a smaller model, or fewer epochs.",
         )
     if gap > _SMALL_GAP:
         return Finding(
             "A moderate gap between training and validation accuracy: capacity and "
-            "regularisation are in balance.",
+            "regularization are in balance.",
             figures,
         )
-    if last.train_score >= _FITTED:
+    if train_score >= _FITTED:
         return Finding(
-            "Hardly a gap, and nearly all training images are right: little is left to gain.",
+            "Hardly a gap, and nearly all training examples are right: little is left to gain.",
             figures,
         )
     return Finding(
         "No gap between training and validation accuracy: the capacity is low.",
         figures,
-        "Try a larger hidden_size, less reg, or longer training.",
+        "Try a larger model, weaker regularization, or longer training.",
     )
 
 
@@ -165,7 +145,7 @@ def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
             "The validation accuracy is past its peak.",
             f"It was {peak:.3f} up to epoch {int(means.argmax()) + n} ({over}) and ended at "
             f"{last:.3f}.",
-            "Try fewer epochs, or a learning_rate that falls faster.",
+            "Try fewer epochs, or a learning rate that falls faster.",
         )
     elif last - before > _CHANGE:
         yield Finding(
@@ -176,24 +156,9 @@ def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
         )
 
 
-def _read_units(examination: Examination, hyperparameters: Hyperparameters) -> Iterator[Finding]:
-    dead, n_hidden = examination.n_dead, examination.n_hidden
-    if dead < _MANY_DEAD * n_hidden:
-        return
-    remedy = "soft_threshold" if hyperparameters.soft_threshold else "learning_rate"
-    yield Finding(
-        f"Of the hidden units {dead / n_hidden:.0%} do nothing.",
-        f"{dead:,} of {n_hidden:,} say the same of each of {examination.n_images:,} images."
-        if examination.n_nets == 1
-        else f"{dead:,} of the {n_hidden:,} in the nets of {examination.n_nets} folds say the"
-        " same of each example of their fold.",
-        f"Try a lower {remedy}, which keeps more of them at work, or a smaller hidden_size.",
-    )
-
-
-def _list_edges(hyperparameters: Hyperparameters, space: SearchSpace) -> Iterator[Finding]:
+def _list_edges(hyperparameters: Mapping[str, Any], space: SearchSpace) -> Iterator[Finding]:
     for name, searched in space.searched().items():
-        value = getattr(hyperparameters, name)
+        value = hyperparameters[name]
         if edge := _find_edge(value, searched):
             end, limit = edge
             yield Finding(

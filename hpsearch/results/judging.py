@@ -16,7 +16,7 @@ from hpsearch.results.pairing import compare_on_images, compare_scores
 from hpsearch.results.selection import EarlyScores, Estimate, correct_for_selection
 from hpsearch.results.verdict import Confirmed, RunnerUp, Selection, Verdict
 from hpsearch.search import SearchStudy, read_confirmations
-from hpsearch.training import PREDICTIONS_FILE, load_predictions
+from hpsearch.trial_files import PREDICTIONS_FILE, load_predictions
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["judge_selection", "note_selection", "read_verdict"]

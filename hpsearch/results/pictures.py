@@ -1,144 +1,153 @@
-"""Pictures of trials and of the best net, kept with the record, independently of MLflow.
+"""Pictures of trials and of the best model, kept with the record, independently of MLflow.
 
 matplotlib takes half a second to import, so only the process that draws imports it.
 """
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hpsearch.data import Preprocessing, Scaling
+from hpsearch.data import PreparedData
+from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
-from hpsearch.metrics import Metric
-from hpsearch.results.net import Net
-from hpsearch.training import (
+from hpsearch.records import TrialRecord
+from hpsearch.results.best import load_trained
+from hpsearch.trainers import Picture
+from hpsearch.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     Epoch,
-    WeightSnapshots,
     load_checkpoint,
     load_history,
 )
 
-__all__ = [
-    "CURVES_FILE",
-    "LOSSES_FILE",
-    "WEIGHTS_FILE",
-    "make_frames",
-    "make_net_pictures",
-    "make_trial_pictures",
-]
+__all__ = ["CURVES_FILE", "STEPS_FILE", "Pictures", "draw_best_model", "draw_trial"]
 
+# Written last: a trial that has it has been drawn.
 CURVES_FILE = "learning_curves.png"
-WEIGHTS_FILE = "weights.png"
-LOSSES_FILE = "iteration_losses.csv"
+STEPS_FILE = "iterations.csv"
 
 
-def make_trial_pictures(
-    folder: Path,
-    title: str,
-    metric: Metric,
-    preprocessing: Preprocessing | Scaling,
-    image_shape: tuple[int, int, int] | None,
-) -> list[Path]:
-    """Draw a finished trial's curves and first-layer weights, unless the files exist.
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures that have been drawn.
 
     Parameters
     ----------
+    files : list of Path
+        Files that exist now.
+    by_epoch : mapping
+        Images by epoch, uint8 of shape (h, w, 3 or 4), by name.
+    """
+
+    files: list[Path]
+    by_epoch: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
+
+
+def draw_trial(
+    definition: StudyDefinition, record: TrialRecord, data: PreparedData, folder: Path
+) -> list[Path]:
+    """Draw a finished trial's curves, and the trainer's pictures of its model.
+
+    Nothing is drawn again if the files exist. With folds the model of the first is drawn.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+        The study.
+    record : TrialRecord
+        The trial.
+    data : PreparedData
+        The study's data.
     folder : Path
         The trial's folder.
-    title : str
-        Heading of the curves.
-    metric : Metric
-        Metric of the study.
-    preprocessing : Preprocessing or Scaling
-        Preprocessing of the trial's net, to draw weights in pixel space.
-    image_shape : tuple of int or None
-        Height, width, channels; None for tables.
 
     Returns
     -------
     list of Path
-        Files that exist now; without a checkpoint there are no weights.
+        Files that exist now; without a checkpoint there are no pictures of the model.
     """
-    from hpsearch.plots import plot_learning_curves, save_figure, save_png, weight_tiles
+    from hpsearch.plots import plot_learning_curves, save_figure
 
     epochs = load_history(folder / HISTORY_FILE)
-    paths = [folder / name for name in (CURVES_FILE, WEIGHTS_FILE, LOSSES_FILE)]
-    curves, weights, losses = paths
+    curves, steps = folder / CURVES_FILE, folder / STEPS_FILE
     if epochs and not curves.exists():
-        save_figure(plot_learning_curves(epochs, title, metric), curves)
-    if epochs and not losses.exists():
-        write_atomically(losses, _format_losses(epochs))
-    if image_shape and isinstance(preprocessing, Preprocessing) and not weights.exists():
-        try:
-            net = load_checkpoint(folder / CHECKPOINT_FILE).net
-        except (FileNotFoundError, DamagedDataError):
-            pass
-        else:
-            W1 = preprocessing.to_pixels(net["W1"])
-            save_png(weight_tiles(W1, net["W2"], image_shape), weights)
-    return [path for path in paths if path.exists()]
+        if any(epoch.step_metrics for epoch in epochs):
+            write_atomically(steps, _format_steps(epochs))
+        own = data.folds[0] if data.folds else data
+        _draw_model(definition, record, own, folder, folder, is_best=False)
+        title = f"{definition.name}, trial {record.number}"
+        save_figure(plot_learning_curves(epochs, title, record.metric), curves)
+    return sorted(path for path in (*folder.glob("*.png"), steps) if path.exists())
 
 
-def make_net_pictures(net: Net, snapshots: WeightSnapshots, folder: Path) -> list[Path]:
-    """Draw the first-layer weights, those of each class, and the weight snapshots by epoch.
+def draw_best_model(
+    definition: StudyDefinition,
+    record: TrialRecord,
+    data: PreparedData,
+    trained: Path,
+    folder: Path,
+) -> Pictures:
+    """Draw the trainer's pictures of the best model.
 
     Parameters
     ----------
-    net : Net
-        The study's best net.
-    snapshots : WeightSnapshots
-        Of its training; without frames there is no picture of it.
+    definition : StudyDefinition
+        The study.
+    record : TrialRecord
+        The best trial.
+    data : PreparedData
+        The study's data.
+    trained : Path
+        Folder with the model's checkpoint: the trial's, or its refit's.
     folder : Path
         Folder to write to; created if it does not exist.
     """
-    from hpsearch.plots import (
-        plot_class_weights,
-        save_figure,
-        save_png,
-        snapshot_strip,
-        weight_tiles,
-    )
-
     folder.mkdir(exist_ok=True)
-    names = ("best_weights.png", "class_weights.png", "filmstrip.png")
-    weights, classes, strip = (folder / name for name in names)
-    if not isinstance(net.preprocessing, Preprocessing):
-        return []
-    W1, W2 = net.preprocessing.to_pixels(net.parameters["W1"]), net.parameters["W2"]
-    save_png(weight_tiles(W1, W2, net.image_shape, alike=True), weights)
-    save_figure(plot_class_weights(W1, W2, net.image_shape, net.class_names), classes)
-    if not len(snapshots.epochs):
-        return [weights, classes]
-    save_png(snapshot_strip(snapshots.tiles, net.image_shape), strip)
-    return [weights, classes, strip]
+    return _draw_model(definition, record, data, trained, folder, is_best=True)
 
 
-def make_frames(
-    snapshots: WeightSnapshots, image_shape: tuple[int, int, int] | None
-) -> dict[int, NDArray[np.uint8]]:
-    """Draw each weight snapshot: pictures of shape (s, s, 4), by epoch."""
-    from hpsearch.plots import snapshot_frame
+def _draw_model(
+    definition: StudyDefinition,
+    record: TrialRecord,
+    data: PreparedData,
+    trained: Path,
+    folder: Path,
+    *,
+    is_best: bool,
+) -> Pictures:
+    from hpsearch.plots import encode_drawing
 
-    if image_shape is None:
-        return {}
-    frames = zip(snapshots.epochs, snapshots.tiles, strict=True)
-    return {int(epoch): snapshot_frame(tiles, image_shape) for epoch, tiles in frames}
+    try:
+        state = load_checkpoint(trained / CHECKPOINT_FILE).states[0]
+    except (FileNotFoundError, DamagedDataError):
+        return Pictures([])
+    trainer = load_trained(definition, record, data, state)
+    pictures: Mapping[str, Picture] = trainer.figures(is_best=is_best)
+    files, by_epoch = [], {}
+    for name, picture in pictures.items():
+        if isinstance(picture.drawing, Mapping):
+            by_epoch[name] = picture.drawing
+        else:
+            files.append(folder / f"{name}.png")
+            write_atomically(files[-1], encode_drawing(picture.drawing))
+    return Pictures(files, by_epoch)
 
 
-def _format_losses(epochs: Sequence[Epoch]) -> bytes:
+def _format_steps(epochs: Sequence[Epoch]) -> bytes:
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch.step_metrics))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["iteration", "epoch", "train_loss"])
+    writer.writerow(["iteration", "epoch", *names])
     iteration = 0
     for epoch in epochs:
-        for loss in epoch.iteration_losses:
-            writer.writerow([iteration, epoch.number, f"{loss:.6g}"])
+        columns = [map("{:.6g}".format, epoch.step_metrics.get(name, ())) for name in names]
+        for row in zip_longest(*columns, fillvalue=""):
+            writer.writerow([iteration, epoch.number, *row])
             iteration += 1
     return text.getvalue().encode()

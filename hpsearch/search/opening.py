@@ -27,7 +27,9 @@ _TOTAL = "trials"
 _CONFIRM = "confirm"
 _DESCRIPTION = "description"
 _FOLDER = "folder"
-_OURS = frozenset({RECORD_ID, IDENTITY_FIELDS, DATA, _TOTAL, _CONFIRM, _DESCRIPTION, _FOLDER})
+_TRAINER_FOLDER = "trainer_folder"
+_CHANGEABLE = (_TOTAL, _CONFIRM, _DESCRIPTION, _FOLDER, _TRAINER_FOLDER)
+_OURS = frozenset({RECORD_ID, IDENTITY_FIELDS, DATA, *_CHANGEABLE})
 
 
 def create_or_continue_study(
@@ -102,7 +104,9 @@ def load_study(name: str, storage: BaseStorage) -> SearchStudy:
             "confirm": attrs.get(_CONFIRM),
             "description": attrs.get(_DESCRIPTION, ""),
         }
-        definition = _restore(attrs[IDENTITY_FIELDS] | changeable, attrs.get(_FOLDER))
+        definition = _restore(
+            attrs[IDENTITY_FIELDS] | changeable, attrs.get(_FOLDER), attrs.get(_TRAINER_FOLDER)
+        )
     study.sampler = LaggedSampler(definition)
     return SearchStudy(definition, study)
 
@@ -167,6 +171,7 @@ def _list_changeable(definition: StudyDefinition) -> dict[str, Any]:
         _CONFIRM: definition.confirm.model_dump() if definition.confirm else None,
         _DESCRIPTION: definition.description,
         _FOLDER: definition.data.place,
+        _TRAINER_FOLDER: definition.trainer.folder,
     }
 
 
@@ -179,7 +184,8 @@ def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
     name = search.definition.name
     # Validated by the model, which adds defaults for keys that are newer than the record.
     identity_fields = {**search.attribute(IDENTITY_FIELDS), "trials": 1}
-    recorded = _restore(identity_fields, search.attribute(_FOLDER) or search.definition.data.place)
+    place = search.attribute(_FOLDER) or search.definition.data.place
+    recorded = _restore(identity_fields, place, search.definition.trainer.folder)
     changes = list_changes(recorded.identity_fields(), search.definition.identity_fields())
     if search.attribute(DATA) != data_checksum:
         changes.append(f"data: {search.attribute(DATA)} -> {data_checksum}")
@@ -190,8 +196,17 @@ def _refuse_changes(search: SearchStudy, data_checksum: str) -> None:
         )
 
 
-def _restore(recorded: dict[str, Any], folder: str | None) -> StudyDefinition:
-    """Return the recorded definition, with the user's own data in `folder` if it has any."""
+def _restore(
+    recorded: dict[str, Any], folder: str | None, trainer_folder: str | None
+) -> StudyDefinition:
+    """Return the recorded definition, with the places of the user's own data and trainer."""
+    if "trainer" not in recorded:
+        raise RefusedError(
+            f"{recorded.get('name')}: recorded by an older version of hpsearch, whose studies this "
+            "one cannot continue or read; finish it with that version, or give the study another "
+            "name"
+        )
+    recorded = recorded | {"trainer": recorded["trainer"] | {"folder": trainer_folder}}
     source = recorded["data"]["source"]
     if source in OWN_SOURCES:
         key = "folder" if source == "folder" else "path"

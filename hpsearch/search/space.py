@@ -22,9 +22,10 @@ def make_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 def suggest_hyperparameters(trial: Trial, space: SearchSpace) -> dict[str, Any]:
     """All hyperparameters of `trial`: fixed ones, and those that its sampler suggests."""
-    return space.fixed() | {
+    chosen = space.fixed() | {
         name: _suggest(trial, name, parameter) for name, parameter in space.searched().items()
     }
+    return {name: chosen[name] for name in space}
 
 
 def list_ablations(space: SearchSpace) -> list[dict[str, Any]]:

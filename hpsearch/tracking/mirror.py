@@ -210,7 +210,8 @@ class Mirror:
         with translate_mlflow_errors(self._store):
             # The key has the trial's number, as another trial may be best when the study continues.
             whose = f"the refit of trial {view.trial}" if view.is_refit else f"trial {view.trial}"
-            log_frames(self._client, self.run_id, f"weights of {whose}", view.frames)
+            for name, images in view.pictures.items():
+                log_frames(self._client, self.run_id, f"{name} of {whose}", images)
             if self._repairer:
                 self._repairer.check_net(self._name, self.run_id, view)
             links = [f"[Its study]({run_page(self.experiment_id, self.run_id)})"]

@@ -1,4 +1,4 @@
-"""The best net as an MLflow model: with preprocessing, without pickle or this package."""
+"""The best model as an MLflow model, without pickle."""
 
 import json
 import tempfile
@@ -16,7 +16,6 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, DataType, Schema, TensorSpec
-from safetensors.numpy import save_file
 
 from hpsearch.tracking.views import NetView
 
@@ -24,7 +23,21 @@ __all__ = ["describe_dataset", "find_fault", "find_version", "register_net", "wa
 
 ALIAS = "best"
 _NET_TAG = "net_sha256"
-_NET_FILE = "net.safetensors"
+# As `hpsearch.models.export_model` writes it; its entry is named as the tag.
+_MANIFEST_FILE = "manifest.json"
+_WARM_UP_CODE = """
+import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+class Nothing(PythonModel):
+    def predict(self, context, model_input: np.ndarray, params=None) -> np.ndarray:
+        return model_input
+
+set_model(Nothing())
+"""
+# Serves a model by this package, unless its trainer brings code of its own.
+_SERVING_CODE = Path(__file__).with_name("served_model.py")
 
 
 def register_net(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
@@ -70,14 +83,20 @@ def find_fault(
             path = download_artifacts(
                 artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri
             )
-            net = Path(path, "artifacts", view.folder.name, _NET_FILE)
-            if net.read_bytes() != (view.folder / _NET_FILE).read_bytes():
-                return "it is another net"
+            there = Path(path, "artifacts", view.folder.name)
+            if _read_content(there, view) != _read_content(view.folder, view):
+                return "it is another model"
             mlflow.pyfunc.load_model(path).predict(view.example)
     except Exception as error:  # its code, files or requirements may raise anything
         reason = (str(error).strip().splitlines() or [""])[0]
         return f"it does not load ({type(error).__name__}: {reason[:200]})"
     return None
+
+
+def _read_content(folder: Path, view: NetView) -> tuple[bytes, str]:
+    """Read a model's arrays, and its hash, which covers plain values too."""
+    manifest = json.loads((folder / _MANIFEST_FILE).read_bytes())
+    return (folder / view.model_file).read_bytes(), manifest[_NET_TAG]
 
 
 def warm_up() -> None:
@@ -86,12 +105,11 @@ def warm_up() -> None:
     For the first model of a process MLflow imports further modules and lists all installed
     packages, which takes most of a second.
     """
-    one = np.ones((1, 1), np.float32)
-    net = {"W1": one, "b1": one[0], "W2": one, "b2": one[0], "mean_image": one[0]}
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as net_folder:
-        save_file(net, Path(net_folder, _NET_FILE))
-        model = _describe_model(Path(net_folder), np.zeros((1, 1, 1, 1), np.uint8), "int64")
-        mlflow.pyfunc.save_model(str(Path(folder, "model")), **model)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as empty:
+        code = Path(folder, "served.py")
+        code.write_text(_WARM_UP_CODE)
+        view = NetView(Path(empty), "", 0, np.zeros((1, 1)), "", serving_code=code)
+        mlflow.pyfunc.save_model(str(Path(folder, "model")), **_describe_model(view))
 
 
 def describe_dataset(data: Mapping[str, Any]) -> DatasetInput:
@@ -129,8 +147,7 @@ def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "model"))
-        described = _describe_model(view.folder, view.example, view.output_type)
-        mlflow.pyfunc.save_model(path, mlflow_model=about, **described)
+        mlflow.pyfunc.save_model(path, mlflow_model=about, **_describe_model(view))
         client.log_model_artifacts(logged.model_id, path)
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -158,16 +175,18 @@ def _describe_inputs(example: Any) -> Schema:
     return Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()])
 
 
-def _describe_model(net: Path, example: Any, output_type: str) -> dict[str, Any]:
-    """Describe the model: the net's folder, the code that serves it, and its requirements."""
-    packages = ("mlflow", "numpy", "safetensors")
+def _describe_model(view: NetView) -> dict[str, Any]:
+    """Describe the model: its folder, the code that serves it, and its requirements."""
+    packages = ["mlflow", "numpy", "safetensors", *view.requirements]
+    if view.serving_code is None:
+        packages.append("hpsearch")
     return {
-        "artifacts": {"net": str(net)},
+        "artifacts": {"net": str(view.folder)},
         "signature": ModelSignature(
-            inputs=_describe_inputs(example),
-            outputs=Schema([TensorSpec(np.dtype(output_type), (-1,))]),
+            inputs=_describe_inputs(view.example),
+            outputs=Schema([TensorSpec(np.dtype(view.output_type), (-1,))]),
         ),
-        "input_example": example,
-        "python_model": str(Path(__file__).with_name("served_net.py")),
+        "input_example": view.example,
+        "python_model": str(view.serving_code or _SERVING_CODE),
         "pip_requirements": [f"{package}=={version(package)}" for package in packages],
     }

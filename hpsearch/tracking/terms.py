@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, TypeAlias
 
-from hpsearch.definition import BasisSettings, Choices, Range, StudyDefinition
+from hpsearch.definition import Choices, Range, StudyDefinition
 from hpsearch.metrics import Metric
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.tracking.views import TrialView
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 
 __all__ = [
     *("Point", "STATUS", "TRIAL_TAGS", "VERSION_TAG"),
@@ -45,7 +45,11 @@ def study_params(definition: StudyDefinition) -> dict[str, Any]:
         "data.source": data.source,
         **sizes,
         **shuffled,
-        "data.basis": _describe_basis(data.basis),
+        "trainer": definition.trainer.path,
+        **{
+            f"trainer.{key}": _describe_setting(value)
+            for key, value in definition.trainer.settings.items()
+        },
         "sampler": search.sampler.name,
         "pruner": search.pruner.name,
         "lag": definition.lag,
@@ -93,11 +97,9 @@ def epoch_points(epochs: Sequence[Epoch], metric: Metric) -> list[Point]:
 
 def _measure(epoch: Epoch, metric: Metric) -> dict[str, float]:
     return {
-        "train_loss": epoch.train_loss,
-        metric.train_name: epoch.train_score,
+        **epoch.metrics,
         metric.val_name: epoch.val_score,
         **{f"val_{name}": value for name, value in epoch.val_others.items()},
-        "learning_rate": epoch.learning_rate,
         "duration_s": epoch.duration_s,
     }
 
@@ -119,10 +121,10 @@ def best_so_far(records: Sequence[TrialRecord]) -> list[Point]:
     return points
 
 
-def _describe_basis(basis: str | BasisSettings) -> str:
-    if isinstance(basis, str):
-        return basis
-    return ", ".join(f"{key} {value}" for key, value in basis.model_dump(exclude_none=True).items())
+def _describe_setting(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return ", ".join(f"{key} {inner}" for key, inner in value.items())
 
 
 def _describe_space(space: Range[Any] | Choices[Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from hpsearch.errors import UsageError
 from hpsearch.records import TrialRecord
 from hpsearch.redaction import redact
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 
 __all__ = ["NetView", "StudyView", "TrackingStore", "TrialView"]
 
@@ -124,14 +124,14 @@ class StudyView:
 
 @dataclass(frozen=True)
 class NetView:
-    """The best net as it is to be served by MLflow.
+    """The best model as it is to be served by MLflow.
 
     Parameters
     ----------
     folder : Path
-        Folder written by `hpsearch.results.export_net`.
+        Folder written by `hpsearch.models.export_model`.
     sha256 : str
-        Its identity; a net is registered once.
+        Its identity; a model is registered once.
     trial : int
         Number of the trial that it comes from.
     example : uint8 array, shape (n, H, W, C); float array, shape (n, D); or DataFrame
@@ -140,12 +140,18 @@ class NetView:
         Markdown for the model's page.
     tags : mapping
         Tags of the model version.
-    frames : mapping
-        Images of its weights by epoch, uint8, shape (h, w, 3).
+    pictures : mapping
+        Images by epoch, uint8 of shape (h, w, 3 or 4), by name.
     output_type : str
         Name of the dtype of predictions.
     is_refit : bool
         Whether it is the trial's setting trained on the examples of all folds.
+    model_file : str
+        Name of the file with its arrays.
+    requirements : tuple of str
+        Packages that its trainer needs to predict.
+    serving_code : Path or None
+        Module that serves it without this package; None for `hpsearch.load_model`.
     """
 
     folder: Path
@@ -154,6 +160,9 @@ class NetView:
     example: Any
     summary: str
     tags: Mapping[str, str] = field(default_factory=dict)
-    frames: Mapping[int, Any] = field(default_factory=dict)
+    pictures: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
     output_type: str = "int64"
     is_refit: bool = False
+    model_file: str = "model.safetensors"
+    requirements: tuple[str, ...] = ()
+    serving_code: Path | None = None

@@ -7,6 +7,7 @@ predictions and hashes. A trainer trains one epoch and returns its state.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -23,8 +24,8 @@ __all__ = ["EpochMetrics", "Finding", "Picture", "Trainer", "TrainingData", "is_
 
 # Metrics of an epoch by name: one number each, or one number for each of its steps.
 EpochMetrics: TypeAlias = Mapping[str, float | Sequence[float]]
-# A figure; an image, uint8 of shape (h, w, 3 or 4); or such images by epoch.
-Picture: TypeAlias = "Figure | NDArray[np.uint8] | Mapping[int, NDArray[np.uint8]]"
+# A figure, or an image, uint8 of shape (h, w, 3 or 4).
+Drawing: TypeAlias = "Figure | NDArray[np.uint8]"
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -80,6 +81,22 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture of a trained model.
+
+    Parameters
+    ----------
+    drawing : Figure; uint8 array of shape (h, w, 3 or 4); or mapping
+        A matplotlib figure, an image, or images by epoch.
+    caption : str
+        What it shows, in a sentence.
+    """
+
+    drawing: "Drawing | Mapping[int, Drawing]"
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """One finding of a diagnosis.
 
@@ -129,6 +146,11 @@ class Trainer(ABC):
         Whether training takes several epochs. If not, a trial is one call of `train_epoch`.
     model_file : str
         Name of the file with the model's arrays in an exported model.
+    requirements : tuple of str
+        Packages besides NumPy and safetensors that an exported model needs to predict.
+    serving_code : Path, optional
+        A module that serves an exported model in MLflow without this package. It may import only
+        MLflow, NumPy, safetensors and `requirements`.
     prepared : mapping
         What `prepare` returned, memory-mapped. The engine sets it after construction wherever the
         study's data is at hand; empty for an exported model.
@@ -139,6 +161,8 @@ class Trainer(ABC):
     renamed: ClassVar[Mapping[str, str]] = _NOTHING
     has_epochs: ClassVar[bool] = True
     model_file: ClassVar[str] = "model.safetensors"
+    requirements: ClassVar[tuple[str, ...]] = ()
+    serving_code: ClassVar[Path | None] = None
 
     prepared: Mapping[str, NDArray[Any]] = _NOTHING
 
@@ -189,8 +213,9 @@ class Trainer(ABC):
     def state_dict(self) -> Mapping[str, Any]:
         """Return all that `train_epoch` changes, except `rng`: arrays and plain values.
 
-        Values may be NumPy arrays, numbers, strings, booleans, None, and lists, tuples and dicts of
-        such. Without this method a stopped trial starts again from its first epoch.
+        Values may be NumPy arrays of real numbers or booleans, numbers, strings, booleans, None,
+        and lists, tuples and dicts of such. Without this method a stopped trial starts again from
+        its first epoch.
         """
         raise NotImplementedError
 
@@ -225,6 +250,21 @@ class Trainer(ABC):
             In one line: what was given, and what was expected.
         """
         return cls
+
+    @classmethod
+    def check_installation(cls) -> None:
+        """Check that training works on this machine; called once in each process that trains.
+
+        Raises
+        ------
+        Exception
+            Any; the study then stops, and no trial has failed.
+        """
+
+    @classmethod
+    def versions(cls) -> Mapping[str, str]:
+        """Return what the last bits of a result depend on besides Python and NumPy, by name."""
+        return {}
 
     @classmethod
     def plan_preparation(
@@ -271,22 +311,48 @@ class Trainer(ABC):
 
     @classmethod
     def check_space(
-        cls, settings: Mapping[str, Any], space: Mapping[str, Sequence[Any]], schema: Schema | None
+        cls,
+        settings: Mapping[str, Any],
+        space: Mapping[str, Sequence[Any]],
+        schema: Schema | None,
+        prepared: Mapping[str, NDArray[Any]],
     ) -> None:
         """Check that the trainer can train on such data everywhere in the search space.
+
+        Called when the study file is read, and again when the data are known.
 
         Parameters
         ----------
         settings, space : mapping
             As for `plan_preparation`.
         schema : Schema or None
-            None while the data is not known yet.
+            None while the data are not known.
+        prepared : mapping
+            What `prepare` returned; empty while the data are not known.
 
         Raises
         ------
         ValueError
             In one line: what was given, and what was expected.
         """
+
+    @classmethod
+    def estimate_bytes(
+        cls,
+        space: Mapping[str, Sequence[Any]],
+        n_features: int,
+        n_outputs: int,
+    ) -> int:
+        """Estimate the size of the largest saved state in a search space; 0 if unknown."""
+        return 0
+
+    def describe(self) -> str:
+        """Describe the model in a few words, for the README of an exported model."""
+        return f"A model of {type(self).__name__}"
+
+    def explain_model(self) -> str:
+        """Explain how other programs can use an exported model, in Markdown; empty if unknown."""
+        return ""
 
     def figures(self, *, is_best: bool) -> Mapping[str, Picture]:
         """Draw the trained model: pictures by name of file, without suffix.

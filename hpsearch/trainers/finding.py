@@ -4,17 +4,20 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from hpsearch.data import NO_PREPARATION, Preparation
 from hpsearch.errors import MachineError, UsageError
 from hpsearch.trainers.base import Trainer
 from hpsearch.wording import suggest
 
-__all__ = ["TRAINERS", "TrainerSpec", "find_module", "hash_source", "importing_from"]
+__all__ = ["TRAINERS", "TrainerSpec", "find_module", "hash_source", "importing_from", "list_source"]
 
 # Trainers of this package by name.
 TRAINERS = {
@@ -35,13 +38,29 @@ class TrainerSpec:
         Folder that modules are imported from before all others: the study file's.
     source_sha256 : str, optional
         Hash of the source that the study began with; None for trainers of this package.
+    settings : mapping
+        The trainer's own settings.
     """
 
     path: str
     folder: Path | None = None
     source_sha256: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> type[Trainer]:
+        """Import the class, with its settings.
+
+        Raises
+        ------
+        UsageError, MachineError
+            As `find_class`; or if the class refuses its settings.
+        """
+        try:
+            return self.find_class().with_settings(self.settings)
+        except ValueError as error:
+            raise UsageError(f"trainer {self.path}: {error}") from error
+
+    def find_class(self) -> type[Trainer]:
         """Import the class.
 
         Raises
@@ -52,14 +71,7 @@ class TrainerSpec:
             If its source is another one than the study began with.
         """
         module_name, _, class_name = self.path.partition(":")
-        folders = [self.folder] if self.folder else []
-        file = find_module(module_name, folders, f"trainer {self.path}")
-        if self.source_sha256 is not None and (found := hash_source(file)) != self.source_sha256:
-            raise MachineError(
-                f"trainer {self.path}: its source has the SHA-256 {found[:12]}, expected "
-                f"{self.source_sha256[:12]}, with which the study began"
-            )
-        module = _import_module(module_name, file, folders, f"trainer {self.path}")
+        module = self._import_module(module_name)
         trainer = getattr(module, class_name, None)
         if trainer is None:
             known = [n for n, value in vars(module).items() if _is_trainer(value)]
@@ -73,6 +85,32 @@ class TrainerSpec:
             )
         found_class: type[Trainer] = trainer
         return found_class
+
+    def _import_module(self, name: str) -> ModuleType:
+        what, folders, file = f"trainer {self.path}", [self.folder] if self.folder else [], None
+        if self.path not in TRAINERS.values():
+            file = find_module(name, folders, what)
+            found = hash_source(file, name)
+            if self.source_sha256 not in (None, found):
+                raise MachineError(
+                    f"{what}: its source has the SHA-256 {found[:12]}, expected "
+                    f"{str(self.source_sha256)[:12]}, with which the study began"
+                )
+        if file:
+            _forget_others(name, file)
+        try:
+            with importing_from(folders):
+                return importlib.import_module(name)
+        except Exception as error:  # a user's module may raise any
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise UsageError(f"{what}: cannot be imported: {reason}") from error
+
+    def preparation(self, plan: Mapping[str, Any]) -> Preparation:
+        """Return what the trainer derives from the training examples, as it has planned."""
+        if not plan:
+            return NO_PREPARATION
+        identity = {"trainer": self.path, "source_sha256": self.source_sha256, "plan": dict(plan)}
+        return Preparation(identity, partial(self.load().prepare, plan))
 
 
 def find_module(module: str, folders: Sequence[Path], what: str) -> Path:
@@ -108,18 +146,49 @@ def find_module(module: str, folders: Sequence[Path], what: str) -> Path:
     return Path(spec.origin)
 
 
-def hash_source(file: Path) -> str:
-    """SHA-256 of a module's source; of a module in a package, of all modules of that package."""
-    top = file
-    while (top.parent / "__init__.py").exists():
-        top = top.parent
-    files = [file] if top == file else sorted(top.rglob("*.py"))
+def hash_source(file: Path, module: str) -> str:
+    """SHA-256 of the source `file` of a module; in a package, of all modules of that package."""
     digest = hashlib.sha256()
-    for one in files:
-        name = one.relative_to(top.parent).as_posix()
+    for one, name in _list_files(file, module):
         digest.update(f"{name}\0{one.stat().st_size}\0".encode())
         digest.update(one.read_bytes())
     return digest.hexdigest()
+
+
+def list_source(spec: TrainerSpec) -> list[tuple[Path, str]]:
+    """List the files that a trainer's hash covers, with their names relative to its folder.
+
+    None for trainers of this package.
+    """
+    if spec.source_sha256 is None:
+        return []
+    module, folders = spec.path.partition(":")[0], [spec.folder] if spec.folder else []
+    return _list_files(find_module(module, folders, f"trainer {spec.path}"), module)
+
+
+def _list_files(file: Path, module: str) -> list[tuple[Path, str]]:
+    """List a module's file, or all modules of its package, with names relative to its folder."""
+    folder, top = _find_folder(file, module), file.absolute()
+    # Not above the folder of imports, which may be a package for other programs.
+    while top.parent != folder and (top.parent / "__init__.py").exists():
+        top = top.parent
+    files = sorted(top.rglob("*.py")) if top.is_dir() else [top]
+    return [(one, one.relative_to(folder).as_posix()) for one in files]
+
+
+def _find_folder(file: Path, module: str) -> Path:
+    """Return the folder that the module in `file` is imported from."""
+    return file.absolute().parents[module.count(".") + (file.name == "__init__.py")]
+
+
+def _forget_others(module: str, file: Path) -> None:
+    """Forget imported modules of the same name, or package, from another study's folder."""
+    folder = _find_folder(file, module)
+    for known in {module, module.partition(".")[0]}:
+        origin = getattr(sys.modules.get(known), "__file__", None)
+        if origin and _find_folder(Path(origin), known) != folder:
+            for one in [one for one in sys.modules if f"{one}.".startswith(f"{known}.")]:
+                del sys.modules[one]
 
 
 @contextmanager
@@ -131,19 +200,6 @@ def importing_from(folders: Sequence[Path]) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
-
-
-def _import_module(name: str, file: Path, folders: Sequence[Path], what: str) -> ModuleType:
-    """Import the module `name`, whose source is `file`."""
-    known = sys.modules.get(name)
-    if known and known.__file__ and Path(known.__file__) != file:
-        del sys.modules[name]  # of the same name, in another study's folder
-    try:
-        with importing_from(folders):
-            return importlib.import_module(name)
-    except Exception as error:  # a user's module may raise any
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise UsageError(f"{what}: cannot be imported: {reason}") from error
 
 
 def _is_trainer(value: object) -> bool:

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.pipeline import make_pipeline
 
@@ -61,7 +62,11 @@ class NamedEstimatorTrainer(SklearnTrainer):
 
     @classmethod
     def check_space(
-        cls, settings: Mapping[str, Any], space: Mapping[str, Sequence[Any]], schema: Schema | None
+        cls,
+        settings: Mapping[str, Any],
+        space: Mapping[str, Sequence[Any]],
+        schema: Schema | None,
+        prepared: Mapping[str, NDArray[Any]],
     ) -> None:
         """Check that each hyperparameter is a parameter of the estimator."""
         known = [*_assemble(cls.classes).get_params(), *_OWN[: 1 + cls.has_epochs]]

@@ -1,16 +1,21 @@
 """Conversion of a trainer's state to arrays and JSON, and back, without pickle."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["flatten_state", "unflatten_state"]
+from hpsearch.hashing import hash_arrays
+
+__all__ = ["flatten_state", "hash_state", "name_by_fold", "unflatten_state"]
 
 # Keys of the JSON objects that stand for what JSON does not have.
 _ARRAY, _SCALAR, _TUPLE, _DICT, _FLOAT = "array", "scalar", "tuple", "dict", "float"
+# Characters that not all kinds of files take in the name of an array.
+_UNSAFE = re.compile(r"[^\w.-]")
 
 
 def flatten_state(state: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], str]:
@@ -19,13 +24,14 @@ def flatten_state(state: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], st
     Parameters
     ----------
     state : mapping
-        Arrays, numbers, strings, booleans and None, in nested dicts, lists and tuples. Keys are
-        strings or integers.
+        Arrays of real numbers or booleans, numbers, strings, booleans and None, in nested dicts,
+        lists and tuples. Keys are strings or integers.
 
     Returns
     -------
     arrays : dict
-        Arrays by their path in the state, such as ``optimizer.0.momentum``.
+        Arrays by their path in the state, such as ``optimizer.0.momentum``: letters, digits,
+        ``.``, ``-`` and ``_``.
     structure : str
         All else as JSON.
 
@@ -37,12 +43,15 @@ def flatten_state(state: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], st
     arrays: dict[str, NDArray[Any]] = {}
 
     def keep(array: NDArray[Any], path: str) -> str:
-        if array.dtype.hasobject:
-            raise TypeError(f"{path}: expected numbers, got an array of Python objects")
-        while path in arrays:  # keys with dots in them
-            path += "_"
-        arrays[path] = array
-        return path
+        # All that safetensors can hold, of which an exported model consists.
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise TypeError(f"{path}: expected real numbers, got an array of {array.dtype}")
+        name = _UNSAFE.sub("_", path)
+        # Keys with dots in them; NumPy reads x.npy as another name of x; safetensors' own name.
+        while name in ("__metadata__", *arrays) or name.endswith(".npy"):
+            name += "_"
+        arrays[name] = array
+        return name
 
     def convert(value: Any, path: str) -> Any:
         if isinstance(value, np.ndarray):
@@ -65,13 +74,36 @@ def flatten_state(state: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], st
 
     def convert_mapping(value: Mapping[Any, Any], prefix: str) -> dict[str, Any]:
         keys = list(value)
-        if not all(isinstance(key, str | int) and not isinstance(key, bool) for key in keys):
-            raise TypeError(f"{prefix or 'state'}: expected strings or integers as keys")
+        wrong = [key for key in keys if not isinstance(key, str | int) or isinstance(key, bool)]
+        if wrong:
+            raise TypeError(
+                f"{prefix or 'state'}: expected strings or integers as keys, got "
+                f"{type(wrong[0]).__name__}"
+            )
         # As pairs: JSON would turn integers into strings.
         return {_DICT: [[key, convert(value[key], f"{prefix}{key}")] for key in keys]}
 
     structure = convert_mapping(state, "")
     return arrays, json.dumps(structure)
+
+
+def hash_state(state: Mapping[str, Any]) -> str:
+    """Hash a state by SHA-256: equal states have equal hashes.
+
+    Raises
+    ------
+    TypeError
+        As `flatten_state`.
+    """
+    arrays, structure = flatten_state(state)
+    if not _has_arrays_alone(state):
+        arrays["structure"] = np.frombuffer(structure.encode(), np.uint8)
+    return hash_arrays(arrays)
+
+
+def name_by_fold(models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Collect the models of all folds in one mapping, as ``fold1`` and so on."""
+    return {f"fold{number}": model for number, model in enumerate(models, 1)}
 
 
 def unflatten_state(arrays: Mapping[str, NDArray[Any]], structure: str) -> dict[str, Any]:
@@ -105,3 +137,10 @@ def unflatten_state(arrays: Mapping[str, NDArray[Any]], structure: str) -> dict[
     if not isinstance(restored, dict):
         raise TypeError(f"expected a dict, got {type(restored).__name__}")
     return restored
+
+
+def _has_arrays_alone(value: Any) -> bool:
+    """Whether `value` is an array, or a mapping with nothing but arrays in it."""
+    if isinstance(value, Mapping):
+        return all(_has_arrays_alone(inner) for inner in value.values())
+    return isinstance(value, np.ndarray)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Preprocessing, Split, WaveProjection
+from hpsearch.data import Preprocessing, WaveProjection
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.compiling import compiled
 from hpsearch.training.hyperparameters import Hyperparameters
@@ -17,6 +17,7 @@ from hpsearch.training.products import (
     PackedPixels,
     zeros,
 )
+from hpsearch.training.split import Split
 
 __all__ = ["BatchReader", "PixelReader", "make_reader"]
 

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Preprocessing, Split
-from hpsearch.data.split import Fitted
+from hpsearch.data import Preprocessing
 from hpsearch.errors import MachineError
 from hpsearch.net import loss_and_gradients
 from hpsearch.training.hyperparameters import Hyperparameters
-from hpsearch.training.sgd import train
+from hpsearch.training.sgd import GradientDescent
+from hpsearch.training.split import Fitted, Split
 from hpsearch.training.start import make_net
 
 __all__ = ["check_training"]
@@ -42,11 +42,11 @@ def check_training() -> None:
         rng = np.random.default_rng(0)
         split = _make_split(image_shape, rng)
         net = make_net(split, _SETTING, rng)
-        inputs = split.preprocessing.apply(split.validation_images).astype(np.float64)
+        images = np.asarray(split.train_rows, np.uint8)
+        inputs = split.image_preprocessing.apply(images).astype(np.float64)
         exact = {name: array.astype(np.float64) for name, array in net.items()}
         _, gradients = loss_and_gradients(exact, inputs, split.train_labels, _SETTING.reg)
-        for _ in train(net, split, _SETTING, rng):
-            pass
+        GradientDescent(net, split, _SETTING, rng, {}).train_epoch(1)
         for name, gradient in gradients.items():
             expected = exact[name] - _SETTING.learning_rate * gradient
             error = np.max(np.abs(net[name] - expected))
@@ -69,8 +69,6 @@ def _make_split(image_shape: tuple[int, int, int], rng: np.random.Generator) -> 
     return Split(
         train_rows=images,
         train_labels=labels,
-        validation_images=images,
-        validation_labels=labels,
         preprocessing=Preprocessing(mean_image),
         n_classes=_N_CLASSES,
         image_shape=image_shape,

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from hpsearch.data import Split
 from hpsearch.net import Parameters, make_parameters
 from hpsearch.training.batches import BatchReader
 from hpsearch.training.hyperparameters import Hyperparameters
 from hpsearch.training.locality import apply_windows
+from hpsearch.training.split import Split
 
 __all__ = ["make_net"]
 

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Split, TargetScale
+from hpsearch.data import TargetScale
 from hpsearch.training.first_layer import Inputs
 from hpsearch.training.hyperparameters import Hyperparameters
+from hpsearch.training.split import Split
 
 __all__ = ["NumberTargets", "TargetMaker", "make_target_maker"]
 

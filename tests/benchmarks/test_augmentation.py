@@ -3,14 +3,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks import augmentation
-from hpsearch.data import PreparedData, SplitSpec, find_source, open_split, prepare
+from benchmarks.images import open_split
+from hpsearch.data import PreparedData, SplitSpec, find_source, prepare
+from tests.conftest import PIXELS, TWO_LAYER_NET
 
 
 @pytest.fixture
 def digits_as_images(tmp_path: Path) -> PreparedData:
     source = find_source("digits", folders=[], download_folder=tmp_path)
-    sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
-    return prepare(source, SplitSpec(**sizes, is_augmentable=True), tmp_path)
+    preparation = TWO_LAYER_NET.preparation(PIXELS | {"is_augmentable": True})
+    return prepare(source, SplitSpec(600, 150, 100), tmp_path, preparation)
 
 
 def test_each_augmentation_is_timed_against_a_step(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpsearch.data.prepared import TRAIN_IMAGES_FILE
+from hpsearch.data.prepared import TRAIN_FILE
 
 N_BYTES = 64_000_000
 
@@ -33,7 +33,7 @@ for look in looks:
 
 
 def test_mapped_images_are_distinguished_from_other_private_memory(tmp_path: Path) -> None:
-    paths = [tmp_path / TRAIN_IMAGES_FILE, tmp_path / "other.npy"]
+    paths = [tmp_path / TRAIN_FILE, tmp_path / "other.npy"]
     for path in paths:
         np.save(path, np.ones(N_BYTES, np.uint8))
     command = [sys.executable, "-c", _PROGRAM, str(N_BYTES), *map(str, paths)]

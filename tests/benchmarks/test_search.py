@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks import search
 from benchmarks.runs import Run, TrainedTrial, WorkerMemory
-from hpsearch.data.prepared import TRAIN_COORDINATES_FILE
-from hpsearch.training import Epoch
+from hpsearch.data.prepared import derived_file
+from hpsearch.trial_files import Epoch
 
 STUDY = """
 trials = 4
@@ -17,6 +17,7 @@ source = "digits"
 train = 600
 validation = 150
 test = 100
+[trainer]
 basis = { components = 20 }
 [search.space]
 batch_size = 50
@@ -32,7 +33,9 @@ def make_run(n_workers: int, wall_s: float, *spans: tuple[float, float], hashed:
     """A run whose trials were in an epoch for all but a second each."""
     trials = (
         TrainedTrial(
-            began, ended, (Epoch(1, 2.0, 0.2, 0.2, 0.1, ended - began - 1, ended, (2.0,)),)
+            began,
+            ended,
+            (Epoch(1, 0.2, ended - began - 1, ended, step_metrics={"iteration_loss": (2.0,)}),),
         )
         for began, ended in spans
     )
@@ -86,7 +89,7 @@ def test_a_study_is_measured(on_pixels: bool, name: str, tmp_path: Path) -> None
     search.report([one_round], tmp_path, on_pixels=on_pixels)
     assert (tmp_path / f"{name}.png").exists()
     (prepared,) = (workspace / "data").glob("digits-*")
-    assert (prepared / TRAIN_COORDINATES_FILE).exists() != on_pixels
+    assert (prepared / derived_file("X")).exists() != on_pixels
     assert {len(run.trials) for run in one_round.values()} == {3}
     for run in one_round.values():
         assert 0 < run.began_s < run.first_epoch_s <= run.ended_s < run.wall_s

@@ -13,8 +13,8 @@ from hpsearch.definition import find_study_file, load_definition
 
 def test_both_sides_train_the_same_settings() -> None:
     space = load_definition(find_study_file("assignment_grid")).search.space
-    assert {rate for rate, _ in plain.SETTINGS} == set(space.learning_rate.choices)  # type: ignore[union-attr]
-    assert {reg for _, reg in plain.SETTINGS} == set(space.reg.choices)  # type: ignore[union-attr]
+    assert {rate for rate, _ in plain.SETTINGS} == set(space["learning_rate"].choices)  # type: ignore[union-attr]
+    assert {reg for _, reg in plain.SETTINGS} == set(space["reg"].choices)  # type: ignore[union-attr]
     assert len(plain.SETTINGS) == load_definition(find_study_file("assignment_grid")).trials
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from benchmarks import basis, trainer
 from benchmarks.cores import call_on_cores
+from benchmarks.images import open_split
 from benchmarks.peers import PEERS, make_plain_step
 from benchmarks.rounds import time_in_turns
-from hpsearch.data import PreparedData, open_split
+from hpsearch.data import PreparedData
 from hpsearch.training import Hyperparameters
 
 

@@ -15,8 +15,9 @@ from filelock import FileLock
 
 import hpsearch
 from hpsearch.cli import main
+from hpsearch.objective.failures import read_versions
 from hpsearch.search import load_study, open_storage
-from hpsearch.training import read_versions
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.workspace import Workspace
 from tests.cli.lines import assert_one_line
 
@@ -185,7 +186,10 @@ def test_a_differing_replay_reports_the_change_and_the_differing_versions(
 ) -> None:
     status = json.loads(program("status", has_run, "--json")[1])
     number, n_epochs = status["best"]["number"], status["best"]["params"]["epochs"]
-    there = read_versions() | {"processor": "riscv64 Sunway", "blas": "openblas 0.1"}
+    there = read_versions(TwoLayerNetTrainer) | {
+        "processor": "riscv64 Sunway",
+        "blas": "openblas 0.1",
+    }
     changes: dict[str, Any] = {"versions": there}
 
     def rewrite(line: str) -> str:
@@ -205,11 +209,11 @@ def test_a_differing_replay_reports_the_change_and_the_differing_versions(
     assert code == 1
     assert error == ""
     assert "different: val_accuracy +0.1000; these versions differ\n" in output
-    here = read_versions()["processor"]
+    here = read_versions(TwoLayerNetTrainer)["processor"]
     assert f"processor: riscv64 Sunway in trial {number}, {here} here; results may" in output
     assert f"BLAS: openblas 0.1 in trial {number}, " in output
     assert "numpy" not in output
-    changes["versions"] = read_versions()
+    changes["versions"] = read_versions(TwoLayerNetTrainer)
     journal.write_text("".join(map(rewrite, journal.read_text().splitlines())))
     assert "; all recorded versions are equal\n" in program("replay", has_run, number)[1]
 

@@ -32,8 +32,10 @@ from hpsearch.evaluations import TestEvaluation
 from hpsearch.objective import TrialJob
 from hpsearch.objective.survey import WorkerSurvey
 from hpsearch.records import Confirmation, State, TrialRecord
-from hpsearch.training import Epoch, Hyperparameters
+from hpsearch.training import Hyperparameters
+from hpsearch.trial_files import Epoch
 from hpsearch.workspace import Workspace
+from tests.conftest import TWO_LAYER_NET
 
 SETTING = Hyperparameters(
     learning_rate=0.012,
@@ -81,7 +83,7 @@ def make(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def job(digits: PreparedData, tmp_path: Path) -> TrialJob:
-    return TrialJob(3, 0, SETTING, digits, tmp_path, 1)
+    return TrialJob(3, 0, TWO_LAYER_NET, SETTING.model_dump(), digits, tmp_path, 1)
 
 
 def _text(display: Any) -> str:
@@ -96,7 +98,7 @@ def test_the_live_display_shows_progress_best_and_trials_in_flight(
     assert "preparing the data" in _text(display)
     display.show(StudyOpened(define(), [dataclasses.replace(RECORD, number=0)], 2))
     display.show(TrialStarted(job))
-    epoch = Epoch(1, 1.5, 0.4, 0.61, 0.012, 1.0, 0.0, (1.5,))
+    epoch = Epoch(1, 0.61, 1.0, 0.0, {"train_loss": 1.5})
     display.show(TrialAdvanced(job, (epoch,)))
     text = _text(display)
     for words in ("small", "1/8", "best 0.8125 (trial 0)", "0.6100", "hidden_size"):
@@ -168,7 +170,7 @@ def test_the_outcome_names_score_best_and_next_commands(
         "test_accuracy 0.5431 (95 % CI 0.533-0.553) on 10,000 images (evaluated just now)" in text
     )
     assert "0.5440 on the first 1,000" in text
-    for words in ("best of 1 complete", "hpsearch ui", "hpsearch best small --out best_net"):
+    for words in ("best of 1 complete", "hpsearch ui", "hpsearch best small --out best"):
         assert words in text
 
 

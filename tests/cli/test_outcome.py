@@ -157,7 +157,7 @@ def test_the_five_best_complete_trials_are_listed_best_first(shown: Callable[...
     assert trials.split()[1:] == ["6", "5", "4", "3", "2"]
     assert "learning_rate" in text
     assert "reg " not in text  # not searched
-    assert "hpsearch best small --out best_net" in text
+    assert "hpsearch best small --out best" in text
     assert "--workspace" not in text
 
 

@@ -19,7 +19,7 @@ def test_a_page_is_written_to_the_given_file_and_opened_on_request(
     assert made_at_the_end.exists()
     out = workspace.root / "page.html"
     assert program("report", has_run, "--out", out) == (0, f"{out}\n", "")
-    assert "What the best net looks for" in out.read_text()
+    assert "The best model" in out.read_text()
     assert not opened
     assert program("report", has_run, "--open")[0] == 0
     assert opened == [made_at_the_end.as_uri()]

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.metrics import ACCURACY
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 
 SEARCHED = ["learning_rate", "learning_rate_decay", "reg", "hidden_size", "epochs", "dropout"]
 SETTING = {
@@ -19,8 +19,7 @@ SETTING = {
     "dropout": 0.1,
 }
 EPOCH = Epoch(
-    number=1, learning_rate=0.1, train_loss=1.25, train_score=0.5, val_score=0.4375,
-    duration_s=1.0, ended_at=0.0, iteration_losses=(1.25,),
+    number=1, val_score=0.4375, duration_s=1.0, ended_at=0.0, metrics={"train_loss": 1.25},
 )  # fmt: skip
 RUNNING = [
     RunningTrial("7", SETTING, [EPOCH]),

@@ -100,7 +100,7 @@ def test_cleaning_removes_only_what_is_not_needed(
     note_confirmation(search, Confirmation(0, 1, State.COMPLETE, 0.5, "net", 1.0, None))
     before = _status(program)
     for trial in folder.trials.iterdir():
-        (trial / "weights.png").touch()  # as drawn by the publisher
+        (trial / "learning_curves.png").touch()  # as drawn by the publisher
     best = folder.trial(before["best"]["number"]) / "checkpoint.npz"
     (checkpoint,) = {path.name for path in best.parent.glob("checkpoint*")}
     assert len(list(folder.trials.glob(f"*/{checkpoint}"))) == 6

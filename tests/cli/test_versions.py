@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.training import read_versions
+from hpsearch.objective.failures import read_versions
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.workspace import Workspace
 from tests.cli.lines import assert_one_line
 
@@ -52,13 +53,13 @@ def test_another_processor_is_reported_at_the_start_and_by_status(
         *("run", has_run, "--trials", "7", "--quiet", "--jobs", "1"),
     )
     assert run.returncode == 0, run.stderr
-    here = read_versions()["cpu_name"]
+    here = read_versions(TwoLayerNetTrainer)["cpu_name"]
     lead = "hpsearch: small: warning: "
     first = f"CPU name: {here} in trials 0-5, haswell here; results may differ in last bits\n"
     assert run.stderr.startswith(lead + first)
     assert first in workspace.study("small").log.read_text()
     assert run.stderr.count("CPU name") == 1
-    if "avx512f" in read_versions()["cpu_features"]:
+    if "avx512f" in read_versions(TwoLayerNetTrainer)["cpu_features"]:
         assert "avx512f" in run.stderr.splitlines()[1]
         assert " in trials 0-5, not here; results may differ in last bits" in run.stderr
     differences = json.loads(program("status", has_run, "--json")[1])["differences"]
@@ -75,7 +76,7 @@ def test_a_replay_names_another_processor_and_another_blas_kernel(
     assert replay.returncode in (0, 1), replay.stderr
     assert "CPU name: " in replay.stdout
     assert ", haswell here; results may differ in last bits\n" in replay.stdout
-    if read_versions()["blas"].startswith("openblas"):
+    if read_versions(TwoLayerNetTrainer)["blas"].startswith("openblas"):
         assert "BLAS: openblas" in replay.stdout
         assert "Nehalem here; results may differ in last bits\n" in replay.stdout
 
@@ -87,10 +88,11 @@ def test_transformed_images_prepared_with_another_blas_are_refused(
     elsewhere: Callable[..., subprocess.CompletedProcess[str]],
     program: Program,
 ) -> None:
-    if not read_versions()["blas"].startswith("openblas"):
+    if not read_versions(TwoLayerNetTrainer)["blas"].startswith("openblas"):
         pytest.skip("NumPy's BLAS is another")
     study = tmp_path / "small.toml"
-    study.write_text(small_study.replace("test = 100", "test = 100\nbasis = { components = 20 }"))
+    basis = "[trainer]\nbasis = { components = 20 }\n[search]"
+    study.write_text(small_study.replace("[search]", basis))
     assert program("run", study, "--trials", "2", "--backend", "threading", "--quiet")[0] == 0
     (folder,) = workspace.data.glob("digits-*")
     aside = folder.rename(tmp_path / "aside")

@@ -15,7 +15,7 @@ import pytest
 
 from hpsearch.coordinator import (
     Event,
-    NetChosen,
+    ModelChosen,
     TrialReleased,
     TrialStarted,
     WinnerJudged,
@@ -28,7 +28,7 @@ from hpsearch.execution import FileLease
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
-from hpsearch.training import CHECKPOINT_FILE
+from hpsearch.trial_files import CHECKPOINT_FILE
 from hpsearch.workspace import Workspace
 
 pytestmark = [
@@ -79,7 +79,7 @@ def test_blind_workers_are_reported_and_change_no_result(
     assert not survey.differences
     alone = conduct(definition, workspace=fresh())
     assert fingerprint(events[-1].records) == fingerprint(alone[-1].records)
-    nets = {e.net.sha256() for e in (*events, *alone) if isinstance(e, NetChosen)}
+    nets = {e.model.sha256() for e in (*events, *alone) if isinstance(e, ModelChosen)}
     assert len(nets) == 1
     verdicts = [e.verdict for e in (*events, *alone) if isinstance(e, WinnerJudged)]
     assert verdicts[0] == verdicts[1]  # so the predictions have come along

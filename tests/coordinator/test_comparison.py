@@ -9,9 +9,10 @@ import pytest
 from hpsearch.coordinator import Event, TrialEnded, VersionsCompared
 from hpsearch.coordinator.comparison import VersionWatch
 from hpsearch.definition import StudyDefinition
+from hpsearch.objective.failures import read_versions
 from hpsearch.records import State
 from hpsearch.search import SearchStudy
-from hpsearch.training import read_versions
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.workspace import Workspace
 
 Conduct = Callable[..., list[Event]]
@@ -23,14 +24,16 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have coordinator or workers see other versions, one worker after the other."""
 
     def change(place: str, *changes: dict[str, str]) -> None:
-        answers = [read_versions() | one for one in changes]
-        monkeypatch.setattr(place, lambda: answers.pop(0) if len(answers) > 1 else answers[0])
+        answers = [read_versions(TwoLayerNetTrainer) | one for one in changes]
+        monkeypatch.setattr(
+            place, lambda trainer: answers.pop(0) if len(answers) > 1 else answers[0]
+        )
 
     return change
 
 
 HERE = "hpsearch.coordinator.run.read_versions"
-WORKER = "hpsearch.training.read_versions"
+WORKER = "hpsearch.objective.run.read_versions"
 
 
 def _lines(events: list[Event]) -> list[str]:
@@ -49,7 +52,7 @@ def test_a_resumed_run_names_what_differs_before_its_first_trial(
     pretend(HERE, {"numba": "0.99.0"})
     pretend(WORKER, {"numba": "0.99.0"})
     events = conduct(define(trials=4))
-    numba = read_versions()["numba"]
+    numba = read_versions(TwoLayerNetTrainer)["numba"]
     assert _lines(events) == [
         f"trials 0-1 ran with numba {numba}, this run has 0.99.0; results may differ in last bits"
     ]
@@ -63,7 +66,7 @@ def test_a_complete_study_compares_nothing(
     """Nor imports numba for it."""
     conduct(define(trials=1))
 
-    def fail() -> Any:
+    def fail(trainer: object) -> Any:
         raise AssertionError("it read them")
 
     monkeypatch.setattr(HERE, fail)

@@ -14,7 +14,7 @@ from hpsearch.coordinator import (
     ConfirmationEnded,
     ConfirmationReleased,
     Event,
-    NetChosen,
+    ModelChosen,
     TestScored,
     TrialEnded,
     TrialStarted,
@@ -24,7 +24,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.objective.attempts import ATTEMPTS_FILE
 from hpsearch.records import Confirmation, State, fingerprint, rank
 from hpsearch.search import SearchStudy, read_confirmations
-from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE
+from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 from hpsearch.workspace import Workspace
 
 Conduct = Callable[..., list[Event]]
@@ -83,9 +83,11 @@ def test_neither_workers_nor_confirmations_change_the_result(
         workspace = fresh()
         definition = define(pruner={"name": "median", "n_startup_trials": 2}, confirm=confirm)
         events = conduct(definition, workspace=workspace, n_jobs=n_jobs, backend=backend)
-        (chosen,), (judged,) = _of(events, NetChosen), _of(events, WinnerJudged)
+        (chosen,), (judged,) = _of(events, ModelChosen), _of(events, WinnerJudged)
         search = recorded(workspace)
-        outcomes.add((fingerprint(search.records()), chosen.net.sha256(), judged.verdict.selection))
+        outcomes.add(
+            (fingerprint(search.records()), chosen.model.sha256(), judged.verdict.selection)
+        )
         confirmed.append(_results(search))
     assert len(outcomes) == 1
     assert confirmed[0] == confirmed[1]
@@ -166,10 +168,10 @@ def test_a_confirmation_that_raises_is_recorded_as_such_and_not_repeated(
 
     real = module._run
 
-    def fail_second(job: Any) -> Any:
+    def fail_second(job: Any, trainer: Any) -> Any:
         if job.replicate == 2:
             raise FloatingPointError("broken")
-        return real(job)
+        return real(job, trainer)
 
     monkeypatch.setattr(module, "_run", fail_second)
     definition = define(trials=2, confirm={"top": 1, "seeds": 3})

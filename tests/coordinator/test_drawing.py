@@ -6,8 +6,7 @@ from dataclasses import replace
 from hpsearch.coordinator import Event, RunOptions, open_session
 from hpsearch.coordinator.drawing import Drawer
 from hpsearch.definition import StudyDefinition
-from hpsearch.records import State
-from hpsearch.results import find_best_net, find_snapshots
+from hpsearch.records import State, best_of
 from hpsearch.workspace import Workspace
 from tests.processes import list_modules
 
@@ -21,24 +20,27 @@ def test_all_pictures_of_a_study_are_drawn_in_the_order_asked_for(
     conduct(definition)
     with open_session(definition, RunOptions(workspace)) as session:
         records = session.search.records()
-        net = find_best_net(definition, records, session.folder, session.data)
-        snapshots = find_snapshots(definition, records[net.facts["trial"]], session.folder)
+        best = best_of(records)
+        assert best
         drawer = Drawer(session)
         drawer.warm_up()
         of_trials = [drawer.draw_trial(record) for record in records]
         of_none = drawer.draw_trial(replace(records[0], state=State.WAITING))
-        of_net, of_study = drawer.draw_net(net, snapshots), drawer.draw_study()
+        of_best, of_study = drawer.draw_best_model(best), drawer.draw_study()
         assert of_study.result()
-        drawn = (*of_trials, of_none, of_net.frames, of_net.pictures)
+        drawn = (*of_trials, of_none, of_best)
         assert all(one.done() for one in drawn)
         drawer.close()
     for record, drawn in zip(records, of_trials, strict=True):
         folder = session.folder.trial(record.number)
-        names = ("learning_curves.png", "weights.png", "iteration_losses.csv")
-        assert drawn.result() == [folder / name for name in names]
+        names = ("learning_curves.png", "weights.png", "iterations.csv")
+        assert sorted(drawn.result()) == sorted(folder / name for name in names)
     assert of_none.result() == []
-    assert list(of_net.frames.result()) == snapshots.epochs.tolist()
-    paths = [*of_net.pictures.result(), *of_study.result()]
+    shown = of_best.result()
+    assert list(shown.by_epoch["weights"])[:2] == [0, 1]
+    names = {path.name for path in shown.files}
+    assert names == {"best_weights.png", "class_weights.png", "filmstrip.png"}
+    paths = [*shown.files, *of_study.result()]
     assert session.folder.report in paths
     assert all(path.stat().st_size for path in paths)
 

@@ -13,7 +13,7 @@ import pytest
 from hpsearch.coordinator import (
     ConfirmationEnded,
     Event,
-    NetChosen,
+    ModelChosen,
     RefitAdvanced,
     RefitEnded,
     RefitReleased,
@@ -34,7 +34,7 @@ from hpsearch.errors import RefusedError, UsageError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.objective.attempts import ATTEMPTS_FILE
 from hpsearch.records import REFITS, State, best_of, fingerprint
-from hpsearch.results import find_best_net, judge_selection
+from hpsearch.results import find_best_model, judge_selection
 from hpsearch.search import (
     SearchStudy,
     find_due_refit,
@@ -43,7 +43,7 @@ from hpsearch.search import (
     read_refits,
 )
 from hpsearch.status import read_status
-from hpsearch.training import (
+from hpsearch.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     PREDICTIONS_FILE,
@@ -122,13 +122,13 @@ def test_the_refit_follows_the_last_trial_and_its_net_is_tested(
         len(load_history(folder.refit(best.number) / HISTORY_FILE))
         == (best.hyperparameters["epochs"])
     )
-    (chosen,), (scored,) = _of(events, NetChosen), _of(events, TestScored)
-    assert chosen.net.sha256() == refit.net_sha256 == scored.evaluation.net_sha256
+    (chosen,), (scored,) = _of(events, ModelChosen), _of(events, TestScored)
+    assert chosen.model.sha256() == refit.net_sha256 == scored.evaluation.net_sha256
     assert refit.net_sha256 != best.net_sha256
-    facts = chosen.net.facts
+    facts = chosen.model.facts
     assert "val_accuracy" not in facts
     assert facts["cross_validation"] == {"folds": 3, "val_accuracy": best.value}
-    assert "3-fold cross-validation" in chosen.net.val_score
+    assert "3-fold cross-validation" in chosen.model.val_score
 
     status = read_status(search, folder)
     assert status["complete"]
@@ -224,7 +224,7 @@ def test_a_longer_study_is_refitted_for_a_new_winner_and_not_tested_again(
     assert not _of(events, TestScored)
     data = prepare_data(search.definition, RunOptions(workspace))
     folder = workspace.study("small")
-    net = find_best_net(search.definition, search.records(), folder, data, read_refits(search))
+    net = find_best_model(search.definition, search.records(), folder, data, read_refits(search))
     with pytest.raises(RefusedError, match="spend-another-look"):
         evaluate_once(net, data, search, folder.test_ledger)
     assert len(read_evaluations(search, folder.test_ledger).own) == 1
@@ -241,7 +241,7 @@ def test_there_is_no_net_before_the_refit_and_the_reason_is_given(
     search, folder = recorded(workspace), workspace.study("small")
     data = prepare_data(search.definition, RunOptions(workspace))
     with pytest.raises(UsageError, match="has not been trained on all examples"):
-        find_best_net(search.definition, search.records(), folder, data, read_refits(search))
+        find_best_model(search.definition, search.records(), folder, data, read_refits(search))
     assert read_status(search, folder)["best"]["net_sha256"] is None
 
 
@@ -280,7 +280,7 @@ def test_a_refit_that_fails_leaves_no_net_and_can_be_tried_again(
         events = conduct(folded(trials=2))
     (ended,) = _of(events, RefitEnded)
     assert (ended.refit.state, ended.refit.reason) == (State.FAILED, "ValueError: broken")
-    assert not _of(events, NetChosen)
+    assert not _of(events, ModelChosen)
     assert not _of(events, TestScored)
     assert read_status(recorded(workspace), workspace.study("small"))["refit"]["state"] == "FAILED"
     assert not _of(conduct(folded(trials=2)), RefitEnded)
@@ -317,4 +317,4 @@ def test_replay_trains_folds_and_refit_again_and_puts_both_back(
     assert replay.restored
     recorded_sha256, now = replay.refit_sha256
     assert recorded_sha256 == now == read_refits(search)[0].net_sha256
-    find_best_net(search.definition, search.records(), folder, data, read_refits(search))
+    find_best_model(search.definition, search.records(), folder, data, read_refits(search))

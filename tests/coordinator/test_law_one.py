@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from hpsearch.coordinator import Event, NetChosen
+from hpsearch.coordinator import Event, ModelChosen
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.workspace import Workspace
-from tests.conftest import DATA
 from tests.search.test_law_one import GRID, PRUNERS, SAMPLERS
 
 # In an order that keeps loky's processes alive from one study to the next.
@@ -79,7 +78,7 @@ def test_neither_workers_nor_their_kind_change_the_result(
             workspace = fresh()
             workspace.data.symlink_to(data)  # prepared once
             events = conduct(definition, workspace=workspace, n_jobs=n_jobs, backend=backend)
-            (net,) = [event.net for event in events if isinstance(event, NetChosen)]
+            (net,) = [event.model for event in events if isinstance(event, ModelChosen)]
             records = recorded(workspace).records()
             n_pruned += sum(record.state == "PRUNED" for record in records)
             outcome = (fingerprint(records), net.sha256())
@@ -99,11 +98,11 @@ def test_workers_do_not_change_the_result_of_any_technique(
 ) -> None:
     outcomes = set()
     for backend, n_jobs in WORKERS:
-        data = DATA | {"basis": {"components": 20}}
-        definition = define(trials=6, data=data, space=TECHNIQUES, pruner="median")
+        trainer = {"basis": {"components": 20}}
+        definition = define(trials=6, trainer=trainer, space=TECHNIQUES, pruner="median")
         workspace = fresh()
         events = conduct(definition, workspace=workspace, n_jobs=n_jobs, backend=backend)
-        (net,) = [event.net for event in events if isinstance(event, NetChosen)]
+        (net,) = [event.model for event in events if isinstance(event, ModelChosen)]
         records = recorded(workspace).records()
         assert {record.hyperparameters["optimizer"] for record in records} == {"nesterov", "adam"}
         outcomes.add((fingerprint(records), net.sha256()))

@@ -13,6 +13,8 @@ from hpsearch.objective.attempts import note_attempt
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
+from hpsearch.trainers import TrainingData
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.workspace import Workspace
 
 Conduct = Callable[..., list[Event]]
@@ -43,21 +45,20 @@ def test_a_machine_failure_stops_the_study_and_changes_no_result(
     fresh: Callable[[], Workspace],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from hpsearch.training.sgd import train
-
+    train = TwoLayerNetTrainer.train_epoch
     calm = conduct(define(), workspace=fresh())[-1]
     assert isinstance(calm, StudyEnded)
     n_begun = 0
 
-    def fail_later(*arguments: Any, **keywords: Any) -> Any:
+    def fail_later(trainer: TwoLayerNetTrainer, data: TrainingData) -> Any:
         nonlocal n_begun
-        n_begun += 1
+        n_begun += data.epoch == 1
         if n_begun > 3:
             raise error
-        return train(*arguments, **keywords)
+        return train(trainer, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr("hpsearch.training.sgd.train", fail_later)
+        patch.setattr(TwoLayerNetTrainer, "train_epoch", fail_later)
         with pytest.raises(MachineError, match=f"^small: .*{error}") as raised:
             conduct(define())
     assert "\n" not in str(raised.value)
@@ -124,7 +125,7 @@ def test_the_first_failure_is_the_one_reported(
     def fail(*_: Any, **__: Any) -> Any:
         raise MemoryError("Unable to allocate")
 
-    monkeypatch.setattr("hpsearch.training.sgd.train", fail)
+    monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", fail)
     released: list[int] = []
 
     def note(event: Event) -> bool:

@@ -14,7 +14,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.records import State, TrialRecord
 from hpsearch.results import describe_verdict, measure_verdict, read_verdict
 from hpsearch.search import SearchStudy, load_study, open_storage
-from hpsearch.training import CHECKPOINT_FILE, HISTORY_FILE, load_history
+from hpsearch.trial_files import CHECKPOINT_FILE, HISTORY_FILE, load_history
 from hpsearch.workspace import Workspace
 
 PRUNING = {"name": "median", "n_startup_trials": 1}
@@ -37,7 +37,7 @@ def _assert_level(workspace: Workspace, records: list[TrialRecord]) -> None:
         assert run.data.params == {k: str(v) for k, v in record.hyperparameters.items()}
         assert [(p.step, p.value) for p in points] == [(e.number, e.val_score) for e in history]
         assert {item.path for item in client.list_artifacts(run.info.run_id)} == {
-            "iteration_losses.csv",
+            "iterations.csv",
             "learning_curves.png",
             "weights.png",
         }
@@ -66,9 +66,9 @@ def _reconcile(definition: StudyDefinition, workspace: Workspace) -> None:
     with open_session(definition, options) as session:
         publisher = MlflowPublisher(session, tracking_store(options))
         publisher.catch_up(everything=True)
-        from hpsearch.results import find_best_net
+        from hpsearch.results import find_best_model
 
-        net = find_best_net(definition, session.search.records(), session.folder, session.data)
+        net = find_best_model(definition, session.search.records(), session.folder, session.data)
         publisher.show_study("FINISHED", net)
         assert publisher.close(120), publisher.failure
 

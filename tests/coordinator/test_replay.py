@@ -13,7 +13,7 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import UsageError
 from hpsearch.records import State, TrialRecord
 from hpsearch.search import SearchStudy
-from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE
+from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 from hpsearch.workspace import Workspace
 
 FIRST = [

@@ -2,6 +2,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hpsearch.coordinator import (
     EvaluationRefused,
     Event,
     MirrorBehind,
-    NetChosen,
+    ModelChosen,
     StudyEnded,
     StudyOpened,
     TestScored,
@@ -22,17 +23,18 @@ from hpsearch.coordinator import (
     TrialStarted,
     WinnerJudged,
 )
-from hpsearch.coordinator.run import _warm_up_worker
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, RefusedError, StoreError, UsageError
 from hpsearch.evaluations import read_evaluations
 from hpsearch.execution import FileLease, open_backend
+from hpsearch.objective.failures import warm_up
 from hpsearch.records import State, fingerprint
 from hpsearch.search import SearchStudy
 from hpsearch.status import read_status
-from hpsearch.training import HISTORY_FILE, load_history
 from hpsearch.training.step import Step
+from hpsearch.trial_files import HISTORY_FILE, load_history
 from hpsearch.workspace import Workspace
+from tests.conftest import TWO_LAYER_NET
 from tests.coordinator.conftest import DisabledPublisher
 from tests.postgres import Postgres
 from tests.processes import list_modules
@@ -51,14 +53,14 @@ def test_events_are_yielded_in_order(define: Define, conduct: Conduct) -> None:
     assert isinstance(events[0], StudyOpened)
     assert {event.record.number for event in _of(events, TrialEnded)} == set(range(8))
     chosen, scored, ended = events[-3:]
-    assert isinstance(chosen, NetChosen)
+    assert isinstance(chosen, ModelChosen)
     assert isinstance(scored, TestScored)
     assert scored.is_new
     assert isinstance(ended, StudyEnded)
     assert ended.is_complete
     best = max(ended.records, key=lambda record: (record.value, -record.number))
-    assert chosen.net.facts["trial"] == best.number
-    assert chosen.net.sha256() == best.net_sha256 == scored.evaluation.net_sha256
+    assert chosen.model.facts["trial"] == best.number
+    assert chosen.model.sha256() == best.net_sha256 == scored.evaluation.net_sha256
 
 
 def test_a_stop_after_the_last_trial_leaves_the_test_set_to_the_next_run(
@@ -79,12 +81,12 @@ def test_what_the_end_needs_is_imported_while_the_last_trial_runs(
     monkeypatch.setattr(DisabledPublisher, "warm_up", lambda _: happened.append("ready"))
 
     def note(event: Event) -> bool:
-        if isinstance(event, TrialStarted | NetChosen):
+        if isinstance(event, TrialStarted | ModelChosen):
             happened.append(type(event).__name__)
         return False
 
     conduct(define(trials=4), stop_at=note)
-    assert happened == [*["TrialStarted"] * 3, "ready", "TrialStarted", "NetChosen"]
+    assert happened == [*["TrialStarted"] * 3, "ready", "TrialStarted", "ModelChosen"]
 
 
 def test_an_unknown_backend_is_refused_before_anything_is_made(
@@ -104,8 +106,8 @@ def test_neither_workers_nor_backend_change_the_result(
     for n_jobs, backend in ((1, "threading"), (5, "threading"), (2, "loky")):
         workspace = fresh()
         events = conduct(definition, workspace=workspace, n_jobs=n_jobs, backend=backend)
-        (chosen,) = _of(events, NetChosen)
-        outcomes.add((fingerprint(recorded(workspace).records()), chosen.net.sha256()))
+        (chosen,) = _of(events, ModelChosen)
+        outcomes.add((fingerprint(recorded(workspace).records()), chosen.model.sha256()))
     assert len(outcomes) == 1
 
 
@@ -224,10 +226,10 @@ def test_a_trial_that_raises_fails_and_the_study_goes_on(
 
     real = module._run
 
-    def fail_third(job: Any) -> Any:
+    def fail_third(job: Any, trainer: Any) -> Any:
         if job.number == 2:
             raise FloatingPointError("broken")
-        return real(job)
+        return real(job, trainer)
 
     monkeypatch.setattr(module, "_run", fail_third)
     events = conduct(define())
@@ -273,9 +275,9 @@ def test_a_damaged_history_is_written_anew(
 
     real = module._run
 
-    def begin_late(job: Any) -> Any:
+    def begin_late(job: Any, trainer: Any) -> Any:
         time.sleep(1.2)  # longer than the coordinator waits before it looks
-        return real(job)
+        return real(job, trainer)
 
     history = workspace.study("small").trial(0) / HISTORY_FILE
     history.parent.mkdir(parents=True)
@@ -298,10 +300,10 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(
 
     real = module.save_checkpoint
 
-    def refuse_the_fifth(path: Path, checkpoint: Any) -> None:
+    def refuse_the_fifth(path: Path, checkpoint: Any, history: Any) -> None:
         if path.parent.name == "0004":
             raise OSError(28, "No space left on device")
-        real(path, checkpoint)
+        real(path, checkpoint, history)
 
     with monkeypatch.context() as full:
         full.setattr(module, "save_checkpoint", refuse_the_fifth)
@@ -374,11 +376,11 @@ def test_data_that_goes_missing_stops_the_study_as_such(
 ) -> None:
     def lose_the_data(event: Event) -> bool:
         if isinstance(event, StudyOpened):
-            for path in workspace.data.glob("digits-*/train_images.npy"):
+            for path in workspace.data.glob("digits-*/train_examples.npy"):
                 path.unlink()
         return False
 
-    with pytest.raises(DamagedDataError, match=r"train_images\.npy"):
+    with pytest.raises(DamagedDataError, match=r"train_examples\.npy"):
         conduct(define(), stop_at=lose_the_data)
     assert {record.state for record in recorded(workspace).records()} == {State.WAITING}
 
@@ -404,7 +406,7 @@ def test_a_study_is_drawn_while_its_best_net_is_judged(
     events = conduct(
         define(trials=3), stop_at=lambda event: bool(happened.append(type(event).__name__))
     )
-    best = next(event.net.facts["trial"] for event in events if isinstance(event, NetChosen))
+    best = next(event.model.facts["trial"] for event in events if isinstance(event, ModelChosen))
     assert happened.index(best) == happened.index("WinnerJudged") - 1
 
 
@@ -427,7 +429,7 @@ def test_a_second_coordinator_is_refused_with_the_name_of_the_first(
 
 
 def test_workers_import_training_but_neither_coordinator_nor_mlflow() -> None:
-    with open_backend("loky", _warm_up_worker) as backend:
+    with open_backend("loky", partial(warm_up, TWO_LAYER_NET)) as backend:
         (modules,) = backend.call(2, list_modules, [0])
     assert {"hpsearch.training.sgd", "numba"} <= set(modules)
     assert not {"hpsearch.coordinator", "mlflow"} & set(modules)

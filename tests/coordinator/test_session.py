@@ -19,7 +19,6 @@ from hpsearch.errors import DamagedDataError, MissingDataError, RefusedError, Us
 from hpsearch.execution import FileLease
 from hpsearch.records import State
 from hpsearch.workspace import Workspace
-from tests.conftest import DATA
 
 Define = Callable[..., StudyDefinition]
 
@@ -125,25 +124,30 @@ def test_prepared_data_serves_when_its_source_is_gone(
     monkeypatch.setattr("hpsearch.coordinator.session.find_source", find_nothing)
     assert prepare_data(define(), options) == prepared
     sizes = {"source": "digits", "train": 600, "validation": 150, "test": 100}
-    for other in ({"train": 500}, {"shuffle_seed": 1}, {"basis": {"frequencies": 9}}):
+    for other in ({"train": 500}, {"shuffle_seed": 1}):
         with pytest.raises(MissingDataError):
             prepare_data(define(data=sizes | other), options)
+    with pytest.raises(MissingDataError):
+        prepare_data(define(trainer={"basis": {"frequencies": 9}}), options)
 
 
 @pytest.mark.parametrize(
     ("technique", "complaint"),
     [
-        ({"max_shift": 8}, "search.space.max_shift must be at most 7 on digits"),
+        (
+            {"max_shift": 8},
+            "search.space.max_shift must be at most 7 for images of",
+        ),
         (
             {"n_components": {"low": 10, "high": 30}},
-            "search.space.n_components must be at most 20 on digits as it was prepared, got 30",
+            "search.space.n_components must be at most 20 for the basis, got 30",
         ),
     ],
 )
 def test_hyperparameters_that_the_data_do_not_allow_are_refused(
     technique: dict[str, Any], complaint: str, define: Define, options: RunOptions
 ) -> None:
-    definition = define(data=DATA | {"basis": {"components": 20}}, space=technique)
+    definition = define(trainer={"basis": {"components": 20}}, space=technique)
     with pytest.raises(UsageError, match=complaint), open_session(definition, options):
         pass
 
@@ -152,22 +156,22 @@ def test_data_prepared_again_with_other_last_bits_are_refused(
     define: Define, options: RunOptions
 ) -> None:
     """Though the images are the same, and the files those of their manifest."""
-    definition = define(data=DATA | {"basis": {"components": 20}})
+    definition = define(trainer={"basis": {"components": 20}})
     with open_session(definition, options) as session:
         folder = session.data.folder
         session.search.finish(session.search.ask(), State.COMPLETE, 0.5)
     as_it_was = folder.rename(folder.with_name("as-it-was"))
     with open_session(definition, options) as session:  # the same machine prepares the same bits
         assert session.data.contents == load_prepared(as_it_was).contents
-    path = folder / "components.npy"
+    path = folder / "derived_components.npy"
     components = np.load(path)
     components[0, 0] = np.nextafter(components[0, 0], np.float32(1))
     np.save(path, components)
-    with pytest.raises(DamagedDataError, match=r"components\.npy: has the SHA-256"):
+    with pytest.raises(DamagedDataError, match=r"derived_components\.npy: has the SHA-256"):
         open_session(definition, options).__enter__()
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["manifest_sha256"]
-    manifest["files"]["components.npy"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest["files"]["derived_components.npy"] = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest["versions"]["blas"] = "openblas 0.1"
     (folder / "manifest.json").write_text(json.dumps(seal(manifest)))
     reason = r"components\.npy changed \(prepared with BLAS .* -> openblas 0\.1\); put the folder b"

@@ -12,10 +12,17 @@ import pytest
 
 from hpsearch.data.cifar10 import Edition
 from hpsearch.data.dataset import Dataset, hash_splits
-from hpsearch.data.preparation import prepare
+from hpsearch.data.preparation import Preparation, prepare
 from hpsearch.data.prepared import PreparedData
 from hpsearch.data.split_spec import SplitSpec
 from hpsearch.errors import DamagedDataError
+
+# What a trainer may derive: something of the training examples, or other ones in their place.
+MEAN = Preparation({"plan": "mean"}, lambda schema, X, y: {"mean": X.mean(axis=0)})
+CENTRED = Preparation(
+    {"plan": "centred"},
+    lambda schema, X, y: {"mean": X.mean(axis=0), "X": (X - X.mean(axis=0)).astype(np.float32)},
+)
 
 NAMES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 
@@ -129,7 +136,8 @@ def source() -> CountingSource:
 
 @pytest.fixture
 def prepared(source: CountingSource, tmp_path: Path) -> PreparedData:
-    return prepare(source, SplitSpec(n_train=8, n_validation=3, n_test=None), tmp_path / "data")
+    """With an array derived from the training examples, which are stored too."""
+    return prepare(source, SplitSpec(n_train=8, n_validation=3), tmp_path / "data", MEAN)
 
 
 @pytest.fixture(scope="session")

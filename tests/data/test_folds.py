@@ -12,16 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpsearch.data import (
+    NO_PREPARATION,
     TEST_FILE,
+    Preparation,
     PreparedData,
-    PrincipalComponents,
     SplitSpec,
     TabularSettings,
     find_on_this_machine,
     find_source,
     load_prepared,
     open_folds,
-    open_split,
+    open_splits,
     open_validation,
     prepare,
 )
@@ -29,10 +30,15 @@ from hpsearch.data.selection import Items, assign_folds
 from hpsearch.data.splitting import divide
 from hpsearch.errors import DamagedDataError, UsageError
 from hpsearch.metrics import Task
+from tests.data.conftest import CENTRED
 
 Prepare = Callable[..., PreparedData]
 
 N_FOLDS = 4
+# What a trainer may derive from the columns and the target of a table.
+MEANS = Preparation(
+    {"plan": "means"}, lambda schema, X, y: {"columns": X.mean(axis=0), "target": y.mean()}
+)
 
 
 @pytest.fixture
@@ -59,6 +65,7 @@ def prepare_table(tmp_path: Path) -> Prepare:
         task: Task = Task.CLASSIFICATION,
         ignore: Sequence[str] = (),
         group: str | None = None,
+        preparation: Preparation = NO_PREPARATION,
         **split_spec: object,
     ) -> PreparedData:
         path = tmp_path / "table.csv"
@@ -67,20 +74,17 @@ def prepare_table(tmp_path: Path) -> Prepare:
         source = find_source("table", folders=[], download_folder=tmp_path, own=settings)
         sizes: dict[str, object] = {"n_train": 0, "n_validation": 0}
         wanted = sizes | {"n_folds": N_FOLDS, "stratify": True} | split_spec
-        return prepare(source, SplitSpec(**wanted), tmp_path / f"data-{next(numbers)}")
+        folder = tmp_path / f"data-{next(numbers)}"
+        return prepare(source, SplitSpec(**wanted), folder, preparation)
 
     return make
 
 
 def _rows(data: PreparedData, which: str) -> np.ndarray:
     """The number of each row of a split of `data`, by its first column."""
-    split = open_split(data)
-    if which == "validation":
-        return split.validation_images[:, 0].astype(int)
-    scaling = np.load(data.folder / "scaling.npy")
-    mean, std = scaling[0, 0], scaling[1, 0]
-    back = split.train_rows[:, 0].astype(np.float64) * std + mean
-    return back.round().astype(int)
+    splits = open_splits(data)
+    examples = splits.validation if which == "validation" else splits.train
+    return examples[:, 0].astype(int)
 
 
 def test_every_row_not_for_the_test_is_validated_on_once_and_trained_on_otherwise(
@@ -116,18 +120,18 @@ def test_validation_examples_of_all_folds_are_in_the_order_of_the_rows(
     examples, targets = open_validation(data)
     folds = open_folds(data)
     np.testing.assert_array_equal(examples[:, 0].astype(int), _rows(data, "train"))
-    np.testing.assert_array_equal(targets, open_split(data).train_labels)
+    np.testing.assert_array_equal(targets, open_splits(data).train_targets)
     for number, fold in enumerate(data.folds):
-        split = open_split(fold)
-        np.testing.assert_array_equal(examples[folds == number], split.validation_images)
-        np.testing.assert_array_equal(targets[folds == number], split.validation_labels)
+        split = open_splits(fold)
+        np.testing.assert_array_equal(examples[folds == number], split.validation)
+        np.testing.assert_array_equal(targets[folds == number], split.validation_targets)
 
 
 def test_classes_have_equal_shares_in_all_folds(
     frame: pd.DataFrame, prepare_table: Prepare
 ) -> None:
     data = prepare_table(frame, ignore=["patient"])
-    labels, folds = open_split(data).train_labels, open_folds(data)
+    labels, folds = open_splits(data).train_targets, open_folds(data)
     counts = np.array([np.bincount(labels[folds == fold]) for fold in range(N_FOLDS)])
     assert np.ptp(counts, axis=0).max() <= 1
     assert np.ptp(counts.sum(axis=1)) <= 1
@@ -150,45 +154,62 @@ def test_neither_groups_nor_copies_straddle_folds(
     assert len(rows) == 3 * len(set(rows))
 
 
-def test_scaling_is_fitted_on_the_training_rows_of_each_fold_alone(
+def test_arrays_are_derived_from_the_training_rows_of_each_fold_alone(
     frame: pd.DataFrame, prepare_table: Prepare
 ) -> None:
-    """An outlier is in the scaling of all folds but the one that it is validated in."""
+    """An outlier is in the mean of all folds but the one that it is validated in."""
     calm = prepare_table(frame, ignore=["patient"])
     row = _rows(calm, "train")[5]
     frame.loc[row, "value"] = 1e6
-    data = prepare_table(frame, ignore=["patient"])
+    data = prepare_table(frame, ignore=["patient"], preparation=MEANS)
     assert row in _rows(data, "train")  # no test row, for this seed
-    means = [np.load(fold.folder / "scaling.npy")[0, 1] for fold in data.folds]
+    means = [open_splits(fold).derived["columns"][1] for fold in data.folds]
     is_validated = [row in _rows(fold, "validation") for fold in data.folds]
     assert sum(is_validated) == 1
     for mean, is_left_out in zip(means, is_validated, strict=True):
         assert (mean < 1) == is_left_out
-    assert np.load(data.folder / "scaling.npy")[0, 1] > 1000
+    assert open_splits(data).derived["columns"][1] > 1000
 
 
-def test_targets_of_a_regression_are_scaled_by_fold(
+def test_arrays_are_derived_from_the_targets_of_each_fold_alone(
     frame: pd.DataFrame, prepare_table: Prepare
 ) -> None:
-    data = prepare_table(frame, "value", Task.REGRESSION, ignore=["patient", "kind"])
-    for fold in data.folds:
-        assert fold.target_scale is not None
-        labels = open_split(fold).train_labels
-        assert fold.target_scale.mean == pytest.approx(labels.mean())
-    assert len({fold.target_scale for fold in (data, *data.folds)}) == N_FOLDS + 1
+    ignored = ["patient", "kind"]
+    data = prepare_table(frame, "value", Task.REGRESSION, ignored, preparation=MEANS)
+    means = set()
+    for one in (data, *data.folds):
+        splits = open_splits(one)
+        assert splits.derived["target"] == splits.train_targets.mean()
+        means.add(float(splits.derived["target"]))
+    assert len(means) == N_FOLDS + 1
 
 
-def test_images_are_divided_too_with_a_mean_and_a_basis_of_each_fold(tmp_path: Path) -> None:
+def test_images_are_divided_too_and_replaced_in_each_fold(tmp_path: Path) -> None:
     source = find_source("digits", folders=[], download_folder=tmp_path)
-    split_spec = SplitSpec(0, 0, basis=PrincipalComponents(10), n_folds=3, stratify=True)
-    data = prepare(source, split_spec, tmp_path)
+    data = prepare(source, SplitSpec(0, 0, n_folds=3, stratify=True), tmp_path, CENTRED)
     assert data.split_spec.n_train == 1497
-    for fold in data.folds:
-        split = open_split(fold)
-        assert split.train_rows.shape == (fold.split_spec.n_train, 10)
-        pixels, folds = open_validation(data)[0], open_folds(data)
-        mean_image = pixels[folds != data.folds.index(fold)].mean(axis=0)
-        np.testing.assert_allclose(split.image_preprocessing.mean_image, mean_image, rtol=1e-6)
+    pixels, folds = open_validation(data)[0], open_folds(data)
+    for number, fold in enumerate(data.folds):
+        own, splits = pixels[folds != number], open_splits(fold)
+        np.testing.assert_array_equal(splits.derived["mean"], own.mean(axis=0))
+        centred = (own - own.mean(axis=0)).astype(np.float32)
+        np.testing.assert_array_equal(splits.train, centred, strict=True)
+        assert not (fold.folder / "train_examples.npy").exists()
+
+
+def test_derived_arrays_of_each_fold_are_part_of_the_contents_but_not_of_the_checksum(
+    frame: pd.DataFrame, prepare_table: Prepare
+) -> None:
+    ignored = ["patient", "kind"]
+    rounded = Preparation(MEANS.identity, lambda *_: {"columns": np.ones(1), "target": np.ones(1)})
+    one, other = (
+        prepare_table(frame, "value", Task.REGRESSION, ignored, preparation=preparation)
+        for preparation in (MEANS, rounded)
+    )
+    assert one.checksum == other.checksum
+    folders = ["", *(f"fold-{number}/" for number in range(1, N_FOLDS + 1))]
+    names = [f"{folder}derived_{name}.npy" for folder in folders for name in ("columns", "target")]
+    assert one.list_differences(other.contents) == sorted(names)
 
 
 def test_folds_are_the_same_every_time_and_others_with_another_seed(
@@ -206,11 +227,11 @@ def test_a_fold_that_is_damaged_or_gone_is_found_and_prepared_again(
     frame: pd.DataFrame, prepare_table: Prepare, tmp_path: Path
 ) -> None:
     data = prepare_table(frame, ignore=["patient"])
-    path = data.folds[1].folder / "train_labels.npy"
+    path = data.folds[1].folder / "train_targets.npy"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DamagedDataError, match=r"fold-2/train_labels\.npy"):
+    with pytest.raises(DamagedDataError, match=r"fold-2/train_targets\.npy"):
         data.verify()
     path.unlink()
     settings = TabularSettings(
@@ -225,15 +246,15 @@ def test_a_fold_that_is_damaged_or_gone_is_found_and_prepared_again(
 def test_another_machine_prepares_the_same_folds_and_keeps_no_test_split(
     frame: pd.DataFrame, prepare_table: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = prepare_table(frame, ignore=["patient"])
+    data = prepare_table(frame, ignore=["patient"], preparation=MEANS)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     elsewhere = dataclasses.replace(data, folder=tmp_path / "nowhere", folds=())
-    found = find_on_this_machine(elsewhere, [])
+    found = find_on_this_machine(elsewhere, [], MEANS)
     assert found.folder.is_relative_to(tmp_path / "cache")
     assert [fold.contents for fold in found.folds] == [fold.contents for fold in data.folds]
     assert all(fold.folder.is_relative_to(found.folder) for fold in found.folds)
     assert not list(found.folder.rglob(TEST_FILE))
-    assert find_on_this_machine(elsewhere, []) == found
+    assert find_on_this_machine(elsewhere, [], MEANS) == found
 
 
 @given(

@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 
 from hpsearch.data import (
+    NO_PREPARATION,
     TEST_FILE,
     FolderSettings,
     ImageFolder,
     SplitSpec,
     find_image_folder,
     find_on_this_machine,
-    open_split,
+    open_splits,
     prepare,
 )
 from hpsearch.data.splitting import is_test_key
@@ -58,9 +59,9 @@ def test_images_come_out_in_the_size_asked_for_in_rgb_with_their_classes(pets: P
 def test_every_split_holds_the_classes_in_their_shares(pets: Path, tmp_path: Path) -> None:
     for seed in (None, 1):
         split_spec = SplitSpec(n_train=30, n_validation=12, shuffle_seed=seed, stratify=True)
-        split = open_split(prepare(_open(pets), split_spec, tmp_path / "data"))
-        assert abs(np.sum(split.validation_labels) - 12 / 3) <= 1
-        assert abs(np.sum(split.train_labels) - 30 / 3) <= 2
+        split = open_splits(prepare(_open(pets), split_spec, tmp_path / "data"))
+        assert abs(np.sum(split.validation_targets) - 12 / 3) <= 1
+        assert abs(np.sum(split.train_targets) - 30 / 3) <= 2
 
 
 def test_splits_depend_on_neither_names_nor_locations_of_files(pets: Path, tmp_path: Path) -> None:
@@ -90,8 +91,8 @@ def test_copies_of_an_image_stay_in_one_split_in_whatever_format(
     source = _open(pets)
     splits = [source.load().test_images]
     split_spec = SplitSpec(n_train=80, n_validation=30, shuffle_seed=seed, stratify=True)
-    split = open_split(prepare(source, split_spec, tmp_path / "data"))
-    splits += [split.train_rows, split.validation_images]
+    split = open_splits(prepare(source, split_spec, tmp_path / "data"))
+    splits += [split.train, split.validation]
     assert [len(rows) for rows in splits[1:]] == [80, 30]
     rows = [_rows(split) for split in splits]
     assert not rows[0] & rows[1] | rows[0] & rows[2] | rows[1] & rows[2]
@@ -109,8 +110,8 @@ def test_a_test_image_stays_one_when_images_are_added_or_fewer_are_tested_on(
     assert _rows(before.train_images) < _rows(after.train_images)
     split_spec = SplitSpec(n_train=60, n_validation=10, n_test=3, stratify=True)
     prepared = prepare(source, split_spec, tmp_path / "data")
-    split = open_split(prepared)
-    searched = _rows(split.train_rows) | _rows(split.validation_images)
+    split = open_splits(prepared)
+    searched = _rows(split.train) | _rows(split.validation)
     assert not searched & (_rows(before.test_images) | _rows(after.test_images))
     with np.load(prepared.folder / TEST_FILE) as test:
         assert len(test["inputs"]) == 3
@@ -125,8 +126,8 @@ def test_images_of_one_group_stay_in_one_split(tmp_path: Path) -> None:
         Image.new("RGB", (6, 6), (i % 200, i // 200, i // 10)).save(folder / f"{i}.png")
     source = _open(tmp_path / "moles", group="folder")
     split_spec = SplitSpec(n_train=150, n_validation=40, stratify=True)
-    split = open_split(prepare(source, split_spec, tmp_path / "data"))
-    rows = (split.train_rows, split.validation_images, source.load().test_images.reshape(-1, 108))
+    split = open_splits(prepare(source, split_spec, tmp_path / "data"))
+    rows = (split.train, split.validation, source.load().test_images.reshape(-1, 108))
     patients = [set(images[:, 2].tolist()) for images in rows]
     assert not patients[0] & patients[1] | patients[0] & patients[2] | patients[1] & patients[2]
     assert min(map(len, patients)) > 2
@@ -208,13 +209,13 @@ def test_a_worker_without_the_prepared_data_prepares_the_same_from_its_own_image
     (tmp_path / "worker").mkdir()
     pets.rename(tmp_path / "worker" / "pets")
     blind = dataclasses.replace(data, folder=tmp_path / "gone")
-    here = find_on_this_machine(blind, [tmp_path / "worker"])
+    here = find_on_this_machine(blind, [tmp_path / "worker"], NO_PREPARATION)
     here.verify()
     assert here.checksum == data.checksum
     shutil.rmtree(tmp_path / "cache")
     Image.new("RGB", (10, 8), (1, 2, 3)).save(tmp_path / "worker" / "pets" / "cat" / "0.png")
     with pytest.raises(DataError, match="the coordinator's is"):
-        find_on_this_machine(blind, [tmp_path / "worker"])
+        find_on_this_machine(blind, [tmp_path / "worker"], NO_PREPARATION)
 
 
 def test_images_under_two_classes_are_left_out_and_reported(pets: Path, tmp_path: Path) -> None:
@@ -254,8 +255,8 @@ def test_given_splits_are_used_and_copies_of_test_images_are_not_trained_on(
     assert len(loaded.test_images) == 10
     assert _rows(loaded.test_images).isdisjoint(_rows(loaded.train_images))
     assert "2 files of train or validation are left out" in loaded.notices[0]
-    split = open_split(prepare(source, SplitSpec(40, 10, stratify=True), tmp_path / "data"))
-    assert set(split.validation_images[:, 0].tolist()) == {4 * i for i in range(10, 15)}
+    split = open_splits(prepare(source, SplitSpec(40, 10, stratify=True), tmp_path / "data"))
+    assert set(split.validation[:, 0].tolist()) == {4 * i for i in range(10, 15)}
     with pytest.raises(UsageError, match=r"data\.validation = 11"):
         prepare(source, SplitSpec(30, 11, stratify=True), tmp_path / "data")
 

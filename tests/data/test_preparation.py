@@ -1,11 +1,10 @@
-"""Data are cut as in the assignment, written once, and the same whoever writes them."""
+"""Data are split as in the assignment, written once, and the same whoever writes them."""
 
 import dataclasses
 import hashlib
 import json
 import subprocess
 import sys
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,17 +13,16 @@ from hypothesis import strategies as st
 
 from hpsearch.data import (
     TEST_FILE,
-    Frequencies,
-    PrincipalComponents,
+    Preparation,
     SplitSpec,
     find_source,
-    fitting,
     load_prepared,
-    open_split,
+    open_splits,
     prepare,
-    read_manifest,
 )
 from hpsearch.errors import DamagedDataError, StoreError, UsageError
+from tests.conftest import PIXELS, TWO_LAYER_NET
+from tests.data.conftest import CENTRED, MEAN
 
 SIZES = {"n_train": 8, "n_validation": 3, "n_test": 2}
 
@@ -33,27 +31,21 @@ def test_splits_are_the_first_images_and_the_next_flattened_by_height_width_colo
     source, tmp_path
 ):
     prepared = prepare(source, SplitSpec(**SIZES), tmp_path)
-    train = np.load(prepared.folder / "train_images.npy")
-    validation = np.load(prepared.folder / "validation_images.npy")
+    train = np.load(prepared.folder / "train_examples.npy")
+    validation = np.load(prepared.folder / "validation_examples.npy")
     test = np.load(prepared.folder / TEST_FILE)
     dataset = source.dataset
     np.testing.assert_array_equal(train, dataset.train_images[:8].reshape(8, 12))
     np.testing.assert_array_equal(validation, dataset.train_images[8:11].reshape(3, 12))
     np.testing.assert_array_equal(test["inputs"], dataset.test_images[:2].reshape(2, 12))
     assert train[0, 2 * (3 * 1 + 2) + 1] == dataset.train_images[0, 1, 2, 1]
-    labels = [np.load(prepared.folder / f"{split}_labels.npy") for split in ("train", "validation")]
+    labels = [
+        np.load(prepared.folder / f"{split}_targets.npy") for split in ("train", "validation")
+    ]
     np.testing.assert_array_equal(np.concatenate(labels), dataset.train_labels[:11])
     np.testing.assert_array_equal(test["targets"], dataset.test_labels[:2])
     assert {train.dtype, test["inputs"].dtype} == {np.dtype(np.uint8)}
     assert {labels[0].dtype, test["targets"].dtype} == {np.dtype(np.int64)}
-
-
-def test_mean_image_is_the_exact_mean_of_the_training_split(source, tmp_path):
-    prepared = prepare(source, SplitSpec(**SIZES | {"n_train": 7}), tmp_path)
-    columns = source.dataset.train_images[:7].reshape(7, 12).T.tolist()
-    mean_image = np.load(prepared.folder / "mean_image.npy")
-    assert mean_image.dtype == np.float64
-    assert mean_image.tolist() == [float(Fraction(sum(column), 7)) for column in columns]
 
 
 def test_prepared_data_describes_itself_and_its_source(source, tmp_path):
@@ -78,11 +70,11 @@ def test_manifest_holds_the_sha256_of_every_file(prepared):
 
 
 def test_preparing_again_loads_nothing_and_writes_nothing(source, tmp_path):
-    first = prepare(source, SplitSpec(**SIZES), tmp_path)
-    stamp = (first.folder / "train_images.npy").stat()
-    assert prepare(source, SplitSpec(**SIZES), tmp_path) == first
+    first = prepare(source, SplitSpec(**SIZES), tmp_path, MEAN)
+    stamp = (first.folder / "train_examples.npy").stat()
+    assert prepare(source, SplitSpec(**SIZES), tmp_path, MEAN) == first
     assert source.n_loads == 1
-    assert (first.folder / "train_images.npy").stat() == stamp
+    assert (first.folder / "train_examples.npy").stat() == stamp
 
 
 def test_checksum_depends_on_the_data_not_on_the_place(source, tmp_path):
@@ -94,21 +86,76 @@ def test_checksum_depends_on_the_data_not_on_the_place(source, tmp_path):
     assert here.folder.name == there.folder.name != fewer.folder.name
 
 
-def test_every_basis_has_a_folder_of_its_own(source, tmp_path):
-    bases = [
-        None,
-        PrincipalComponents(count=3),
-        PrincipalComponents(count=4),
-        PrincipalComponents(variance=0.5),
-        Frequencies(3),
+def test_every_preparation_has_a_folder_and_a_checksum_of_its_own(source, tmp_path):
+    """Also one that derives the same arrays: what they depend on has changed."""
+    preparations = [
+        Preparation({}, MEAN.derive),
+        MEAN,
+        Preparation({"plan": "mean", "source_sha256": "1"}, MEAN.derive),
+        CENTRED,
     ]
-    all_prepared = [prepare(source, SplitSpec(**SIZES, basis=basis), tmp_path) for basis in bases]
-    assert len({prepared.folder for prepared in all_prepared}) == 5
-    assert len({prepared.checksum for prepared in all_prepared}) == 5
-    assert [prepared.split_spec.basis for prepared in all_prepared] == bases
-    for prepared in all_prepared:
-        assert load_prepared(prepared.folder) == prepared
+    spec = SplitSpec(**SIZES)
+    all_prepared = [prepare(source, spec, tmp_path, one) for one in preparations]
+    assert len({prepared.folder for prepared in all_prepared}) == 4
+    assert len({prepared.checksum for prepared in all_prepared}) == 4
+    assert [prepared.preparation for prepared in all_prepared] == [
+        one.identity for one in preparations
+    ]
+    for prepared, one in zip(all_prepared, preparations, strict=True):
+        assert load_prepared(prepared.folder) == prepared == prepare(source, spec, tmp_path, one)
         prepared.verify()
+    assert source.n_loads == 4
+
+
+def test_arrays_are_derived_from_the_training_examples_and_their_targets(source, tmp_path):
+    derived_from = []
+
+    def derive(schema, X, y):
+        derived_from.append((schema, X, y))
+        return {"first": X[0], "classes": np.unique(y)}
+
+    spec = SplitSpec(**SIZES, shuffle_seed=1)
+    prepared = prepare(source, spec, tmp_path, Preparation({"plan": 1}, derive))
+    splits = open_splits(prepared)
+    ((schema, X, y),) = derived_from
+    assert schema == prepared.schema
+    np.testing.assert_array_equal(X, splits.train, strict=True)
+    np.testing.assert_array_equal(y, splits.train_targets, strict=True)
+    assert splits.derived.keys() == {"first", "classes"}
+    np.testing.assert_array_equal(splits.derived["first"], X[0], strict=True)
+    np.testing.assert_array_equal(splits.derived["classes"], np.unique(y), strict=True)
+
+
+def test_examples_that_are_replaced_are_not_stored(source, tmp_path):
+    plain = prepare(source, SplitSpec(**SIZES), tmp_path)
+    centred = prepare(source, SplitSpec(**SIZES), tmp_path, CENTRED)
+    assert (plain.folder / "train_examples.npy").exists()
+    assert not (centred.folder / "train_examples.npy").exists()
+    raw, splits = open_splits(plain), open_splits(centred)
+    expected = (raw.train - raw.train.mean(axis=0)).astype(np.float32)
+    np.testing.assert_array_equal(splits.train, expected, strict=True)
+    assert splits.derived.keys() == {"mean"}
+    np.testing.assert_array_equal(splits.train_targets, raw.train_targets)
+    np.testing.assert_array_equal(splits.validation, raw.validation, strict=True)
+
+
+def test_what_cannot_be_prepared_is_refused_in_one_line_and_leaves_nothing(source, tmp_path):
+    def refuse(schema, X, y):
+        raise ValueError("trainer.wanted must be at most 12,\ngot 13")
+
+    with pytest.raises(UsageError) as caught:
+        prepare(source, SplitSpec(**SIZES), tmp_path, Preparation({"plan": 1}, refuse))
+    assert str(caught.value) == "trainer.wanted must be at most 12, got 13"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_other_error_of_a_preparation_is_raised_as_it_is_and_leaves_nothing(source, tmp_path):
+    def fail(schema, X, y):
+        raise ZeroDivisionError("a fault in the trainer")
+
+    with pytest.raises(ZeroDivisionError):
+        prepare(source, SplitSpec(**SIZES), tmp_path, Preparation({"plan": 1}, fail))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_shuffle_seed_draws_other_images_but_the_same_test_split(source, tmp_path):
@@ -126,10 +173,10 @@ def test_a_shuffle_seed_draws_other_images_but_the_same_test_split(source, tmp_p
 
 def test_shuffled_images_keep_their_labels_and_are_used_once_each(source, tmp_path):
     prepared = prepare(source, SplitSpec(**SIZES | {"n_train": 9}, shuffle_seed=1), tmp_path)
-    split = open_split(prepared)
+    split = open_splits(prepared)
     found = zip(
-        [*split.train_rows.tolist(), *split.validation_images.tolist()],
-        [*split.train_labels, *split.validation_labels],
+        [*split.train.tolist(), *split.validation.tolist()],
+        [*split.train_targets, *split.validation_targets],
         strict=True,
     )
     expected = zip(
@@ -145,54 +192,42 @@ def test_shuffled_images_keep_their_labels_and_are_used_once_each(source, tmp_pa
 def test_a_published_data_set_can_be_stratified(source, tmp_path):
     labels = source.dataset.train_labels
     prepared = prepare(source, SplitSpec(n_train=6, n_validation=4, stratify=True), tmp_path)
-    split = open_split(prepared)
+    split = open_splits(prepared)
     for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
-        assert abs(np.sum(split.validation_labels == label) - count * 4 / 12) <= 1
+        assert abs(np.sum(split.validation_targets == label) - count * 4 / 12) <= 1
     assert prepared.split_spec.stratify
     assert load_prepared(prepared.folder) == prepared
 
 
-@pytest.mark.parametrize("basis", [None, PrincipalComponents(count=3), Frequencies(3)])
-def test_augmentable_data_has_a_folder_of_its_own(source, tmp_path, basis):
-    plain, augmentable = (
-        prepare(source, SplitSpec(**SIZES, basis=basis, is_augmentable=wanted), tmp_path)
-        for wanted in (False, True)
-    )
-    assert plain.folder != augmentable.folder
-    assert plain.checksum != augmentable.checksum
-    assert (plain.split_spec.is_augmentable, augmentable.split_spec.is_augmentable) == (False, True)
-    assert load_prepared(augmentable.folder) == augmentable
-    augmentable.verify()
-
-
-def test_rounding_of_the_basis_is_no_difference_in_data(source, tmp_path, monkeypatch):
+@pytest.mark.parametrize("preparation", [MEAN, CENTRED])
+def test_rounding_of_derived_arrays_is_no_difference_in_data(source, tmp_path, preparation):
     """Another processor's last bits must not make a study refuse its own data."""
-    basis = PrincipalComponents(count=3)
-    here = prepare(source, SplitSpec(**SIZES, basis=basis), tmp_path / "here")
-    fit = fitting.fit_components
 
-    def fit_elsewhere(*arguments):
-        return np.nextafter(fit(*arguments), np.float32(1))
+    def derive_elsewhere(schema, X, y):
+        derived = preparation.derive(schema, X, y)
+        return {name: np.nextafter(array, array.dtype.type(1)) for name, array in derived.items()}
 
-    monkeypatch.setattr(fitting, "fit_components", fit_elsewhere)
-    there = prepare(source, SplitSpec(**SIZES, basis=basis), tmp_path / "there")
+    elsewhere = Preparation(preparation.identity, derive_elsewhere)
+    here = prepare(source, SplitSpec(**SIZES), tmp_path / "here", preparation)
+    there = prepare(source, SplitSpec(**SIZES), tmp_path / "there", elsewhere)
     assert here.checksum == there.checksum
-    assert read_manifest(here.folder)["files"] != read_manifest(there.folder)["files"]
+    names = open_splits(here).derived.keys() | ({"X"} if preparation is CENTRED else set())
+    assert here.list_differences(there.contents) == sorted(f"derived_{name}.npy" for name in names)
 
 
 def test_nothing_but_the_prepared_folder_is_left(source, tmp_path):
-    prepared = prepare(source, SplitSpec(**SIZES), tmp_path)
+    prepared = prepare(source, SplitSpec(**SIZES), tmp_path, CENTRED)
     assert list(tmp_path.iterdir()) == [prepared.folder]
 
 
-@pytest.mark.parametrize("name", ["train_images.npy", "mean_image.npy", "test.npz"])
+@pytest.mark.parametrize("name", ["train_examples.npy", "derived_mean.npy", "test.npz"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_folder_with_a_truncated_or_missing_file_is_prepared_again(source, tmp_path, name, damage):
-    first = prepare(source, SplitSpec(**SIZES), tmp_path)
+    first = prepare(source, SplitSpec(**SIZES), tmp_path, MEAN)
     path = first.folder / name
     content = path.read_bytes()
     path.write_bytes(content[:-1]) if damage == "cut" else path.unlink()
-    assert prepare(source, SplitSpec(**SIZES), tmp_path) == first
+    assert prepare(source, SplitSpec(**SIZES), tmp_path, MEAN) == first
     assert path.read_bytes() == content
     assert source.n_loads == 2
     assert list(tmp_path.iterdir()) == [first.folder]
@@ -212,7 +247,7 @@ def test_only_writing_opens_the_test_file(source, tmp_path):
     path.write_bytes(bytes(path.stat().st_size))
     assert prepare(source, SplitSpec(**SIZES), tmp_path) == load_prepared(prepared.folder)
     prepared.verify()
-    open_split(prepared)
+    open_splits(prepared)
     assert source.n_loads == 1
 
 
@@ -224,8 +259,6 @@ def test_only_writing_opens_the_test_file(source, tmp_path):
         ({"n_train": 0}, ["data.train", "got 0"]),
         ({"n_validation": -1}, ["data.validation", "got -1"]),
         ({"n_test": 0}, ["data.test", "got 0"]),
-        ({"basis": PrincipalComponents(count=13)}, ["data.basis.components", "12", "got 13"]),
-        ({"basis": Frequencies(13)}, ["data.basis.frequencies", "12", "got 13"]),
     ],
 )
 def test_impossible_size_is_refused_by_its_key(source, tmp_path, sizes, named):
@@ -262,13 +295,14 @@ def test_loser_of_the_race_uses_what_the_winner_wrote(source, tmp_path):
 RACER = """
 import sys
 from pathlib import Path
-from hpsearch.data import SplitSpec, find_source, prepare
+from hpsearch.data import Preparation, SplitSpec, find_source, prepare
 folder = Path(sys.argv[1])
 source = find_source("digits", folders=[], download_folder=folder)
 source.load()
 print("ready", flush=True)
 sys.stdin.readline()
-prepared = prepare(source, SplitSpec(1000, 200), folder)
+mean = Preparation({"plan": "mean"}, lambda schema, X, y: {"mean": X.mean(axis=0)})
+prepared = prepare(source, SplitSpec(1000, 200), folder, mean)
 prepared.verify()
 print(prepared.checksum)
 """
@@ -330,12 +364,12 @@ def test_any_sizes_that_fit_split_the_images_without_overlap(
     n_validation = min(n_validation, 12 - n_train)
     sizes = {"n_train": n_train, "n_validation": n_validation, "n_test": n_test}
     prepared = prepare(source, SplitSpec(**sizes), tmp_path_factory.mktemp("data"))
-    split = open_split(prepared)
-    joined = np.concatenate([split.train_rows, split.validation_images])
+    split = open_splits(prepared)
+    joined = np.concatenate([split.train, split.validation])
     np.testing.assert_array_equal(
         joined, source.dataset.train_images[: n_train + n_validation].reshape(-1, 12)
     )
-    assert len(split.train_rows) == n_train
+    assert len(split.train) == n_train
     assert prepared.split_spec.n_test == n_test
 
 
@@ -344,13 +378,13 @@ def test_cifar10_as_the_assignment_splits_it(cifar10_folder, tmp_path):
     source = find_source(
         "cifar10", folders=[cifar10_folder], download_folder=tmp_path, allow_download=False
     )
-    prepared = prepare(
-        source, SplitSpec(n_train=49_000, n_validation=1_000, n_test=None), tmp_path / "data"
-    )
+    spec, preparation = SplitSpec(49_000, 1_000), TWO_LAYER_NET.preparation(PIXELS)
+    prepared = prepare(source, spec, tmp_path / "data", preparation)
     prepared.verify()
-    mean_image = np.load(prepared.folder / "mean_image.npy")
+    splits = open_splits(prepared)
+    mean_image = splits.derived["mean_image"]
     # Printed by the course's SVM notebook, for the same 49,000 images.
     published = [130.64189796, 135.98173469, 132.47391837, 130.05569388, 135.34804082]
     np.testing.assert_allclose(mean_image[:5], published, atol=5e-9)
-    assert open_split(prepared).train_rows.shape == (49_000, 3072)
+    assert splits.train.shape == (49_000, 3072)
     assert prepared.split_spec.n_test == 10_000

@@ -12,8 +12,8 @@ from hpsearch.data.prepared import seal
 from hpsearch.errors import DamagedDataError, MissingDataError
 
 VERIFIED = (
-    *("train_images.npy", "train_labels.npy"),
-    *("validation_images.npy", "validation_labels.npy", "mean_image.npy"),
+    *("train_examples.npy", "train_targets.npy"),
+    *("validation_examples.npy", "validation_targets.npy", "derived_mean.npy"),
 )
 
 

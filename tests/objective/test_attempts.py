@@ -2,9 +2,9 @@ from pathlib import Path
 
 from hpsearch.execution import Attempts
 from hpsearch.objective.attempts import ATTEMPTS_FILE, note_attempt, read_attempts
-from hpsearch.training import HISTORY_FILE, Epoch, save_history
+from hpsearch.trial_files import HISTORY_FILE, Epoch, save_history
 
-EPOCH = Epoch(1, 1.0, 0.5, 0.5, 0.1, 1.0, 0.0, (1.0,))
+EPOCH = Epoch(1, 0.5, 1.0, 0.0)
 
 
 def test_a_trial_that_was_never_begun_has_no_attempts(tmp_path: Path) -> None:

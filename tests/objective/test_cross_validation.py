@@ -16,29 +16,29 @@ from hpsearch.data import (
     TabularSettings,
     find_source,
     open_folds,
-    open_split,
+    open_splits,
     open_validation,
     prepare,
 )
 from hpsearch.hashing import hash_arrays
 from hpsearch.metrics import Task
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective.fit import Fit
 from hpsearch.objective.workplace import attach_files
 from hpsearch.streams import Stream, seed_stream
-from hpsearch.training import (
+from hpsearch.trainers.state import hash_state
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
+from hpsearch.training import Hyperparameters
+from hpsearch.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     PREDICTIONS_FILE,
     Epoch,
-    Hyperparameters,
-    averaged,
     load_checkpoint,
     load_history,
     load_predictions,
-    make_net,
-    predict,
-    train,
 )
+from tests.conftest import PIXELS, TWO_LAYER_NET
 
 Make = Callable[..., TrialJob]
 
@@ -59,7 +59,8 @@ def folded(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """All digits that are not for the test, in three folds."""
     folder = tmp_path_factory.mktemp("data")
     source = find_source("digits", folders=[], download_folder=folder)
-    return prepare(source, SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True), folder)
+    spec = SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True)
+    return prepare(source, spec, folder, TWO_LAYER_NET.preparation(PIXELS))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,8 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     np.savez(folder / "numbers.npz", X=X, y=X @ [1.0, -2.0, 0.5] + 10 + rng.normal(0, 0.1, 95))
     settings = TabularSettings(str(folder / "numbers.npz"), Task.REGRESSION)
     source = find_source("arrays", folders=[], download_folder=folder, own=settings)
-    return prepare(source, SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True), folder)
+    spec = SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True)
+    return prepare(source, spec, folder, TWO_LAYER_NET.preparation(PIXELS))
 
 
 @pytest.fixture
@@ -83,7 +85,8 @@ def job(folded: PreparedData, tmp_path: Path) -> Make:
         base: dict[str, Any] = {
             "number": 3,
             "study_seed": 0,
-            "hyperparameters": Hyperparameters(**setting),
+            "trainer": TWO_LAYER_NET,
+            "hyperparameters": Hyperparameters(**setting).model_dump(),
             "data": folded,
             "folder": tmp_path / f"trial-{next(counter)}",
             "threads": 1,
@@ -97,12 +100,15 @@ FIELDS = set(Hyperparameters.model_fields)
 
 
 def _train_fold(one: TrialJob, fold: int, data: PreparedData) -> tuple[list[Epoch], np.ndarray]:
-    """The training of a fold by itself: its epochs, and what its net predicts of the fold."""
-    split = open_split(data).with_inputs(one.hyperparameters.inputs)
-    rng = np.random.default_rng(seed_stream(0, Stream.TRAINING, 3, fold))
-    net, memory = make_net(split, one.hyperparameters, rng), {}
-    epochs = list(train(net, split, one.hyperparameters, rng, memory=memory))
-    return epochs, predict(averaged(net, memory), split.validation_inputs, split.target_scale)
+    """The training of a fold by itself: its epochs, and what its model predicts of the fold."""
+    fit = _fit(one, data, seed_stream(0, Stream.TRAINING, 3, fold))
+    epochs = [fit.train_epoch(number, None) for number in range(1, one.n_epochs + 1)]
+    return epochs, fit.predict()
+
+
+def _fit(one: TrialJob, data: PreparedData, seed: np.random.SeedSequence) -> Fit:
+    splits = open_splits(data)
+    return Fit(TwoLayerNetTrainer, data.schema, splits, one.hyperparameters, seed, lambda: 1)
 
 
 def _result(result: TrialResult) -> Any:
@@ -133,13 +139,12 @@ def test_its_value_is_the_mean_of_folds_that_were_trained_by_themselves(
         of_folds = [epochs[index] for epochs, _ in alone]
         mean = np.average([fold.val_score for fold in of_folds], weights=sizes)
         assert epoch.val_score == pytest.approx(mean, rel=1e-12)
-        assert epoch.train_loss == pytest.approx(np.mean([fold.train_loss for fold in of_folds]))
-        assert epoch.train_score == pytest.approx(np.mean([fold.train_score for fold in of_folds]))
-        assert epoch.learning_rate == of_folds[0].learning_rate
-        assert epoch.iteration_losses[0] == pytest.approx(
-            np.mean([fold.iteration_losses[0] for fold in of_folds])
-        )
-        assert len(epoch.iteration_losses) == max(len(fold.iteration_losses) for fold in of_folds)
+        for name in ("train_loss", one.data.schema.metric.train_name, "learning_rate"):
+            expected = np.mean([fold.metrics[name] for fold in of_folds])
+            assert epoch.metrics[name] == pytest.approx(expected)
+        first = np.mean([fold.step_losses[0] for fold in of_folds])
+        assert epoch.step_losses[0] == pytest.approx(first)
+        assert len(epoch.step_losses) == max(len(fold.step_losses) for fold in of_folds)
 
 
 @pytest.mark.parametrize("kind", ["images", "numbers"])
@@ -163,24 +168,23 @@ def test_folds_and_trials_and_replicates_draw_numbers_of_their_own(job: Make) ->
     assert len({result.net_sha256 for result in results}) == len(jobs)
     assert len({one.identity() for one in jobs}) == len(jobs)
     states = load_checkpoint(jobs[0].folder / CHECKPOINT_FILE).states
-    assert len({hash_arrays(state.net) for state in states}) == N_FOLDS
+    assert len({hash_arrays(state.trainer["net"]) for state in states}) == N_FOLDS
     seeds = [seed for one in jobs for seed in (one.seed(), *one.seed().spawn(N_FOLDS))]
     assert len({tuple(seed.generate_state(4)) for seed in seeds}) == len(seeds)
 
 
-def test_the_hash_covers_the_nets_of_all_folds(job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run_job(job())
-    from hpsearch.objective.net_training import NetTraining
+def test_the_hash_covers_the_models_of_all_folds(
+    job: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, real, n_calls = run_job(job()), TwoLayerNetTrainer.model_state_dict, itertools.count(1)
 
-    real = NetTraining.arrays
+    def change_the_last(trainer: TwoLayerNetTrainer) -> Any:
+        state = dict(real(trainer))
+        if next(n_calls) == N_FOLDS:
+            state["b2"] = state["b2"] + np.float32(1e-3)
+        return state
 
-    def change_the_last(training: NetTraining) -> Any:
-        arrays = real(training)
-        if training._seed[-1] == N_FOLDS:
-            arrays["b2"] = arrays["b2"] + np.float32(1e-3)
-        return arrays
-
-    monkeypatch.setattr(NetTraining, "arrays", change_the_last)
+    monkeypatch.setattr(TwoLayerNetTrainer, "model_state_dict", change_the_last)
     assert run_job(job()).net_sha256 != whole.net_sha256
 
 
@@ -211,9 +215,8 @@ def test_a_checkpoint_of_other_folds_is_of_no_use(
     one = job()
     run_job(dataclasses.replace(one, lease=EpochsLeft(2)))
     source = find_source("digits", folders=[], download_folder=tmp_path)
-    other = prepare(
-        source, SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True, shuffle_seed=1), tmp_path / "other"
-    )
+    spec = SplitSpec(0, 0, n_folds=N_FOLDS, stratify=True, shuffle_seed=1)
+    other = prepare(source, spec, tmp_path / "other", TWO_LAYER_NET.preparation(PIXELS))
     again = run_job(dataclasses.replace(one, data=other))
     assert _result(again) == _result(run_job(job(data=other)))
 
@@ -242,18 +245,17 @@ def test_one_fold_that_diverges_makes_the_trial_diverged(
     job: Make, numbers: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And its score is that of the epoch before, when the nets of all folds were finite."""
-    real, one = train, job(data=numbers, batch_size=10)
-    second = open_split(numbers.folds[1]).validation_labels
+    real, one = TwoLayerNetTrainer.train_epoch, job(data=numbers, batch_size=10)
+    second = open_splits(numbers.folds[1]).train_targets
 
-    def diverge(net: Any, split: Any, *arguments: Any, **keywords: Any) -> Any:
-        for epoch in real(net, split, *arguments, **keywords):
-            if epoch.number == 2 and np.array_equal(split.validation_labels, second):
-                net["W1"][:] = np.nan
-                yield dataclasses.replace(epoch, diverged=True, train_loss=float("nan"))
-                return
-            yield epoch
+    def diverge(trainer: TwoLayerNetTrainer, data: Any) -> Any:
+        metrics = dict(real(trainer, data))
+        if data.epoch == 2 and np.array_equal(data.y, second):
+            trainer._net["W1"][:] = np.nan
+            metrics["train_loss"] = float("nan")
+        return metrics
 
-    monkeypatch.setattr("hpsearch.training.sgd.train", diverge)
+    monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", diverge)
     result = run_job(one)
     assert (result.outcome, len(result.epochs)) == (Outcome.PRUNED, 2)
     assert result.diverged
@@ -282,11 +284,11 @@ def test_a_refit_trains_on_the_examples_of_all_folds_and_validates_on_none(job: 
     assert result.outcome == Outcome.COMPLETE
     assert all(np.isnan(epoch.val_score) for epoch in result.epochs)
     assert not (one.folder / PREDICTIONS_FILE).exists()
-    split, rng = open_split(one.data), np.random.default_rng(seed_stream(0, Stream.REFIT, 3))
-    assert len(split.train_rows) == 1497
-    net = make_net(split, one.hyperparameters, rng)
-    list(train(net, split, one.hyperparameters, rng))
-    assert result.net_sha256 == hash_arrays({**net, **split.arrays()})
+    assert len(open_splits(one.data).train) == 1497
+    fit = _fit(one, one.data, seed_stream(0, Stream.REFIT, 3))
+    for number in range(1, one.n_epochs + 1):
+        fit.train_epoch(number, None)
+    assert result.net_sha256 == hash_state(fit.model_state())
 
 
 def test_a_stopped_refit_is_the_same_to_the_bit_when_taken_up_again(job: Make) -> None:

@@ -2,7 +2,7 @@
 
 import errno
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from hpsearch.data import PreparedData
 from hpsearch.errors import DamagedDataError, MachineError, StoreError
 from hpsearch.objective import Outcome, TrialJob, run_job
 from hpsearch.objective import failures as module
+from hpsearch.trainers import TrainingData
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.training import Hyperparameters
+from tests.conftest import TWO_LAYER_NET
 
 
 @pytest.fixture
@@ -27,8 +30,9 @@ def job(digits: PreparedData, tmp_path: Path) -> TrialJob:
         initial_std=0.01,
     )
     # Imports what trains, which a test replaces; imported later, the replacement would stay.
-    module.check_installation()
-    return TrialJob(3, 0, setting, digits, tmp_path / "trial", 1)
+    module.check_installation(TwoLayerNetTrainer)
+    values = setting.model_dump()
+    return TrialJob(3, 0, TWO_LAYER_NET, values, digits, tmp_path / "trial", 1)
 
 
 def _raise(error: BaseException) -> Callable[..., Any]:
@@ -38,12 +42,13 @@ def _raise(error: BaseException) -> Callable[..., Any]:
     return fail
 
 
-def _raise_after_an_epoch(error: BaseException) -> Callable[..., Iterator[Any]]:
-    from hpsearch.training.sgd import train as real
+def _raise_after_an_epoch(error: BaseException) -> Callable[..., Any]:
+    real = TwoLayerNetTrainer.train_epoch
 
-    def train(*arguments: Any, **keywords: Any) -> Iterator[Any]:
-        yield next(real(*arguments, **keywords))
-        raise error
+    def train(trainer: TwoLayerNetTrainer, data: TrainingData) -> Any:
+        if data.epoch > 1:
+            raise error
+        return real(trainer, data)
 
     return train
 
@@ -83,7 +88,7 @@ def test_a_machine_that_fails_while_it_trains_fails_no_trial(
     job: TrialJob,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hpsearch.training.sgd.train", raising(error))
+    monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", raising(error))
     result = run_job(job)
     assert result.outcome == Outcome.BROKEN
     assert isinstance(result.failure("study"), MachineError)
@@ -93,11 +98,13 @@ def test_a_machine_that_fails_while_it_trains_fails_no_trial(
 @pytest.mark.parametrize(
     "error", [ValueError("bad"), FloatingPointError("bad"), RuntimeError("bad"), KeyError("bad")]
 )
-@pytest.mark.parametrize("place", ["sgd.train", "start.make_net"])
+@pytest.mark.parametrize(
+    "place", ["__init__", "train_epoch", "predict", "state_dict", "model_state_dict"]
+)
 def test_what_training_raises_of_itself_fails_its_trial(
     place: str, error: Exception, job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"hpsearch.training.{place}", _raise(error))
+    monkeypatch.setattr(TwoLayerNetTrainer, place, _raise(error))
     result = run_job(job)
     assert result.outcome == Outcome.FAILED
     assert result.failure("study") is None
@@ -106,7 +113,7 @@ def test_what_training_raises_of_itself_fails_its_trial(
 
 @pytest.mark.parametrize(
     "place",
-    ["open_split", "load_checkpoint", "note_attempt", "save_checkpoint", "save_predictions"],
+    ["open_splits", "load_checkpoint", "note_attempt", "save_checkpoint", "save_predictions"],
 )
 def test_errors_outside_the_training_fail_no_trial(
     place: str, job: TrialJob, monkeypatch: pytest.MonkeyPatch
@@ -128,9 +135,8 @@ def test_a_pruner_that_raises_fails_no_trial(
 def test_a_memory_error_names_the_hyperparameters_of_its_trial(
     job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "hpsearch.training.sgd.train", _raise(MemoryError("Unable to allocate 2 TiB"))
-    )
+    error = MemoryError("Unable to allocate 2 TiB")
+    monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", _raise(error))
     reason = str(run_job(job).reason)
     assert "trial 3 (learning_rate = 0.02" in reason
     assert "hidden_size = 12" in reason

@@ -7,6 +7,7 @@ import pytest
 from hpsearch import Objective
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 
 
 def test_the_objective_works_with_plain_optuna(
@@ -33,7 +34,7 @@ def test_optuna_records_a_failing_trial(
     def fail(*_: object, **__: object) -> None:
         raise FloatingPointError("broken")
 
-    monkeypatch.setattr("hpsearch.training.sgd.train", fail)
+    monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", fail)
     study = optuna.create_study(direction="maximize")
     study.optimize(Objective(define(), digits, tmp_path), n_trials=1, catch=RuntimeError)
     assert study.trials[0].state.name == "FAIL"

@@ -5,7 +5,7 @@ import pytest
 
 from hpsearch.objective import Outcome, TrialResult
 from hpsearch.objective.record import record_result
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 
 
 @pytest.fixture
@@ -16,9 +16,7 @@ def trial() -> optuna.trial.Trial:
 @pytest.fixture
 def make_result() -> Callable[[int], TrialResult]:
     def make(n_epochs: int) -> TrialResult:
-        epochs = tuple(
-            Epoch(n, 1.0, 0.1, n / 10, 0.1, 0.5, 0.0, (1.0,)) for n in range(1, n_epochs + 1)
-        )
+        epochs = tuple(Epoch(n, n / 10, 0.5, 0.0) for n in range(1, n_epochs + 1))
         return TrialResult(0, Outcome.COMPLETE, epochs, net_sha256="ab", rungs={}, host="here")
 
     return make

@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import PreparedData, open_split
+from hpsearch.data import PreparedData, open_splits
 from hpsearch.hashing import hash_arrays
 from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
+from hpsearch.objective.failures import read_versions
 from hpsearch.streams import Stream, seed_stream
-from hpsearch.training import (
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
+from hpsearch.training import Hyperparameters, WeightSnapshots, add_snapshot, step
+from hpsearch.training.split import make_split
+from hpsearch.training.start import make_net
+from hpsearch.training.step import Step
+from hpsearch.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
     PREDICTIONS_FILE,
-    Hyperparameters,
-    WeightSnapshots,
-    add_snapshot,
     load_checkpoint,
     load_history,
     load_predictions,
-    make_net,
-    read_versions,
     save_history,
-    step,
 )
-from hpsearch.training.step import Step
+from tests.conftest import TWO_LAYER_NET
 
 
 @dataclasses.dataclass
@@ -76,7 +76,8 @@ def job(digits: PreparedData, tmp_path: Path) -> Callable[..., TrialJob]:
         base: dict[str, Any] = {
             "number": 3,
             "study_seed": 0,
-            "hyperparameters": Hyperparameters(**setting),
+            "trainer": TWO_LAYER_NET,
+            "hyperparameters": Hyperparameters(**setting).model_dump(),
             "data": digits,
             "folder": tmp_path / f"trial-{next(numbers)}",
             "threads": 1,
@@ -113,7 +114,7 @@ def test_a_complete_job_keeps_what_its_final_net_predicts(
     run_job(disturbed)
     predicted = load_predictions(calm.folder / PREDICTIONS_FILE)
     assert np.array_equal(load_predictions(disturbed.folder / PREDICTIONS_FILE), predicted)
-    hits = predicted == open_split(digits).validation_labels
+    hits = predicted == open_splits(digits).validation_targets
     assert float(np.mean(hits)) == result.epochs[-1].val_score
     assert (calm.folder / PREDICTIONS_FILE).stat().st_size < len(hits) + 200
 
@@ -154,7 +155,7 @@ def test_a_training_has_the_stream_of_its_purpose_and_trial(
 def test_a_trials_identity_is_what_it_was(job: Callable[..., TrialJob]) -> None:
     """Checkpoints of studies that are under way stay valid."""
     one = job(data=dataclasses.replace(job().data, checksum="data", contents={"a": "b"}))
-    assert one.identity() == ("2bbd6064d5e66172461855bc704c8e1ea394f9b2c7e0c6c95554ce4fa5d2e41a")
+    assert one.identity() == ("912ec2e5e9c522b45b1e896a9cef43159e028a2a71f9b0658dc77129fa226934")
 
 
 def test_a_checkpoint_of_data_with_other_last_bits_is_not_taken_up(
@@ -162,7 +163,7 @@ def test_a_checkpoint_of_data_with_other_last_bits_is_not_taken_up(
 ) -> None:
     one = job(lease=EpochsLeft(2))
     run_job(one)
-    contents = one.data.contents | {"mean_image.npy": "of another machine"}
+    contents = one.data.contents | {"derived_mean_image.npy": "of another machine"}
     other = dataclasses.replace(one, data=dataclasses.replace(one.data, contents=contents))
     assert other.identity() != one.identity()
     run_job(dataclasses.replace(other, lease=EpochsLeft(1)))
@@ -174,22 +175,22 @@ def test_a_trial_continued_with_other_versions_has_both(
 ) -> None:
     one = job()
     for numba, lease in (("0.62.0", EpochsLeft(2)), ("0.63.1", EpochsLeft(1)), ("0.63.1", None)):
-        here = read_versions() | {"numba": numba}
-        monkeypatch.setattr("hpsearch.training.read_versions", lambda here=here: here)
+        here = read_versions(TwoLayerNetTrainer) | {"numba": numba}
+        monkeypatch.setattr("hpsearch.objective.run.read_versions", lambda _, here=here: here)
         result = run_job(dataclasses.replace(one, lease=lease))
         monkeypatch.undo()
     assert result.outcome == Outcome.COMPLETE
-    assert result.versions == read_versions() | {"numba": "0.62.0 -> 0.63.1"}
+    assert result.versions == read_versions(TwoLayerNetTrainer) | {"numba": "0.62.0 -> 0.63.1"}
 
 
 def test_an_attempt_without_an_epoch_leaves_no_versions_behind(
     job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = job()
-    monkeypatch.setattr("hpsearch.training.read_versions", lambda: {"numba": "0.62.0"})
+    monkeypatch.setattr("hpsearch.objective.run.read_versions", lambda _: {"numba": "0.62.0"})
     run_job(dataclasses.replace(one, lease=EpochsLeft(0)))
     monkeypatch.undo()
-    assert run_job(one).versions == read_versions()
+    assert run_job(one).versions == read_versions(TwoLayerNetTrainer)
 
 
 @pytest.mark.parametrize("stops", [[1], [3], [1, 1, 1], [0, 2]])
@@ -213,10 +214,11 @@ def test_weight_snapshots_do_not_depend_on_interruptions(
     assert run_job(stopped).outcome == Outcome.INTERRUPTED
     run_job(dataclasses.replace(stopped, lease=None))
     films = [
-        load_checkpoint(one.folder / CHECKPOINT_FILE).snapshots for one in (undisturbed, stopped)
+        load_checkpoint(one.folder / CHECKPOINT_FILE).states[0].trainer["snapshots"]
+        for one in (undisturbed, stopped)
     ]
-    assert films[0].epochs.tolist() == [0, 1, 2, 3, 4]
-    assert hash_arrays(vars(films[0])) == hash_arrays(vars(films[1]))
+    assert films[0]["epochs"].tolist() == [0, 1, 2, 3, 4]
+    assert hash_arrays(films[0]) == hash_arrays(films[1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,11 +255,14 @@ def test_the_first_weight_snapshot_has_the_initial_weights(
 ) -> None:
     filmed = job()
     run_job(filmed)
-    snapshots = load_checkpoint(filmed.folder / CHECKPOINT_FILE).snapshots
-    split = open_split(filmed.data)
-    initial = make_net(split, filmed.hyperparameters, np.random.default_rng(filmed.seed()))
-    expected = add_snapshot(WeightSnapshots(units=snapshots.units), 0, initial, split.preprocessing)
-    assert np.array_equal(snapshots.tiles[:1], expected.tiles)
+    snapshots = load_checkpoint(filmed.folder / CHECKPOINT_FILE).states[0].trainer["snapshots"]
+    splits = open_splits(filmed.data)
+    split = make_split(filmed.data.schema, splits.derived, splits.train, splits.train_targets)
+    setting = Hyperparameters(**filmed.hyperparameters)
+    initial = make_net(split, setting, np.random.default_rng(filmed.seed()))
+    units = WeightSnapshots(units=snapshots["units"])
+    expected = add_snapshot(units, 0, initial, split.image_preprocessing)
+    assert np.array_equal(snapshots["tiles"][:1], expected.tiles)
 
 
 def test_a_finished_job_run_again_gives_its_result_again(job: Callable[..., TrialJob]) -> None:
@@ -354,7 +359,7 @@ def test_divergence_in_the_first_epoch_is_scored_as_the_best_constant_prediction
     one = job(learning_rate=1e6, epochs=50)
     result = run_job(one)
     assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
-    share = np.bincount(open_split(digits).validation_labels).max() / 150
+    share = np.bincount(open_splits(digits).validation_targets).max() / 150
     assert [epoch.val_score for epoch in result.epochs] == [share]
     assert repr(_result(run_job(one))) == repr(_result(result))  # nan equals nothing
 
@@ -384,7 +389,7 @@ def test_an_exception_fails_the_trial_with_its_reason(
     def fail(*_: Any, **__: Any) -> None:
         raise FloatingPointError("two\nlines")
 
-    monkeypatch.setattr("hpsearch.training.sgd.train", fail)
+    monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", fail)
     result = run_job(job())
     assert result.outcome == Outcome.FAILED
     assert result.reason == "FloatingPointError: two lines"

@@ -1,7 +1,10 @@
 """The page of a study, by what a browser would find in it."""
 
+import base64
 import json
 import pickle
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from hpsearch.cli import main
 from hpsearch.coordinator import find_prepared
 from hpsearch.data import TEST_FILE
 from hpsearch.definition import StudyDefinition
 from hpsearch.errors import StoreError
+from hpsearch.plots import encode_png
 from hpsearch.records import State
 from hpsearch.report import write_report
 from hpsearch.search import (
@@ -24,9 +29,24 @@ from hpsearch.search import (
 )
 from hpsearch.workspace import StudyFolder, Workspace
 from tests.cli.conftest import complete_workspace, small_study
+from tests.results import drawing_trainer
 
 __all__ = ["complete_workspace", "small_study"]
 
+OWN_STUDY = """
+trials = 2
+lag = 1
+[trainer]
+class = "drawing_trainer:{trainer}"
+[data]
+source = "digits"
+train = 100
+validation = 50
+test = 10
+[search.space]
+epochs = 1
+rate = {{ low = 0.1, high = 1.0 }}
+"""
 HOSTILE = "<script>alert(1)</script> & more"
 
 
@@ -175,13 +195,43 @@ def test_the_page_shows_the_net_its_mistakes_the_cost_and_how_to_reproduce_it(
             "All settings at once",
             "val_accuracy over each hyperparameter",
         ),
-        *("mattered most", "busy", "What the best net looks for", "Most often it takes"),
+        *("mattered most", "busy", "The best model", "Most often it takes"),
+        *("best weights", "First-layer weights, an image for each hidden unit"),
+        *("class weights", "contribute most for each class", "filmstrip", "after epochs 0, 1"),
         *("The mistakes that it is surest of", "Diagnosis of trial", "What it cost"),
         *("To do it again", 'source = "digits"', "fingerprint", "data checksum"),
     ):
         assert words in finished.text
     # The trials' texts; 2 of the course, parallel, importances, 3 slices, timeline, confusion.
     assert len(finished.figures) == 10
+
+
+def _write_page_of(trainer: str, folder: Path) -> Page:
+    """Run a small study of a class of ``drawing_trainer.py``, and write its page."""
+    shutil.copy(Path(drawing_trainer.__file__), folder)
+    (folder / "own.toml").write_text(OWN_STUDY.format(trainer=trainer))
+    arguments = ["--backend", "threading", "--quiet", "--workspace", str(folder / "workspace")]
+    assert main(["run", str(folder / "own.toml"), *arguments]) == 0
+    sys.modules.pop("drawing_trainer", None)
+    return Page((Workspace(folder / "workspace").study("own").report).read_text())
+
+
+def test_the_page_shows_what_any_trainer_draws(tmp_path: Path) -> None:
+    page = _write_page_of("Drawing", tmp_path)
+    assert "The best model title Its class. image An image." in page.text
+    assert "growth" not in page.text  # images by epoch are MLflow's
+    image = "data:image/png;base64," + base64.b64encode(encode_png(drawing_trainer.IMAGE)).decode()
+    assert image in page.addresses
+    assert "Most often it takes" in page.text
+
+
+def test_the_page_of_a_trainer_that_draws_nothing_has_no_pictures_of_a_model(
+    tmp_path: Path,
+) -> None:
+    page = _write_page_of("Plain", tmp_path)
+    assert "The best model" not in page.text
+    assert "It cannot be shown" not in page.text
+    assert "Most often it takes" in page.text
 
 
 def test_nothing_is_fetched(finished: Page) -> None:

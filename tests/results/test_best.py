@@ -1,4 +1,4 @@
-"""The best net of a record: found, or told what became of it."""
+"""The best model of a record: found, or reported what became of it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,9 +13,16 @@ from hpsearch.definition import StudyDefinition
 from hpsearch.errors import DamagedDataError, UsageError
 from hpsearch.objective import TrialJob, run_job
 from hpsearch.records import State, TrialRecord
-from hpsearch.results import find_best_net, load_trial_net, shed_checkpoints
-from hpsearch.training import CHECKPOINT_FILE, PREDICTIONS_FILE, Hyperparameters
+from hpsearch.results import (
+    find_best_model,
+    has_best_model,
+    load_trial_model,
+    shed_checkpoints,
+)
+from hpsearch.training import Hyperparameters
+from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 from hpsearch.workspace import StudyFolder
+from tests.conftest import TWO_LAYER_NET
 
 
 @pytest.fixture
@@ -49,13 +56,15 @@ def train(digits: PreparedData, folder: StudyFolder) -> Callable[..., TrialRecor
     def make(number: int, **changes: Any) -> TrialRecord:
         setting = {"learning_rate": 0.05, "learning_rate_decay": 1.0, "reg": 0.0}
         sizes = {"hidden_size": 8, "epochs": 2, "batch_size": 50}
-        hyperparameters = Hyperparameters(**setting, **sizes, initial_std=0.01)  # type: ignore[arg-type]
-        job = TrialJob(number, 0, hyperparameters, digits, folder.trial(number), 1)
+        given: dict[str, Any] = {**setting, **sizes, "initial_std": 0.01}
+        hyperparameters = Hyperparameters(**given).model_dump()
+        job = TrialJob(
+            number, 0, TWO_LAYER_NET, hyperparameters, digits, folder.trial(number), threads=1
+        )
         result = run_job(job)
         record = _record(number, result.epochs[-1].val_score)
-        told = hyperparameters.model_dump()
         return dataclasses.replace(
-            record, hyperparameters=told, net_sha256=result.net_sha256, **changes
+            record, hyperparameters=hyperparameters, net_sha256=result.net_sha256, **changes
         )
 
     return make
@@ -69,7 +78,7 @@ def test_the_best_net_is_that_of_the_best_complete_trial(
 ) -> None:
     poor, best = train(0, value=0.2), train(1, value=0.9)
     records = [poor, best, _record(2, 0.95, State.PRUNED), _record(3, None, State.FAILED)]
-    net = find_best_net(define(), records, folder, digits)
+    net = find_best_model(define(), records, folder, digits)
     assert net is not None
     assert net.sha256() == best.net_sha256
     assert (net.facts["trial"], net.facts["val_accuracy"]) == (1, 0.9)
@@ -81,7 +90,16 @@ def test_without_a_complete_trial_there_is_no_best_net(
 ) -> None:
     records = [_record(0, 0.9, State.PRUNED), _record(1, None, State.WAITING)]
     with pytest.raises(UsageError, match="small: no trial is complete yet"):
-        find_best_net(define(), records, folder, digits)
+        find_best_model(define(), records, folder, digits)
+
+
+def test_a_trial_whose_trainer_returns_no_state_has_no_model(
+    define: Callable[..., StudyDefinition], digits: PreparedData, folder: StudyFolder
+) -> None:
+    records = [_record(0, 0.9)]
+    assert not has_best_model(define(), records, ())
+    with pytest.raises(UsageError, match="two_layer_net:TwoLayerNetTrainer has no state_dict and"):
+        find_best_model(define(), records, folder, digits)
 
 
 def test_a_lost_checkpoint_is_reported_with_how_to_restore_it(
@@ -93,7 +111,7 @@ def test_a_lost_checkpoint_is_reported_with_how_to_restore_it(
     record = train(0)
     (folder.trial(0) / CHECKPOINT_FILE).unlink()
     with pytest.raises(DamagedDataError, match="hpsearch replay small 0 trains it again"):
-        load_trial_net(define(), record, folder, digits)
+        load_trial_model(define(), record, folder, digits)
 
 
 def test_another_net_than_the_recorded_one_is_refused(
@@ -104,8 +122,8 @@ def test_another_net_than_the_recorded_one_is_refused(
 ) -> None:
     record = train(0, versions={})
     other = dataclasses.replace(record, net_sha256="0" * 64)
-    with pytest.raises(DamagedDataError, match="expected the net 0000"):
-        load_trial_net(define(), other, folder, digits)
+    with pytest.raises(DamagedDataError, match="expected the model 0000"):
+        load_trial_model(define(), other, folder, digits)
 
 
 def test_the_three_best_complete_trials_keep_their_weights(folder: StudyFolder) -> None:

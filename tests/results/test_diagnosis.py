@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.results import Examination, diagnose
-from hpsearch.training import Epoch, Hyperparameters
+from hpsearch.results import diagnose
+from hpsearch.trainers import Finding
+from hpsearch.trial_files import Epoch
 
 
 def _train(
@@ -16,21 +17,25 @@ def _train(
 ) -> tuple[Epoch, ...]:
     parts = np.array_split(np.array(losses), len(val))
     return tuple(
-        Epoch(n + 1, float(part.mean()), t, v, 0.1, 1.0, 0.0, tuple(part.tolist()))
+        Epoch(
+            n + 1,
+            v,
+            1.0,
+            0.0,
+            {"train_loss": float(part.mean()), "train_accuracy": t},
+            {"iteration_loss": tuple(part.tolist())},
+        )
         for n, (part, t, v) in enumerate(zip(parts, train, val, strict=True))
     )
 
 
 @pytest.fixture
 def claims(define: Callable[..., StudyDefinition]) -> Callable[..., str]:
-    def read(
-        epochs: Sequence[Epoch] = (), examination: Examination | None = None, **setting: Any
-    ) -> str:
+    def read(epochs: Sequence[Epoch] = (), found: Sequence[Finding] = (), **setting: Any) -> str:
         base = {"learning_rate": 0.01, "learning_rate_decay": 0.95, "reg": 1e-4, "epochs": 4}
         base |= {"hidden_size": 12, "batch_size": 50, "initial_std": 0.01}
-        hyperparameters = Hyperparameters(**base | setting)
-        found = diagnose(epochs, hyperparameters, define().search.space, examination)
-        return " ".join(f"{one.claim} {one.evidence} {one.advice}" for one in found)
+        findings = diagnose(epochs, base | setting, define().search.space, found)
+        return " ".join(f"{one.claim} {one.evidence} {one.advice}" for one in findings)
 
     return read
 
@@ -92,12 +97,19 @@ def test_values_at_the_edge_of_the_space_are_reported(
     assert ("edge of the search space" in claims(reg=3e-4, **setting)) is is_told
 
 
-def test_dead_units_are_reported_if_they_are_many(claims: Callable[..., str]) -> None:
-    confusion = np.diag([700, 300])
-    few, many = (Examination(confusion, (), 2_000, n_dead) for n_dead in (199, 400))
-    assert "do nothing" not in claims(examination=few)
-    said = claims(examination=many)
-    assert "Of the hidden units 20% do nothing" in said
-    assert "400 of 2,000 say the same of each of 1,000 images" in said
-    assert "a lower learning_rate" in said
-    assert "a lower soft_threshold" in claims(examination=many, soft_threshold=0.5)
+def test_what_the_trainer_finds_is_reported_between_curves_and_edges(
+    claims: Callable[..., str],
+) -> None:
+    found = [Finding("Two trees are equal.", "Numbers 3 and 7.", "Try fewer.")]
+    said = claims(_train(np.linspace(1, 2, 300), FLAT, FLAT), found, learning_rate=0.098)
+    order = ["does not fall", "Two trees are equal. Numbers 3 and 7. Try fewer.", "at the edge"]
+    assert sorted(order, key=said.index) == order
+
+
+def test_a_trainer_that_measures_little_is_diagnosed_by_its_validation_curve_alone(
+    claims: Callable[..., str],
+) -> None:
+    rising = [0.3, 0.4, 0.5, 0.6, 0.7]
+    epochs = [Epoch(n, score, 1.0, 0.0) for n, score in enumerate(rising, 1)]
+    assert claims(epochs).startswith("The validation accuracy was still rising at the end.")
+    assert "train" not in claims(epochs)

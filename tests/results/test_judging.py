@@ -11,7 +11,7 @@ import pytest
 from hpsearch.records import SELECTION, Confirmation, State, TrialRecord
 from hpsearch.results import Selection, judge_selection, note_selection, read_verdict
 from hpsearch.search import SearchStudy, note_confirmation
-from hpsearch.training import PREDICTIONS_FILE, save_predictions
+from hpsearch.trial_files import PREDICTIONS_FILE, save_predictions
 from hpsearch.workspace import StudyFolder
 from tests.results.test_best import _record
 

@@ -13,7 +13,7 @@ from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import SearchStudy, Trial, create_or_continue_study, open_storage
 from hpsearch.search.space import suggest_hyperparameters
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 
 
 def _train(trial: Trial, search: SearchStudy, tilt: float) -> TrialResult:
@@ -27,7 +27,7 @@ def _train(trial: Trial, search: SearchStudy, tilt: float) -> TrialResult:
     outcome = Outcome.COMPLETE
     for number in range(1, setting["epochs"] + 1):
         accuracy = float(goal * (1 - 0.5**number) + 0.02 * rng.standard_normal())
-        epochs += (Epoch(number, 1.0, accuracy, accuracy, 0.1, 0.0, 0.0, (1.0,)),)
+        epochs += (Epoch(number, accuracy, 0.0, 0.0),)
         is_last = number == setting["epochs"]
         if not is_last and rule and rule(number, accuracy):
             outcome = Outcome.PRUNED

@@ -30,11 +30,11 @@ def test_a_record_older_than_a_key_has_its_default(
 ) -> None:
     search = open_study(define())
     identity_fields = search.attribute("definition")
-    del identity_fields["data"]["basis"]
+    del identity_fields["data"]["stratify"]
     search.note("definition", identity_fields)
     open_study(define())
-    changed = define(data=DATA | {"basis": {"components": 20}})
-    with pytest.raises(RefusedError, match=r"data\.basis: pixels -> nothing"):
+    changed = define(data=DATA | {"stratify": True})
+    with pytest.raises(RefusedError, match=r"data\.stratify: None -> True"):
         open_study(changed)
 
 

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import Preprocessing, Schema
+from hpsearch.data import Preprocessing
 from hpsearch.definition import StudyDefinition
+from hpsearch.models import Model, export_model
 from hpsearch.net import make_parameters
 from hpsearch.records import State, TrialRecord
-from hpsearch.results import Net, export_net
 from hpsearch.tracking import NetView, TrackingStore, TrialView, open_mirror
-from hpsearch.training import Epoch
+from hpsearch.trial_files import Epoch
 from hpsearch.workspace import Workspace
+from tests.models.conftest import make_net, train_own
+
+__all__ = ["train_own"]
 
 
 @pytest.fixture
@@ -41,7 +44,14 @@ def make_mirror(store: TrackingStore, define: Callable[..., StudyDefinition]) ->
 def make_view(tmp_path: Path) -> Callable[..., TrialView]:
     def make(number: int, state: State, *, n_epochs: int = 3, **changes: Any) -> TrialView:
         epochs = tuple(
-            Epoch(n, 2.0 / n, 0.1 * n, 0.2 * n, 0.1, 0.5, 1.7e9 + n, (2.0, 1.9))
+            Epoch(
+                n,
+                0.2 * n,
+                0.5,
+                1.7e9 + n,
+                {"train_loss": 2.0 / n, "train_accuracy": 0.1 * n, "learning_rate": 0.1},
+                {"iteration_loss": (2.0, 1.9)},
+            )
             for n in range(1, n_epochs + 1)
         )
         record = TrialRecord(
@@ -65,20 +75,33 @@ def make_view(tmp_path: Path) -> Callable[..., TrialView]:
     return make
 
 
+def view_net(net: Model, folder: Path, example: Any, **changes: Any) -> NetView:
+    """Export a model and describe it as it is to be served."""
+    export_model(net, folder)
+    trainer = net.trainer
+    view = NetView(
+        folder,
+        net.sha256(),
+        net.facts["trial"],
+        example,
+        "the best",
+        output_type="int64" if net.class_names else "float64",
+        model_file=trainer.model_file,
+        requirements=trainer.requirements,
+        serving_code=trainer.serving_code,
+    )
+    return dataclasses.replace(view, **changes)
+
+
 @pytest.fixture
-def make_net(tmp_path: Path) -> Callable[[int], NetView]:
+def make_view_of_net(tmp_path: Path) -> Callable[[int], NetView]:
     """Export a small net; another for each number."""
 
     def make(seed: int) -> NetView:
         rng = np.random.default_rng(seed)
-        facts = {"study": "small", "trial": seed, "val_accuracy": 0.5, "hyperparameters": {}}
         preprocessing = Preprocessing(np.full(48, 120, np.float32))
-        parameters = make_parameters(48, 5, 3, 0.1, rng)
-        schema = Schema((4, 4, 3), class_names=("a", "b", "c"))
-        net = Net(parameters, preprocessing, schema, facts)
-        folder = tmp_path / f"net-{seed}"
-        export_net(net, folder)
+        net = make_net(make_parameters(48, 5, 3, 0.1, rng), preprocessing, trial=seed)
         example = rng.integers(0, 256, (2, 4, 4, 3), np.uint8)
-        return NetView(folder, net.sha256(), seed, example, "the best")
+        return view_net(net, tmp_path / f"net-{seed}", example)
 
     return make

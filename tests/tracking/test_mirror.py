@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,15 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from hpsearch.data import Preprocessing, Schema
+from hpsearch.data import Preprocessing
 from hpsearch.errors import StoreError
+from hpsearch.models import Model
 from hpsearch.net import make_parameters
 from hpsearch.records import State
-from hpsearch.results import Net, export_net
 from hpsearch.tracking import NetView, StudyView, TrackingStore, TrialView
+from hpsearch.trial_files import Epoch
+from tests.models.conftest import make_net
+from tests.tracking.conftest import view_net
 
 Make = Callable[..., Any]
 
@@ -151,10 +155,9 @@ def test_a_running_trial_grows_and_ends_in_the_same_run(
 
 
 def test_nan_and_inf_are_left_out(make_mirror: Make, make_view: Make, store: TrackingStore) -> None:
-    import dataclasses
-
     view: TrialView = make_view(0, State.PRUNED)
-    broken = dataclasses.replace(view.epochs[-1], train_loss=float("nan"))
+    metrics = {**view.epochs[-1].metrics, "train_loss": float("nan")}
+    broken = dataclasses.replace(view.epochs[-1], metrics=metrics)
     make_mirror().show_trial(dataclasses.replace(view, epochs=[*view.epochs[:-1], broken]))
     points = _content(store, _runs(store)["trial 0000"].info.run_id)[4]
     assert [step for step, *_ in points["train_loss"]] == [1, 2]
@@ -232,31 +235,26 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
 
     components = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
 
-    def make_net(seed: int) -> NetView:
+    def export(seed: int) -> NetView:
         mean_image = np.full(48, 120 if seed == 2 else 0.1, np.float32)
         preprocessing = (
             Preprocessing(mean_image)
             if seed == 2
             else Preprocessing(mean_image, components, contrast_floor=10.0)
         )
-        net = Net(
-            make_parameters(preprocessing.n_inputs, 5, 3, 0.1, np.random.default_rng(seed)),
-            preprocessing,
-            Schema((4, 4, 3), class_names=("a", "b", "c")),
-            {"study": "small", "trial": seed, "val_accuracy": 0.5, "hyperparameters": {}},
-        )
-        folder = tmp_path / f"net-{seed}"
-        export_net(net, folder)
-        nets[seed] = net
+        weights = np.random.default_rng(seed)
+        parameters = make_parameters(preprocessing.n_inputs, 5, 3, 0.1, weights)
+        net = nets[seed] = make_net(parameters, preprocessing, trial=seed)
         frames = {epoch: np.full((48, 48, 3), 9 * epoch, np.uint8) for epoch in (1, 4)}
-        tags = {"trial": str(seed)}
-        return NetView(folder, net.sha256(), seed, images[:2], "the best", tags, frames)
+        tags, pictures = {"trial": str(seed)}, {"weights": frames}
+        folder = tmp_path / f"net-{seed}"
+        return view_net(net, folder, images[:2], tags=tags, pictures=pictures)
 
-    nets: dict[int, Net] = {}
+    nets: dict[int, Model] = {}
     mirror = make_mirror()
-    assert mirror.show_net(make_net(1)) == "1"
-    assert mirror.show_net(make_net(2)) == "2"
-    assert mirror.show_net(make_net(1)) == "1"
+    assert mirror.show_net(export(1)) == "1"
+    assert mirror.show_net(export(2)) == "2"
+    assert mirror.show_net(export(1)) == "1"
     client = MlflowClient(store.uri)
     assert len(client.search_model_versions("name = 'small'")) == 2
     # Each frame of each net once, however often the net is shown; MLflow adds a small copy.
@@ -274,6 +272,17 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
     names = [path.suffix for path in store.artifacts.rglob("*")] if store.artifacts else []
     assert ".safetensors" in names
     assert not {".pkl", ".pickle", ".joblib", ".pt"} & set(names)
+
+
+def test_whatever_a_trainer_measures_is_shown_as_a_curve(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    view: TrialView = make_view(0, State.COMPLETE)
+    epochs = [Epoch(n, 0.1 * n, 0.5, 1.7e9 + n, {"n_trees": 10.0 * n}) for n in (1, 2)]
+    make_mirror().show_trial(dataclasses.replace(view, epochs=epochs))
+    points = _content(store, _runs(store)["trial 0000"].info.run_id)[4]
+    assert set(points) == {"n_trees", "val_accuracy", "duration_s"}
+    assert [(step, value) for step, value, _ in points["n_trees"]] == [(1, 10.0), (2, 20.0)]
 
 
 def test_a_partly_written_trial_is_completed_the_next_time(

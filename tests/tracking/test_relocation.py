@@ -18,11 +18,11 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def shown(make_mirror: Make, make_view: Make, make_net: Make) -> NetView:
+def shown(make_mirror: Make, make_view: Make, make_view_of_net: Make) -> NetView:
     """A workspace that shows a trial and a registered net."""
     mirror = make_mirror()
     mirror.show_trial(make_view(0, State.COMPLETE))
-    net: NetView = make_net(1)
+    net: NetView = make_view_of_net(1)
     mirror.show_net(net)
     return net
 

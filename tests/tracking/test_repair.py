@@ -221,13 +221,13 @@ def _artifacts_of(study: Study) -> Path:
     [
         (lambda model: shutil.rmtree(model), "does not load"),
         (lambda model: (model / "MLmodel").write_text("flavors: {}"), "does not load"),
-        (lambda model: _overwrite(model), "another net"),
+        (lambda model: _overwrite(model), "another model"),
     ],
 )
 def test_a_model_that_does_not_serve_the_net_is_registered_again(
-    study: Study, make_net: Make, damage: Callable[[Path], Any], reason: str
+    study: Study, make_view_of_net: Make, damage: Callable[[Path], Any], reason: str
 ) -> None:
-    net = make_net(1)
+    net = make_view_of_net(1)
     assert study.repair(net) == ["model small: registered"]
     assert study.repair(net) == []
     damage(_artifacts_of(study))
@@ -245,9 +245,9 @@ def _overwrite(model: Path) -> None:
 
 
 def test_the_model_of_a_run_that_was_created_again_belongs_to_the_new_one(
-    study: Study, make_net: Make
+    study: Study, make_view_of_net: Make
 ) -> None:
-    net = make_net(1)
+    net = make_view_of_net(1)
     study.repair(net)
     _altered_param(study, study.runs()["small"].info.run_id)
     study.repair(net)

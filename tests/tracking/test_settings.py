@@ -63,10 +63,10 @@ def test_a_programs_own_mlflow_is_as_it_was_and_the_study_is_shown_whole(
     store: TrackingStore,
     make_mirror: Make,
     make_view: Make,
-    make_net: Make,
+    make_view_of_net: Make,
     repair: bool,
 ) -> None:
-    before, net = _state(), make_net(1)
+    before, net = _state(), make_view_of_net(1)
     view = make_view(0, State.COMPLETE)
     mirror = make_mirror(repair=repair)
     for _ in range(2):

@@ -1,11 +1,14 @@
 """What of the record becomes a parameter, a tag or a point; how MLflow takes it: test_mirror.py."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.records import Retry, State
 from hpsearch.tracking.terms import STATUS, TRIAL_TAGS, best_so_far, study_params, trial_tags
+from tests.models.conftest import OWN_TRAINER
 
 Make = Callable[..., Any]
 
@@ -18,20 +21,38 @@ def test_parameters_are_what_is_searched_and_never_what_may_change_later(
     define: Callable[..., StudyDefinition],
 ) -> None:
     params = study_params(define(trials=7))
-    searched = {name for name in params if not name.startswith("data.")}
+    searched = {name for name in params if not name.startswith(("data.", "trainer"))}
     assert searched == {"sampler", "pruner", "lag", *define().search.space.searched()}
     assert params == study_params(define(trials=70))
     assert params["epochs"] == "3 to 6"
 
 
-def test_parameters_describe_the_input_transform(
+def test_parameters_describe_the_trainer_and_its_settings(
     define: Callable[..., StudyDefinition],
 ) -> None:
-    assert study_params(define())["data.basis"] == "pixels"
-    assert "data.shuffle_seed" not in study_params(define())
+    path = "hpsearch.trainers.two_layer_net:TwoLayerNetTrainer"
+    params = study_params(define())
+    assert (params["trainer"], params["trainer.basis"]) == (path, "pixels")
+    assert "data.shuffle_seed" not in params
     data = {"source": "digits", "train": 600, "validation": 150}
-    params = study_params(define(data=data | {"basis": {"frequencies": 9}, "shuffle_seed": 0}))
-    assert (params["data.basis"], params["data.shuffle_seed"]) == ("frequencies 9", 0)
+    trainer = {"basis": {"frequencies": 9}}
+    params = study_params(define(data=data | {"shuffle_seed": 0}, trainer=trainer))
+    assert (params["trainer.basis"], params["data.shuffle_seed"]) == ("frequencies 9", 0)
+
+
+def test_the_folder_of_a_trainer_may_change_and_is_no_parameter(
+    define: Callable[..., StudyDefinition], tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+        shutil.copy(OWN_TRAINER, folder)
+    trainer = {"class": "own_trainer:NearestMean"}
+    here, there = (
+        study_params(define(trainer={**trainer, "folder": str(folder)})) for folder in folders
+    )
+    assert here == there
+    assert here["trainer"] == "own_trainer:NearestMean"
 
 
 def test_tags_that_do_not_apply_are_left_out(make_view: Make) -> None:

@@ -72,7 +72,7 @@ def test_a_module_that_raises_is_refused_in_one_line(write):
 
 def test_a_source_that_has_changed_is_refused(write):
     folder = write("one")
-    sha256 = hash_source(folder / "trainers_of_a_test.py")
+    sha256 = hash_source(folder / "trainers_of_a_test.py", "trainers_of_a_test")
     spec = TrainerSpec("trainers_of_a_test:Mean", folder, sha256)
     assert spec.load().NAME == "first"
     write("one", "changed")
@@ -81,11 +81,36 @@ def test_a_source_that_has_changed_is_refused(write):
 
 
 def test_the_hash_of_a_module_in_a_package_covers_the_package(tmp_path):
-    package = tmp_path / "package_of_a_test"
+    name, package = "package_of_a_test.models", tmp_path / "package_of_a_test"
     package.mkdir()
-    for name in ("__init__", "models", "losses"):
-        (package / f"{name}.py").write_text("")
-    file = find_module("package_of_a_test.models", [tmp_path], "trainer")
-    before = hash_source(file)
+    for module in ("__init__", "models", "losses"):
+        (package / f"{module}.py").write_text("")
+    file = find_module(name, [tmp_path], "trainer")
+    before = hash_source(file, name)
     (package / "losses.py").write_text("scale = 2")
-    assert hash_source(file) != before
+    assert hash_source(file, name) != before
+
+
+def test_the_hash_covers_nothing_beside_a_module_even_if_its_folder_is_a_package(write):
+    folder = write("one")
+    file = folder / "trainers_of_a_test.py"
+    before = hash_source(file, "trainers_of_a_test")
+    (folder / "__init__.py").write_text("")
+    (folder / "notes.py").write_text("")
+    assert hash_source(file, "trainers_of_a_test") == before
+
+
+def test_packages_of_equal_names_in_two_folders_are_kept_apart(tmp_path):
+    path = "package_of_two_tests.models:Mean"
+    for folder in ("one", "two"):
+        package = tmp_path / folder / "package_of_two_tests"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+        (package / "names.py").write_text(f"NAME = {folder!r}")
+        source = (
+            SOURCE.format(name=folder) + "\nfrom package_of_two_tests.names import NAME as THERE"
+        )
+        (package / "models.py").write_text(source)
+    for folder in ("one", "two", "one"):
+        trainer = TrainerSpec(path, tmp_path / folder).load()
+        assert folder == trainer.NAME == sys.modules[trainer.__module__].THERE

@@ -340,7 +340,7 @@ def test_saved_bytes_do_not_tell_equal_numbers_from_one_number():
 
 
 def test_the_trainer_is_found_by_its_name():
-    assert TrainerSpec(TRAINERS["sklearn"]).load() is NamedEstimatorTrainer
+    assert TrainerSpec(TRAINERS["sklearn"]).find_class() is NamedEstimatorTrainer
 
 
 @pytest.mark.parametrize(
@@ -361,8 +361,8 @@ def test_what_names_no_estimator_is_refused_in_one_line(estimator, message):
 
 def test_a_search_space_may_name_only_parameters_of_the_estimator():
     linear, forest = named("sklearn.linear_model:SGDClassifier"), named("sklearn.svm:SVC")
-    linear.check_space({}, {"alpha": [0.1, 1], "epochs": [3], "batch_size": [8]}, NUMBERS)
+    linear.check_space({}, {"alpha": [0.1, 1], "epochs": [3], "batch_size": [8]}, NUMBERS, {})
     with pytest.raises(ValueError, match=r"^search\.space\.alhpa: .*; did you mean 'alpha'\?$"):
-        linear.check_space({}, {"alhpa": [1]}, None)
+        linear.check_space({}, {"alhpa": [1]}, None, {})
     with pytest.raises(ValueError, match=r"^search\.space\.batch_size: SVC has no such parameter"):
-        forest.check_space({}, {"batch_size": [8]}, None)
+        forest.check_space({}, {"batch_size": [8]}, None, {})

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from safetensors import numpy as safetensors
 
 from hpsearch.trainers.state import flatten_state, unflatten_state
 
@@ -54,12 +55,27 @@ def test_keys_with_dots_do_not_collide_with_nested_ones():
     assert restored["a.b"].tolist() == [1, 1]
 
 
+def test_names_of_arrays_suit_any_file_whatever_the_keys(tmp_path):
+    keys = ["x", "x.npy", "x.npy.npy", "a/b", "a_b", "..", "\0", "é", "\ud800", "__metadata__", ""]
+    state = {key: np.array(number) for number, key in enumerate(keys)}
+    arrays, structure = flatten_state(state)
+    assert unflatten_state(safetensors.load(safetensors.save(arrays)), structure) == state
+    np.savez(tmp_path / "state.npz", **{f"1.{name}": array for name, array in arrays.items()})
+    with np.load(tmp_path / "state.npz") as members:
+        read = {name: members[f"1.{name}"] for name in arrays}
+    assert _describe(unflatten_state(read, structure)) == _describe(state)
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
         ({"net": object()}, "net: expected an array, .* got object"),
-        ({"net": {"W": [np.array([None])]}}, r"net.W.0: expected numbers, got an array of Python"),
-        ({"net": {1.5: 2}}, r"net.: expected strings or integers as keys"),
+        ({"net": {"W": [np.array([None])]}}, r"net.W.0: expected real numbers, got .* of object$"),
+        ({"names": np.array(["cat"])}, r"names: expected real numbers, got an array of <U3$"),
+        ({"W": np.zeros(2, complex)}, r"W: expected real numbers, got an array of complex128$"),
+        ({"net": {1.5: 2}}, r"net.: expected strings or integers as keys, got float"),
+        ({np.int64(1): 2}, r"state: expected strings or integers as keys, got int64"),
+        ({True: 2}, r"state: expected strings or integers as keys, got bool"),
     ],
 )
 def test_what_cannot_be_saved_is_named_by_its_path(state, message):

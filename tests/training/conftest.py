@@ -6,14 +6,65 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import PreparedData, Split, open_split
+from hpsearch.data import PreparedData, Splits, open_splits
+from hpsearch.data.basis import Basis
 from hpsearch.net import Parameters
-from hpsearch.training import Hyperparameters, make_net
+from hpsearch.training import Hyperparameters, OptimizerState
+from hpsearch.training.derived import derive_arrays
+from hpsearch.training.sgd import EpochResult, GradientDescent
+from hpsearch.training.split import Split, make_split
+from hpsearch.training.start import make_net
+from tests.training.toys import make_plan
+
+Derive = Callable[..., Split]
 
 
-@pytest.fixture
-def split(digits: PreparedData) -> Split:
-    return open_split(digits)
+def train(
+    net: Parameters,
+    split: Split,
+    setting: Hyperparameters,
+    rng: np.random.Generator,
+    *,
+    memory: OptimizerState | None = None,
+    after: int = 0,
+    until: int | None = None,
+) -> list[EpochResult]:
+    """Train `net` in place from the epoch that follows `after` to `until`, or to the last one.
+
+    Ends where training diverges.
+    """
+    descent = GradientDescent(net, split, setting, rng, {} if memory is None else memory)
+    results: list[EpochResult] = []
+    for number in range(after + 1, (until or setting.epochs) + 1):
+        results.append(descent.train_epoch(number))
+        if results[-1].diverged:
+            break
+    return results
+
+
+@pytest.fixture(scope="session")
+def splits(digits: PreparedData) -> Splits:
+    """Training and validation digits, as pixels."""
+    return open_splits(digits)
+
+
+@pytest.fixture(scope="session")
+def split(digits: PreparedData, splits: Splits) -> Split:
+    return make_split(digits.schema, splits.derived, splits.train, splits.train_targets)
+
+
+@pytest.fixture(scope="session")
+def derive(digits: PreparedData, splits: Splits) -> Derive:
+    """Prepare the same digits for an input transform, or for augmentation."""
+
+    def make(basis: Basis | None = None, *, is_augmentable: bool = False) -> Split:
+        plan, y = make_plan(basis, is_augmentable=is_augmentable), splits.train_targets
+        derived = derive_arrays(plan, digits.schema, splits.train, y)
+        rows = derived.pop("X", splits.train)
+        rows.flags.writeable = False  # like memory-mapped ones
+        return make_split(digits.schema, derived, rows, y)
+
+    return make
 
 
 @pytest.fixture

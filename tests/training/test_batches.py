@@ -1,24 +1,16 @@
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hpsearch.data import (
-    Frequencies,
-    InputSettings,
-    PrincipalComponents,
-    Split,
-    SplitSpec,
-    find_source,
-    open_split,
-    prepare,
-)
+from hpsearch.data import Frequencies, InputSettings, PrincipalComponents
 from hpsearch.training import Hyperparameters, batches
 from hpsearch.training.augmentation import Augmentation
 from hpsearch.training.batches import BatchReader, PixelReader, make_reader
 from hpsearch.training.products import MOST_BYTES, Blocks, PackedPixels, layout
+from hpsearch.training.split import Split
+from tests.training.conftest import Derive
 
 NUMBERS = np.array([3, 17, 18, 200, 599])
 RNG = np.random.default_rng(0)
@@ -34,28 +26,19 @@ KINDS = [
 
 
 @pytest.fixture(params=KINDS)
-def any_split(request: pytest.FixtureRequest, split: Split, tmp_path: Path) -> Split:
+def any_split(request: pytest.FixtureRequest, split: Split, derive: Derive) -> Split:
     kind = request.param
     if kind == "pixels":
         return split
-    source = find_source("digits", folders=[], download_folder=tmp_path)
-    sizes = {"n_train": 600, "n_validation": 150, "n_test": 100}
-    prepared = prepare(
-        source,
-        SplitSpec(
-            **sizes,
-            basis=Frequencies(20) if "frequencies" in kind else PrincipalComponents(count=20),
-            is_augmentable="images" in kind,
-        ),
-        tmp_path,
-    )
+    basis = Frequencies(20) if "frequencies" in kind else PrincipalComponents(count=20)
+    derived = derive(basis, is_augmentable="images" in kind)
     plain = "whitened" not in kind and "normalised" not in kind
     inputs = InputSettings(
         contrast="per_image" if "normalised" in kind else "none",
         n_components=0 if plain else 12,
         whitening=0.0 if plain else 0.3,
     )
-    return open_split(prepared).with_inputs(inputs)
+    return derived.with_inputs(inputs)
 
 
 def _join(inputs: NDArray[np.float32], split: Split) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpsearch.errors import MachineError
-from hpsearch.training import check_training
+from hpsearch.training.selfcheck import check_training
 from hpsearch.training.step import Step
 
 

@@ -4,9 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import Split
+from hpsearch.data import Splits
 from hpsearch.net import compute_scores, make_parameters
-from hpsearch.training import Hyperparameters, make_net
+from hpsearch.training import Hyperparameters
+from hpsearch.training.split import Split
+from hpsearch.training.start import make_net
 
 Make = Callable[..., Hyperparameters]
 
@@ -20,8 +22,8 @@ def test_initial_weights_are_the_assignments_by_default(split: Split, setting: M
 
 @pytest.mark.parametrize("gain", [0.5, 1.0, 2.0])
 def test_with_a_gain_scores_start_at_its_square_whatever_the_inputs(
-    gain: float, split: Split, setting: Make
+    gain: float, split: Split, splits: Splits, setting: Make
 ) -> None:
     net = make_net(split, setting(initial_gain=gain, hidden_size=2000), np.random.default_rng(0))
-    scores = compute_scores(net, split.preprocessing.apply(split.validation_images))
+    scores = compute_scores(net, split.preprocessing.apply(splits.validation))
     assert np.sqrt(np.mean(np.square(scores))) == pytest.approx(gain**2, rel=0.4)

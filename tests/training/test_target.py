@@ -7,10 +7,20 @@ import sys
 
 import pytest
 
-from hpsearch.training import read_versions
+from hpsearch.objective.failures import read_versions
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.training.products import CAN_MULTIPLY_BYTES
 
-PROGRAM = "import json, hpsearch.training as t; print(json.dumps(t.read_versions()))"
+PROGRAM = """
+import json
+from hpsearch.objective.failures import read_versions
+from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
+print(json.dumps(read_versions(TwoLayerNetTrainer)))
+"""
+
+
+def _read_here() -> dict[str, str]:
+    return read_versions(TwoLayerNetTrainer)
 
 
 def _read(**environment: str) -> dict[str, str]:
@@ -27,7 +37,7 @@ def _read(**environment: str) -> dict[str, str]:
 
 
 def test_everything_that_affects_bits_has_a_version() -> None:
-    versions = read_versions()
+    versions = _read_here()
     assert versions.keys() == {
         *("hpsearch", "python", "numpy", "numba", "llvmlite", "optuna", "libc"),
         *("blas", "numpy_simd", "processor", "cpu_name", "cpu_features"),
@@ -38,13 +48,13 @@ def test_everything_that_affects_bits_has_a_version() -> None:
 
 
 def test_another_process_of_this_machine_has_the_same() -> None:
-    assert _read() == read_versions()
+    assert _read() == _read_here()
 
 
 def test_numbas_cpu_name_is_recorded() -> None:
     changed = _read(NUMBA_CPU_NAME="haswell")
     assert changed["cpu_name"] == "haswell"
-    assert changed | {"cpu_name": read_versions()["cpu_name"]} == read_versions()
+    assert changed | {"cpu_name": _read_here()["cpu_name"]} == read_versions(TwoLayerNetTrainer)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +74,11 @@ def test_numbas_cpu_features_are_recorded_with_the_code_that_they_choose(
 
 
 def test_a_blas_kernel_that_was_asked_for_is_recorded() -> None:
-    if not read_versions()["blas"].startswith("openblas"):
+    if not _read_here()["blas"].startswith("openblas"):
         pytest.skip("NumPy's BLAS is another")
     assert _read(OPENBLAS_CORETYPE="Nehalem")["blas"].endswith("Nehalem")
 
 
 def test_settings_of_the_c_library_are_recorded() -> None:
     tunables = "glibc.cpu.hwcaps=-AVX2_Usable"
-    assert _read(GLIBC_TUNABLES=tunables)["libc"] == f"{read_versions()['libc']} {tunables}"
+    assert _read(GLIBC_TUNABLES=tunables)["libc"] == f"{_read_here()['libc']} {tunables}"

@@ -1,4 +1,4 @@
-"""A net's predictions on the validation examples, saved for comparisons of nets."""
+"""A model's predictions on the validation examples, saved for comparisons of models."""
 
 from pathlib import Path
 from typing import Any

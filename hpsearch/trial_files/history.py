@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hpsearch.errors import DamagedDataError
 from hpsearch.files import write_atomically
-from hpsearch.training.epoch import Epoch
+from hpsearch.trial_files.epoch import Epoch
 
-__all__ = ["HISTORY_FILE", "HistoryWriter", "load_history", "save_history"]
+__all__ = ["HISTORY_FILE", "HistoryWriter", "decode_epochs", "load_history", "save_history"]
 
 HISTORY_FILE = "history.json"
 
@@ -36,9 +36,12 @@ class HistoryWriter:
         durable : bool
             Whether the file must survive a failure of the machine.
         """
-        new = epochs[len(self._texts) :]
-        self._texts += [json.dumps(vars(epoch)) for epoch in new]
-        write_atomically(self._path, f"[{', '.join(self._texts)}]".encode(), durable=durable)
+        write_atomically(self._path, self.encode(epochs), durable=durable)
+
+    def encode(self, epochs: Sequence[Epoch]) -> bytes:
+        """Return the file's content with `epochs`: those of the previous call, and new ones."""
+        self._texts += [json.dumps(vars(epoch)) for epoch in epochs[len(self._texts) :]]
+        return f"[{', '.join(self._texts)}]".encode()
 
 
 def save_history(path: Path, epochs: Sequence[Epoch]) -> None:
@@ -55,11 +58,25 @@ def load_history(path: Path) -> tuple[Epoch, ...]:
         If the file is not a history.
     """
     try:
-        rows = json.loads(path.read_bytes())
-        return tuple(
-            Epoch(**row | {"iteration_losses": tuple(row["iteration_losses"])}) for row in rows
-        )
+        return decode_epochs(path.read_bytes())
     except FileNotFoundError:
         return ()
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedDataError(f"{path}: expected a history of epochs, got {error}") from error
+
+
+def decode_epochs(content: bytes) -> tuple[Epoch, ...]:
+    """Read what `HistoryWriter.encode` returned.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, AttributeError
+        If it is anything else.
+    """
+    return tuple(
+        Epoch(
+            **row
+            | {"step_metrics": {name: tuple(one) for name, one in row["step_metrics"].items()}}
+        )
+        for row in json.loads(content)
+    )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpsearch.errors import DamagedDataError
-from hpsearch.training import load_predictions, save_predictions
+from hpsearch.trial_files import load_predictions, save_predictions
 
 
 @given(st.data())
