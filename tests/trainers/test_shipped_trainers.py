@@ -21,9 +21,8 @@ def _make_candidate(spec, schema, **given):
 
 def _make_sklearn_candidate(schema, estimator, **hyperparameters):
     return _make_candidate(
-        TrainerSpec(TRAINERS["sklearn"]),
+        TrainerSpec(TRAINERS["sklearn"], settings={"estimator": estimator}),
         schema,
-        settings={"estimator": estimator},
         hyperparameters=hyperparameters,
     )
 

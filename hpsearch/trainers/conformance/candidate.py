@@ -1,7 +1,7 @@
 """The trainer to check, with hyperparameters and data, and the training that is observed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,6 @@ class Candidate:
         Examples to predict.
     prepared : mapping
         Arrays that `Trainer.prepare` returned for ``X`` and ``y``.
-    settings : mapping
-        The trainer's own keys in the study file.
     seed : int
         Seed of the trainer's generator.
     """
@@ -46,7 +44,6 @@ class Candidate:
     y: NDArray[Any]
     X_val: NDArray[Any]
     prepared: Mapping[str, NDArray[Any]]
-    settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -60,7 +57,6 @@ def make_plan(candidate: Candidate, folder: Path) -> Plan:
 
     return Plan(
         spec=candidate.spec,
-        settings=candidate.settings,
         hyperparameters=candidate.hyperparameters,
         schema=candidate.schema,
         seed=candidate.seed,

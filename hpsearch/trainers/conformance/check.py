@@ -45,7 +45,7 @@ def check_trainer(
         One for each `Check`, as soon as it is known. If jobs cannot be made, or the first training
         fails, its result is the last one.
     """
-    job = judge_job(candidate.spec, candidate.settings, candidate.hyperparameters)
+    job = judge_job(candidate.spec, candidate.hyperparameters)
     yield job
     if not job.holds:
         return

@@ -67,11 +67,9 @@ class CheckResult:
     detail: str
 
 
-def judge_job(
-    spec: TrainerSpec, settings: Mapping[str, Any], hyperparameters: Mapping[str, Any]
-) -> CheckResult:
+def judge_job(spec: TrainerSpec, hyperparameters: Mapping[str, Any]) -> CheckResult:
     """Check that a job is small and consists of plain values, so never holds the class."""
-    values = {"settings": settings, "hyperparameters": hyperparameters}
+    values = {"settings": spec.settings, "hyperparameters": hyperparameters}
     try:
         flatten_state(values)
     except TypeError as error:

@@ -66,7 +66,7 @@ def observe(plan: Plan) -> Observation:
     observed = Observation()
     try:
         with _step(observed, "import"):
-            trainer_class = plan.spec.load().with_settings(plan.settings)
+            trainer_class = plan.spec.load()
         threadpool_limits(1)  # as in workers; after the import, which loads libraries
         observed.has_epochs = trainer_class.has_epochs
         observed.is_resumable = is_resumable(trainer_class)

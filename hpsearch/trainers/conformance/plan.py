@@ -50,8 +50,6 @@ class Plan:
     ----------
     spec : TrainerSpec
         The trainer.
-    settings : mapping
-        The trainer's own keys in the study file.
     hyperparameters : mapping
         All hyperparameters; ``epochs`` is replaced.
     schema : Schema
@@ -72,7 +70,6 @@ class Plan:
     """
 
     spec: TrainerSpec
-    settings: Mapping[str, Any]
     hyperparameters: Mapping[str, Any]
     schema: Schema
     seed: int
