@@ -34,7 +34,6 @@ from hpsearch.data.prepared import (
     VALIDATION_TARGETS_FILE,
     PreparedData,
     derived_file,
-    list_derived,
     list_fold_folders,
     load_prepared,
     read_manifest,
@@ -219,21 +218,31 @@ class _Writer:
             names.append(TEST_FILE)
         files = {name: hash_file(folder / name) for name in names}
         sizes = {**split_spec.describe(), "n_test": len(test_targets[test])}
-        manifest = json.dumps(seal(self._describe(folder, sizes, files)), indent=2) + "\n"
+        manifest = json.dumps(seal(self._describe(folder, sizes, files, derived)), indent=2) + "\n"
         _write_synced(folder / MANIFEST_FILE, lambda file: file.write(manifest.encode()))
 
     def _derive(self, X: NDArray[Any], y: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
         try:
-            return self.preparation.derive(self.dataset.schema, X, y)
+            derived = self.preparation.derive(self.dataset.schema, X, y)
         except ValueError as error:
             raise UsageError(one_line(error)) from error
+        if "X" in derived and derived["X"].shape[:1] != (len(y),):
+            raise UsageError(
+                f"the trainer's prepare: expected an X of {len(y)} rows, got shape "
+                f"{derived['X'].shape}"
+            )
+        return derived
 
     def _describe(
-        self, folder: Path, sizes: dict[str, Any], files: dict[str, str]
+        self,
+        folder: Path,
+        sizes: dict[str, Any],
+        files: dict[str, str],
+        derived: Mapping[str, NDArray[Any]],
     ) -> dict[str, Any]:
         dataset, identity = self.dataset, dict(self.preparation.identity)
-        derived = {derived_file(name) for name in list_derived(files)}
-        exact = {name: found for name, found in files.items() if name not in derived}
+        rounded = set(map(derived_file, derived))
+        exact = {name: found for name, found in files.items() if name not in rounded}
         return {
             "format": FORMAT_VERSION,
             "name": dataset.name,
@@ -244,9 +253,11 @@ class _Writer:
             "notices": dataset.notices,
             "source_checksum": dataset.checksum,
             "preparation": identity,
+            "derived": {name: [one.dtype.str, one.shape] for name, one in derived.items()},
             "files": files,
             "sizes": {name: (folder / name).stat().st_size for name in files},
-            "checksum": hash_json([exact, dataset.checksum, identity]),
+            # Training examples that were replaced are covered by their source and their split.
+            "checksum": hash_json([exact, dataset.checksum, sizes, identity]),
             "versions": machine_versions(),
         }
 

@@ -9,7 +9,7 @@ the examples of the fold for validation, all others for training.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ __all__ = [
     "TEST_FILE",
     "PreparedData",
     "derived_file",
-    "list_derived",
     "list_fold_folders",
     "load_prepared",
     "read_manifest",
@@ -81,6 +80,8 @@ class PreparedData:
         in which equal data may differ.
     versions : dict
         `machine_versions` of the process that prepared it.
+    derived : dict
+        Dtype and shape of each array that the trainer derived, by name.
     folds : tuple of PreparedData
         Data of each fold of cross-validation; their contents are part of `contents`.
     """
@@ -97,6 +98,7 @@ class PreparedData:
     versions: dict[str, str]
     source_settings: dict[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    derived: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     folds: tuple["PreparedData", ...] = ()
 
     def list_differences(self, contents: Mapping[str, str]) -> list[str]:
@@ -174,6 +176,9 @@ def load_prepared(folder: Path) -> PreparedData:
             notices=tuple(manifest["notices"]),
             contents=_list_contents(manifest, folds),
             versions=dict(manifest["versions"]),
+            derived={
+                name: (dtype, tuple(shape)) for name, (dtype, shape) in manifest["derived"].items()
+            },
             folds=folds,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -214,14 +219,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def derived_file(name: str) -> str:
     """Return the name of the file with the derived array `name`."""
     return _DERIVED.format(name)
-
-
-def list_derived(files: Iterable[str]) -> list[str]:
-    """List the names of the derived arrays among `files`."""
-    before, after = _DERIVED.split("{}")
-    return sorted(
-        file.removeprefix(before).removesuffix(after) for file in files if file.startswith(before)
-    )
 
 
 def list_fold_folders(folder: Path, manifest: Mapping[str, Any]) -> list[Path]:

@@ -17,7 +17,6 @@ from hpsearch.data.prepared import (
     VALIDATION_TARGETS_FILE,
     PreparedData,
     derived_file,
-    list_derived,
 )
 from hpsearch.data.reading import one_line
 from hpsearch.errors import DamagedDataError
@@ -74,16 +73,12 @@ def open_splits(prepared: PreparedData) -> Splits:
     kind, n = np.dtype(np.uint8 if schema.image_shape else np.float64), schema.n_features
     target_kind = np.dtype(np.int64 if schema.task == Task.CLASSIFICATION else np.float64)
     derived = {
-        name: _map_array(folder / derived_file(name)) for name in list_derived(prepared.contents)
+        name: _map_array(folder / derived_file(name), np.dtype(dtype), shape)
+        for name, (dtype, shape) in prepared.derived.items()
     }
     train = derived.pop("X", None)
     if train is None:
         train = _map_array(folder / TRAIN_FILE, kind, (sizes.n_train, n))
-    elif train.shape[:1] != (sizes.n_train,):
-        raise DamagedDataError(
-            f"{folder / derived_file('X')}: holds {train.dtype} {train.shape}, expected"
-            f" {sizes.n_train} rows; {ADVICE}"
-        )
     n_validation = sizes.n_validation
     return Splits(
         train,
@@ -130,16 +125,14 @@ def open_validation(prepared: PreparedData) -> tuple[NDArray[Any], NDArray[Any]]
     return examples[order], targets[order]
 
 
-def _map_array(
-    path: Path, dtype: np.dtype[Any] | None = None, shape: tuple[int, ...] | None = None
-) -> NDArray[Any]:
-    """Memory-map an array, and check its type and shape if given."""
+def _map_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Memory-map an array, and check its type and shape."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         found = f"{array.dtype} {array.shape}"
     except Exception as error:  # a garbled header can raise any
         raise DamagedDataError(f"{path}: not an array: {one_line(error)}; {ADVICE}") from error
-    if (dtype is not None and array.dtype != dtype) or (shape is not None and array.shape != shape):
+    if array.dtype != dtype or array.shape != shape:
         raise DamagedDataError(f"{path}: holds {found}, expected {dtype} {shape}; {ADVICE}")
     # A header with a wrong length of its own would shift the array by a few bytes.
     if array.offset + array.nbytes != (size := path.stat().st_size):

@@ -139,6 +139,13 @@ def test_examples_that_are_replaced_are_not_stored(source, tmp_path):
     np.testing.assert_array_equal(splits.validation, raw.validation, strict=True)
 
 
+def test_examples_of_another_number_in_place_of_the_training_examples_are_refused(source, tmp_path):
+    short = Preparation({"plan": 1}, lambda schema, X, y: {"X": X[1:]})
+    with pytest.raises(UsageError, match=r"expected an X of \d+ rows, got shape"):
+        prepare(source, SplitSpec(**SIZES), tmp_path, short)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_prepared_is_refused_in_one_line_and_leaves_nothing(source, tmp_path):
     def refuse(schema, X, y):
         raise ValueError("trainer.wanted must be at most 12,\ngot 13")

@@ -82,10 +82,14 @@ def test_array_of_another_type_is_refused(prepared):
         open_splits(prepared)
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((9, 12), np.float32), np.float32(0)])
-def test_derived_examples_of_another_number_are_refused(centred, wrong):
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((9, 12), np.float32), np.float32(0), np.zeros((8, 12), np.int32)]
+)
+def test_derived_arrays_of_another_shape_or_type_are_refused(centred, wrong):
     np.save(centred.folder / "derived_X.npy", wrong)
-    with pytest.raises(DamagedDataError, match=r"derived_X.npy: holds float32 .*, expected 8 rows"):
+    with pytest.raises(
+        DamagedDataError, match=r"derived_X.npy: holds .*, expected float32 \(8, 12\)"
+    ):
         open_splits(centred)
 
 
