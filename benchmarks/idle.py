@@ -17,7 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, TrialResult, run_job
 from hpsearch.objective.failures import check_installation
 from hpsearch.objective.fit import Fit
 from hpsearch.objective.prepare import prepare_job
@@ -169,7 +169,7 @@ def _add_trial(search: SearchStudy, epochs: tuple[Epoch, ...]) -> None:
     last = idle_epochs(job.hyperparameters)[-1]
     result = TrialResult(
         trial.number,
-        Outcome.COMPLETE,
+        State.COMPLETE,
         (*epochs[:-1], replace(last, val_score=last.val_score / 2)),
         net_sha256=uuid.uuid4().hex * 2,
         host="here",

@@ -91,5 +91,5 @@ def _run_all(
         result = run_job(job)
         yield job, result
         record_result(trial, result)
-        value = result.epochs[-1].val_score if result.outcome == "COMPLETE" else None
-        search.finish(trial, State(result.outcome), value)
+        value = result.epochs[-1].val_score if result.state == State.COMPLETE else None
+        search.finish(trial, result.state, value)

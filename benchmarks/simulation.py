@@ -11,7 +11,7 @@ import cloudpickle
 import numpy as np
 
 from benchmarks.idle import idle_epochs
-from hpsearch.objective import Outcome, TrialResult
+from hpsearch.objective import TrialResult
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import SESSIONS, State
@@ -96,7 +96,7 @@ class RealCoordinator:
 
     def _record(self, trial: Trial, setting: Any) -> None:
         epochs = tuple(idle_epochs(setting))
-        result = TrialResult(trial.number, Outcome.COMPLETE, epochs, net_sha256="0" * 64)
+        result = TrialResult(trial.number, State.COMPLETE, epochs, net_sha256="0" * 64)
         with self.search.writing_together():
             record_result(trial, result)
             self.search.finish(trial, State.COMPLETE, epochs[-1].val_score)

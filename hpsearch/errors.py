@@ -16,7 +16,7 @@
 Messages are one line: what was given, what was expected, where. Passwords are left out of them.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from hpsearch.redaction import redact
 
@@ -42,6 +42,10 @@ class HpsearchError(Exception):
     def __str__(self) -> str:
         """Return the message without the passwords of URLs, as it may be shown or stored."""
         return redact(super().__str__())
+
+    def with_context(self, context: str) -> Self:
+        """Return a new error of this class whose message begins with `context` and a colon."""
+        return type(self)(f"{context}: {self}")
 
 
 class UsageError(HpsearchError):

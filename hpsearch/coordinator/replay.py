@@ -9,7 +9,7 @@ from pathlib import Path
 from hpsearch.data import PreparedData
 from hpsearch.differences import compare_versions
 from hpsearch.errors import HpsearchError, UsageError
-from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, TrialResult, run_job
 from hpsearch.records import State, TrialRecord, find_refit
 from hpsearch.search import SearchStudy, read_refits
 from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
@@ -130,10 +130,9 @@ def replay_trial(
 
 def _train(job: TrialJob) -> TrialResult:
     result = run_job(job)
-    if failure := result.failure(f"trial {job.number} could not be trained again"):
-        raise failure
-    if result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
-        raise HpsearchError(f"trial {job.number} could not be trained again: {result.reason}")
+    if result.state not in (State.COMPLETE, State.PRUNED):
+        failure = result.failure or HpsearchError(result.reason)
+        raise failure.with_context(f"trial {job.number} could not be trained again")
     return result
 
 

@@ -18,7 +18,7 @@ from hpsearch.coordinator.events import (
 )
 from hpsearch.coordinator.session import Session
 from hpsearch.coordinator.trial_queue import Confirmations, Refits, Trials
-from hpsearch.errors import DamagedDataError, HpsearchError, StoreError
+from hpsearch.errors import DamagedDataError, HpsearchError, MachineError, StoreError
 from hpsearch.execution import (
     Attempts,
     Backend,
@@ -27,8 +27,9 @@ from hpsearch.execution import (
     WorkerPool,
 )
 from hpsearch.files import write_atomically
-from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
+from hpsearch.records import State
 from hpsearch.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -78,7 +79,7 @@ def schedule_jobs(
 
     Raises
     ------
-    MachineError, StoreError, DamagedDataError
+    MachineError, StoreError, DataError
         If a worker failed for a reason other than the training: a broken installation, a lack of
         memory, a full disk, missing data or a cluster that is gone. All running trials are
         returned to the queue first.
@@ -184,9 +185,9 @@ class _Scheduler:
         self._written_at.pop(job.folder, None)
         if isinstance(result, WorkerLostError):
             result = self._judge_loss(job, result)
-        if failure := result.failure(self.session.definition.name) or self._count_stop(job, result):
-            self.halted = self.halted or failure
-        if failure or result.outcome == Outcome.INTERRUPTED:
+        if failure := result.failure or self._count_stop(job, result):
+            self.halted = self.halted or failure.with_context(self.session.definition.name)
+        if not result.state.is_finished:
             return queue.give_back(job)
         _keep_files(job, result)
         event = queue.record(job, result)
@@ -196,34 +197,33 @@ class _Scheduler:
 
     def _judge_loss(self, job: TrialJob, loss: WorkerLostError) -> TrialResult:
         """Decide whether the deaths of a job's workers fail the trial or stop the study."""
-        outcome = Outcome.FAILED
+        failure: HpsearchError | None = None
+        is_ending = self.halted is not None or not self.pool.retries
         if isinstance(loss, NoWorkersError):
-            outcome = Outcome.HALTED if self.is_cluster else Outcome.BROKEN
-            if not self.is_cluster:
-                advice = "look at free memory and ulimit -v; `hpsearch doctor` tries a step"
-                loss = NoWorkersError(f"{loss}; {advice}")
-        elif self.halted or not self.pool.retries:
-            outcome = Outcome.INTERRUPTED
-        elif self._last_killed:
+            advice = "look at free memory and ulimit -v; `hpsearch doctor` tries a step"
+            failure = (
+                StoreError(str(loss)) if self.is_cluster else MachineError(f"{loss}; {advice}")
+            )
+        elif self._last_killed and not is_ending:
             # Two in a row: it is the machine, and would fail every later trial too.
-            loss = WorkerLostError(
+            failure = MachineError(
                 f"workers of trials {self._last_killed.number} and {job.number} died one after the "
                 f"other, of each {loss}"
             )
-            outcome = Outcome.BROKEN
-        is_failed = outcome == Outcome.FAILED
-        return TrialResult(job.number, outcome, (), reason=str(loss), ended_by_machine=is_failed)
+        if failure or is_ending:
+            return TrialResult(job.number, State.WAITING, (), failure=failure)
+        return TrialResult(job.number, State.FAILED, (), reason=str(loss), ended_by_machine=True)
 
     def _count_stop(self, job: TrialJob, result: TrialResult) -> HpsearchError | None:
         """Count a stop that was not requested; return an error if there were too many."""
-        if result.outcome != Outcome.INTERRUPTED or not self.pool.retries:
+        if result.state != State.WAITING or not self.pool.retries:
             return None
         self._n_self_stops[job.folder] += 1
         if self._n_self_stops[job.folder] < _MAX_SELF_STOPS:
             return None
         return StoreError(
-            f"{self.session.definition.name}: {result.host} has stopped trial {job.number}: "
-            f"it sees another coordinator's {self.session.lease.path.name}"
+            f"{result.host} has stopped trial {job.number}: it sees another coordinator's "
+            f"{self.session.lease.path.name}"
         )
 
 

@@ -14,7 +14,7 @@ from hpsearch.coordinator.events import (
     TrialReleased,
 )
 from hpsearch.coordinator.session import Session
-from hpsearch.objective import Outcome, TrialJob, TrialResult
+from hpsearch.objective import TrialJob, TrialResult
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.records import Confirmation, Refit, State
@@ -63,7 +63,7 @@ class Trials:
         """Record the result of a finished trial."""
         trial = self._running.pop(job.number)
         record_result(trial, result)
-        self.session.search.finish(trial, State(result.outcome), _value(result))
+        self.session.search.finish(trial, result.state, _value(result))
         return TrialEnded(self.session.search.record(job.number))
 
     def give_back(self, job: TrialJob) -> Event:
@@ -96,7 +96,7 @@ class Confirmations:
         confirmation = Confirmation(
             number=job.number,
             replicate=job.replicate,
-            state=State(result.outcome),
+            state=result.state,
             val_score=_value(result),
             net_sha256=result.net_sha256,
             duration_s=result.duration_s,
@@ -134,7 +134,7 @@ class Refits:
         """Record the result of the refit."""
         refit = Refit(
             number=job.number,
-            state=State(result.outcome),
+            state=result.state,
             net_sha256=result.net_sha256,
             duration_s=result.duration_s,
             reason=result.reason,
@@ -166,4 +166,4 @@ def _train_again(session: Session, number: int, folder: Path) -> TrialJob:
 
 
 def _value(result: TrialResult) -> float | None:
-    return result.epochs[-1].val_score if result.outcome == Outcome.COMPLETE else None
+    return result.epochs[-1].val_score if result.state == State.COMPLETE else None

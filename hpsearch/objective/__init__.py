@@ -6,13 +6,13 @@ neither Optuna nor MLflow; what needs Optuna is therefore imported on first use.
 
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob, TrialResult
 from hpsearch.objective.run import run_job
 
 if TYPE_CHECKING:
     from hpsearch.objective.objective import Objective
 
-__all__ = ["Objective", "Outcome", "TrialJob", "TrialResult", "run_job"]
+__all__ = ["Objective", "TrialJob", "TrialResult", "run_job"]
 
 
 def __getattr__(name: str) -> Any:

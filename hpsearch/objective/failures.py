@@ -5,9 +5,10 @@ import functools
 from collections.abc import Iterator
 from typing import TypeVar
 
-from hpsearch.errors import DataError, HpsearchError, MachineError
+from hpsearch.errors import DataError, HpsearchError, MachineError, StoreError
 from hpsearch.machine import is_machine_failure
-from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob, TrialResult
+from hpsearch.records import State
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.versions import machine_versions
@@ -96,25 +97,31 @@ def from_training(epochs: Iterator[Value]) -> Iterator[Value]:
 
 
 def describe_failure(job: TrialJob, error: Exception) -> TrialResult:
-    """Make the result of a job that ended with `error`."""
-    outcome, reason = Outcome.BROKEN, one_line(error)
+    """Make the result of a job that ended with `error`: a failed trial, or a failure of the study.
+
+    The result has a new exception: `error` refers to the frames that it was raised in, and with
+    them to the trial's arrays.
+    """
     if isinstance(error, TrainingFailedError):
-        outcome, reason = Outcome.FAILED, str(error)
-    elif isinstance(error, ArithmeticError):  # of the model's values, wherever raised
-        outcome = Outcome.FAILED
-    elif isinstance(error, DataError):
-        outcome = Outcome.NO_DATA
-    elif isinstance(error, MachineError):
-        reason = str(error)
-    elif isinstance(error, MemoryError):
+        return TrialResult(job.number, State.FAILED, (), reason=str(error))
+    if isinstance(error, ArithmeticError):  # of the model's values, wherever raised
+        return TrialResult(job.number, State.FAILED, (), reason=one_line(error))
+    return TrialResult(job.number, State.WAITING, (), failure=_classify(job, error))
+
+
+def _classify(job: TrialJob, error: Exception) -> HpsearchError:
+    """Make the error for which the study stops."""
+    if isinstance(error, DataError | MachineError | StoreError):
+        return type(error)(str(error))
+    if isinstance(error, OSError) and not is_machine_failure(error):
+        return StoreError(one_line(error))
+    if isinstance(error, MemoryError):
         values = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.items())
-        reason = (
-            f"not enough memory for trial {job.number} ({values}): {reason}; fewer --jobs need "
-            "less; if it can never fit, give a study with a smaller space another name"
+        return MachineError(
+            f"not enough memory for trial {job.number} ({values}): {one_line(error)}; fewer --jobs "
+            "need less; if it can never fit, give a study with a smaller space another name"
         )
-    elif isinstance(error, OSError) and not is_machine_failure(error):
-        outcome = Outcome.HALTED
-    return TrialResult(job.number, outcome, (), reason=reason)
+    return MachineError(one_line(error))
 
 
 def one_line(error: Exception) -> str:

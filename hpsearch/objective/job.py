@@ -1,20 +1,20 @@
 """Jobs sent to workers and results returned: plain values, without any connection."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from hpsearch.data import PreparedData
-from hpsearch.errors import DamagedDataError, HpsearchError, MachineError, StoreError
+from hpsearch.errors import HpsearchError
 from hpsearch.hashing import hash_json
+from hpsearch.records import State
 from hpsearch.streams import Stream, seed_stream
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trial_files import Epoch
 
-__all__ = ["Lease", "Outcome", "Pruning", "SpareCores", "TrialJob", "TrialResult"]
+__all__ = ["Lease", "Pruning", "SpareCores", "TrialJob", "TrialResult"]
 
 
 class Pruning(Protocol):
@@ -130,30 +130,6 @@ class TrialJob:
         return seed_stream(self.study_seed, Stream.TRAINING, self.number)
 
 
-class Outcome(StrEnum):
-    """How a worker's attempt at a trial ended."""
-
-    COMPLETE = "COMPLETE"
-    PRUNED = "PRUNED"
-    FAILED = "FAILED"
-    INTERRUPTED = "INTERRUPTED"
-    """Stopped on request: the trial continues from its checkpoint."""
-    HALTED = "HALTED"
-    """The trial's folder cannot be written. The study stops; the trial has not failed."""
-    NO_DATA = "NO_DATA"
-    """The data is missing or damaged. The study stops; the trial has not failed."""
-    BROKEN = "BROKEN"
-    """Installation or machine failed. The study stops; the trial has not failed."""
-
-
-# Errors that stop the study, for outcomes that are not the trial's fault.
-_FAILURES: dict[Outcome, type[HpsearchError]] = {
-    Outcome.HALTED: StoreError,
-    Outcome.NO_DATA: DamagedDataError,
-    Outcome.BROKEN: MachineError,
-}
-
-
 @dataclass(frozen=True)
 class TrialResult:
     """Result of a job.
@@ -162,8 +138,9 @@ class TrialResult:
     ----------
     number : int
         The trial's number.
-    outcome : Outcome
-        How it ended.
+    state : State
+        COMPLETE, PRUNED or FAILED if the trial has ended for good; WAITING if it returns to the
+        queue, because its worker was asked to stop or because of `failure`.
     epochs : tuple of Epoch
         All epochs so far, those before a resumption included.
     net_sha256 : str, optional
@@ -171,7 +148,9 @@ class TrialResult:
     rungs : dict
         Values at successive halving's rungs.
     reason : str, optional
-        Why the trial failed, or why the study must stop.
+        Why the trial failed.
+    failure : HpsearchError, optional
+        Error for which the study must stop; it is not the trial's fault.
     ended_by_machine : bool
         Whether it failed because its workers died repeatedly, not because training raised.
     host : str
@@ -185,11 +164,12 @@ class TrialResult:
     """
 
     number: int
-    outcome: Outcome
+    state: State
     epochs: tuple[Epoch, ...]
     net_sha256: str | None = None
     rungs: dict[str, float] | None = None
     reason: str | None = None
+    failure: HpsearchError | None = None
     ended_by_machine: bool = False
     host: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -205,14 +185,3 @@ class TrialResult:
     def duration_s(self) -> float:
         """Seconds of training in all completed epochs."""
         return sum(epoch.duration_s for epoch in self.epochs)
-
-    def failure(self, where: str) -> HpsearchError | None:
-        """Return the error that stops the study; None if the outcome is the trial's own.
-
-        Parameters
-        ----------
-        where : str
-            Beginning of the message.
-        """
-        kind = _FAILURES.get(self.outcome)
-        return kind(f"{where}: {self.reason}") if kind else None

@@ -7,10 +7,10 @@ import optuna
 
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
-from hpsearch.objective.job import Outcome
 from hpsearch.objective.prepare import prepare_job
 from hpsearch.objective.record import record_result
 from hpsearch.objective.run import run_job
+from hpsearch.records import State
 from hpsearch.search import Trial
 
 __all__ = ["Objective"]
@@ -56,7 +56,7 @@ class Objective:
             If Optuna's pruner decides so, or training diverged.
         RuntimeError
             If the training failed; Optuna records the trial as failed.
-        MachineError, StoreError, DamagedDataError
+        MachineError, StoreError, DataError
             If the trial could not be run, for a reason other than its training. Optuna records it
             as failed nevertheless, and stops unless `catch` lists the error.
         """
@@ -64,11 +64,11 @@ class Objective:
         job = prepare_job(trial, self.definition, self.data, folder, pruning=_OptunaPruning(trial))
         result = run_job(job)
         record_result(trial, result)
-        if result.outcome == Outcome.PRUNED:
+        if result.state == State.PRUNED:
             raise optuna.TrialPruned("diverged" if result.diverged else "")
-        if failure := result.failure(f"trial {trial.number}"):
-            raise failure
-        if result.outcome != Outcome.COMPLETE:
+        if result.failure:
+            raise result.failure.with_context(f"trial {trial.number}")
+        if result.state != State.COMPLETE:
             raise RuntimeError(result.reason)
         return result.epochs[-1].val_score
 

@@ -24,8 +24,9 @@ from hpsearch.objective.failures import (
     separating_training_errors,
 )
 from hpsearch.objective.fit import Fit, Training
-from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob, TrialResult
 from hpsearch.objective.workplace import attach_files, localized
+from hpsearch.records import State
 from hpsearch.trainers import Trainer, is_resumable
 from hpsearch.trainers.state import hash_state
 from hpsearch.trial_files import (
@@ -48,7 +49,7 @@ def run_job(job: TrialJob) -> TrialResult:
     """Train the job's model, from its checkpoint if there is one, until it ends or must stop.
 
     Never raises, as joblib would then cancel the other trials too. Only an exception of the
-    training itself fails the trial; any other is returned as a reason for the study to stop.
+    training itself fails the trial; any other is returned as the failure for which the study stops.
     BLAS keeps the job's number of threads in this process afterwards.
 
     Parameters
@@ -103,16 +104,16 @@ def _train(job: TrialJob, run: _Run) -> TrialResult:
     for epoch in from_training(_replay_then_train(job, run)):
         if epoch.number > n_done:
             if (job.lease and not job.lease.is_valid()) or not is_wanted():
-                return TrialResult(job.number, Outcome.INTERRUPTED, run.epochs)
+                return TrialResult(job.number, State.WAITING, run.epochs)
             run.epochs = (*run.epochs, epoch)
             _save(job, run)
             # Not durable: if the machine fails, the checkpoint has the epochs that are lost here.
             run.history.save(run.epochs, durable=False)
         if epoch.diverged:
-            return _finish(job, Outcome.PRUNED, run)
+            return _finish(job, State.PRUNED, run)
         is_last = epoch.number == job.n_epochs
         if not is_last and job.pruning and job.pruning(epoch.number, epoch.val_score):
-            return _finish(job, Outcome.PRUNED, run)
+            return _finish(job, State.PRUNED, run)
     if not job.is_refit:  # a refit has no validation examples
         with separating_training_errors():
             predictions = run.training.predict()
@@ -122,7 +123,7 @@ def _train(job: TrialJob, run: _Run) -> TrialResult:
     if run.is_resumable:
         with separating_training_errors():
             net_sha256 = hash_state(run.training.model_state())
-    return dataclasses.replace(_finish(job, Outcome.COMPLETE, run), net_sha256=net_sha256)
+    return dataclasses.replace(_finish(job, State.COMPLETE, run), net_sha256=net_sha256)
 
 
 def _start_or_resume(job: TrialJob, trainer: type[Trainer]) -> _Run:
@@ -178,7 +179,7 @@ def _save(job: TrialJob, run: _Run) -> None:
     save_checkpoint(job.folder / CHECKPOINT_FILE, checkpoint, run.history)
 
 
-def _finish(job: TrialJob, outcome: Outcome, run: _Run) -> TrialResult:
+def _finish(job: TrialJob, state: State, run: _Run) -> TrialResult:
     run.history.save(run.epochs)
     rungs = job.pruning.rungs() if job.pruning else None
-    return TrialResult(job.number, outcome, run.epochs, rungs=rungs)
+    return TrialResult(job.number, state, run.epochs, rungs=rungs)

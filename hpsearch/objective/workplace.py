@@ -9,7 +9,8 @@ from pathlib import Path
 from hpsearch.data import PreparedData, find_on_this_machine
 from hpsearch.environment import Environment
 from hpsearch.execution.task import is_in_task
-from hpsearch.objective.job import Outcome, TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob, TrialResult
+from hpsearch.records import State
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 
@@ -56,10 +57,10 @@ def data_folders() -> list[Path]:
 
 def attach_files(result: TrialResult, local: TrialJob, job: TrialJob) -> TrialResult:
     """Add a finished trial's model and predictions to its result if only this worker has them."""
-    if local.folder == job.folder or result.outcome not in (Outcome.COMPLETE, Outcome.PRUNED):
+    if local.folder == job.folder or result.state not in (State.COMPLETE, State.PRUNED):
         return result
     predictions = local.folder / PREDICTIONS_FILE
-    has_predictions = result.outcome == Outcome.COMPLETE and not job.is_refit
+    has_predictions = result.state == State.COMPLETE and not job.is_refit
     return dataclasses.replace(
         result,
         checkpoint=(local.folder / CHECKPOINT_FILE).read_bytes(),

@@ -22,9 +22,10 @@ from hpsearch.data import (
 )
 from hpsearch.hashing import hash_arrays
 from hpsearch.metrics import Task
-from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, TrialResult, run_job
 from hpsearch.objective.fit import Fit
 from hpsearch.objective.workplace import attach_files
+from hpsearch.records import State
 from hpsearch.streams import Stream, seed_stream
 from hpsearch.trainers.state import hash_state
 from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
@@ -114,7 +115,7 @@ def _fit(one: TrialJob, data: PreparedData, seed: np.random.SeedSequence) -> Fit
 def _result(result: TrialResult) -> Any:
     """What must not depend on interruptions."""
     epochs = [dataclasses.replace(e, duration_s=0.0, ended_at=0.0) for e in result.epochs]
-    return result.outcome, epochs, result.net_sha256
+    return result.state, epochs, result.net_sha256
 
 
 @dataclasses.dataclass
@@ -132,7 +133,7 @@ def test_its_value_is_the_mean_of_folds_that_were_trained_by_themselves(
 ) -> None:
     one = job() if kind == "images" else job(data=numbers, batch_size=10)
     result = run_job(one)
-    assert result.outcome == Outcome.COMPLETE
+    assert result.state == State.COMPLETE
     alone = [_train_fold(one, fold, data) for fold, data in enumerate(one.data.folds)]
     sizes = [data.split_spec.n_validation for data in one.data.folds]
     for index, epoch in enumerate(result.epochs):
@@ -198,7 +199,7 @@ def test_a_stopped_trial_is_the_same_to_the_bit_when_taken_up_again(
     calm, disturbed = job(**technique), job(**technique)
     whole = run_job(calm)
     stopped = run_job(dataclasses.replace(disturbed, lease=EpochsLeft(n_before)))
-    assert stopped.outcome == Outcome.INTERRUPTED
+    assert stopped.state == State.WAITING
     assert len(load_checkpoint(disturbed.folder / CHECKPOINT_FILE).states) == N_FOLDS
     resumed = run_job(disturbed)
     assert _result(resumed) == _result(whole)
@@ -234,7 +235,7 @@ def test_a_pruner_is_asked_after_whole_epochs_of_all_folds(job: Make) -> None:
 
     one = job(pruning=Script())
     result = run_job(one)
-    assert result.outcome == Outcome.PRUNED
+    assert result.state == State.PRUNED
     assert asked == [(epoch.number, epoch.val_score) for epoch in result.epochs]
     assert [epoch.val_score for epoch in result.epochs] == [
         epoch.val_score for epoch in run_job(job()).epochs[:2]
@@ -257,13 +258,13 @@ def test_one_fold_that_diverges_makes_the_trial_diverged(
 
     monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", diverge)
     result = run_job(one)
-    assert (result.outcome, len(result.epochs)) == (Outcome.PRUNED, 2)
+    assert (result.state, len(result.epochs)) == (State.PRUNED, 2)
     assert result.diverged
     before, last = result.epochs
     assert np.isfinite(before.val_score)
     assert (last.val_score, last.val_others) == (before.val_score, before.val_others)
     again = run_job(one)
-    assert (again.outcome, len(again.epochs)) == (Outcome.PRUNED, 2)
+    assert (again.state, len(again.epochs)) == (State.PRUNED, 2)
 
 
 def test_folds_that_diverge_at_once_are_scored_as_the_mean_of_all_targets(
@@ -271,7 +272,7 @@ def test_folds_that_diverge_at_once_are_scored_as_the_mean_of_all_targets(
 ) -> None:
     one = job(data=numbers, batch_size=10, learning_rate=1e6)
     result = run_job(one)
-    assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
+    assert (result.state, result.diverged) == (State.PRUNED, True)
     (epoch,) = result.epochs
     _, targets = open_validation(one.data)
     assert epoch.val_score == pytest.approx(np.var(targets))
@@ -281,7 +282,7 @@ def test_folds_that_diverge_at_once_are_scored_as_the_mean_of_all_targets(
 def test_a_refit_trains_on_the_examples_of_all_folds_and_validates_on_none(job: Make) -> None:
     one = job(is_refit=True)
     result = run_job(one)
-    assert result.outcome == Outcome.COMPLETE
+    assert result.state == State.COMPLETE
     assert all(np.isnan(epoch.val_score) for epoch in result.epochs)
     assert not (one.folder / PREDICTIONS_FILE).exists()
     assert len(open_splits(one.data).train) == 1497
@@ -318,7 +319,7 @@ def test_no_worker_opens_the_test_split(
     content = hidden.read_bytes()
     hidden.unlink()
     try:
-        assert run_job(job()).outcome == Outcome.COMPLETE
-        assert run_job(job(is_refit=True)).outcome == Outcome.COMPLETE
+        assert run_job(job()).state == State.COMPLETE
+        assert run_job(job(is_refit=True)).state == State.COMPLETE
     finally:
         hidden.write_bytes(content)

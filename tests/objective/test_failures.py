@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from hpsearch.data import PreparedData
-from hpsearch.errors import DamagedDataError, MachineError, StoreError
-from hpsearch.objective import Outcome, TrialJob, run_job
+from hpsearch.errors import MachineError, MissingDataError, OutdatedDataError, StoreError
+from hpsearch.objective import TrialJob, run_job
 from hpsearch.objective import failures as module
+from hpsearch.records import State
 from hpsearch.trainers import TrainingData
 from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.training import Hyperparameters
@@ -90,9 +91,9 @@ def test_a_machine_that_fails_while_it_trains_fails_no_trial(
 ) -> None:
     monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", raising(error))
     result = run_job(job)
-    assert result.outcome == Outcome.BROKEN
-    assert isinstance(result.failure("study"), MachineError)
-    assert str(error) in str(result.reason)
+    assert result.state == State.WAITING
+    assert isinstance(result.failure, MachineError)
+    assert str(error) in str(result.failure)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +107,8 @@ def test_what_training_raises_of_itself_fails_its_trial(
 ) -> None:
     monkeypatch.setattr(TwoLayerNetTrainer, place, _raise(error))
     result = run_job(job)
-    assert result.outcome == Outcome.FAILED
-    assert result.failure("study") is None
+    assert result.state == State.FAILED
+    assert result.failure is None
     assert not result.ended_by_machine
 
 
@@ -120,7 +121,9 @@ def test_errors_outside_the_training_fail_no_trial(
 ) -> None:
     monkeypatch.setattr(f"hpsearch.objective.run.{place}", _raise(ValueError("a defect")))
     result = run_job(job)
-    assert (result.outcome, result.reason) == (Outcome.BROKEN, "ValueError: a defect")
+    assert result.state == State.WAITING
+    assert isinstance(result.failure, MachineError)
+    assert str(result.failure) == "ValueError: a defect"
 
 
 def test_a_pruner_that_raises_fails_no_trial(
@@ -129,7 +132,8 @@ def test_a_pruner_that_raises_fails_no_trial(
     import dataclasses
 
     result = run_job(dataclasses.replace(job, pruning=_raise(ValueError("no such rung"))))
-    assert result.outcome == Outcome.BROKEN
+    assert result.state == State.WAITING
+    assert isinstance(result.failure, MachineError)
 
 
 def test_a_memory_error_names_the_hyperparameters_of_its_trial(
@@ -137,7 +141,7 @@ def test_a_memory_error_names_the_hyperparameters_of_its_trial(
 ) -> None:
     error = MemoryError("Unable to allocate 2 TiB")
     monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", _raise(error))
-    reason = str(run_job(job).reason)
+    reason = str(run_job(job).failure)
     assert "trial 3 (learning_rate = 0.02" in reason
     assert "hidden_size = 12" in reason
     assert "Unable to allocate 2 TiB" in reason
@@ -152,25 +156,40 @@ def test_an_installation_that_cannot_train_fails_no_trial(
     module.check_installation.cache_clear()
     monkeypatch.setattr("hpsearch.training.selfcheck.check_training", _raise(error))
     result = run_job(job)
-    assert result.outcome == Outcome.BROKEN
-    assert str(error) in str(result.reason)
+    assert result.state == State.WAITING
+    assert isinstance(result.failure, MachineError)
+    assert str(error) in str(result.failure)
     assert not job.folder.exists()
     module.check_installation.cache_clear()
 
 
 @pytest.mark.parametrize(
-    ("outcome", "kind"),
+    ("error", "expected"),
     [
-        (Outcome.BROKEN, MachineError),
-        (Outcome.HALTED, StoreError),
-        (Outcome.NO_DATA, DamagedDataError),
+        (ValueError("bad magic"), MachineError("ValueError: bad magic")),
+        (OSError(errno.ENOSPC, "disk full"), StoreError("OSError: [Errno 28] disk full")),
+        (StoreError("no file"), StoreError("no file")),
+        (MissingDataError("no file"), MissingDataError("no file")),
+        (OutdatedDataError("old"), OutdatedDataError("old")),
+        (MachineError("no numba"), MachineError("no numba")),
     ],
+    ids=lambda value: type(value).__name__,
 )
-def test_each_outcome_that_is_not_the_trials_fault_has_its_error(
-    outcome: Outcome, kind: type[Exception], job: TrialJob
+def test_an_error_that_is_not_the_trials_fault_reaches_the_coordinator_with_its_message(
+    error: Exception, expected: Exception, job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hpsearch.objective import TrialResult
+    monkeypatch.setattr("hpsearch.objective.run.note_attempt", _raise(error))
+    result = pickle.loads(pickle.dumps(run_job(job)))
+    assert result.state == State.WAITING
+    assert type(result.failure) is type(expected)
+    assert str(result.failure) == str(expected)
 
-    failure = TrialResult(3, outcome, (), reason="why").failure("study")
-    assert type(failure) is kind
-    assert str(failure) == "study: why"
+
+def test_a_failure_does_not_keep_the_frames_of_its_trial(
+    job: TrialJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers may be threads: the traceback would keep the trial's arrays."""
+    monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", _raise(MachineError("no numba")))
+    failure = run_job(job).failure
+    assert failure is not None
+    assert (failure.__traceback__, failure.__context__) == (None, None)

@@ -3,8 +3,9 @@ from collections.abc import Callable
 import optuna
 import pytest
 
-from hpsearch.objective import Outcome, TrialResult
+from hpsearch.objective import TrialResult
 from hpsearch.objective.record import record_result
+from hpsearch.records import State
 from hpsearch.trial_files import Epoch
 
 
@@ -17,7 +18,7 @@ def trial() -> optuna.trial.Trial:
 def make_result() -> Callable[[int], TrialResult]:
     def make(n_epochs: int) -> TrialResult:
         epochs = tuple(Epoch(n, n / 10, 0.5, 0.0) for n in range(1, n_epochs + 1))
-        return TrialResult(0, Outcome.COMPLETE, epochs, net_sha256="ab", rungs={}, host="here")
+        return TrialResult(0, State.COMPLETE, epochs, net_sha256="ab", rungs={}, host="here")
 
     return make
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from hpsearch.data import PreparedData, open_splits
+from hpsearch.errors import DataError, StoreError
 from hpsearch.hashing import hash_arrays
-from hpsearch.objective import Outcome, TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, TrialResult, run_job
 from hpsearch.objective.attempts import read_attempts
 from hpsearch.objective.failures import read_versions
+from hpsearch.records import State
 from hpsearch.streams import Stream, seed_stream
 from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.training import Hyperparameters, WeightSnapshots, add_snapshot, step
@@ -90,13 +92,13 @@ def job(digits: PreparedData, tmp_path: Path) -> Callable[..., TrialJob]:
 def _result(result: TrialResult) -> Any:
     """What must not depend on interruptions."""
     epochs = [dataclasses.replace(e, duration_s=0.0, ended_at=0.0) for e in result.epochs]
-    return result.outcome, epochs, result.net_sha256
+    return result.state, epochs, result.net_sha256
 
 
 def test_a_job_is_trained_to_its_last_epoch(job: Callable[..., TrialJob]) -> None:
     one = job()
     result = run_job(one)
-    assert result.outcome == Outcome.COMPLETE
+    assert result.state == State.COMPLETE
     assert [epoch.number for epoch in result.epochs] == [1, 2, 3, 4]
     assert load_history(one.folder / HISTORY_FILE) == result.epochs
     assert result.host
@@ -126,7 +128,9 @@ def test_a_result_does_not_count_without_its_predictions(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("hpsearch.objective.run.save_predictions", refuse)
-    assert run_job(job()).outcome == Outcome.HALTED
+    result = run_job(job())
+    assert result.state == State.WAITING
+    assert isinstance(result.failure, StoreError)
 
 
 def test_a_replicate_is_another_training_of_the_same_setting(job: Callable[..., TrialJob]) -> None:
@@ -179,7 +183,7 @@ def test_a_trial_continued_with_other_versions_has_both(
         monkeypatch.setattr("hpsearch.objective.run.read_versions", lambda _, here=here: here)
         result = run_job(dataclasses.replace(one, lease=lease))
         monkeypatch.undo()
-    assert result.outcome == Outcome.COMPLETE
+    assert result.state == State.COMPLETE
     assert result.versions == read_versions(TwoLayerNetTrainer) | {"numba": "0.62.0 -> 0.63.1"}
 
 
@@ -200,7 +204,7 @@ def test_an_interrupted_job_ends_as_if_it_had_not_been(
     calm, disturbed = run_job(job()), job()
     for n in stops:
         result = run_job(dataclasses.replace(disturbed, lease=EpochsLeft(n)))
-        assert result.outcome == Outcome.INTERRUPTED
+        assert result.state == State.WAITING
     assert _result(run_job(disturbed)) == _result(calm)
     assert read_attempts(disturbed.folder).n_begun == len(stops) + 1
 
@@ -211,7 +215,7 @@ def test_weight_snapshots_do_not_depend_on_interruptions(
 ) -> None:
     undisturbed, stopped = job(), job(lease=EpochsLeft(n_epochs))
     run_job(undisturbed)
-    assert run_job(stopped).outcome == Outcome.INTERRUPTED
+    assert run_job(stopped).state == State.WAITING
     run_job(dataclasses.replace(stopped, lease=None))
     films = [
         load_checkpoint(one.folder / CHECKPOINT_FILE).states[0].trainer["snapshots"]
@@ -246,7 +250,7 @@ def test_a_job_trains_in_its_own_threads_and_those_lent_for_the_epoch(
     assert counts[1:] == [1, 2, 3, 1]
     assert _result(helped) == _result(run_job(job()))
     counts.clear()
-    assert run_job(job(threads=2)).outcome == Outcome.COMPLETE
+    assert run_job(job(threads=2)).state == State.COMPLETE
     assert counts[1:] == [2, 2, 2, 2]
 
 
@@ -331,13 +335,13 @@ def test_a_damaged_checkpoint_is_not_taken_up(job: Callable[..., TrialJob]) -> N
 
 def test_the_pruner_is_asked_after_every_epoch_but_the_last(job: Callable[..., TrialJob]) -> None:
     script = Script([False] * 4)
-    assert run_job(job(pruning=script)).outcome == Outcome.COMPLETE
+    assert run_job(job(pruning=script)).state == State.COMPLETE
     assert script.asked == [1, 2, 3]
 
 
 def test_a_pruned_job_ends_there_and_hands_on_its_rungs(job: Callable[..., TrialJob]) -> None:
     result = run_job(job(pruning=Script([False, True, False, False])))
-    assert result.outcome == Outcome.PRUNED
+    assert result.state == State.PRUNED
     assert len(result.epochs) == 2
     assert result.net_sha256 is None
     assert result.rungs == {"completed_rung_0": 0.5}
@@ -358,7 +362,7 @@ def test_divergence_in_the_first_epoch_is_scored_as_the_best_constant_prediction
 ) -> None:
     one = job(learning_rate=1e6, epochs=50)
     result = run_job(one)
-    assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
+    assert (result.state, result.diverged) == (State.PRUNED, True)
     share = np.bincount(open_splits(digits).validation_targets).max() / 150
     assert [epoch.val_score for epoch in result.epochs] == [share]
     assert repr(_result(run_job(one))) == repr(_result(result))  # nan equals nothing
@@ -372,7 +376,7 @@ def test_later_divergence_is_scored_as_the_epoch_before_however_interrupted(
     """A penalty so strong that each step turns the weights round and makes them larger."""
     changes = {"reg": 65.0, "learning_rate_decay": 1.0, "epochs": 50}
     result = run_job(job(**changes))
-    assert (result.outcome, result.diverged) == (Outcome.PRUNED, True)
+    assert (result.state, result.diverged) == (State.PRUNED, True)
     assert len(result.epochs) == 3
     before, last = result.epochs[-2:]
     assert last.val_score == before.val_score
@@ -391,7 +395,7 @@ def test_an_exception_fails_the_trial_with_its_reason(
 
     monkeypatch.setattr(TwoLayerNetTrainer, "train_epoch", fail)
     result = run_job(job())
-    assert result.outcome == Outcome.FAILED
+    assert result.state == State.FAILED
     assert result.reason == "FloatingPointError: two lines"
 
 
@@ -399,7 +403,9 @@ def test_missing_data_halts_the_study_rather_than_fail_the_trial(
     job: Callable[..., TrialJob], digits: PreparedData, tmp_path: Path
 ) -> None:
     gone = dataclasses.replace(digits, folder=tmp_path / "gone")
-    assert run_job(job(data=gone)).outcome == Outcome.NO_DATA
+    result = run_job(job(data=gone))
+    assert result.state == State.WAITING
+    assert isinstance(result.failure, DataError)
 
 
 def test_a_full_disk_halts_the_study_rather_than_fail_the_trial(
@@ -410,8 +416,9 @@ def test_a_full_disk_halts_the_study_rather_than_fail_the_trial(
 
     monkeypatch.setattr("os.fsync", refuse)
     result = run_job(job())
-    assert result.outcome == Outcome.HALTED
-    assert "No space left on device" in str(result.reason)
+    assert result.state == State.WAITING
+    assert isinstance(result.failure, StoreError)
+    assert "No space left on device" in str(result.failure)
 
 
 def test_workers_import_neither_optuna_nor_mlflow() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.objective import Outcome, TrialResult
+from hpsearch.objective import TrialResult
 from hpsearch.objective.record import record_result
 from hpsearch.records import State
 from hpsearch.search import SearchStudy, Trial, create_or_continue_study, open_storage
@@ -24,16 +24,16 @@ def _train(trial: Trial, search: SearchStudy, tilt: float) -> TrialResult:
     rng = np.random.default_rng(trial.number)
     goal = 0.5 - 0.1 * abs(np.log10(setting["learning_rate"]) + 2) + tilt
     epochs: tuple[Epoch, ...] = ()
-    outcome = Outcome.COMPLETE
+    state = State.COMPLETE
     for number in range(1, setting["epochs"] + 1):
         accuracy = float(goal * (1 - 0.5**number) + 0.02 * rng.standard_normal())
         epochs += (Epoch(number, accuracy, 0.0, 0.0),)
         is_last = number == setting["epochs"]
         if not is_last and rule and rule(number, accuracy):
-            outcome = Outcome.PRUNED
+            state = State.PRUNED
             break
     rungs = rule.rungs() if rule else None
-    return TrialResult(trial.number, outcome, epochs, rungs=rungs, net_sha256=f"{goal}")
+    return TrialResult(trial.number, state, epochs, rungs=rungs, net_sha256=f"{goal}")
 
 
 @dataclasses.dataclass
@@ -75,8 +75,8 @@ class Simulation:
                 search.release(trial.number)
                 continue
             record_result(trial, result)
-            value = result.epochs[-1].val_score if result.outcome == "COMPLETE" else None
-            search.finish(trial, State(result.outcome), value)
+            value = result.epochs[-1].val_score if result.state == State.COMPLETE else None
+            search.finish(trial, result.state, value)
 
 
 @pytest.fixture
