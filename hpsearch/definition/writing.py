@@ -3,6 +3,7 @@
 from typing import Any
 
 import tomli_w
+from pydantic import BaseModel
 
 from hpsearch.definition.study import StudyDefinition
 from hpsearch.definition.trainer_settings import TrainerSettings
@@ -38,7 +39,7 @@ def format_definition(definition: StudyDefinition) -> str:
 def _describe_trainer(settings: TrainerSettings, trainer: type[Trainer] | None) -> dict[str, Any]:
     own = {key: value for key, value in settings.settings.items() if value is not None}
     if trainer and trainer.Settings:
-        own = _drop(own, trainer.Settings().model_dump(mode="json", exclude_none=True))
+        own = _drop(own, _list_defaults(trainer.Settings))
     names = {path: name for name, path in TRAINERS.items()}
     if settings.path not in names:
         return {"class": settings.path, **own}
@@ -51,7 +52,12 @@ def _list_default_values(trainer: type[Trainer] | None) -> dict[str, Any]:
     """Return the defaults of a trainer's declared hyperparameters, by name."""
     if trainer is None or trainer.Hyperparameters is None:
         return {}
-    fields = trainer.Hyperparameters.model_fields
+    return _list_defaults(trainer.Hyperparameters)
+
+
+def _list_defaults(declared: type[BaseModel]) -> dict[str, Any]:
+    """Return the defaults of a declaration's fields, by name."""
+    fields = declared.model_fields
     return {name: field.default for name, field in fields.items() if not field.is_required()}
 
 

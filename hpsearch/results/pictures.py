@@ -31,6 +31,8 @@ __all__ = ["CURVES_FILE", "STEPS_FILE", "Pictures", "draw_best_model", "draw_tri
 # Written last: a trial that has it has been drawn.
 CURVES_FILE = "learning_curves.png"
 STEPS_FILE = "iterations.csv"
+# Why a trainer's pictures could not be drawn.
+FAILURE_FILE = "figures_failed.txt"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def draw_trial(
         _draw_model(definition, record, own, folder, folder, is_best=False)
         title = f"{definition.name}, trial {record.number}"
         save_figure(plot_learning_curves(epochs, title, record.metric), curves)
-    return sorted(path for path in (*folder.glob("*.png"), steps) if path.exists())
+    found = (*folder.glob("*.png"), steps, folder / FAILURE_FILE)
+    return sorted(path for path in found if path.exists())
 
 
 def draw_best_model(
@@ -128,7 +131,12 @@ def _draw_model(
     except (FileNotFoundError, DamagedDataError):
         return Pictures([])
     trainer = load_trained(definition, record, data, state)
-    pictures: Mapping[str, Picture] = trainer.figures(is_best=is_best)
+    try:
+        pictures: Mapping[str, Picture] = trainer.figures(is_best=is_best)
+    except Exception as error:  # a user's code may raise any; curves are drawn nevertheless
+        path = folder / FAILURE_FILE
+        write_atomically(path, f"{type(error).__name__}: {error}\n".encode())
+        return Pictures([path])
     files, by_epoch = [], {}
     for name, picture in pictures.items():
         if isinstance(picture.drawing, Mapping):

@@ -88,14 +88,14 @@ def flatten_state(state: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], st
 
 
 def hash_state(state: Mapping[str, Any]) -> str:
-    """Hash a state by SHA-256: equal states have equal hashes.
+    """Hash a state by SHA-256: equal states have equal hashes, whatever the order of their keys.
 
     Raises
     ------
     TypeError
         As `flatten_state`.
     """
-    arrays, structure = flatten_state(state)
+    arrays, structure = flatten_state(_sort(state))
     if not _has_arrays_alone(state):
         arrays["structure"] = np.frombuffer(structure.encode(), np.uint8)
     return hash_arrays(arrays)
@@ -137,6 +137,16 @@ def unflatten_state(arrays: Mapping[str, NDArray[Any]], structure: str) -> dict[
     if not isinstance(restored, dict):
         raise TypeError(f"expected a dict, got {type(restored).__name__}")
     return restored
+
+
+def _sort(value: Any) -> Any:
+    """Sort the keys of all mappings in `value`; integers before strings."""
+    if isinstance(value, Mapping):
+        keys = sorted(value, key=lambda key: (isinstance(key, str), key))
+        return {key: _sort(value[key]) for key in keys}
+    if isinstance(value, list):
+        return [_sort(item) for item in value]
+    return tuple(map(_sort, value)) if isinstance(value, tuple) else value
 
 
 def _has_arrays_alone(value: Any) -> bool:

@@ -168,6 +168,19 @@ def test_folds_take_the_place_of_both_sizes(tmp_path: Path) -> None:
     assert _load(tmp_path, GOOD).data.n_folds is None
 
 
+def test_a_study_of_a_trainer_with_required_settings_is_written_and_read_again(
+    tmp_path: Path,
+) -> None:
+    content = GOOD.replace(
+        GOOD[GOOD.index("[search.space]") :],
+        '[trainer]\nname = "sklearn"\nestimator = "sklearn.svm:SVC"\n'
+        "[search.space]\nC = { low = 0.1, high = 10.0, log = true }\n",
+    )
+    definition = _load(tmp_path, content)
+    assert definition.search.space.fixed() == {"epochs": 1}
+    assert _load(tmp_path, format_definition(definition)) == definition
+
+
 @pytest.mark.parametrize(("old", "new", "complaint"), CASES)
 def test_a_mistake_is_reported_in_one_line_with_file_and_key(
     old: str, new: str, complaint: str, tmp_path: Path

@@ -39,3 +39,10 @@ class Drawing(Plain):
             drawn["image"] = Picture(IMAGE + np.uint8(self.label), "An image.")
             drawn["growth"] = Picture(FRAMES)
         return drawn
+
+
+class Failing(Plain):
+    """Cannot be drawn."""
+
+    def figures(self, *, is_best):
+        raise KeyError("no such layer")

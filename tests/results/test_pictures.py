@@ -215,6 +215,17 @@ def test_a_trainer_without_figures_has_curves_alone(
     assert (best.files, best.by_epoch) == ([], {})
 
 
+def test_figures_that_fail_leave_the_curves_and_the_reason(
+    define_own: Define, digits: PreparedData, tmp_path: Path
+) -> None:
+    _save(tmp_path, {"label": 3})
+    paths = draw_trial(define_own("Failing"), RECORD, digits, tmp_path)
+    assert {path.name for path in paths} == {CURVES_FILE, STEPS_FILE, "figures_failed.txt"}
+    assert "KeyError: 'no such layer'" in (tmp_path / "figures_failed.txt").read_text()
+    best = draw_best_model(define_own("Failing"), RECORD, digits, tmp_path, tmp_path / "pictures")
+    assert [path.name for path in best.files] == ["figures_failed.txt"]
+
+
 def test_a_figure_of_any_trainer_is_drawn_for_each_trial(
     define_own: Define, digits: PreparedData, tmp_path: Path
 ) -> None:

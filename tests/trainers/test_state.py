@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors import numpy as safetensors
 
-from hpsearch.trainers.state import flatten_state, unflatten_state
+from hpsearch.trainers.state import flatten_state, hash_state, unflatten_state
 
 _KEYS = st.integers(-3, 3) | st.text(max_size=3)
 _LEAVES = (
@@ -81,6 +81,13 @@ def test_names_of_arrays_suit_any_file_whatever_the_keys(tmp_path):
 def test_what_cannot_be_saved_is_named_by_its_path(state, message):
     with pytest.raises(TypeError, match=message):
         flatten_state(state)
+
+
+def test_the_order_of_keys_is_no_part_of_the_hash():
+    one = {"a": {"x": 1, 2: np.zeros(2)}, "b": [{"u": 1, "v": 2}]}
+    other = {"b": [{"v": 2, "u": 1}], "a": {2: np.zeros(2), "x": 1}}
+    assert hash_state(one) == hash_state(other)
+    assert hash_state(one) != hash_state({**one, "b": [{"u": 2, "v": 1}]})
 
 
 def _describe(value):
