@@ -135,6 +135,11 @@ class Workspace:
         """Tracebacks of unexpected errors, a file each; made with the first."""
         return self.root / "errors"
 
+    @property
+    def trainer_checks(self) -> Path:
+        """Outcomes of ``hpsearch check-trainer``, a file each; made with the first."""
+        return self.root / "trainer_checks"
+
     def study(self, name: str) -> StudyFolder:
         """Return the folder of the study `name`."""
         return StudyFolder(self.root / "studies" / name)

@@ -13,6 +13,7 @@ def test_things_are_kept_where_the_documentation_says(tmp_path: Path) -> None:
         "mlflow.db": workspace.mlflow_db,
         "mlartifacts": workspace.mlflow_artifacts,
         "data": workspace.data,
+        "trainer_checks": workspace.trainer_checks,
         "studies/cifar10/optuna.journal": study.journal,
         "studies/cifar10/trials/0007": study.trial(7),
         "studies/cifar10/trials/12345": study.trial(12345),

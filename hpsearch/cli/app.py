@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli import doctor, inspect, keep, listing, report, run, serving, starting, upkeep
+from hpsearch.cli import (
+    check,
+    doctor,
+    inspect,
+    keep,
+    listing,
+    report,
+    run,
+    serving,
+    starting,
+    upkeep,
+)
 from hpsearch.cli.interruption import INTERRUPTED, Interruption
 from hpsearch.cli.streams import take_failure
 from hpsearch.cli.unexpected import (
@@ -45,6 +56,9 @@ def make_app() -> typer.Typer:
     app.command("ui", short_help="Browse all studies of a workspace in MLflow.")(serving.ui)
     app.command("reconcile", short_help="Repair what MLflow shows.")(keep.reconcile)
     app.command("doctor", short_help="Look over all that a run needs, before it.")(doctor.doctor)
+    app.command("check-trainer", short_help="Check what a study's trainer guarantees.")(
+        check.check_trainer
+    )
     app.command("copy", short_help="Copy a study's record into another storage.")(upkeep.copy)
     app.command("clean", short_help="Remove what no study of a workspace needs.")(upkeep.clean)
     return app

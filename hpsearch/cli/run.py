@@ -28,6 +28,7 @@ from hpsearch.coordinator import (
     StudyOpened,
     TrialStarted,
     WinnerJudged,
+    describe_trainer,
     run_study,
 )
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
@@ -86,6 +87,9 @@ def run(
         is_complete = False
         for event in run_study(definition, options, interruption.stop):
             follow(event, interruption)
+            if isinstance(event, StudyOpened) and not quiet:
+                line = describe_trainer(definition, options.workspace, study)
+                event = dataclasses.replace(event, notices=(*event.notices, *filter(None, [line])))
             display.show(event)
             if isinstance(event, StudyEnded):
                 is_complete = event.is_complete

@@ -36,6 +36,7 @@ from hpsearch.coordinator.session import (
     prepare_data,
     prepare_recorded_data,
 )
+from hpsearch.coordinator.trainer_checks import check_study_trainer, describe_trainer
 
 __all__ = [
     "ConfirmationAdvanced",
@@ -65,6 +66,8 @@ __all__ = [
     "VersionsCompared",
     "WinnerJudged",
     "WorkersSurveyed",
+    "check_study_trainer",
+    "describe_trainer",
     "find_leftovers",
     "find_prepared",
     "open_session",

@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["allowed", "drop_unneeded", "worker_environment"]
+__all__ = ["allowed", "drop_unneeded", "passed_environment", "worker_environment"]
 
 # Locations of programs, user files and temporary files; language and time zone.
 _NAMES = frozenset(
@@ -26,6 +26,11 @@ _PREFIXES = (
 def allowed(name: str) -> bool:
     """Whether workers get the environment variable `name`."""
     return name in _NAMES or name.startswith(_PREFIXES)
+
+
+def passed_environment() -> dict[str, str]:
+    """Return the variables of this process's environment that workers get."""
+    return {name: value for name, value in os.environ.items() if allowed(name)}
 
 
 def worker_environment() -> dict[str, str]:
