@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hpsearch.coordinator.options import RunOptions
 from hpsearch.coordinator.session import prepare_data
 from hpsearch.data import PreparedData, open_splits
-from hpsearch.data.prepared import list_derived
 from hpsearch.definition import StudyDefinition, TrainerSettings
 from hpsearch.errors import StoreError, UsageError
 from hpsearch.execution import passed_environment
@@ -118,7 +117,7 @@ def _make_candidate(definition: StudyDefinition, data: PreparedData) -> Candidat
 def _take_examples(data: PreparedData) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     splits = open_splits(data)
     X, y = splits.train, splits.train_targets
-    if "X" in list_derived(data.contents):
+    if "X" in data.derived:
         # Only what the trainer made of the training examples is stored.
         X, y = splits.validation, splits.validation_targets
     return X[:_MAX_TRAINING], y[:_MAX_TRAINING], splits.validation[:_MAX_VALIDATION]
