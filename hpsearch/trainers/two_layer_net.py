@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from hpsearch.data import (
     Basis,
     Frequencies,
+    InputSettings,
     Preprocessing,
     PrincipalComponents,
     Scaling,
@@ -200,7 +201,7 @@ class TwoLayerNetTrainer(Trainer):
             self._net, self._memory = dict(state["net"]), dict(state["memory"])
             self._snapshots = WeightSnapshots(**state["snapshots"])
             return
-        self._loaded = _read_preprocessing(state, self.schema)
+        self._loaded = _read_preprocessing(state, self.schema, self._setting.inputs)
         n_inputs, n_hidden = self._loaded[0].n_inputs, len(state["b1"])
         shapes = {
             "W1": (n_inputs, n_hidden),
@@ -420,7 +421,7 @@ def _check_table_space(settings: Mapping[str, Any], space: Mapping[str, Sequence
 
 
 def _read_preprocessing(
-    state: Mapping[str, Any], schema: Schema
+    state: Mapping[str, Any], schema: Schema, settings: InputSettings
 ) -> tuple[Preprocessing | Scaling, TargetScale | None]:
     """Read the preprocessing of a model from its state, and check the arrays."""
     target_scale = None
@@ -437,7 +438,11 @@ def _read_preprocessing(
         shapes["contrast_floor"] = (1,)
     _check_arrays(state, shapes, np.float32)
     floor = float(state["contrast_floor"][0]) if "contrast_floor" in state else None
-    return Preprocessing(state["mean_image"], state.get("components"), floor), target_scale
+    components = state.get("components")
+    if components is not None and settings != InputSettings():
+        # As `Split.with_inputs` makes them: a product's last bits depend on the order in memory.
+        components = np.asfortranarray(components)
+    return Preprocessing(state["mean_image"], components, floor), target_scale
 
 
 def _check_arrays(

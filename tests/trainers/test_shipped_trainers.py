@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.data import open_splits
 from hpsearch.trainers.conformance import Candidate, Check, check_trainer
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec
+from hpsearch.training import Hyperparameters
 from tests.trainers.engine import NUMBERS, make_examples
 
 REGRESSION = replace(NUMBERS, class_names=())
@@ -58,6 +60,57 @@ def test_estimators_without_epochs_give_all_guarantees_that_apply(estimator):
     assert [result for result in results if result.holds is False] == []
     unknown = [result.check for result in results if result.holds is None]
     assert unknown == [Check.RESUMABLE, Check.PREFIX]
+
+
+def _make_net_candidate(schema, X, y, basis="pixels", **changes):
+    """Make a candidate of the two-layer net that uses much of what it has."""
+    spec = TrainerSpec(TRAINERS["two_layer_net"], settings={"basis": basis})
+    hyperparameters = Hyperparameters(
+        learning_rate=0.002,
+        reg=1e-3,
+        hidden_size=12,
+        epochs=2,
+        batch_size=32,
+        optimizer="adam",
+        dropout=0.2,
+        averaging_epochs=1.0,
+        **changes,
+    ).model_dump()
+    space = {name: (value,) for name, value in hyperparameters.items()}
+    plan = spec.load().plan_preparation(spec.settings, space)
+    n = len(y) - 80
+    return Candidate(
+        spec,
+        hyperparameters=hyperparameters,
+        schema=schema,
+        X=X[:n],
+        y=y[:n],
+        X_val=X[n:],
+        prepared=spec.preparation(plan).derive(schema, X[:n], y[:n]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("basis", "changes"),
+    [
+        ("pixels", {"horizontal_flip": 0.5, "max_shift": 1}),
+        pytest.param({"components": 20}, {"whitening": 0.5}, marks=pytest.mark.slow),
+    ],
+    ids=["pixels", "basis"],
+)
+def test_the_two_layer_net_gives_all_guarantees_on_images(digits, basis, changes):
+    splits = open_splits(digits)
+    X, y = splits.train[:400], splits.train_targets[:400]
+    results = list(check_trainer(_make_net_candidate(digits.schema, X, y, basis, **changes)))
+    assert [result for result in results if not result.holds] == []
+    assert len(results) == len(Check)
+
+
+@pytest.mark.slow
+def test_the_two_layer_net_gives_all_guarantees_on_a_table():
+    results = list(check_trainer(_make_net_candidate(REGRESSION, *make_examples(REGRESSION, 300))))
+    assert [result for result in results if not result.holds] == []
+    assert len(results) == len(Check)
 
 
 @pytest.mark.slow
