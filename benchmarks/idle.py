@@ -17,16 +17,16 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.objective import TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, run_job
 from hpsearch.objective.failures import check_installation
 from hpsearch.objective.fit import Fit
 from hpsearch.objective.prepare import prepare_job
-from hpsearch.objective.record import record_result
 from hpsearch.records import State
-from hpsearch.search import SearchStudy, load_study
+from hpsearch.search import SearchStudy, load_study, write_result
 from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
 from hpsearch.training.sgd import EpochResult, GradientDescent
 from hpsearch.trial_files import HISTORY_FILE, Epoch, load_history
+from hpsearch.trial_result import TrialResult
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["IDLE_FILE", "N_EPOCHS", "define_idle_study", "fill_mlflow", "fill_record", "run_idle"]
@@ -175,7 +175,7 @@ def _add_trial(search: SearchStudy, epochs: tuple[Epoch, ...]) -> None:
         host="here",
         versions={"numpy": "2", "blas": "openblas 0.3.30 SkylakeX", "processor": "x86_64"},
     )
-    record_result(trial, result)
+    write_result(trial, result)
     search.finish(trial, State.COMPLETE, result.epochs[-1].val_score)
 
 

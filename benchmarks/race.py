@@ -10,11 +10,10 @@ from optuna.storages import InMemoryStorage
 
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition, find_study_file, load_definition
-from hpsearch.objective import TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, run_job
 from hpsearch.objective.prepare import prepare_job
-from hpsearch.objective.record import record_result
-from hpsearch.records import State
-from hpsearch.search import SearchStudy, create_or_continue_study
+from hpsearch.search import SearchStudy, create_or_continue_study, write_result
+from hpsearch.trial_result import TrialResult
 
 __all__ = ["Moment", "Runner", "follow", "one_epoch_first", "vary"]
 
@@ -90,6 +89,5 @@ def _run_all(
         job = prepare_job(trial, definition, data, folder / f"{number:04d}", pruning=rule)
         result = run_job(job)
         yield job, result
-        record_result(trial, result)
-        value = result.epochs[-1].val_score if result.state == State.COMPLETE else None
-        search.finish(trial, result.state, value)
+        write_result(trial, result)
+        search.finish(trial, result.state, result.final_score)

@@ -11,11 +11,10 @@ import cloudpickle
 import numpy as np
 
 from benchmarks.idle import idle_epochs
-from hpsearch.objective import TrialResult
 from hpsearch.objective.prepare import prepare_job
-from hpsearch.objective.record import record_result
 from hpsearch.records import SESSIONS, State
-from hpsearch.search import SearchStudy, Trial
+from hpsearch.search import SearchStudy, Trial, write_result
+from hpsearch.trial_result import TrialResult
 
 __all__ = ["Coordinator", "FreeCoordinator", "Load", "RealCoordinator", "simulate"]
 
@@ -98,7 +97,7 @@ class RealCoordinator:
         epochs = tuple(idle_epochs(setting))
         result = TrialResult(trial.number, State.COMPLETE, epochs, net_sha256="0" * 64)
         with self.search.writing_together():
-            record_result(trial, result)
+            write_result(trial, result)
             self.search.finish(trial, State.COMPLETE, epochs[-1].val_score)
             self.search.note(SESSIONS, {"session": {"n_jobs": 1, "wall_s": 0.0}})
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from hpsearch.data import PreparedData
 from hpsearch.differences import compare_versions
 from hpsearch.errors import HpsearchError, UsageError
-from hpsearch.objective import TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, run_job
 from hpsearch.records import State, TrialRecord, find_refit
 from hpsearch.search import SearchStudy, read_refits
 from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
+from hpsearch.trial_result import TrialResult
 from hpsearch.workspace import StudyFolder
 
 __all__ = ["Replay", "replay_trial"]

@@ -27,7 +27,7 @@ from hpsearch.execution import (
     WorkerPool,
 )
 from hpsearch.files import write_atomically
-from hpsearch.objective import TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, run_job
 from hpsearch.objective.attempts import read_attempts
 from hpsearch.records import State
 from hpsearch.trial_files import (
@@ -38,6 +38,7 @@ from hpsearch.trial_files import (
     load_history,
     save_history,
 )
+from hpsearch.trial_result import TrialResult
 
 __all__ = ["schedule_jobs"]
 

@@ -14,12 +14,18 @@ from hpsearch.coordinator.events import (
     TrialReleased,
 )
 from hpsearch.coordinator.session import Session
-from hpsearch.objective import TrialJob, TrialResult
+from hpsearch.objective import TrialJob
 from hpsearch.objective.prepare import prepare_job
-from hpsearch.objective.record import record_result
-from hpsearch.records import Confirmation, Refit, State
-from hpsearch.search import Trial, find_due_refit, list_due, note_confirmation, note_refit
+from hpsearch.search import (
+    Trial,
+    find_due_refit,
+    list_due,
+    note_confirmation,
+    note_refit,
+    write_result,
+)
 from hpsearch.trial_files import CHECKPOINT_FILE
+from hpsearch.trial_result import TrialResult
 
 __all__ = ["Confirmations", "Refits", "Trials"]
 
@@ -62,8 +68,8 @@ class Trials:
     def record(self, job: TrialJob, result: TrialResult) -> Event:
         """Record the result of a finished trial."""
         trial = self._running.pop(job.number)
-        record_result(trial, result)
-        self.session.search.finish(trial, result.state, _value(result))
+        write_result(trial, result)
+        self.session.search.finish(trial, result.state, result.final_score)
         return TrialEnded(self.session.search.record(job.number))
 
     def give_back(self, job: TrialJob) -> Event:
@@ -93,16 +99,7 @@ class Confirmations:
 
     def record(self, job: TrialJob, result: TrialResult) -> Event:
         """Record the result of a confirmation, and delete its checkpoint, which nothing reads."""
-        confirmation = Confirmation(
-            number=job.number,
-            replicate=job.replicate,
-            state=result.state,
-            val_score=_value(result),
-            net_sha256=result.net_sha256,
-            duration_s=result.duration_s,
-            reason=result.reason,
-            versions=result.versions,
-        )
+        confirmation = result.as_confirmation(job.replicate)
         note_confirmation(self.session.search, confirmation)
         self._running.remove((job.number, job.replicate))
         (job.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
@@ -130,16 +127,9 @@ class Refits:
         folder = self.session.folder.refit(number)
         return dataclasses.replace(_train_again(self.session, number, folder), is_refit=True)
 
-    def record(self, job: TrialJob, result: TrialResult) -> Event:
+    def record(self, job: TrialJob, result: TrialResult) -> Event:  # noqa: ARG002 # as other queues
         """Record the result of the refit."""
-        refit = Refit(
-            number=job.number,
-            state=result.state,
-            net_sha256=result.net_sha256,
-            duration_s=result.duration_s,
-            reason=result.reason,
-            versions=result.versions,
-        )
+        refit = result.as_refit()
         note_refit(self.session.search, refit)
         self._running = None
         return RefitEnded(refit)
@@ -163,7 +153,3 @@ def _train_again(session: Session, number: int, folder: Path) -> TrialJob:
         lease=session.lease,
         spare_cores=session.spare_cores,
     )
-
-
-def _value(result: TrialResult) -> float | None:
-    return result.epochs[-1].val_score if result.state == State.COMPLETE else None

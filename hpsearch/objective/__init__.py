@@ -1,4 +1,4 @@
-"""One trial: prepare its job, run it, record its result. `Objective` composes the three.
+"""One trial: prepare its job and run it. `Objective` is both for plain Optuna.
 
 Workers import `hpsearch.objective.run` and `hpsearch.objective.job` alone, and with them
 neither Optuna nor MLflow; what needs Optuna is therefore imported on first use.
@@ -6,13 +6,13 @@ neither Optuna nor MLflow; what needs Optuna is therefore imported on first use.
 
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.objective.job import TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob
 from hpsearch.objective.run import run_job
 
 if TYPE_CHECKING:
     from hpsearch.objective.objective import Objective
 
-__all__ = ["Objective", "TrialJob", "TrialResult", "run_job"]
+__all__ = ["Objective", "TrialJob", "run_job"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from hpsearch.errors import DataError, HpsearchError, MachineError, StoreError
 from hpsearch.machine import is_machine_failure
-from hpsearch.objective.job import TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob
 from hpsearch.records import State
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TrainerSpec
+from hpsearch.trial_result import TrialResult
 from hpsearch.versions import machine_versions
 
 __all__ = [

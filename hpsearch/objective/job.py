@@ -1,20 +1,17 @@
-"""Jobs sent to workers and results returned: plain values, without any connection."""
+"""Jobs sent to workers: plain values, without any connection."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from hpsearch.data import PreparedData
-from hpsearch.errors import HpsearchError
 from hpsearch.hashing import hash_json
-from hpsearch.records import State
 from hpsearch.streams import Stream, seed_stream
 from hpsearch.trainers.finding import TrainerSpec
-from hpsearch.trial_files import Epoch
 
-__all__ = ["Lease", "Pruning", "SpareCores", "TrialJob", "TrialResult"]
+__all__ = ["Lease", "Pruning", "SpareCores", "TrialJob"]
 
 
 class Pruning(Protocol):
@@ -128,60 +125,3 @@ class TrialJob:
         if self.replicate:
             return seed_stream(self.study_seed, Stream.CONFIRMATION, self.number, self.replicate)
         return seed_stream(self.study_seed, Stream.TRAINING, self.number)
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """Result of a job.
-
-    Parameters
-    ----------
-    number : int
-        The trial's number.
-    state : State
-        COMPLETE, PRUNED or FAILED if the trial has ended for good; WAITING if it returns to the
-        queue, because its worker was asked to stop or because of `failure`.
-    epochs : tuple of Epoch
-        All epochs so far, those before a resumption included.
-    net_sha256 : str, optional
-        Hash of the final model, if complete and the trainer returns its state.
-    rungs : dict
-        Values at successive halving's rungs.
-    reason : str, optional
-        Why the trial failed.
-    failure : HpsearchError, optional
-        Error for which the study must stop; it is not the trial's fault.
-    ended_by_machine : bool
-        Whether it failed because its workers died repeatedly, not because training raised.
-    host : str
-        The machine it ran on.
-    versions : dict
-        Versions that may change the last bits of the result, as read by the worker; merged, if
-        the trial was continued with other versions (`hpsearch.differences`).
-    checkpoint, predictions : bytes, optional
-        Content of the final checkpoint, and of the predictions of a complete trial, if the
-        worker could not write the trial's folder.
-    """
-
-    number: int
-    state: State
-    epochs: tuple[Epoch, ...]
-    net_sha256: str | None = None
-    rungs: dict[str, float] | None = None
-    reason: str | None = None
-    failure: HpsearchError | None = None
-    ended_by_machine: bool = False
-    host: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    checkpoint: bytes | None = None
-    predictions: bytes | None = None
-
-    @property
-    def diverged(self) -> bool:
-        """Whether a loss was nan or inf."""
-        return bool(self.epochs) and self.epochs[-1].diverged
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds of training in all completed epochs."""
-        return sum(epoch.duration_s for epoch in self.epochs)

@@ -8,10 +8,9 @@ import optuna
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective.prepare import prepare_job
-from hpsearch.objective.record import record_result
 from hpsearch.objective.run import run_job
 from hpsearch.records import State
-from hpsearch.search import Trial
+from hpsearch.search import Trial, write_result
 
 __all__ = ["Objective"]
 
@@ -63,7 +62,7 @@ class Objective:
         folder = self.trials / f"{trial.number:04d}"
         job = prepare_job(trial, self.definition, self.data, folder, pruning=_OptunaPruning(trial))
         result = run_job(job)
-        record_result(trial, result)
+        write_result(trial, result)
         if result.state == State.PRUNED:
             raise optuna.TrialPruned("diverged" if result.diverged else "")
         if result.failure:

@@ -5,7 +5,7 @@ from pathlib import Path
 from hpsearch.data import PreparedData
 from hpsearch.definition import StudyDefinition
 from hpsearch.objective.job import Lease, Pruning, SpareCores, TrialJob
-from hpsearch.search import Trial, suggest_hyperparameters
+from hpsearch.search import Trial, suggest_hyperparameters, write_hyperparameters
 
 __all__ = ["prepare_job"]
 
@@ -36,7 +36,7 @@ def prepare_job(
         As of `TrialJob`.
     """
     hyperparameters = suggest_hyperparameters(trial, definition.search.space)
-    trial.set_user_attr("hyperparameters", hyperparameters)
+    write_hyperparameters(trial, hyperparameters)
     return TrialJob(
         number=trial.number,
         study_seed=definition.seed,

@@ -24,7 +24,7 @@ from hpsearch.objective.failures import (
     separating_training_errors,
 )
 from hpsearch.objective.fit import Fit, Training
-from hpsearch.objective.job import TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob
 from hpsearch.objective.workplace import attach_files, localized
 from hpsearch.records import State
 from hpsearch.trainers import Trainer, is_resumable
@@ -41,6 +41,7 @@ from hpsearch.trial_files import (
     save_checkpoint,
     save_predictions,
 )
+from hpsearch.trial_result import TrialResult
 
 __all__ = ["run_job"]
 

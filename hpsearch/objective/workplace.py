@@ -9,10 +9,11 @@ from pathlib import Path
 from hpsearch.data import PreparedData, find_on_this_machine
 from hpsearch.environment import Environment
 from hpsearch.execution.task import is_in_task
-from hpsearch.objective.job import TrialJob, TrialResult
+from hpsearch.objective.job import TrialJob
 from hpsearch.records import State
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
+from hpsearch.trial_result import TrialResult
 
 __all__ = ["attach_files", "data_folders", "find_data", "localized"]
 

@@ -16,7 +16,7 @@ from hpsearch.search.integrity import check_record, watch_record
 from hpsearch.search.opening import create_or_continue_study, list_study_names, load_study
 from hpsearch.search.probing import probe_storage
 from hpsearch.search.problem import Problem
-from hpsearch.search.pruning import RUNGS, PruningRule
+from hpsearch.search.pruning import PruningRule
 from hpsearch.search.refits import (
     find_due_refit,
     forget_failed_refits,
@@ -28,10 +28,10 @@ from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.search.storage import mend_journal, open_storage, translate_storage_errors
 from hpsearch.search.study import SearchStudy
 from hpsearch.search.training_data import check_training_data, note_training_data
+from hpsearch.search.trial_attributes import write_hyperparameters, write_result
 
 __all__ = [
     "HOLDER",
-    "RUNGS",
     "Holder",
     "Problem",
     "PruningRule",
@@ -64,4 +64,6 @@ __all__ = [
     "suggest_hyperparameters",
     "translate_storage_errors",
     "watch_record",
+    "write_hyperparameters",
+    "write_result",
 ]

@@ -24,8 +24,9 @@ from hpsearch.files import check_sqlite
 from hpsearch.redaction import redact
 from hpsearch.search.database_locks import ServerLock, holding_sqlite
 from hpsearch.search.patience import Patience
-from hpsearch.search.reopening import RETRIES, Retries, keep_attributes
+from hpsearch.search.reopening import Retries
 from hpsearch.search.sole_writer import SoleWriterStorage
+from hpsearch.search.trial_attributes import describe_retries, keep_attributes
 
 __all__ = ["held_database", "open_database", "probe_database"]
 
@@ -136,9 +137,10 @@ def _reopen_trials(database: RDBStorage, retries: Retries) -> BaseStorage:
     """Reset the rows of failed trials to those of waiting trials; idempotent."""
     with _in_one_transaction(database):
         session = database.scoped_session()
-        for trial_id, noted in retries.items():
+        for trial_id, failures in retries.items():
             trial = session.get_one(models.TrialModel, trial_id)
             attributes = {one.key: json.loads(one.value_json) for one in trial.user_attributes}
+            attributes = keep_attributes(attributes) | describe_retries(failures)
             for rows in (trial.values, trial.intermediate_values, trial.user_attributes):
                 rows.clear()
             trial.state = TrialState.WAITING
@@ -146,7 +148,7 @@ def _reopen_trials(database: RDBStorage, retries: Retries) -> BaseStorage:
             session.flush()
             trial.user_attributes = [
                 models.TrialUserAttributeModel(key=name, value_json=json.dumps(value))
-                for name, value in {**keep_attributes(attributes), RETRIES: noted}.items()
+                for name, value in attributes.items()
             ]
         session.commit()
     return get_storage(database)

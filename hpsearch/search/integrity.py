@@ -22,8 +22,8 @@ from hpsearch.search.record_checksums import (
     note_digests,
     trial_entries,
 )
-from hpsearch.search.reopening import RETRIES
 from hpsearch.search.study import SearchStudy
+from hpsearch.search.trial_attributes import has_retries
 
 __all__ = ["check_record", "watch_record"]
 
@@ -87,7 +87,7 @@ def _check_results(
     # In a journal, losses are found by its lines, which also allow for one truncated by a crash.
     finds_losses = not isinstance(search.optuna_study._storage, StudyJournal)
     for number, entry in trial_entries(entries).items():
-        if not is_ours and number < len(trials) and RETRIES in trials[number].user_attrs:
+        if not is_ours and number < len(trials) and has_retries(trials[number].user_attrs):
             continue  # run again from another workspace
         if number >= len(trials):
             if finds_losses:

@@ -7,11 +7,11 @@ from optuna.trial import FrozenTrial, Trial
 
 from hpsearch.definition import StudyDefinition
 from hpsearch.search.pruners import make_pruner
+from hpsearch.search.trial_attributes import read_rungs
 from hpsearch.search.view import known_trials, read_system_attrs, start_view_trial
 
-__all__ = ["RUNGS", "PruningRule", "make_pruning_rule"]
+__all__ = ["PruningRule", "make_pruning_rule"]
 
-RUNGS = "rungs"
 _RUNG_PREFIX = "completed_rung_"
 
 
@@ -73,7 +73,7 @@ def _keep_curve(trial: FrozenTrial) -> FrozenTrial:
         state=trial.state,
         value=trial.value,
         intermediate_values=trial.intermediate_values,
-        system_attrs=trial.user_attrs.get(RUNGS, {}),
+        system_attrs=read_rungs(trial),
         params={},
         distributions={},
         user_attrs={},

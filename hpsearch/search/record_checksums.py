@@ -25,7 +25,7 @@ from hpsearch.records import (
     TEST_EVALUATIONS,
     TRAINING_DATA,
 )
-from hpsearch.search.reopening import RETRIES
+from hpsearch.search.trial_attributes import has_retries
 
 __all__ = [
     "RESULTS",
@@ -120,7 +120,7 @@ class RecordChecksums:
         entries = self.read()
         known = trial_entries(entries)
         for trial in trials:
-            is_again = not is_ours and RETRIES in trial.user_attrs
+            is_again = not is_ours and has_retries(trial.user_attrs)
             if trial.state.is_finished() and (is_again or trial.number not in known):
                 self.add_trial(trial, history_of(trial.number))
         for key in RESULTS:

@@ -4,29 +4,22 @@ Optuna does not allow changes of a finished trial. So a journal gets a line abou
 `forget_failures` interprets and Optuna ignores; in a database the trial's rows are changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from optuna.storages.journal._storage import JournalOperation as Code
 from optuna.trial import TrialState
 
-__all__ = ["RETRIES", "Retries", "forget_failures", "keep_attributes", "make_logs"]
+from hpsearch.records import Retry
+from hpsearch.search.trial_attributes import describe_retries, has_retries, keep_attributes
 
-# Trial attribute that lists the failures after which the trial was run again.
-RETRIES = "retries"
+__all__ = ["Retries", "forget_failures", "make_logs"]
 
-# The attribute's new value for each trial to reopen, by Optuna's trial id.
-Retries: TypeAlias = Mapping[int, list[dict[str, Any]]]
+# All failures of each trial to reopen, by Optuna's trial id.
+Retries: TypeAlias = Mapping[int, Sequence[Retry]]
 Log: TypeAlias = dict[str, Any]
 
-# Attributes written before a trial is trained; all others are written at its end.
-_KEPT = ("hyperparameters",)
 _WRITER = "reopening"  # not an id of Optuna's workers, which Optuna would check to own the trial
-
-
-def keep_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Select the attributes of a failed trial that are kept when it is run again."""
-    return {name: attributes[name] for name in _KEPT if name in attributes}
 
 
 def make_logs(retries: Retries) -> list[Log]:
@@ -36,9 +29,9 @@ def make_logs(retries: Retries) -> list[Log]:
             "op_code": Code.SET_TRIAL_USER_ATTR.value,
             "worker_id": _WRITER,
             "trial_id": trial_id,
-            "user_attr": {RETRIES: noted},
+            "user_attr": describe_retries(failures),
         }
-        for trial_id, noted in retries.items()
+        for trial_id, failures in retries.items()
     ]
 
 
@@ -47,7 +40,7 @@ def forget_failures(logs: list[Log]) -> list[Log]:
     reopened_at = {
         log["trial_id"]: index
         for index, log in enumerate(logs)
-        if log.get("worker_id") == _WRITER and RETRIES in log.get("user_attr", {})
+        if log.get("worker_id") == _WRITER and has_retries(log.get("user_attr", {}))
     }
     if not reopened_at:
         return logs

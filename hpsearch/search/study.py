@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import optuna
@@ -13,19 +12,13 @@ from hpsearch.records import DATA, Retry, State, TrialRecord
 from hpsearch.search.journal import StudyJournal
 from hpsearch.search.pruning import PruningRule, make_pruning_rule
 from hpsearch.search.record_checksums import RecordChecksums
-from hpsearch.search.records import read_trial
 from hpsearch.search.samplers import LaggedSampler
 from hpsearch.search.sole_writer import SoleWriterStorage
 from hpsearch.search.storage import telling_damage
+from hpsearch.search.trial_attributes import OPTUNA_STATES, read_trial
 from hpsearch.search.view import open_view
 
 __all__ = ["DATA", "SearchStudy"]
-
-_FINAL = {
-    State.COMPLETE: TrialState.COMPLETE,
-    State.PRUNED: TrialState.PRUNED,
-    State.FAILED: TrialState.FAIL,
-}
 
 
 class SearchStudy:
@@ -143,7 +136,7 @@ class SearchStudy:
 
     def finish(self, trial: Trial, state: State, value: float | None = None) -> None:
         """Record the end of `trial`; a pruned trial has the last value that it reported."""
-        self.optuna_study.tell(trial, values=value, state=_FINAL[state])
+        self.optuna_study.tell(trial, values=value, state=OPTUNA_STATES[state])
 
     def release(self, number: int) -> None:
         """Return a running trial to the queue."""
@@ -166,9 +159,7 @@ class SearchStudy:
         for record in failed:
             known_to = range(record.number + self.definition.lag, len(trials))
             retry = Retry(record.reason, record.ended_by_machine, tuple(known_to))
-            retries[trials[record.number]._trial_id] = [
-                asdict(one) for one in (*record.retries, retry)
-            ]
+            retries[trials[record.number]._trial_id] = (*record.retries, retry)
         storage = self.optuna_study._storage
         for record in failed:
             if self.checksums:

@@ -22,7 +22,7 @@ from hpsearch.data import (
 )
 from hpsearch.hashing import hash_arrays
 from hpsearch.metrics import Task
-from hpsearch.objective import TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, run_job
 from hpsearch.objective.fit import Fit
 from hpsearch.objective.workplace import attach_files
 from hpsearch.records import State
@@ -39,6 +39,7 @@ from hpsearch.trial_files import (
     load_history,
     load_predictions,
 )
+from hpsearch.trial_result import TrialResult
 from tests.conftest import PIXELS, TWO_LAYER_NET
 
 Make = Callable[..., TrialJob]

@@ -12,7 +12,7 @@ import pytest
 from hpsearch.data import PreparedData, open_splits
 from hpsearch.errors import DataError, StoreError
 from hpsearch.hashing import hash_arrays
-from hpsearch.objective import TrialJob, TrialResult, run_job
+from hpsearch.objective import TrialJob, run_job
 from hpsearch.objective.attempts import read_attempts
 from hpsearch.objective.failures import read_versions
 from hpsearch.records import State
@@ -31,6 +31,7 @@ from hpsearch.trial_files import (
     load_predictions,
     save_history,
 )
+from hpsearch.trial_result import TrialResult
 from tests.conftest import TWO_LAYER_NET
 
 

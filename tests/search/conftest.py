@@ -8,18 +8,24 @@ import numpy as np
 import pytest
 
 from hpsearch.definition import StudyDefinition
-from hpsearch.objective import TrialResult
-from hpsearch.objective.record import record_result
 from hpsearch.records import State
-from hpsearch.search import SearchStudy, Trial, create_or_continue_study, open_storage
+from hpsearch.search import (
+    SearchStudy,
+    Trial,
+    create_or_continue_study,
+    open_storage,
+    write_hyperparameters,
+    write_result,
+)
 from hpsearch.search.space import suggest_hyperparameters
 from hpsearch.trial_files import Epoch
+from hpsearch.trial_result import TrialResult
 
 
 def _train(trial: Trial, search: SearchStudy, tilt: float) -> TrialResult:
     """Simulate training: accuracies depend only on hyperparameters and trial number."""
     setting = suggest_hyperparameters(trial, search.definition.search.space)
-    trial.set_user_attr("hyperparameters", setting)
+    write_hyperparameters(trial, setting)
     rule = search.pruning_rule(trial.number)
     rng = np.random.default_rng(trial.number)
     goal = 0.5 - 0.1 * abs(np.log10(setting["learning_rate"]) + 2) + tilt
@@ -74,9 +80,8 @@ class Simulation:
             if rng.random() < releases:
                 search.release(trial.number)
                 continue
-            record_result(trial, result)
-            value = result.epochs[-1].val_score if result.state == State.COMPLETE else None
-            search.finish(trial, result.state, value)
+            write_result(trial, result)
+            search.finish(trial, result.state, result.final_score)
 
 
 @pytest.fixture
