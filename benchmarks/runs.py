@@ -192,4 +192,4 @@ def _read_trial(folder: Path, commanded_at: float) -> TrainedTrial:
 
 def _read_fingerprint(folder: StudyFolder) -> str:
     search = load_study(folder.root.name, open_storage(None, folder.journal))
-    return str(read_status(search, folder)["fingerprint"])
+    return read_status(search, folder).fingerprint

@@ -1,7 +1,7 @@
 """Studies in Python and notebooks: run them; read their status, trials, curves and best model."""
 
 import html
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Study:
 
     def status(self) -> dict[str, Any]:
         """Read the status that ``hpsearch status --json`` prints."""
-        return read_status(self.search, self.folder, check=True)
+        return read_status(self.search, self.folder, check=True).as_json()
 
     def trials(self) -> pd.DataFrame:
         """Tabulate all trials, one row each, by number.
@@ -112,19 +112,18 @@ class Study:
 
     def _repr_html_(self) -> str:
         status = read_status(self.search, self.folder)
-        evaluations = status["test"]["evaluations"]
         lines = [
             *describe_verdict(read_verdict(self.search)),
-            *(f"{one['text']}: {one['note']}" for one in evaluations),
+            *(f"{one.text}: {one.note}" for one in status.evaluations),
         ]
-        counts = ", ".join(f"{n} {state}" for state, n in status["trials"].items() if n)
+        counts = ", ".join(f"{n} {state}" for state, n in asdict(status.trials).items() if n)
         trials = self.trials()
         metric = self.definition.metric
         complete = trials[trials["state"] == State.COMPLETE]
         best = complete.sort_values(metric.val_name, ascending=metric.sign < 0).head(_N_SHOWN)
         table: str = best.drop(columns=_NOT_SHOWN, errors="ignore").to_html()
         return (
-            f"<b>{html.escape(status['study'])}</b> ({status['state']}): {counts}<br>"
+            f"<b>{html.escape(status.study)}</b> ({status.state}): {counts}<br>"
             + "".join(f"{html.escape(line)}<br>" for line in lines)
             + table
         )

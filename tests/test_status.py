@@ -59,13 +59,13 @@ def _grant(folder: StudyFolder, pid: int) -> FileLease:
 
 
 def _trials(study: SearchStudy, folder: StudyFolder) -> Any:
-    return read_status(study, folder)["trials"]
+    return read_status(study, folder).as_json()["trials"]
 
 
 def test_status_is_plain_json_with_the_documented_keys(
     study: SearchStudy, folder: StudyFolder
 ) -> None:
-    status = json.loads(json.dumps(read_status(study, folder), allow_nan=False))
+    status = json.loads(json.dumps(read_status(study, folder).as_json(), allow_nan=False))
     assert list(status) == [
         *("study", "state", "complete", "validation", "changed_at", "trials", "best", "refit"),
         *("selection", "confirm", "fingerprint", "disturbances", "differences"),
@@ -90,7 +90,7 @@ def test_status_is_plain_json_with_the_documented_keys(
 def test_differences_between_the_versions_of_finished_trials_are_listed(
     study: SearchStudy, folder: StudyFolder
 ) -> None:
-    assert read_status(study, folder)["differences"] == [
+    assert read_status(study, folder).as_json()["differences"] == [
         "trials 0-1 ran with numba 0.62.0, trials 2-3 with 0.63.1; results may differ in last bits"
     ]
 
@@ -124,7 +124,7 @@ def test_a_study_of_no_trials_yet_has_no_best(
 ) -> None:
     storage = open_storage(None, folder.journal)
     search = create_or_continue_study(define(), storage, data_checksum="data")
-    status = read_status(search, folder)
+    status = read_status(search, folder).as_json()
     assert status["best"] is None
     assert status["trials"]["waiting"] == 8
     assert not any(status["cost"].values())
@@ -134,7 +134,7 @@ def test_a_study_that_has_more_trials_than_it_shall_have_is_complete(
     study: SearchStudy, define: Callable[..., StudyDefinition], folder: StudyFolder
 ) -> None:
     study.optuna_study.tell(4, 0.1)
-    status = read_status(SearchStudy(define(trials=2), study.optuna_study), folder)
+    status = read_status(SearchStudy(define(trials=2), study.optuna_study), folder).as_json()
     assert status["complete"] is True
     assert (status["trials"]["total"], status["trials"]["waiting"]) == (5, 0)
 
@@ -155,17 +155,17 @@ def test_cost_is_in_core_seconds_of_all_sessions(
     expected["refit"] = 1.0
     share = {"waited_for_lag_share": 0.04}  # 2 of 2 * 15 + 4 * 5 core-seconds
     rest = {"lent": 3.0, "overhead": 9.0}
-    assert read_status(study, folder)["cost"] == expected | share | rest
+    assert read_status(study, folder).as_json()["cost"] == expected | share | rest
     threaded = SearchStudy(define(threads_per_trial=2), study.optuna_study)
     doubled = {k: 2 * v for k, v in expected.items()}
     rest = {"lent": 3.0, "overhead": 21.0}  # what was lent is in cores already
-    assert read_status(threaded, folder)["cost"] == doubled | share | rest
+    assert read_status(threaded, folder).as_json()["cost"] == doubled | share | rest
 
 
 def test_disk_use_is_counted_whatever_lies_in_the_folder(
     study: SearchStudy, folder: StudyFolder
 ) -> None:
-    before = read_status(study, folder)["disk"]
+    before = read_status(study, folder).as_json()["disk"]
     assert before == {
         "total": sum(path.stat().st_size for path in folder.root.glob("optuna.journal*")),
         "checkpoints": 0,
@@ -175,7 +175,7 @@ def test_disk_use_is_counted_whatever_lies_in_the_folder(
         folder.trial(number).mkdir(parents=True)
         (folder.trial(number) / CHECKPOINT_FILE).write_bytes(bytes(size))
     (folder.trial(0) / "history.json").write_bytes(bytes(30))
-    after = read_status(study, folder)["disk"]
+    after = read_status(study, folder).as_json()["disk"]
     assert after["total"] == before["total"] + 1530
     assert (after["checkpoints"], after["n_checkpoints"]) == (1500, 2)
 
@@ -187,18 +187,21 @@ def test_the_verdict_is_told_and_confirmations_to_come_keep_a_study_from_complet
     ended = SearchStudy(define(trials=5, confirm={"top": 1, "seeds": 2}), study.optuna_study)
     note_confirmation(ended, Confirmation(1, 1, State.COMPLETE, 0.7, "net", 3.0, None))
     note_selection(ended, Selection(1, 0.75, 3))
-    status = json.loads(json.dumps(read_status(ended, folder), allow_nan=False))
+    status = json.loads(json.dumps(read_status(ended, folder).as_json(), allow_nan=False))
     assert status["complete"] is False
     assert status["confirm"]["due"] == 1
     assert status["selection"]["number"] == 1
     assert status["selection"]["estimate"] is None
     note_confirmation(ended, Confirmation(1, 2, State.COMPLETE, 0.8, "net", 3.0, None))
-    status = read_status(ended, folder)
+    status = read_status(ended, folder).as_json()
     assert status["complete"] is True
     (one,) = status["confirm"]["trials"]
     assert (one["number"], one["val_scores"], one["n_lost"]) == (1, (0.7, 0.8), 0)
     assert (one["mean"], one["spread"]) == pytest.approx((0.75, 0.0707), abs=1e-4)
-    assert status["trials"] == read_status(study, folder)["trials"] | {"total": 5, "waiting": 0}
+    assert status["trials"] == read_status(study, folder).as_json()["trials"] | {
+        "total": 5,
+        "waiting": 0,
+    }
 
 
 def test_evaluations_and_mlflows_address_are_told(study: SearchStudy, folder: StudyFolder) -> None:
@@ -209,7 +212,7 @@ def test_evaluations_and_mlflows_address_are_told(study: SearchStudy, folder: St
     scores = {"accuracy": 0.5, "accuracy_first_1000": 0.5}
     score = {"n": 100, "unit": "images", "scores": scores, "low": 0.4, "high": 0.6}
     add_event(study, folder.test_ledger, "scored", begun | score)
-    status = read_status(study, folder)
+    status = read_status(study, folder).as_json()
     look = {
         "net_sha256": "ab",
         "n": 100,

@@ -40,7 +40,7 @@ def status(
     options = make_options(workspace, storage=storage)
     search, folder = open_recorded_study(study, options)
     if as_json:
-        print(json.dumps(read_status(search, folder, check=True), indent=2))
+        print(json.dumps(read_status(search, folder, check=True).as_json(), indent=2))
     elif watch:
         watch_study(search, folder)
     else:

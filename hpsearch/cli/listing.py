@@ -1,6 +1,7 @@
 """``hpsearch list``: the studies of a workspace, and the study files that can be run."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hpsearch.coordinator import RunOptions
 from hpsearch.definition import list_study_files, load_definition
 from hpsearch.errors import HpsearchError
 from hpsearch.search import list_study_names, open_storage
-from hpsearch.status import read_status
+from hpsearch.status import Status, read_status
 from hpsearch.wording import shorten_age
 
 __all__ = ["list_studies"]
@@ -42,7 +43,7 @@ def list_studies(
     studies = [_describe(name, options) for name in _list_names(options)]
     files = [_describe_file(stem, path) for stem, path in list_study_files().items()]
     if as_json:
-        print(json.dumps({"studies": studies, "files": files}, indent=2))
+        print(json.dumps({"studies": [one.as_json() for one in studies], "files": files}, indent=2))
         return
     console = make_console()
     if studies:
@@ -52,9 +53,21 @@ def list_studies(
             f"no study has run in {options.workspace.root} yet", markup=False, soft_wrap=True
         )
     for study in studies:
-        if reason := study.get("reason"):
-            console.print(reason, style="red", markup=False, highlight=False, soft_wrap=True)
+        if isinstance(study, _Unreadable):
+            console.print(study.reason, style="red", markup=False, highlight=False, soft_wrap=True)
     console.print(_tabulate_files(files))
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """A study that cannot be read."""
+
+    study: str
+    reason: str
+    state = "unreadable"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"study": self.study, "state": self.state, "reason": self.reason}
 
 
 def _list_names(options: RunOptions) -> list[str]:
@@ -64,12 +77,12 @@ def _list_names(options: RunOptions) -> list[str]:
     return list_study_names(open_storage(options.storage_url, Path()))
 
 
-def _describe(name: str, options: RunOptions) -> dict[str, Any]:
+def _describe(name: str, options: RunOptions) -> Status | _Unreadable:
     """Describe a study, or why it cannot be read, so that the others are still listed."""
     try:
         return read_status(*open_recorded_study(name, options))
     except HpsearchError as error:
-        return {"study": name, "state": "unreadable", "reason": str(error)}
+        return _Unreadable(name, str(error))
 
 
 def _describe_file(stem: str, path: Path) -> dict[str, Any]:
@@ -81,7 +94,7 @@ def _describe_file(stem: str, path: Path) -> dict[str, Any]:
     return described | {"trials": definition.trials, "description": definition.description}
 
 
-def _tabulate_studies(studies: list[dict[str, Any]]) -> Table:
+def _tabulate_studies(studies: list[Status | _Unreadable]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
     table.add_column("study", overflow="fold")
     table.add_column("state")
@@ -89,19 +102,18 @@ def _tabulate_studies(studies: list[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right")
     table.add_column("changed", no_wrap=True)
     for study in studies:
-        state = Text(study["state"], _STYLES[study["state"]])
-        if "reason" in study:
-            table.add_row(study["study"], state)
+        state = Text(study.state, _STYLES[study.state])
+        if isinstance(study, _Unreadable):
+            table.add_row(study.study, state)
             continue
-        trials, best, tests = study["trials"], study["best"], study["test"]["evaluations"]
-        done = trials["complete"] + trials["pruned"] + trials["failed"]
-        changed_at = study["changed_at"]
+        best, changed_at = study.best, study.changed_at
+        tests = [one.evaluation for one in study.evaluations]
         table.add_row(
-            study["study"],
+            study.study,
             state,
-            f"{done}/{trials['total']}",
-            f"{best['value']:.4f}" if best else "-",
-            f"{tests[-1]['accuracy']:.4f}" if tests else "-",
+            f"{study.trials.ended}/{study.trials.total}",
+            f"{best.value:.4f}" if best else "-",
+            f"{tests[-1].scores[tests[-1].metric.name]:.4f}" if tests else "-",
             shorten_age(datetime.fromisoformat(changed_at), datetime.now()) if changed_at else "-",
         )
     return table

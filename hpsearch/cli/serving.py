@@ -70,7 +70,7 @@ def _check_port(port: int) -> None:
 def _print_studies(options: RunOptions, port: int) -> None:
     for name in options.workspace.recorded_names():
         with suppress(HpsearchError):  # an unreadable study does not hide the others
-            if address := read_status(*open_recorded_study(name, options))["mlflow"]:
+            if address := read_status(*open_recorded_study(name, options)).mlflow:
                 page = trials_page(address["experiment_id"])
                 print(f"  {name}: http://{_HOST}:{port}/{page}")
 

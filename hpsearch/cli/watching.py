@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -14,10 +14,10 @@ from hpsearch.cli.running import RunningTrial, tabulate_running
 from hpsearch.cli.terminal import make_console
 from hpsearch.definition import StudyDefinition
 from hpsearch.execution import FileLease
-from hpsearch.records import Retry, State, describe_retry
+from hpsearch.records import State, describe_retry
 from hpsearch.results import describe_verdict, read_verdict
 from hpsearch.search import SearchStudy
-from hpsearch.status import read_status
+from hpsearch.status import Status, read_status
 from hpsearch.trial_files import HISTORY_FILE, load_history
 from hpsearch.wording import (
     describe_refit_state,
@@ -83,65 +83,63 @@ def tabulate_status(search: SearchStudy, folder: StudyFolder, *, check: bool = F
     )
 
 
-def _tabulate(value: dict[str, Any], verdict: Sequence[str], definition: StudyDefinition) -> Table:
+def _tabulate(status: Status, verdict: Sequence[str], definition: StudyDefinition) -> Table:
     metric = definition.metric
-    trials, cost, best, disk = value["trials"], value["cost"], value["best"], value["disk"]
+    cost, best, disk = status.cost, status.best, status.disk
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")  # a truncated hash is useless
-    table.add_row("study", f"{value['study']} ({value['state']})")
-    table.add_row("trials", ", ".join(f"{n} {state}" for state, n in trials.items()))
-    if folds := value["validation"].get("folds"):
+    table.add_row("study", f"{status.study} ({status.state})")
+    table.add_row("trials", ", ".join(f"{n} {state}" for state, n in asdict(status.trials).items()))
+    if folds := status.n_folds:
         table.add_row("validation", f"{folds}-fold cross-validation")
     if best:
-        value_of_best = f"{metric.val_name} {metric.format(best['value'])}"
-        table.add_row("best", f"trial {best['number']}, {value_of_best}")
-        searched = {name: best["params"][name] for name in definition.search.space.searched()}
+        value_of_best = f"{metric.val_name} {metric.format(best.value)}"
+        table.add_row("best", f"trial {best.number}, {value_of_best}")
+        searched = {name: best.params[name] for name in definition.search.space.searched()}
         table.add_row("", "  ".join(f"{name}={shorten_number(v)}" for name, v in searched.items()))
-        table.add_row("net", best["net_sha256"] or "-")
-    if value["refit"]:
-        table.add_row("refit", describe_refit_state(value["refit"]["state"]))
+        table.add_row("net", best.net_sha256 or "-")
+    if status.refit:
+        table.add_row("refit", describe_refit_state(status.refit.state))
     for index, line in enumerate(verdict):
         table.add_row("" if index else "verdict", line)
-    if due := value["confirm"]["due"]:
+    if due := status.n_confirmations_due:
         table.add_row("confirm", f"still to be trained: {due}")
-    for one in value["test"]["evaluations"]:
-        table.add_row("test", f"{one['text']}, net {one['net_sha256'][:12]}")
-        table.add_row("", one["note"])
-    if not value["test"]["evaluations"]:
+    for one in status.evaluations:
+        table.add_row("test", f"{one.text}, net {one.evaluation.net_sha256[:12]}")
+        table.add_row("", one.note)
+    if not status.evaluations:
         table.add_row("test", "not evaluated")
-    for problem in value["test"]["problems"]:
+    for problem in status.evaluation_problems:
         table.add_row("", Text(problem, style="yellow"))
     table.add_row(
         "core time",
-        f"{shorten_duration(cost['training'])} in training"
-        f" ({shorten_duration(cost['pruned'])} of it in pruned trials),"
-        f" {shorten_duration(cost['lent'])} lent to trials in flight,"
-        f" {shorten_duration(cost['overhead'])} besides",
+        f"{shorten_duration(cost.training)} in training"
+        f" ({shorten_duration(cost.pruned)} of it in pruned trials),"
+        f" {shorten_duration(cost.lent)} lent to trials in flight,"
+        f" {shorten_duration(cost.overhead)} besides",
     )
     table.add_row(
         "lag",
-        f"{cost['waited_for_lag_share']:.1%} of the workers' time they were free"
+        f"{cost.waited_for_lag_share:.1%} of the workers' time they were free"
         " and no trial might start yet, as it must know earlier ones",
     )
     table.add_row(
         "disk",
-        f"{shorten_bytes(disk['total'])}, of it {shorten_bytes(disk['checkpoints'])}"
-        f" in {disk['n_checkpoints']} checkpoints",
+        f"{shorten_bytes(disk.total)}, of it {shorten_bytes(disk.checkpoints)}"
+        f" in {disk.n_checkpoints} checkpoints",
     )
-    table.add_row("fingerprint", value["fingerprint"])
-    for index, problem in enumerate((value["record"] or {}).get("problems", ())):
+    table.add_row("fingerprint", status.fingerprint)
+    for index, problem in enumerate(status.record.problems if status.record else ()):
         table.add_row("" if index else "record", Text(problem, style="red"))
-    for retry in value["disturbances"]["retries"]:
-        number = retry["number"]
-        known = Retry(**{key: item for key, item in retry.items() if key != "number"})
-        table.add_row("", f"ran again: {describe_retry(number, known)}")
-    if numbers := value["disturbances"]["ended_by_machine"]:
+    for number, retry in status.retries:
+        table.add_row("", f"ran again: {describe_retry(number, retry)}")
+    if numbers := status.ended_by_machine:
         table.add_row(
             "",
             f"not that of an undisturbed run: the workers of {list_trials(numbers)} died again and"
             " again; `hpsearch run` with --retry-failed runs failed trials again",
         )
-    for index, line in enumerate(value["differences"]):
+    for index, line in enumerate(status.differences):
         table.add_row("" if index else "versions", line)
     return table

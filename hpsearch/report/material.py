@@ -14,7 +14,7 @@ from hpsearch.models import Model
 from hpsearch.records import State, TrialRecord, best_of
 from hpsearch.results import Verdict, find_best_model, load_fold_models, read_verdict
 from hpsearch.search import SearchStudy, check_training_data, read_refits
-from hpsearch.status import read_status
+from hpsearch.status import Status, read_status
 from hpsearch.trial_files import (
     HISTORY_FILE,
     PREDICTIONS_FILE,
@@ -37,8 +37,8 @@ class Material:
         The record.
     records : sequence of TrialRecord
         All trials by number.
-    status : dict
-        Status as returned by `read_status`.
+    status : Status
+        The study's status.
     verdict : Verdict
         Verdict on the best trial.
     best : TrialRecord or None
@@ -59,7 +59,7 @@ class Material:
 
     search: SearchStudy
     records: Sequence[TrialRecord]
-    status: dict[str, Any]
+    status: Status
     verdict: Verdict
     best: TrialRecord | None
     epochs: Sequence[Epoch]

@@ -111,8 +111,8 @@ def _collect(material: Material) -> dict[str, Any]:
         "slices": list(_draw_slices(material)),
         "timeline": _draw_timeline(material),
         **_show_model(material, found),
-        "cost": wording.cost_rows(material.status["cost"]),
-        "lag_share": material.status["cost"]["waited_for_lag_share"],
+        "cost": wording.cost_rows(material.status.cost),
+        "lag_share": material.status.cost.waited_for_lag_share,
         "failed": material.of_state(State.FAILED),
         "study_file": format_definition(definition),
         "origin": _list_origin(material),
@@ -261,14 +261,14 @@ def _list_origin(material: Material) -> dict[str, str]:
     """List the seed, data and versions that the result depends on, by name."""
     search, best, data = material.search, material.best, material.data
     machine = best.versions if best else {}
-    different = material.status["differences"]
+    different = material.status.differences
     return {
         "seed": str(search.definition.seed),
-        "fingerprint": material.status["fingerprint"],
+        "fingerprint": material.status.fingerprint,
         **({"differences": "; ".join(different)} if different else {}),
         "data": f"{data.name}: {data.source}" if data else search.definition.data.source,
         "data checksum": search.data_checksum or "",
-        **({"net": material.status["best"]["net_sha256"] or ""} if best else {}),
+        **({"net": current.net_sha256 or ""} if (current := material.status.best) else {}),
         "hpsearch": code_version(),
         **(package_versions() | {f"{name} of the best": v for name, v in machine.items()}),
     }

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
 from hpsearch.metrics import Metric
 from hpsearch.records import State, TrialRecord
 from hpsearch.report.material import Material
 from hpsearch.results import Examination, describe_verdict
+from hpsearch.status import Cost
 from hpsearch.wording import describe_refit_state, shorten_duration
 
 __all__ = [
@@ -73,21 +73,21 @@ def answer_lines(material: Material) -> list[str]:
             0,
             "The study has not ended: this is the best so far, not corrected for selection bias.",
         )
-    if material.best and material.definition.data.n_folds:
-        lines.append(_sentence(describe_refit_state(material.status["refit"]["state"])))
-    evaluations = material.status["test"]["evaluations"]
+    if material.best and material.status.refit:
+        lines.append(_sentence(describe_refit_state(material.status.refit.state)))
+    evaluations = material.status.evaluations
     mine = [
         one
         for one in evaluations
-        if material.best and one["net_sha256"] == material.status["best"]["net_sha256"]
+        if material.status.best and one.evaluation.net_sha256 == material.status.best.net_sha256
     ]
-    lines += [f"Test split: {one['text']}." for one in mine]
+    lines += [f"Test split: {one.text}." for one in mine]
     if not evaluations:
         lines.append("No model has been evaluated on the test split.")
     elif not mine:
         lines.append("The test split was used for another model.")
-    lines += [_sentence(one["note"]) for one in mine or evaluations]
-    lines += [_sentence(problem) for problem in material.status["test"]["problems"]]
+    lines += [_sentence(one.note) for one in mine or evaluations]
+    lines += [_sentence(problem) for problem in material.status.evaluation_problems]
     return lines
 
 
@@ -129,7 +129,7 @@ def title_curves(material: Material) -> str:
     n_pruned, n = len(material.of_state(State.PRUNED)), len(material.records)
     if not n_pruned:
         return f"The learning curves of {_plural(n, 'trial')}"
-    share = material.status["cost"]["pruned"] / (material.status["cost"]["training"] or 1)
+    share = material.status.cost.pruned / (material.status.cost.training or 1)
     return f"{n_pruned} of {n} trials were ended early; they took {share:.0%} of the training time"
 
 
@@ -152,9 +152,9 @@ def title_ablation(
 
 def title_timeline(material: Material, n_lanes: int) -> str:
     """State how busy the workers were."""
-    cost = material.status["cost"]
-    busy = cost["training"] + cost["refit"] + cost["confirm"]  # lent cores need not be used
-    paid = busy + cost["lent"] + cost["overhead"]
+    cost = material.status.cost
+    busy = cost.training + cost.refit + cost.confirm  # lent cores need not be used
+    paid = busy + cost.lent + cost.overhead
     if not paid:
         return f"{_plural(n_lanes, 'trial')} at a time"
     return f"{_plural(n_lanes, 'worker')}, busy {busy / paid:.0%} of the time"
@@ -189,14 +189,14 @@ def title_confusion(examination: Examination, class_names: tuple[str, ...]) -> s
     )
 
 
-def cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def cost_rows(cost: Cost) -> list[tuple[str, str, str]]:
     """List name, core time and share of each kind of cost."""
     parts = {
-        "training that ended complete or failed": cost["training"] - cost["pruned"],
-        "training that was pruned away": cost["pruned"],
-        "training the best on all examples": cost["refit"],
-        "confirming on fresh seeds": cost["confirm"],
-        "overhead: starting, waiting, recording": cost["overhead"],
+        "training that ended complete or failed": cost.training - cost.pruned,
+        "training that was pruned away": cost.pruned,
+        "training the best on all examples": cost.refit,
+        "confirming on fresh seeds": cost.confirm,
+        "overhead: starting, waiting, recording": cost.overhead,
     }
     total = sum(parts.values())
     rows = [
@@ -208,10 +208,10 @@ def cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _count_trials(material: Material) -> str:
-    trials = material.status["trials"]
-    counted = [f"{trials['total']} trials in all", f"{trials['complete']} complete"]
+    trials = material.status.trials
+    counted = [f"{trials.total} trials in all", f"{trials.complete} complete"]
     names = ("pruned", "failed", "running", "waiting")
-    return ", ".join(counted + [f"{trials[name]} {name}" for name in names if trials[name]])
+    return ", ".join(counted + [f"{n} {name}" for name in names if (n := getattr(trials, name))])
 
 
 def _plural(n: int, word: str) -> str:

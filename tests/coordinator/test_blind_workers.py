@@ -104,7 +104,7 @@ def test_cores_of_a_cluster_are_not_lent(
     cluster: Any, define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
 ) -> None:
     conduct(define(trials=1, space={"epochs": 100}), backend="dask")
-    assert read_status(recorded(workspace), workspace.study("small"))["cost"]["lent"] == 0
+    assert read_status(recorded(workspace), workspace.study("small")).as_json()["cost"]["lent"] == 0
 
 
 def test_a_stop_does_not_wait_for_blind_workers_and_they_stop_too(

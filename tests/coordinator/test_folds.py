@@ -130,7 +130,7 @@ def test_the_refit_follows_the_last_trial_and_its_net_is_tested(
     assert facts["cross_validation"] == {"folds": 3, "val_accuracy": best.value}
     assert "3-fold cross-validation" in chosen.model.val_score
 
-    status = read_status(search, folder)
+    status = read_status(search, folder).as_json()
     assert status["complete"]
     assert status["validation"] == {"folds": 3}
     assert status["refit"] == {"state": "COMPLETE", "reason": None}
@@ -242,7 +242,7 @@ def test_there_is_no_net_before_the_refit_and_the_reason_is_given(
     data = prepare_data(search.definition, RunOptions(workspace))
     with pytest.raises(UsageError, match="has not been trained on all examples"):
         find_best_model(search.definition, search.records(), folder, data, read_refits(search))
-    assert read_status(search, folder)["best"]["net_sha256"] is None
+    assert read_status(search, folder).as_json()["best"]["net_sha256"] is None
 
 
 def test_a_refit_is_due_only_when_the_last_trial_has_ended(
@@ -282,7 +282,10 @@ def test_a_refit_that_fails_leaves_no_net_and_can_be_tried_again(
     assert (ended.refit.state, ended.refit.reason) == (State.FAILED, "ValueError: broken")
     assert not _of(events, ModelChosen)
     assert not _of(events, TestScored)
-    assert read_status(recorded(workspace), workspace.study("small"))["refit"]["state"] == "FAILED"
+    assert (
+        read_status(recorded(workspace), workspace.study("small")).as_json()["refit"]["state"]
+        == "FAILED"
+    )
     assert not _of(conduct(folded(trials=2)), RefitEnded)
 
     events = conduct(folded(trials=2), retry_failed=True)

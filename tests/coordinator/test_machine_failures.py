@@ -99,7 +99,7 @@ def test_a_trial_whose_workers_died_is_recorded_as_ended_by_its_machine(
     (failed,) = [one for one in search.records() if one.state == State.FAILED]
     assert (failed.number, failed.ended_by_machine) == (2, True)
     assert "its worker died 3 times at the same epoch" in str(failed.reason)
-    status = read_status(search, workspace.study("small"))
+    status = read_status(search, workspace.study("small")).as_json()
     assert status["disturbances"]["ended_by_machine"] == [2]
 
 

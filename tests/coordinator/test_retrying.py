@@ -100,7 +100,7 @@ def test_later_trials_that_had_known_of_a_failure_are_named(
         6: (),
     }
     assert events[-1].is_complete
-    status = read_status(recorded(workspace), workspace.study("small"))
+    status = read_status(recorded(workspace), workspace.study("small")).as_json()
     assert status["trials"]["failed"] == 0
     assert status["disturbances"]["retries"] == [
         {

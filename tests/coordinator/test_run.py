@@ -139,7 +139,7 @@ def test_cores_with_nothing_to_start_are_lent_to_the_last_trial(
     conduct(definition, n_jobs=n_jobs)
     assert max(counts) == threads + lent
     folder = workspace.study("small")
-    assert (read_status(recorded(workspace), folder)["cost"]["lent"] > 0) == (lent > 0)
+    assert (read_status(recorded(workspace), folder).as_json()["cost"]["lent"] > 0) == (lent > 0)
     assert not folder.spare_cores.exists()
 
 

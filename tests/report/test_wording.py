@@ -6,6 +6,7 @@ from typing import Any
 
 from hpsearch.records import State, TrialRecord
 from hpsearch.report.wording import describe_timeline, title_timeline
+from hpsearch.status import Cost
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -44,6 +45,6 @@ def test_training_before_an_interruption_is_reported_as_not_drawn() -> None:
 
 
 def test_lent_cores_do_not_count_as_busy() -> None:
-    cost = {"training": 55.0, "refit": 5.0, "confirm": 20.0, "lent": 15.0, "overhead": 5.0}
-    material: Any = SimpleNamespace(status={"cost": cost})
+    cost = Cost(55.0, 0.0, 5.0, 20.0, 15.0, 5.0, 0.0, 0.0)
+    material: Any = SimpleNamespace(status=SimpleNamespace(cost=cost))
     assert title_timeline(material, 2) == "2 workers, busy 80% of the time"
