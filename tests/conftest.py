@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,10 +41,13 @@ SPACE = {
 
 
 @pytest.fixture(autouse=True)
-def _no_leaks_between_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow leaves its address in the environment, where the next test would find it."""
+def _no_leaks_between_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """MLflow leaves its address in the environment and in itself for the next test to find."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        mlflow.set_tracking_uri(None)
 
 
 @pytest.fixture(scope="session")
