@@ -18,7 +18,7 @@ RUN pip install --no-deps --editable . \
     && mkdir /workspace /mlartifacts \
     && chown hpsearch /workspace /mlartifacts \
     # Training's loops are compiled now, not by each container; on another processor once more.
-    && su hpsearch -c 'python -c "import hpsearch.training.sgd"'
+    && su hpsearch -c 'python -c "import hpsearch.trainers.two_layer_net.sgd"'
 
 USER hpsearch
 ENV HPSEARCH_WORKSPACE=/workspace

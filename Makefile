@@ -43,11 +43,11 @@ clean: ## remove the environment and all caches; never the workspace
 $(VENV)/.study: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
-	$(BIN)/python -c "import hpsearch.training.sgd" # compiles its loops, once
+	$(BIN)/python -c "import hpsearch.trainers.two_layer_net.sgd" # compiles its loops, once
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -c "import hpsearch.training.sgd"
+	$(BIN)/python -c "import hpsearch.trainers.two_layer_net.sgd"
 	touch $@

@@ -17,13 +17,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks.images import open_split, prepare_cifar10
 from benchmarks.reporting import RESULTS, Report, judge
 from benchmarks.rounds import time_in_turns
-from hpsearch.data import Frequencies, PrincipalComponents
-from hpsearch.training import Hyperparameters
-from hpsearch.training.augmentation import Augmentation
-from hpsearch.training.batches import BatchReader
-from hpsearch.training.split import Split
-from hpsearch.training.start import make_net
-from hpsearch.training.step import Step
+from hpsearch.trainers.two_layer_net import Hyperparameters
+from hpsearch.trainers.two_layer_net.augmentation import Augmentation
+from hpsearch.trainers.two_layer_net.basis import Frequencies, PrincipalComponents
+from hpsearch.trainers.two_layer_net.batches import BatchReader
+from hpsearch.trainers.two_layer_net.split import Split
+from hpsearch.trainers.two_layer_net.start import make_net
+from hpsearch.trainers.two_layer_net.step import Step
 
 # Time to draw a batch, relative to a step on the same inputs.
 GOAL = 0.25

@@ -21,10 +21,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.images import open_split, prepare_cifar10
 from benchmarks.reporting import RESULTS, Report
-from hpsearch.data import Basis, Frequencies, PreparedData, PrincipalComponents
-from hpsearch.training import Hyperparameters, score
-from hpsearch.training.sgd import GradientDescent
-from hpsearch.training.start import make_net
+from hpsearch.datasets import PreparedData
+from hpsearch.trainers.two_layer_net import Hyperparameters, score
+from hpsearch.trainers.two_layer_net.basis import Basis, Frequencies, PrincipalComponents
+from hpsearch.trainers.two_layer_net.sgd import GradientDescent
+from hpsearch.trainers.two_layer_net.start import make_net
 
 SETTINGS = tuple(
     Hyperparameters(

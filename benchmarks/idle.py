@@ -16,18 +16,18 @@ from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from hpsearch.definition import StudyDefinition
-from hpsearch.objective import TrialJob, run_job
-from hpsearch.objective.failures import check_installation
-from hpsearch.objective.fit import Fit
-from hpsearch.objective.prepare import prepare_job
-from hpsearch.records import State
-from hpsearch.search import SearchStudy, load_study, write_result
-from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
-from hpsearch.training.sgd import EpochResult, GradientDescent
-from hpsearch.trial_files import HISTORY_FILE, Epoch, load_history
-from hpsearch.trial_result import TrialResult
-from hpsearch.workspace import StudyFolder
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.records import State
+from hpsearch.engine.search import SearchStudy, load_study, write_result
+from hpsearch.engine.training import TrialJob, run_job
+from hpsearch.engine.training.failures import check_installation
+from hpsearch.engine.training.fit import Fit
+from hpsearch.engine.training.prepare import prepare_job
+from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, load_history
+from hpsearch.engine.trial_result import TrialResult
+from hpsearch.engine.workspace import StudyFolder
+from hpsearch.trainers.two_layer_net.sgd import EpochResult, GradientDescent
+from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 
 __all__ = ["IDLE_FILE", "N_EPOCHS", "define_idle_study", "fill_mlflow", "fill_record", "run_idle"]
 

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.reporting import RESULTS
-from hpsearch.data import Basis, PreparedData, SplitSpec, open_splits, prepare
-from hpsearch.data.cifar10 import Cifar10, find_cifar10
-from hpsearch.errors import DataError
+from hpsearch.datasets import PreparedData, SplitSpec, open_splits, prepare
+from hpsearch.datasets.cifar10 import Cifar10, find_cifar10
+from hpsearch.foundations.errors import DataError
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec
-from hpsearch.training.split import Split, make_split
+from hpsearch.trainers.two_layer_net.basis import Basis
+from hpsearch.trainers.two_layer_net.split import Split, make_split
 
 __all__ = ["find_images", "open_split", "prepare_cifar10"]
 

@@ -34,9 +34,11 @@ from matplotlib.figure import Figure
 from benchmarks.idle import IDLE_FILE, define_idle_study, fill_mlflow, fill_record, run_idle
 from benchmarks.reporting import Report, judge
 from benchmarks.rivals import RivalCost, measure_callback, measure_mlflow_storage
-from hpsearch.coordinator import MlflowPublisher, RunOptions, TrialEnded, run_study
-from hpsearch.search import load_study, open_storage
-from hpsearch.workspace import StudyFolder, Workspace
+from hpsearch.api.publishing.mlflow_publisher import MlflowPublisher
+from hpsearch.api.run import run_study
+from hpsearch.engine.scheduling import RunOptions, TrialEnded
+from hpsearch.engine.search import load_study, open_storage
+from hpsearch.engine.workspace import StudyFolder, Workspace
 
 _N_JOBS = 2
 # Trials after which all processes have imported their modules.
@@ -75,8 +77,8 @@ class _WatchedPublisher(MlflowPublisher):
 def _idle_workers(trial_s: float, held_from: int, release: Path) -> Iterator[None]:
     run = partial(run_idle, trial_s=trial_s, held_from=held_from, release=release)
     with (
-        mock.patch("hpsearch.coordinator.scheduler.run_job", run),
-        mock.patch("hpsearch.coordinator.run.MlflowPublisher", _WatchedPublisher),
+        mock.patch("hpsearch.engine.scheduling.scheduler.run_job", run),
+        mock.patch("hpsearch.api.run.MlflowPublisher", _WatchedPublisher),
     ):
         yield
 

@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 
 from optuna.storages import InMemoryStorage
 
-from hpsearch.data import PreparedData
-from hpsearch.definition import StudyDefinition, find_study_file, load_definition
-from hpsearch.objective import TrialJob, run_job
-from hpsearch.objective.prepare import prepare_job
-from hpsearch.search import SearchStudy, create_or_continue_study, write_result
-from hpsearch.trial_result import TrialResult
+from hpsearch.datasets import PreparedData
+from hpsearch.engine.definition import StudyDefinition, find_study_file, load_definition
+from hpsearch.engine.search import SearchStudy, create_or_continue_study, write_result
+from hpsearch.engine.training import TrialJob, run_job
+from hpsearch.engine.training.prepare import prepare_job
+from hpsearch.engine.trial_result import TrialResult
 
 __all__ = ["Moment", "Runner", "follow", "one_epoch_first", "vary"]
 

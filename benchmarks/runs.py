@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 
 from benchmarks.images import find_images
-from hpsearch.data.prepared import TRAIN_FILE, derived_file
-from hpsearch.definition import find_study_file, load_definition
-from hpsearch.objective.attempts import ATTEMPTS_FILE
-from hpsearch.search import load_study, open_storage
-from hpsearch.status import read_status
-from hpsearch.trial_files import HISTORY_FILE, Epoch, load_history
-from hpsearch.workspace import StudyFolder, Workspace
+from hpsearch.datasets.prepared import TRAIN_FILE, derived_file
+from hpsearch.engine.definition import find_study_file, load_definition
+from hpsearch.engine.search import load_study, open_storage
+from hpsearch.engine.status import read_status
+from hpsearch.engine.training.attempts import ATTEMPTS_FILE
+from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, load_history
+from hpsearch.engine.workspace import StudyFolder, Workspace
 
 __all__ = ["Run", "TrainedTrial", "WorkerMemory", "measure_memory", "run_command"]
 

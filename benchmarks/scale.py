@@ -30,14 +30,14 @@ from benchmarks.simulation import (
     draw_durations,
     simulate,
 )
-from hpsearch.records import State
-from hpsearch.search import (
+from hpsearch.engine.records import State
+from hpsearch.engine.search import (
     SearchStudy,
     create_or_continue_study,
     open_storage,
     suggest_hyperparameters,
 )
-from hpsearch.search.space import make_distributions
+from hpsearch.engine.search.space import make_distributions
 from tests.postgres import Postgres, find_program
 
 _LAGS = (1, 8, 32, 128, 1000)

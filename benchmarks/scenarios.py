@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from scipy.stats import multivariate_normal
 
-from hpsearch.results.noise import Noise, find_contenders, summarize_noise
+from hpsearch.engine.selection.noise import Noise, find_contenders, summarize_noise
 
 __all__ = [
     "Cell",

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.reporting import RESULTS, Report, judge
 from benchmarks.runs import Run, run_command
-from hpsearch.definition import find_study_file, load_definition
+from hpsearch.engine.definition import find_study_file, load_definition
 
 COLD, WARM, ONE = "two workers, cold", "two workers, warm", "one worker, warm"
 

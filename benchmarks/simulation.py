@@ -11,10 +11,10 @@ import cloudpickle
 import numpy as np
 
 from benchmarks.idle import idle_epochs
-from hpsearch.objective.prepare import prepare_job
-from hpsearch.records import SESSIONS, State
-from hpsearch.search import SearchStudy, Trial, write_result
-from hpsearch.trial_result import TrialResult
+from hpsearch.engine.records import SESSIONS, State
+from hpsearch.engine.search import SearchStudy, Trial, write_result
+from hpsearch.engine.training.prepare import prepare_job
+from hpsearch.engine.trial_result import TrialResult
 
 __all__ = ["Coordinator", "FreeCoordinator", "Load", "RealCoordinator", "simulate"]
 
@@ -53,7 +53,7 @@ class FreeCoordinator:
 
 @dataclass
 class RealCoordinator:
-    """A coordinator that asks, makes and pickles jobs and records like `hpsearch.coordinator`.
+    """A coordinator that asks, makes and pickles jobs and records like the real one.
 
     Parameters
     ----------

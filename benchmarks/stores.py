@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from threading import Event
 
-from hpsearch.coordinator import RunOptions, StudyEnded, TrialEnded, run_study
-from hpsearch.definition import StudyDefinition
-from hpsearch.workspace import Workspace
+from hpsearch.api.run import run_study
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.scheduling import RunOptions, StudyEnded, TrialEnded
+from hpsearch.engine.workspace import Workspace
 from tests.service.stack import Stack, running_stack
 
 _SPACE = {

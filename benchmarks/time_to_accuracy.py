@@ -23,8 +23,8 @@ from rich.progress import track
 from benchmarks.images import prepare_cifar10
 from benchmarks.race import Moment, Runner, follow, one_epoch_first, vary
 from benchmarks.reporting import RESULTS, Report
-from hpsearch.data import PreparedData, open_splits
-from hpsearch.data.basis import load_basis
+from hpsearch.datasets import PreparedData, open_splits
+from hpsearch.trainers.two_layer_net.basis import load_basis
 
 LEVELS = (0.48, 0.50, 0.52)
 GRID = "the assignment's grid"
@@ -68,7 +68,7 @@ def time_basis(data: PreparedData) -> float:
     basis = load_basis(data.preparation["plan"]["basis"])
     if basis is None:
         return 0.0
-    from hpsearch.data.fitting import fit_training_images
+    from hpsearch.trainers.two_layer_net.fitting import fit_training_images
 
     splits = open_splits(prepare_cifar10())
     images, mean_image = np.array(splits.train), splits.derived["mean_image"]

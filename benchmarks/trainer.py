@@ -19,14 +19,15 @@ from benchmarks.images import open_split, prepare_cifar10
 from benchmarks.peers import PEERS, make_plain_step
 from benchmarks.reporting import RESULTS, Report
 from benchmarks.rounds import time_in_turns
-from hpsearch.data import PreparedData, PrincipalComponents
-from hpsearch.training import Hyperparameters
-from hpsearch.training.batches import BatchReader, make_reader
-from hpsearch.training.products import Blocks
-from hpsearch.training.split import Split
-from hpsearch.training.start import make_net
-from hpsearch.training.step import Step
-from hpsearch.training.targets import TargetMaker
+from hpsearch.datasets import PreparedData
+from hpsearch.trainers.two_layer_net import Hyperparameters
+from hpsearch.trainers.two_layer_net.basis import PrincipalComponents
+from hpsearch.trainers.two_layer_net.batches import BatchReader, make_reader
+from hpsearch.trainers.two_layer_net.products import Blocks
+from hpsearch.trainers.two_layer_net.split import Split
+from hpsearch.trainers.two_layer_net.start import make_net
+from hpsearch.trainers.two_layer_net.step import Step
+from hpsearch.trainers.two_layer_net.targets import TargetMaker
 
 BATCH_SIZE, N_CLASSES = 200, 10
 N_IMAGES = 50 * BATCH_SIZE  # for the other libraries, which need them as floats in memory

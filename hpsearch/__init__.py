@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.coordinator import RunOptions, prepare_data
-    from hpsearch.definition import StudyDefinition, load_definition
-    from hpsearch.models import Model, TestTimeAugmentation, load_model
-    from hpsearch.models import load_model as load_net
-    from hpsearch.objective import Objective
-    from hpsearch.study import Study, load_study, run_study
+    from hpsearch.api.objective import Objective
+    from hpsearch.api.study import Study, load_study, run_study
+    from hpsearch.engine.definition import StudyDefinition, load_definition
+    from hpsearch.engine.models import Model, TestTimeAugmentation, load_model
+    from hpsearch.engine.models import load_model as load_net
+    from hpsearch.engine.scheduling import RunOptions, prepare_data
+    from hpsearch.engine.workspace import Workspace
     from hpsearch.trainers import Trainer, TrainingData
-    from hpsearch.workspace import Workspace
 
 __all__ = [
     "Model",
@@ -35,20 +35,20 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Model": "hpsearch.models",
-    "Objective": "hpsearch.objective",
-    "RunOptions": "hpsearch.coordinator",
-    "Study": "hpsearch.study",
-    "StudyDefinition": "hpsearch.definition",
-    "TestTimeAugmentation": "hpsearch.models",
+    "Model": "hpsearch.engine.models",
+    "Objective": "hpsearch.api.objective",
+    "RunOptions": "hpsearch.engine.scheduling",
+    "Study": "hpsearch.api.study",
+    "StudyDefinition": "hpsearch.engine.definition",
+    "TestTimeAugmentation": "hpsearch.engine.models",
     "Trainer": "hpsearch.trainers",
     "TrainingData": "hpsearch.trainers",
-    "Workspace": "hpsearch.workspace",
-    "load_definition": "hpsearch.definition",
-    "load_model": "hpsearch.models",
-    "load_study": "hpsearch.study",
-    "prepare_data": "hpsearch.coordinator",
-    "run_study": "hpsearch.study",
+    "Workspace": "hpsearch.engine.workspace",
+    "load_definition": "hpsearch.engine.definition",
+    "load_model": "hpsearch.engine.models",
+    "load_study": "hpsearch.api.study",
+    "prepare_data": "hpsearch.engine.scheduling",
+    "run_study": "hpsearch.api.study",
 }
 
 

@@ -6,18 +6,24 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from hpsearch.definition import (
+from hpsearch.engine.definition import (
     ConfirmSettings,
     DataSettings,
     StudyDefinition,
     Table,
 )
-from hpsearch.definition.data_settings import FoldSettings
-from hpsearch.definition.pruners import Hyperband, Median, Patient, Percentile, SuccessiveHalving
-from hpsearch.definition.samplers import Cmaes, Gp, Tpe
-from hpsearch.definition.space import DeclaredSpace, make_search_space
-from hpsearch.definition.study import SearchSettings
-from hpsearch.trainers.two_layer_net import (
+from hpsearch.engine.definition.data_settings import FoldSettings
+from hpsearch.engine.definition.pruners import (
+    Hyperband,
+    Median,
+    Patient,
+    Percentile,
+    SuccessiveHalving,
+)
+from hpsearch.engine.definition.samplers import Cmaes, Gp, Tpe
+from hpsearch.engine.definition.space import DeclaredSpace, make_search_space
+from hpsearch.engine.definition.study import SearchSettings
+from hpsearch.trainers.two_layer_net.trainer import (
     BasisSettings,
     TwoLayerNetSettings,
     TwoLayerNetTrainer,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.data import get_CIFAR10_data
-from hpsearch.errors import HpsearchError
+from hpsearch.foundations.errors import HpsearchError
 from hpsearch.gradcheck import eval_numerical_gradient, rel_error
 from hpsearch.net import TwoLayerNet
 

@@ -25,8 +25,8 @@ import numpy as np
 import psutil
 from torture_verdict import Tally, count_mismatches, install_audit_hook, read_records
 
-from hpsearch.definition import find_study_file, load_definition
-from hpsearch.workspace import Workspace
+from hpsearch.engine.definition import find_study_file, load_definition
+from hpsearch.engine.workspace import Workspace
 
 # Share of faults at any moment, including the start; the others wait until there is work to lose.
 AT_START = 0.2

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.records import TrialRecord, fingerprint
-from hpsearch.search import load_study, open_storage
-from hpsearch.trial_files import HISTORY_FILE, load_history
-from hpsearch.workspace import StudyFolder
+from hpsearch.engine.records import TrialRecord, fingerprint
+from hpsearch.engine.search import load_study, open_storage
+from hpsearch.engine.trial_files import HISTORY_FILE, load_history
+from hpsearch.engine.workspace import StudyFolder
 
 # Metrics of a classification in MLflow, and the fields of `Epoch` that they show.
 METRICS = {
@@ -147,7 +147,8 @@ class Tally:
         opened = [line for line in audit_lines if line.startswith("opened ")]
         if not opened:
             raise SystemExit(f"{folder.root}: the witness did not see the vault open the split")
-        self.forbidden_evaluations += sum("/hpsearch/vault.py" not in line for line in opened)
+        permitted = "/hpsearch/engine/test_evaluation.py"
+        self.forbidden_evaluations += sum(permitted not in line for line in opened)
 
 
 def install_audit_hook(folder: Path) -> Path:

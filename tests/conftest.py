@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from hpsearch.data import PreparedData, SplitSpec, find_source, prepare
-from hpsearch.definition import StudyDefinition
+from hpsearch.datasets import PreparedData, SplitSpec, find_source, prepare
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.workspace import Workspace
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec
-from hpsearch.workspace import Workspace
 from tests.postgres import Postgres, find_program
 
 # New examples at every run of a developer's; in CI the same ones for the same code.

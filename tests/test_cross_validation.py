@@ -10,9 +10,9 @@ import pytest
 
 import hpsearch
 from hpsearch.cli import main
-from hpsearch.definition import StudyDefinition, load_definition
-from hpsearch.trial_files import PREDICTIONS_FILE, load_predictions
-from hpsearch.workspace import Workspace
+from hpsearch.engine.definition import StudyDefinition, load_definition
+from hpsearch.engine.trial_files import PREDICTIONS_FILE, load_predictions
+from hpsearch.engine.workspace import Workspace
 
 STUDY = """
 trials = 3

@@ -14,8 +14,8 @@ import typer
 
 from hpsearch.cli import main
 from hpsearch.cli.app import make_app
-from hpsearch.definition import StudyDefinition
-from hpsearch.workspace import Workspace
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -11,8 +11,8 @@ import pytest
 from torture_verdict import install_audit_hook
 
 import hpsearch
-from hpsearch.trial_files import HISTORY_FILE, load_history
-from hpsearch.workspace import Workspace
+from hpsearch.engine.trial_files import HISTORY_FILE, load_history
+from hpsearch.engine.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,10 +13,10 @@ import pytest
 
 import hpsearch
 from hpsearch.cli import main
-from hpsearch.coordinator import find_prepared
-from hpsearch.data import open_validation
-from hpsearch.definition import load_definition
-from hpsearch.workspace import Workspace
+from hpsearch.datasets import open_validation
+from hpsearch.engine.definition import load_definition
+from hpsearch.engine.scheduling import find_prepared
+from hpsearch.engine.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "run_study.py"

@@ -12,7 +12,7 @@ import hpsearch.data
 import hpsearch.gradcheck
 import hpsearch.net
 import hpsearch.plots
-from hpsearch import errors
+from hpsearch.foundations import errors
 
 ROOT = Path(__file__).parents[1]
 

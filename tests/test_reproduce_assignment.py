@@ -49,7 +49,7 @@ def test_missing_data_is_told_in_one_line(
 @pytest.mark.slow
 @pytest.mark.skipif("HPSEARCH_DATA_DIR" not in os.environ, reason="needs CIFAR-10")
 def test_every_figure_of_the_first_net_on_cifar10_is_equal(script: ModuleType) -> None:
-    from hpsearch.data import get_CIFAR10_data
+    from hpsearch.datasets.notebook import get_CIFAR10_data
 
     script.make_toy()  # seeds the generator as the notebook does
     list(script.check_toy())

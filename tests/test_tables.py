@@ -9,11 +9,12 @@ import pytest
 
 import hpsearch
 from hpsearch.cli import main
-from hpsearch.data import Column, Schema, load_scaling, open_splits
-from hpsearch.definition import StudyDefinition
-from hpsearch.errors import UsageError
-from hpsearch.metrics import Task
-from hpsearch.workspace import Workspace
+from hpsearch.datasets import Column, Schema, open_splits
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.workspace import Workspace
+from hpsearch.foundations.errors import UsageError
+from hpsearch.foundations.metrics import Task
+from hpsearch.trainers.two_layer_net.scaling import load_scaling
 
 SIZES = {"train": 120, "validation": 30}
 SPACE = {

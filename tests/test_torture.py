@@ -11,8 +11,8 @@ import pytest
 from torture import Coordinator
 from torture_verdict import Tally, install_audit_hook
 
-from hpsearch.trial_files import HISTORY_FILE, Epoch, save_history
-from hpsearch.workspace import StudyFolder
+from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, save_history
+from hpsearch.engine.workspace import StudyFolder
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "torture.py"
 STUDY = """
@@ -93,9 +93,9 @@ def test_missing_audit_lines_are_an_error(folder: StudyFolder) -> None:
 @pytest.mark.parametrize(
     ("opened", "is_clean"),
     [
-        (["/hpsearch/vault.py"], True),
-        (["/hpsearch/vault.py", "/hpsearch/data/split.py"], False),
-        (["/hpsearch/vault.py", ""], False),
+        (["/hpsearch/engine/test_evaluation.py"], True),
+        (["/hpsearch/engine/test_evaluation.py", "/hpsearch/datasets/splits.py"], False),
+        (["/hpsearch/engine/test_evaluation.py", ""], False),
     ],
 )
 def test_opening_the_test_file_outside_the_vault_is_reported(
@@ -110,7 +110,7 @@ def test_a_second_evaluation_is_reported(folder: StudyFolder) -> None:
     with folder.test_ledger.open("a") as ledger:
         ledger.write(2 * '{"event": "begun", "study": "small"}\n')
     tally = Tally(2)
-    tally.count_evaluations(folder, ["opened ['/hpsearch/vault.py']"])
+    tally.count_evaluations(folder, ["opened ['/hpsearch/engine/test_evaluation.py']"])
     assert not tally.is_clean
 
 
@@ -142,7 +142,7 @@ def test_no_fault_is_clean(fault: dict[str, Any]) -> None:
         "import os, pathlib; os.chdir(pathlib.Path({path!r}).parent); open('test.npz')",
         "import os; os.link({path!r}, {path!r} + '.copy')",
         "import shutil; shutil.copy({path!r}, {path!r} + '.copy')",
-        "import hpsearch.files, pathlib; pathlib.Path({path!r}).read_bytes()",
+        "import hpsearch.foundations.files, pathlib; pathlib.Path({path!r}).read_bytes()",
     ],
 )
 def test_the_audit_hook_logs_every_way_to_open_the_test_file(how: str, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_the_audit_hook_logs_every_way_to_open_the_test_file(how: str, tmp_path:
     )
     opened = [line for line in audit_log.read_text().splitlines() if line.startswith("opened")]
     assert opened
-    assert not any("vault.py" in line for line in opened)
+    assert not any("test_evaluation.py" in line for line in opened)
 
 
 PROPER = "sys.exit(130)"

@@ -6,8 +6,8 @@ Slow imports are left to `main`, after it has installed its signal handlers.
 import sys
 from collections.abc import Sequence
 
-from hpsearch.cli.interruption import INTERRUPTED, Interruption
-from hpsearch.cli.streams import guard_standard_streams
+from hpsearch.api.terminal.interruption import INTERRUPTED, Interruption
+from hpsearch.api.terminal.streams import guard_standard_streams
 
 __all__ = ["main"]
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code; see `hpsearch.errors`.
+        The exit code; see `hpsearch.foundations.errors`.
     """
     owns_process = arguments is None
     if owns_process:

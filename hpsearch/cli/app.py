@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from hpsearch.api.terminal.interruption import INTERRUPTED, Interruption
+from hpsearch.api.terminal.streams import take_failure
 from hpsearch.cli import (
     check,
     doctor,
@@ -22,15 +24,13 @@ from hpsearch.cli import (
     starting,
     upkeep,
 )
-from hpsearch.cli.interruption import INTERRUPTED, Interruption
-from hpsearch.cli.streams import take_failure
 from hpsearch.cli.unexpected import (
     check_encoding,
     complain,
     find_errors_folder,
     keep_libraries_quiet,
 )
-from hpsearch.errors import HpsearchError, StoreError
+from hpsearch.foundations.errors import HpsearchError, StoreError
 
 __all__ = ["main"]
 
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:
     Returns
     -------
     int
-        The exit code; see `hpsearch.errors`.
+        The exit code; see `hpsearch.foundations.errors`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     # At exit Python would collect garbage among all libraries' objects, for half a second.

@@ -3,17 +3,12 @@
 import shlex
 from pathlib import Path
 
-from hpsearch.cli.options import (
-    DataDirOption,
-    StudyFileArgument,
-    WorkspaceOption,
-    make_options,
-    repeat_options,
-)
-from hpsearch.cli.terminal import say
-from hpsearch.coordinator import check_study_trainer
-from hpsearch.definition import find_study_file, load_definition
-from hpsearch.errors import UsageError
+from hpsearch.api.locations import make_options, repeat_options
+from hpsearch.api.terminal.console import say
+from hpsearch.cli.options import DataDirOption, StudyFileArgument, WorkspaceOption
+from hpsearch.engine.definition import find_study_file, load_definition
+from hpsearch.engine.scheduling import check_study_trainer
+from hpsearch.foundations.errors import UsageError
 from hpsearch.trainers.conformance import Check, describe_guarantees
 
 __all__ = ["check_trainer"]

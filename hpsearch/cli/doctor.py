@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hpsearch.api.doctor import Finding, examine
+from hpsearch.api.locations import make_options, repeat_options
+from hpsearch.api.terminal.console import make_console
 from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
@@ -17,12 +20,8 @@ from hpsearch.cli.options import (
     StudyFileArgument,
     TrackingOption,
     WorkspaceOption,
-    make_options,
-    repeat_options,
 )
-from hpsearch.cli.terminal import make_console
-from hpsearch.definition import find_study_file, load_definition
-from hpsearch.doctor import Finding, examine
+from hpsearch.engine.definition import find_study_file, load_definition
 
 __all__ = ["doctor"]
 

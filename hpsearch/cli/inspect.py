@@ -6,18 +6,12 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.options import (
-    JsonOption,
-    StorageOption,
-    StudyArgument,
-    WorkspaceOption,
-    make_options,
-    open_recorded_study,
-)
-from hpsearch.cli.terminal import make_console
+from hpsearch.api.locations import make_options, open_recorded_study
+from hpsearch.api.terminal.console import make_console
+from hpsearch.cli.options import JsonOption, StorageOption, StudyArgument, WorkspaceOption
 from hpsearch.cli.watching import tabulate_status, watch_study
-from hpsearch.errors import UsageError
-from hpsearch.status import read_status
+from hpsearch.engine.status import read_status
+from hpsearch.foundations.errors import UsageError
 
 __all__ = ["status"]
 

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from hpsearch.api.locations import make_options, open_recorded_study
+from hpsearch.api.publishing.mlflow_publisher import MlflowPublisher, tracking_store
+from hpsearch.api.terminal.console import say
 from hpsearch.cli.options import (
     DataDirOption,
     JsonOption,
@@ -14,27 +17,22 @@ from hpsearch.cli.options import (
     StudyArgument,
     TrackingOption,
     WorkspaceOption,
-    make_options,
-    open_recorded_study,
 )
-from hpsearch.cli.terminal import say
-from hpsearch.coordinator import (
-    MlflowPublisher,
+from hpsearch.engine.evaluations import read_evaluations
+from hpsearch.engine.models import Model, export_model
+from hpsearch.engine.records import best_of
+from hpsearch.engine.scheduling import (
     RunOptions,
     Session,
     open_session,
     prepare_recorded_data,
     replay_trial,
-    tracking_store,
 )
-from hpsearch.errors import RefusedError, StoreError, UsageError
-from hpsearch.evaluations import read_evaluations
-from hpsearch.files import expand
-from hpsearch.models import Model, export_model
-from hpsearch.records import best_of
-from hpsearch.results import find_best_model, has_best_model
-from hpsearch.search import is_complete, read_refits
-from hpsearch.vault import evaluate_once
+from hpsearch.engine.search import is_complete, read_refits
+from hpsearch.engine.selection import find_best_model, has_best_model
+from hpsearch.engine.test_evaluation import evaluate_once
+from hpsearch.foundations.errors import RefusedError, StoreError, UsageError
+from hpsearch.foundations.files import expand
 
 __all__ = ["best", "reconcile", "replay", "score"]
 

@@ -10,20 +10,15 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.cli.options import (
-    JsonOption,
-    StorageOption,
-    WorkspaceOption,
-    make_options,
-    open_recorded_study,
-)
-from hpsearch.cli.terminal import make_console
-from hpsearch.coordinator import RunOptions
-from hpsearch.definition import list_study_files, load_definition
-from hpsearch.errors import HpsearchError
-from hpsearch.search import list_study_names, open_storage
-from hpsearch.status import Status, read_status
-from hpsearch.wording import shorten_age
+from hpsearch.api.locations import make_options, open_recorded_study
+from hpsearch.api.terminal.console import make_console
+from hpsearch.cli.options import JsonOption, StorageOption, WorkspaceOption
+from hpsearch.engine.definition import list_study_files, load_definition
+from hpsearch.engine.scheduling import RunOptions
+from hpsearch.engine.search import list_study_names, open_storage
+from hpsearch.engine.status import Status, read_status
+from hpsearch.foundations.errors import HpsearchError
+from hpsearch.foundations.wording import shorten_age
 
 __all__ = ["list_studies"]
 

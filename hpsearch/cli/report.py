@@ -7,18 +7,13 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.options import (
-    StorageOption,
-    StudyArgument,
-    WorkspaceOption,
-    make_options,
-    open_recorded_study,
-)
-from hpsearch.cli.terminal import say
-from hpsearch.coordinator import find_prepared
-from hpsearch.errors import MachineError, UsageError
-from hpsearch.files import expand
-from hpsearch.search import import_importances
+from hpsearch.api.locations import make_options, open_recorded_study
+from hpsearch.api.terminal.console import say
+from hpsearch.cli.options import StorageOption, StudyArgument, WorkspaceOption
+from hpsearch.engine.scheduling import find_prepared
+from hpsearch.engine.search import import_importances
+from hpsearch.foundations.errors import MachineError, UsageError
+from hpsearch.foundations.files import expand
 
 __all__ = ["report"]
 
@@ -38,7 +33,7 @@ def report(
     Example: hpsearch report quickstart --open
     """
     import_importances()
-    from hpsearch.report import write_report  # imports plotly and matplotlib, for a second
+    from hpsearch.report.page import write_report  # imports plotly and matplotlib, for a second
 
     out = expand(out) if out else None
     options = make_options(workspace, storage=storage)

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from hpsearch.cli.display import open_display
-from hpsearch.cli.interruption import Interruption
+from hpsearch.api.locations import make_options
+from hpsearch.api.run import run_study
+from hpsearch.api.terminal.display import follow, open_display
+from hpsearch.api.terminal.interruption import Interruption
 from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
@@ -17,24 +19,17 @@ from hpsearch.cli.options import (
     StudyFileArgument,
     TrackingOption,
     WorkspaceOption,
-    make_options,
     parse_duration,
 )
-from hpsearch.coordinator import (
-    ConfirmationAdvanced,
-    Event,
-    ModelChosen,
+from hpsearch.engine.definition import StudyDefinition, find_study_file, load_definition
+from hpsearch.engine.scheduling import (
     StudyEnded,
     StudyOpened,
-    TrialStarted,
-    WinnerJudged,
     describe_trainer,
-    run_study,
 )
-from hpsearch.definition import StudyDefinition, find_study_file, load_definition
-from hpsearch.errors import InterruptedStudyError, UsageError
+from hpsearch.foundations.errors import InterruptedStudyError, UsageError
 
-__all__ = ["follow", "run"]
+__all__ = ["run"]
 
 
 def run(
@@ -99,17 +94,6 @@ def run(
             )
         if not is_complete:
             display.say("the time is up; the same command continues")
-
-
-def follow(event: Event, interruption: Interruption) -> None:
-    """Update what `interruption` reports as waited for, according to the study's progress."""
-    match event:
-        case StudyOpened() | TrialStarted() | ConfirmationAdvanced():
-            interruption.begin_study("the trials in flight to end their epoch")
-        case WinnerJudged() | ModelChosen():
-            interruption.begin_study("the best model's evaluation on the test set")
-        case StudyEnded():
-            interruption.begin_study("MLflow to be written")
 
 
 def _with_trials(definition: StudyDefinition, trials: int | None) -> StudyDefinition:

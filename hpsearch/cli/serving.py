@@ -10,17 +10,14 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.interruption import Interruption
-from hpsearch.cli.options import (
-    TrackingOption,
-    WorkspaceOption,
-    make_options,
-    open_recorded_study,
-)
-from hpsearch.cli.terminal import say
-from hpsearch.coordinator import RunOptions, tracking_store
-from hpsearch.errors import HpsearchError, StoreError, UsageError
-from hpsearch.status import read_status
+from hpsearch.api.locations import make_options, open_recorded_study
+from hpsearch.api.publishing.mlflow_publisher import tracking_store
+from hpsearch.api.terminal.console import say
+from hpsearch.api.terminal.interruption import Interruption
+from hpsearch.cli.options import TrackingOption, WorkspaceOption
+from hpsearch.engine.scheduling import RunOptions
+from hpsearch.engine.status import read_status
+from hpsearch.foundations.errors import HpsearchError, StoreError, UsageError
 from hpsearch.tracking import TrackingStore, prepare_tracking, trials_page
 
 __all__ = ["ui"]

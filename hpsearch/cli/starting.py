@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.terminal import say
-from hpsearch.data import (
+from hpsearch.api.terminal.console import say
+from hpsearch.datasets import (
     SOURCE_NAMES,
     FolderContents,
     FolderSettings,
@@ -19,18 +19,18 @@ from hpsearch.data import (
     find_image_folder,
     find_tabular_source,
 )
-from hpsearch.definition import (
+from hpsearch.engine.definition import (
     OWN_SIZE,
     SCHEMA_FILE,
     make_schema,
     parse_definition,
     write_template,
 )
-from hpsearch.errors import StoreError, UsageError
-from hpsearch.files import expand, write_atomically
-from hpsearch.metrics import Task
+from hpsearch.foundations.errors import StoreError, UsageError
+from hpsearch.foundations.files import expand, write_atomically
+from hpsearch.foundations.metrics import Task
+from hpsearch.foundations.wording import suggest
 from hpsearch.trainers.finding import TrainerSpec
-from hpsearch.wording import suggest
 
 __all__ = ["new", "schema"]
 

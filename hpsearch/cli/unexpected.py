@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.environment import Environment
-from hpsearch.errors import HpsearchError, MachineError, StoreError, UsageError
-from hpsearch.machine import is_machine_failure
-from hpsearch.redaction import redact
-from hpsearch.tracebacks import catch_background_errors, describe_unexpected
-from hpsearch.wording import printable
-from hpsearch.workspace import Workspace
+from hpsearch.engine.workspace import Workspace
+from hpsearch.foundations.environment import Environment
+from hpsearch.foundations.errors import HpsearchError, MachineError, StoreError, UsageError
+from hpsearch.foundations.machine import is_machine_failure
+from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.tracebacks import catch_background_errors, describe_unexpected
+from hpsearch.foundations.wording import printable
 
 __all__ = [
     "check_encoding",

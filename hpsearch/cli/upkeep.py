@@ -5,21 +5,14 @@ from typing import Annotated
 
 import typer
 
-from hpsearch.cli.options import (
-    DataDirOption,
-    StorageOption,
-    StudyArgument,
-    WorkspaceOption,
-    make_options,
-    open_recorded_study,
-    repeat_options,
-)
-from hpsearch.cli.terminal import say
-from hpsearch.coordinator import find_leftovers, open_session
-from hpsearch.coordinator import remove as remove_leftover
-from hpsearch.errors import UsageError
-from hpsearch.search import copy_study, open_storage
-from hpsearch.wording import shorten_bytes
+from hpsearch.api.locations import make_options, open_recorded_study, repeat_options
+from hpsearch.api.terminal.console import say
+from hpsearch.cli.options import DataDirOption, StorageOption, StudyArgument, WorkspaceOption
+from hpsearch.engine.scheduling import find_leftovers, open_session
+from hpsearch.engine.scheduling import remove as remove_leftover
+from hpsearch.engine.search import copy_study, open_storage
+from hpsearch.foundations.errors import UsageError
+from hpsearch.foundations.wording import shorten_bytes
 
 __all__ = ["clean", "copy"]
 

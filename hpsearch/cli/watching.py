@@ -10,23 +10,23 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.cli.running import RunningTrial, tabulate_running
-from hpsearch.cli.terminal import make_console
-from hpsearch.definition import StudyDefinition
-from hpsearch.execution import FileLease
-from hpsearch.records import State, describe_retry
-from hpsearch.results import describe_verdict, read_verdict
-from hpsearch.search import SearchStudy
-from hpsearch.status import Status, read_status
-from hpsearch.trial_files import HISTORY_FILE, load_history
-from hpsearch.wording import (
+from hpsearch.api.terminal.console import make_console
+from hpsearch.api.terminal.running import RunningTrial, tabulate_running
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.execution import FileLease
+from hpsearch.engine.records import State, describe_retry
+from hpsearch.engine.search import SearchStudy
+from hpsearch.engine.selection import describe_verdict, read_verdict
+from hpsearch.engine.status import Status, read_status
+from hpsearch.engine.trial_files import HISTORY_FILE, load_history
+from hpsearch.engine.workspace import StudyFolder
+from hpsearch.foundations.wording import (
     describe_refit_state,
     list_trials,
     shorten_bytes,
     shorten_duration,
     shorten_number,
 )
-from hpsearch.workspace import StudyFolder
 
 __all__ = ["tabulate_status", "watch_study"]
 

@@ -1,5 +1,4 @@
-"""The study's page: one self-contained HTML file, made with plotly and jinja2."""
+"""The study's page, one self-contained HTML file, and the pictures of trials.
 
-from hpsearch.report.page import write_report
-
-__all__ = ["write_report"]
+Nothing is imported here: plotly and matplotlib take a second.
+"""

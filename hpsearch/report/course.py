@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from plotly.graph_objects import Bar, Figure, Scatter
 
-from hpsearch.metrics import Metric
-from hpsearch.records import State, TrialRecord, best_of
+from hpsearch.engine.records import State, TrialRecord, best_of
+from hpsearch.foundations.metrics import Metric
 from hpsearch.report.figure import (
     BEST,
     COMPLETE,

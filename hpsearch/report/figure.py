@@ -6,8 +6,8 @@ from typing import Any
 from markupsafe import escape
 from plotly.graph_objects import Figure
 
-from hpsearch.records import State, TrialRecord
-from hpsearch.wording import shorten_duration, shorten_number
+from hpsearch.engine.records import State, TrialRecord
+from hpsearch.foundations.wording import shorten_duration, shorten_number
 
 __all__ = [
     "BEST",

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure, Heatmap
 
-from hpsearch.plots import encode_png
+from hpsearch.engine.selection import Examination
+from hpsearch.foundations.png import encode_png
 from hpsearch.report.figure import COMPLETE, FADED, make_figure
-from hpsearch.results import Examination
 
 __all__ = ["draw_confusion", "draw_predictions", "embed", "embed_image"]
 

@@ -7,22 +7,22 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hpsearch.data import PreparedData
-from hpsearch.definition import StudyDefinition
-from hpsearch.errors import DamagedDataError, MachineError, RefusedError, UsageError
-from hpsearch.models import Model
-from hpsearch.records import State, TrialRecord, best_of
-from hpsearch.results import Verdict, find_best_model, load_fold_models, read_verdict
-from hpsearch.search import SearchStudy, check_training_data, read_refits
-from hpsearch.status import Status, read_status
-from hpsearch.trial_files import (
+from hpsearch.datasets import PreparedData
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.models import Model
+from hpsearch.engine.records import State, TrialRecord, best_of
+from hpsearch.engine.search import SearchStudy, check_training_data, read_refits
+from hpsearch.engine.selection import Verdict, find_best_model, load_fold_models, read_verdict
+from hpsearch.engine.status import Status, read_status
+from hpsearch.engine.trial_files import (
     HISTORY_FILE,
     PREDICTIONS_FILE,
     Epoch,
     load_history,
     load_predictions,
 )
-from hpsearch.workspace import StudyFolder
+from hpsearch.engine.workspace import StudyFolder
+from hpsearch.foundations.errors import DamagedDataError, MachineError, RefusedError, UsageError
 
 __all__ = ["Material", "gather"]
 

@@ -12,22 +12,22 @@ from plotly.graph_objects import Figure
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from hpsearch.data import PreparedData, open_folds, open_validation
-from hpsearch.definition import format_definition
-from hpsearch.errors import StoreError
-from hpsearch.files import write_atomically
-from hpsearch.metrics import Task
-from hpsearch.plots import encode_drawing
-from hpsearch.records import SESSIONS, State
+from hpsearch.datasets import PreparedData, open_folds, open_validation
+from hpsearch.engine.definition import format_definition
+from hpsearch.engine.records import SESSIONS, State
+from hpsearch.engine.search import SearchStudy, measure_importances
+from hpsearch.engine.selection import Examination, diagnose, examine, examine_folds, group_ablation
+from hpsearch.engine.workspace import StudyFolder
+from hpsearch.foundations.errors import StoreError
+from hpsearch.foundations.files import write_atomically
+from hpsearch.foundations.metrics import Task
+from hpsearch.foundations.png import encode_drawing
+from hpsearch.foundations.versions import code_version, package_versions
+from hpsearch.foundations.wording import shorten_number
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
-from hpsearch.results import Examination, diagnose, examine, examine_folds, group_ablation
-from hpsearch.search import SearchStudy, measure_importances
 from hpsearch.trainers import Finding
-from hpsearch.versions import code_version, package_versions
-from hpsearch.wording import shorten_number
-from hpsearch.workspace import StudyFolder
 
 __all__ = ["write_report"]
 

@@ -9,9 +9,9 @@ import optuna
 from optuna.visualization import plot_parallel_coordinate
 from plotly.graph_objects import Bar, Figure, Scatter
 
-from hpsearch.definition import Choices, ParameterSpace, Range, SearchSpace
-from hpsearch.metrics import Metric
-from hpsearch.records import State, TrialRecord, rank
+from hpsearch.engine.definition import Choices, ParameterSpace, Range, SearchSpace
+from hpsearch.engine.records import State, TrialRecord, rank
+from hpsearch.foundations.metrics import Metric
 from hpsearch.report.figure import (
     BEST,
     COMPLETE,

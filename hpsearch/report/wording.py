@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from hpsearch.metrics import Metric
-from hpsearch.records import State, TrialRecord
+from hpsearch.engine.records import State, TrialRecord
+from hpsearch.engine.selection import Examination, describe_verdict
+from hpsearch.engine.status import Cost
+from hpsearch.foundations.metrics import Metric
+from hpsearch.foundations.wording import describe_refit_state, shorten_duration
 from hpsearch.report.material import Material
-from hpsearch.results import Examination, describe_verdict
-from hpsearch.status import Cost
-from hpsearch.wording import describe_refit_state, shorten_duration
 
 __all__ = [
     "answer_lines",

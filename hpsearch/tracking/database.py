@@ -22,9 +22,9 @@ from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.pool import NullPool, StaticPool
 
-from hpsearch.errors import StoreError, UsageError
-from hpsearch.files import write_atomically
-from hpsearch.redaction import redact
+from hpsearch.foundations.errors import StoreError, UsageError
+from hpsearch.foundations.files import write_atomically
+from hpsearch.foundations.redaction import redact
 
 __all__ = ["check_connection", "complete_database", "describe_incomplete", "read_schema"]
 

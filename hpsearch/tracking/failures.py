@@ -7,7 +7,7 @@ from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from hpsearch.errors import StoreError
+from hpsearch.foundations.errors import StoreError
 from hpsearch.tracking.settings import mlflow_settings
 from hpsearch.tracking.views import TrackingStore
 

@@ -7,8 +7,8 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from hpsearch.definition import StudyDefinition
-from hpsearch.records import TrialRecord, best_of
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.records import TrialRecord, best_of
 from hpsearch.tracking.comparison import Expected, newest_points
 from hpsearch.tracking.failures import translate_mlflow_errors
 from hpsearch.tracking.model import describe_dataset, register_net

@@ -23,7 +23,7 @@ __all__ = ["describe_dataset", "find_fault", "find_version", "register_net", "wa
 
 ALIAS = "best"
 _NET_TAG = "net_sha256"
-# As `hpsearch.models.export_model` writes it; its entry is named as the tag.
+# As `hpsearch.engine.models.export_model` writes it; its entry is named as the tag.
 _MANIFEST_FILE = "manifest.json"
 _WARM_UP_CODE = """
 import numpy as np

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.definition import StudyDefinition
+from hpsearch.engine.definition import StudyDefinition
 from hpsearch.tracking.settings import mlflow_settings
 from hpsearch.tracking.views import TrackingStore
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from hpsearch.metrics import Metric
+from hpsearch.foundations.metrics import Metric
 
 __all__ = ["VIEW_TAG", "describe_table", "run_page", "trials_page"]
 

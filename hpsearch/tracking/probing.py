@@ -8,7 +8,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from hpsearch.files import check_sqlite, check_writable
+from hpsearch.foundations.files import check_sqlite, check_writable
 from hpsearch.tracking.database import check_connection, describe_incomplete
 from hpsearch.tracking.failures import translate_mlflow_errors
 from hpsearch.tracking.views import TrackingStore

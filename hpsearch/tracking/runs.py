@@ -18,7 +18,7 @@ __all__ = [
     *("log", "log_frames", "name_trial", "set_status"),
 ]
 
-STUDY_TAG = "hpsearch.study"
+STUDY_TAG = "hpsearch.api.study"
 TRIAL_TAG = "hpsearch.trial"
 PARENT_TAG = "mlflow.parentRunId"
 # Written last: a run with this tag is complete.

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, TypeAlias
 
-from hpsearch.definition import Choices, Range, StudyDefinition
-from hpsearch.metrics import Metric
-from hpsearch.records import State, TrialRecord, best_of
+from hpsearch.engine.definition import Choices, Range, StudyDefinition
+from hpsearch.engine.records import State, TrialRecord, best_of
+from hpsearch.engine.trial_files import Epoch
+from hpsearch.foundations.metrics import Metric
 from hpsearch.tracking.views import TrialView
-from hpsearch.trial_files import Epoch
 
 __all__ = [
     *("Point", "STATUS", "TRIAL_TAGS", "VERSION_TAG"),

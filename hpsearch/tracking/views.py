@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.errors import UsageError
-from hpsearch.records import TrialRecord
-from hpsearch.redaction import redact
-from hpsearch.trial_files import Epoch
+from hpsearch.engine.records import TrialRecord
+from hpsearch.engine.trial_files import Epoch
+from hpsearch.foundations.errors import UsageError
+from hpsearch.foundations.redaction import redact
 
 __all__ = ["NetView", "StudyView", "TrackingStore", "TrialView"]
 
@@ -129,7 +129,7 @@ class NetView:
     Parameters
     ----------
     folder : Path
-        Folder written by `hpsearch.models.export_model`.
+        Folder written by `hpsearch.engine.models.export_model`.
     sha256 : str
         Its identity; a model is registered once.
     trial : int

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.schema import Schema
+from hpsearch.datasets.schema import Schema
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hpsearch.data import NO_PREPARATION, Preparation
-from hpsearch.errors import MachineError, UsageError
+from hpsearch.datasets import NO_PREPARATION, Preparation
+from hpsearch.foundations.errors import MachineError, UsageError
+from hpsearch.foundations.wording import suggest
 from hpsearch.trainers.base import Trainer
-from hpsearch.wording import suggest
 
 __all__ = ["TRAINERS", "TrainerSpec", "find_module", "hash_source", "importing_from", "list_source"]
 

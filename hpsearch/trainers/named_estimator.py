@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.pipeline import make_pipeline
 
-from hpsearch.data.schema import Schema
+from hpsearch.datasets.schema import Schema
+from hpsearch.foundations.wording import suggest
 from hpsearch.trainers.scikit_learn import SklearnTrainer
-from hpsearch.wording import suggest
 
 __all__ = ["EstimatorSettings", "NamedEstimatorTrainer"]
 

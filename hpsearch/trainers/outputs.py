@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data import Schema
-from hpsearch.metrics import Task
+from hpsearch.datasets import Schema
+from hpsearch.foundations.metrics import Task
 
 __all__ = ["read_predictions", "read_probabilities"]
 

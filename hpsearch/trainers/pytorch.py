@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hpsearch.data.schema import Schema
-from hpsearch.metrics import Task
+from hpsearch.datasets.schema import Schema
+from hpsearch.foundations.metrics import Task
 from hpsearch.trainers.base import EpochMetrics, Trainer, TrainingData
 from hpsearch.trainers.tensor_state import convert_tensors, restore_tensors
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from hpsearch.data.schema import Schema
-from hpsearch.metrics import Task
+from hpsearch.datasets.schema import Schema
+from hpsearch.foundations.metrics import Task
 from hpsearch.trainers.base import EpochMetrics, Trainer, TrainingData
 from hpsearch.trainers.estimator_state import dump_estimator, list_types, load_estimator
 

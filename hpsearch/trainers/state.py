@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.hashing import hash_arrays
+from hpsearch.foundations.hashing import hash_arrays
 
 __all__ = ["flatten_state", "hash_state", "name_by_fold", "unflatten_state"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import augmentation
 from benchmarks.images import open_split
-from hpsearch.data import PreparedData, SplitSpec, find_source, prepare
+from hpsearch.datasets import PreparedData, SplitSpec, find_source, prepare
 from tests.conftest import PIXELS, TWO_LAYER_NET
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.race import follow, one_epoch_first, vary
 from benchmarks.time_to_accuracy import GRID, LEVELS, STRATEGIES, Strategy, reach, report
-from hpsearch.data import PreparedData
-from hpsearch.definition import StudyDefinition
+from hpsearch.datasets import PreparedData
+from hpsearch.engine.definition import StudyDefinition
 
 Define = Callable[..., StudyDefinition]
 

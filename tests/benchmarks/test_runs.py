@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpsearch.data.prepared import TRAIN_FILE
+from hpsearch.datasets.prepared import TRAIN_FILE
 
 N_BYTES = 64_000_000
 

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks import search
 from benchmarks.runs import Run, TrainedTrial, WorkerMemory
-from hpsearch.data.prepared import derived_file
-from hpsearch.trial_files import Epoch
+from hpsearch.datasets.prepared import derived_file
+from hpsearch.engine.trial_files import Epoch
 
 STUDY = """
 trials = 4

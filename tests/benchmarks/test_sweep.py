@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import plain, sweep
 from benchmarks.sweep import N_ITERATIONS, OURS, PROCESSES, THREADS, Sweep
-from hpsearch.definition import find_study_file, load_definition
+from hpsearch.engine.definition import find_study_file, load_definition
 
 
 def test_both_sides_train_the_same_settings() -> None:

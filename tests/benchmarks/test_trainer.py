@@ -11,8 +11,8 @@ from benchmarks.cores import call_on_cores
 from benchmarks.images import open_split
 from benchmarks.peers import PEERS, make_plain_step
 from benchmarks.rounds import time_in_turns
-from hpsearch.data import PreparedData
-from hpsearch.training import Hyperparameters
+from hpsearch.datasets import PreparedData
+from hpsearch.trainers.two_layer_net import Hyperparameters
 
 
 def test_programs_take_turns_and_warm_up_uncounted() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hpsearch.cli import main
-from hpsearch.workspace import Workspace
+from hpsearch.engine.workspace import Workspace
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "run_study.py"
 

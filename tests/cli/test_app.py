@@ -15,10 +15,10 @@ from filelock import FileLock
 
 import hpsearch
 from hpsearch.cli import main
-from hpsearch.objective.failures import read_versions
-from hpsearch.search import load_study, open_storage
-from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
-from hpsearch.workspace import Workspace
+from hpsearch.engine.search import load_study, open_storage
+from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.workspace import Workspace
+from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 from tests.cli.lines import assert_one_line
 
 Program = Callable[..., tuple[int, str, str]]

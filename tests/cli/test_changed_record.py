@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.workspace import Workspace
+from hpsearch.engine.workspace import Workspace
 
 Program = Callable[..., tuple[int, str, str]]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.coordinator import describe_trainer
-from hpsearch.definition import load_definition
-from hpsearch.workspace import Workspace
+from hpsearch.engine.definition import load_definition
+from hpsearch.engine.scheduling import describe_trainer
+from hpsearch.engine.workspace import Workspace
 from tests.cli.lines import assert_one_line
 
 Program = Callable[..., tuple[int, str, str]]

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hpsearch.cli.display import _Lines, _LiveDisplay, _Quiet
-from hpsearch.coordinator import (
+from hpsearch.api.terminal.display import _Lines, _LiveDisplay, _Quiet
+from hpsearch.datasets import PreparedData
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.evaluations import TestEvaluation
+from hpsearch.engine.records import Confirmation, State, TrialRecord
+from hpsearch.engine.scheduling import (
     ConfirmationAdvanced,
     ConfirmationEnded,
     ConfirmationReleased,
@@ -26,15 +30,11 @@ from hpsearch.coordinator import (
     TrialStarted,
     WorkersSurveyed,
 )
-from hpsearch.data import PreparedData
-from hpsearch.definition import StudyDefinition
-from hpsearch.evaluations import TestEvaluation
-from hpsearch.objective import TrialJob
-from hpsearch.objective.survey import WorkerSurvey
-from hpsearch.records import Confirmation, State, TrialRecord
-from hpsearch.training import Hyperparameters
-from hpsearch.trial_files import Epoch
-from hpsearch.workspace import Workspace
+from hpsearch.engine.training import TrialJob
+from hpsearch.engine.training.survey import WorkerSurvey
+from hpsearch.engine.trial_files import Epoch
+from hpsearch.engine.workspace import Workspace
+from hpsearch.trainers.two_layer_net import Hyperparameters
 from tests.conftest import TWO_LAYER_NET
 
 SETTING = Hyperparameters(

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hpsearch.cli import main
-from hpsearch.workspace import Workspace
+from hpsearch.engine.workspace import Workspace
 from tests.cli.lines import assert_one_line
 
 Program = Callable[..., tuple[int, str, str]]

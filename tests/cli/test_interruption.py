@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from hpsearch.cli import main
-from hpsearch.workspace import StudyFolder, Workspace
+from hpsearch.engine.workspace import StudyFolder, Workspace
 from tests.cli.lines import assert_stopped
 
 Start = Callable[..., subprocess.Popen[str]]

@@ -15,7 +15,7 @@ import typer
 
 from hpsearch.cli.app import make_app
 from hpsearch.cli.options import parse_duration
-from hpsearch.workspace import Workspace
+from hpsearch.engine.workspace import Workspace
 
 Program = Callable[..., tuple[int, str, str]]
 HPSEARCH = Path(sys.executable).with_name("hpsearch")

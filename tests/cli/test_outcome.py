@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hpsearch.cli.display import _Lines
-from hpsearch.cli.outcome import (
+from hpsearch.api.terminal.display import _Lines
+from hpsearch.api.terminal.outcome import (
     describe_confirmation,
     describe_record,
     describe_refit,
     print_outcome,
 )
-from hpsearch.coordinator import (
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.evaluations import TestEvaluation
+from hpsearch.engine.records import Confirmation, Refit, State, TrialRecord
+from hpsearch.engine.scheduling import (
     EvaluationRefused,
     Event,
     MirrorBehind,
@@ -28,12 +31,9 @@ from hpsearch.coordinator import (
     TrialEnded,
     WinnerJudged,
 )
-from hpsearch.definition import StudyDefinition
-from hpsearch.evaluations import TestEvaluation
-from hpsearch.metrics import ACCURACY
-from hpsearch.records import Confirmation, Refit, State, TrialRecord
-from hpsearch.results import Confirmed, Selection, Verdict
-from hpsearch.workspace import Workspace
+from hpsearch.engine.selection import Confirmed, Selection, Verdict
+from hpsearch.engine.workspace import Workspace
+from hpsearch.foundations.metrics import ACCURACY
 
 SCORE = TestEvaluation(
     "small",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from hpsearch.cli import main
-from hpsearch.definition import load_definition
+from hpsearch.engine.definition import load_definition
 from tests.cli.lines import assert_one_line
 
 Program = Callable[..., tuple[int, str, str]]

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from hpsearch.cli.running import RunningTrial, tabulate_running
-from hpsearch.metrics import ACCURACY
-from hpsearch.trial_files import Epoch
+from hpsearch.api.terminal.running import RunningTrial, tabulate_running
+from hpsearch.engine.trial_files import Epoch
+from hpsearch.foundations.metrics import ACCURACY
 
 SEARCHED = ["learning_rate", "learning_rate_decay", "reg", "hidden_size", "epochs", "dropout"]
 SETTING = {

@@ -16,8 +16,8 @@ from torture import find_port
 
 from hpsearch.cli import main
 from hpsearch.cli.serving import _environment
+from hpsearch.engine.workspace import Workspace
 from hpsearch.tracking import TrackingStore
-from hpsearch.workspace import Workspace
 
 SECRET = "postgresql+psycopg://me:secret@127.0.0.1:1/x"
 

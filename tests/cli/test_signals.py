@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.cli.interruption import Interruption
+from hpsearch.api.terminal.interruption import Interruption
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -26,7 +26,7 @@ def start() -> Iterator[Start]:
     def make(body: str, *, prepare: Callable[[], object] | None = None) -> subprocess.Popen[str]:
         program = (
             "import hashlib, os, subprocess, sys, time\n"
-            "from hpsearch.cli.interruption import Interruption\n"
+            "from hpsearch.api.terminal.interruption import Interruption\n"
             "with Interruption(owns_process=True) as interruption:\n"
             + textwrap.indent(textwrap.dedent(body), "    ")
         )
@@ -206,7 +206,7 @@ def test_in_a_host_process_a_study_stops_at_the_first_signal_and_raises_at_a_lat
     program = textwrap.dedent(
         """
         import sys, time
-        from hpsearch.cli.interruption import Interruption
+        from hpsearch.api.terminal.interruption import Interruption
         try:
             with Interruption(owns_process=False) as interruption:
                 interruption.begin_study('the epoch')

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from hpsearch.cli import main
-from hpsearch.data import SOURCE_NAMES
-from hpsearch.definition import OWN_SOURCES, list_study_files, load_definition
+from hpsearch.datasets import SOURCE_NAMES
+from hpsearch.engine.definition import OWN_SOURCES, list_study_files, load_definition
 from tests.cli.lines import assert_one_line
 
 Program = Callable[..., tuple[int, str, str]]

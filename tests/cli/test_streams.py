@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from hpsearch.cli.streams import guard, take_failure
-from hpsearch.workspace import Workspace
+from hpsearch.api.terminal.streams import guard, take_failure
+from hpsearch.engine.workspace import Workspace
 from tests.cli.lines import assert_one_line, assert_stopped
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -172,7 +172,7 @@ def test_a_display_that_fails_does_not_stop_a_study(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from hpsearch.cli import display
+    from hpsearch.api.terminal import display
 
     def fail(*_: Any) -> None:
         raise RuntimeError("no such style")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from hpsearch.cli.terminal import make_console, say
+from hpsearch.api.terminal.console import make_console, say
 from hpsearch.cli.unexpected import complain
 
 Program = Callable[..., tuple[int, str, str]]

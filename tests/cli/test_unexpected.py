@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.cli import main
-from hpsearch.workspace import Workspace
+from hpsearch.engine.workspace import Workspace
 from tests.cli.conftest import SCRIPT
 from tests.cli.lines import assert_one_line
 

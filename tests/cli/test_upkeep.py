@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from hpsearch.errors import StoreError
-from hpsearch.records import Confirmation, State
-from hpsearch.search import load_study, note_confirmation, open_storage
-from hpsearch.workspace import Workspace
+from hpsearch.engine.records import Confirmation, State
+from hpsearch.engine.search import load_study, note_confirmation, open_storage
+from hpsearch.engine.workspace import Workspace
+from hpsearch.foundations.errors import StoreError
 
 Program = Callable[..., tuple[int, str, str]]
 
@@ -21,9 +21,9 @@ Program = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(program: Program, study_file: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     """Run the small study without MLflow, which has tests of its own."""
-    from tests.coordinator.conftest import DisabledPublisher
+    from tests.api.conftest import DisabledPublisher
 
-    monkeypatch.setattr("hpsearch.coordinator.run.MlflowPublisher", DisabledPublisher)
+    monkeypatch.setattr("hpsearch.api.run.MlflowPublisher", DisabledPublisher)
 
     def call(*arguments: Any, root: Path | None = None) -> tuple[int, str, str]:
         return program("run", study_file, "--backend", "threading", *arguments, root=root)
@@ -113,7 +113,7 @@ def test_cleaning_removes_only_what_is_not_needed(
     unused = workspace.data / "digits-unused"
     shutil.copytree(used, unused)
     manifest = json.loads((unused / "manifest.json").read_text())
-    from hpsearch.data.prepared import seal
+    from hpsearch.datasets.prepared import seal
 
     manifest.pop("manifest_sha256")
     (unused / "manifest.json").write_text(json.dumps(seal(manifest | {"checksum": "0" * 64})))
@@ -238,7 +238,7 @@ def test_the_doctor_detects_a_full_disk(
     program: Program, study_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = shutil._ntuple_diskusage(10**9, 10**9, 10**5)
-    monkeypatch.setattr("hpsearch.doctor.machine.shutil.disk_usage", lambda _: full)
+    monkeypatch.setattr("hpsearch.api.doctor.machine.shutil.disk_usage", lambda _: full)
     code, output, _ = program("doctor", study_file)
     assert code == 4
     assert "100 kB free" in output

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.objective.failures import read_versions
-from hpsearch.trainers.two_layer_net import TwoLayerNetTrainer
-from hpsearch.workspace import Workspace
+from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.workspace import Workspace
+from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 from tests.cli.lines import assert_one_line
 
 MAIN = "import sys; from hpsearch.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.execution import FileLease
-from hpsearch.workspace import Workspace
+from hpsearch.engine.execution import FileLease
+from hpsearch.engine.workspace import Workspace
 
 Program = Callable[..., tuple[int, str, str]]
 

@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 
 from hpsearch.cli import main
-from hpsearch.coordinator import find_prepared
-from hpsearch.data import TEST_FILE
-from hpsearch.definition import StudyDefinition
-from hpsearch.errors import StoreError
-from hpsearch.plots import encode_png
-from hpsearch.records import State
-from hpsearch.report import write_report
-from hpsearch.search import (
+from hpsearch.datasets import TEST_FILE
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.records import State
+from hpsearch.engine.scheduling import find_prepared
+from hpsearch.engine.search import (
     SearchStudy,
     create_or_continue_study,
     load_study,
     open_storage,
     suggest_hyperparameters,
 )
-from hpsearch.workspace import StudyFolder, Workspace
+from hpsearch.engine.workspace import StudyFolder, Workspace
+from hpsearch.foundations.errors import StoreError
+from hpsearch.foundations.png import encode_png
+from hpsearch.report.page import write_report
 from tests.cli.conftest import complete_workspace, small_study
-from tests.results import drawing_trainer
+from tests.engine.selection import drawing_trainer
 
 __all__ = ["complete_workspace", "small_study"]
 

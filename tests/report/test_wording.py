@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from hpsearch.records import State, TrialRecord
+from hpsearch.engine.records import State, TrialRecord
+from hpsearch.engine.status import Cost
 from hpsearch.report.wording import describe_timeline, title_timeline
-from hpsearch.status import Cost
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,11 +14,12 @@ from typing import Any
 import psutil
 import pytest
 
-from hpsearch.coordinator import RunOptions, StudyEnded, run_study
-from hpsearch.definition import load_definition
-from hpsearch.records import TrialRecord
-from hpsearch.workspace import Workspace
-from tests.coordinator.conftest import DisabledPublisher
+from hpsearch.api.run import run_study
+from hpsearch.engine.definition import load_definition
+from hpsearch.engine.records import TrialRecord
+from hpsearch.engine.scheduling import RunOptions, StudyEnded
+from hpsearch.engine.workspace import Workspace
+from tests.api.conftest import DisabledPublisher
 from tests.service.stack import ROOT, Stack, running_stack
 
 STUDY = """
@@ -65,7 +66,7 @@ def calm(service_folder: Path) -> list[TrialRecord]:
     workspace = Workspace(service_folder / "calm")
     options = RunOptions(workspace, n_jobs=2, backend="threading")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hpsearch.coordinator.run.MlflowPublisher", DisabledPublisher)
+        patch.setattr("hpsearch.api.run.MlflowPublisher", DisabledPublisher)
         definition = load_definition(service_folder / "served.toml")
         *_, ended = run_study(definition, options, threading.Event())
     assert isinstance(ended, StudyEnded)

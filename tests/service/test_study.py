@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from hpsearch.records import TrialRecord, best_of, fingerprint
+from hpsearch.engine.records import TrialRecord, best_of, fingerprint
 from tests.postgres import find_program
 from tests.service.conftest import Witness, call, read_status
 from tests.service.stack import SECRETS, Stack

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import Preprocessing
-from hpsearch.definition import StudyDefinition
-from hpsearch.models import Model, export_model
-from hpsearch.net import make_parameters
-from hpsearch.records import State, TrialRecord
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.models import Model, export_model
+from hpsearch.engine.records import State, TrialRecord
+from hpsearch.engine.trial_files import Epoch
+from hpsearch.engine.workspace import Workspace
 from hpsearch.tracking import NetView, TrackingStore, TrialView, open_mirror
-from hpsearch.trial_files import Epoch
-from hpsearch.workspace import Workspace
-from tests.models.conftest import make_net, train_own
+from hpsearch.trainers.two_layer_net.net import make_parameters
+from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
+from tests.engine.models.conftest import make_net, train_own
 
 __all__ = ["train_own"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.errors import StoreError, UsageError
+from hpsearch.foundations.errors import StoreError, UsageError
 from hpsearch.tracking import TrackingStore, prepare_tracking, probe_tracking
 
 # What one process of a study does first; the argument is its workspace.

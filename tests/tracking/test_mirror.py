@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from hpsearch.data import Preprocessing
-from hpsearch.errors import StoreError
-from hpsearch.models import Model
-from hpsearch.net import make_parameters
-from hpsearch.records import State
+from hpsearch.engine.models import Model
+from hpsearch.engine.records import State
+from hpsearch.engine.trial_files import Epoch
+from hpsearch.foundations.errors import StoreError
 from hpsearch.tracking import NetView, StudyView, TrackingStore, TrialView
-from hpsearch.trial_files import Epoch
-from tests.models.conftest import make_net
+from hpsearch.trainers.two_layer_net.net import make_parameters
+from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
+from tests.engine.models.conftest import make_net
 from tests.tracking.conftest import view_net
 
 Make = Callable[..., Any]

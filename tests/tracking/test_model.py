@@ -15,11 +15,11 @@ import pytest
 from mlflow import MlflowClient
 
 import hpsearch
-from hpsearch.data import Preprocessing
-from hpsearch.models import Model
-from hpsearch.net import make_parameters
+from hpsearch.engine.models import Model
 from hpsearch.tracking import NetView, TrackingStore, rehearse_model
-from tests.models.conftest import IMAGES, NUMBERS, make_examples, make_net
+from hpsearch.trainers.two_layer_net.net import make_parameters
+from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
+from tests.engine.models.conftest import IMAGES, NUMBERS, make_examples, make_net
 from tests.tracking.conftest import view_net
 
 Make = Callable[..., Any]

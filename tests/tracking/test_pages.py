@@ -1,4 +1,4 @@
-from hpsearch.metrics import ACCURACY
+from hpsearch.foundations.metrics import ACCURACY
 from hpsearch.tracking.pages import describe_table, run_page, trials_page
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from hpsearch.records import State
+from hpsearch.engine.records import State
+from hpsearch.engine.workspace import Workspace
 from hpsearch.tracking import NetView, TrackingStore, prepare_tracking
-from hpsearch.workspace import Workspace
 
 Make = Callable[..., Any]
 

@@ -12,10 +12,10 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from hpsearch.records import State
+from hpsearch.engine.records import State
+from hpsearch.engine.workspace import Workspace
 from hpsearch.tracking import StudyView, TrackingStore
 from hpsearch.tracking.settings import mlflow_settings
-from hpsearch.workspace import Workspace
 
 Make = Callable[..., Any]
 
@@ -103,7 +103,7 @@ _NOTEBOOK = """
 import sys, mlflow, hpsearch
 from pathlib import Path
 from hpsearch import RunOptions
-from hpsearch.workspace import Workspace
+from hpsearch.engine.workspace import Workspace
 
 mlflow.autolog(silent=True)
 mlflow.set_experiment("mine")

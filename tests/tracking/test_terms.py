@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hpsearch.definition import StudyDefinition
-from hpsearch.records import Retry, State
+from hpsearch.engine.definition import StudyDefinition
+from hpsearch.engine.records import Retry, State
 from hpsearch.tracking.terms import STATUS, TRIAL_TAGS, best_so_far, study_params, trial_tags
-from tests.models.conftest import OWN_TRAINER
+from tests.engine.models.conftest import OWN_TRAINER
 
 Make = Callable[..., Any]
 

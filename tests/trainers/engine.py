@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.schema import Column, Schema
+from hpsearch.datasets.schema import Column, Schema
 from hpsearch.trainers import Trainer, TrainingData
 from hpsearch.trainers.state import flatten_state, unflatten_state
 

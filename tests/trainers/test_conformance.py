@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpsearch.data.schema import Column, Schema
+from hpsearch.datasets.schema import Column, Schema
 from hpsearch.trainers.conformance import (
     Candidate,
     Check,

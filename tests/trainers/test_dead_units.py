@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpsearch.data import Preprocessing
-from hpsearch.models import Model
-from hpsearch.net import make_parameters
+from hpsearch.engine.models import Model
+from hpsearch.trainers.two_layer_net.net import make_parameters
+from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
 from tests.conftest import TWO_LAYER_NET
-from tests.models.conftest import IMAGES, SETTING, make_net
+from tests.engine.models.conftest import IMAGES, SETTING, make_net
 
 EXAMPLES = np.random.default_rng(0).integers(0, 256, (700, 48), dtype=np.uint8)
 LABELS = np.zeros(700, np.int64)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hpsearch.data.schema import Column, Schema
+from hpsearch.datasets.schema import Column, Schema
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TRAINERS, importing_from
 from tests.trainers.engine import check_resumption, make_examples

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from hpsearch.errors import MachineError, UsageError
+from hpsearch.foundations.errors import MachineError, UsageError
 from hpsearch.trainers.finding import TrainerSpec, find_module, hash_source
 
 SOURCE = """

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hpsearch.data.schema import Schema
+from hpsearch.datasets.schema import Schema
 from tests.trainers.engine import NUMBERS, check_resumption, make_examples, save, train
 
 torch = pytest.importorskip("torch")

@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from hpsearch.data.schema import Column, Schema
+from hpsearch.datasets.schema import Column, Schema
 from hpsearch.trainers.estimator_state import dump_estimator, list_types, load_estimator
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec
 from hpsearch.trainers.named_estimator import NamedEstimatorTrainer

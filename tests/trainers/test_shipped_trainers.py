@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.data import open_splits
+from hpsearch.datasets import open_splits
 from hpsearch.trainers.conformance import Candidate, Check, check_trainer
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec
-from hpsearch.training import Hyperparameters
+from hpsearch.trainers.two_layer_net import Hyperparameters
 from tests.trainers.engine import NUMBERS, make_examples
 
 REGRESSION = replace(NUMBERS, class_names=())

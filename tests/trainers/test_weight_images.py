@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 
-from hpsearch.net import TwoLayerNet
-from hpsearch.plots import show_net_weights, visualize_grid
-from hpsearch.trainers.weight_images import (
+from hpsearch.trainers.two_layer_net.net import TwoLayerNet
+from hpsearch.trainers.two_layer_net.weight_images import (
     class_tiles,
     plot_class_weights,
+    show_net_weights,
     snapshot_frame,
     snapshot_strip,
+    visualize_grid,
     weight_tiles,
 )
 

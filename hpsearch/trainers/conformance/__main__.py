@@ -4,7 +4,7 @@ import pickle
 import sys
 from pathlib import Path
 
-from hpsearch.files import write_atomically
+from hpsearch.foundations.files import write_atomically
 from hpsearch.trainers.conformance.observation import observe
 
 plan, observation = map(Path, sys.argv[1:])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.schema import Schema
+from hpsearch.datasets.schema import Schema
 from hpsearch.trainers.conformance.plan import Plan
 from hpsearch.trainers.finding import TrainerSpec
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.schema import Schema
-from hpsearch.metrics import Task
+from hpsearch.datasets.schema import Schema
+from hpsearch.foundations.metrics import Task
+from hpsearch.foundations.wording import shorten_bytes
 from hpsearch.trainers.conformance.comparison import find_difference
 from hpsearch.trainers.conformance.observation import Observation
 from hpsearch.trainers.conformance.plan import Snapshot, compare_states
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trainers.state import flatten_state
-from hpsearch.wording import shorten_bytes
 
 __all__ = [
     "Check",

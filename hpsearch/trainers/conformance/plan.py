@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.schema import Schema
+from hpsearch.datasets.schema import Schema
 from hpsearch.trainers.conformance.comparison import find_difference
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trainers.state import unflatten_state

@@ -1,0 +1,1 @@
+"""What a running study writes besides its record: MLflow, pictures, its page."""

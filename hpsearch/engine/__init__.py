@@ -1,0 +1,1 @@
+"""The engine: everything about a study but what is trained, shown and served."""

@@ -1,0 +1,21 @@
+"""Execution of jobs on joblib workers: backends, the worker pool, leases, spare cores."""
+
+from hpsearch.engine.execution.backends import Backend, open_backend
+from hpsearch.engine.execution.environment import passed_environment
+from hpsearch.engine.execution.helper import HelperProcess
+from hpsearch.engine.execution.lease import FileLease
+from hpsearch.engine.execution.pool import Attempts, NoWorkersError, WorkerLostError, WorkerPool
+from hpsearch.engine.execution.spare_cores import FileSpareCores
+
+__all__ = [
+    "Attempts",
+    "Backend",
+    "FileLease",
+    "FileSpareCores",
+    "HelperProcess",
+    "NoWorkersError",
+    "WorkerLostError",
+    "WorkerPool",
+    "open_backend",
+    "passed_environment",
+]

@@ -1,0 +1,69 @@
+"""Optuna under law 1: storages, samplers and pruners that use only what trial k may know."""
+
+from optuna.trial import Trial
+
+from hpsearch.engine.search.confirmations import (
+    forget_failed,
+    is_complete,
+    list_due,
+    note_confirmation,
+    read_confirmations,
+)
+from hpsearch.engine.search.copying import copy_study
+from hpsearch.engine.search.holding import HOLDER, Holder, held_storage, parse_holder
+from hpsearch.engine.search.importances import import_importances, measure_importances
+from hpsearch.engine.search.integrity import check_record, watch_record
+from hpsearch.engine.search.opening import create_or_continue_study, list_study_names, load_study
+from hpsearch.engine.search.probing import probe_storage
+from hpsearch.engine.search.problem import Problem
+from hpsearch.engine.search.pruning import PruningRule
+from hpsearch.engine.search.refits import (
+    find_due_refit,
+    forget_failed_refits,
+    note_refit,
+    read_refits,
+)
+from hpsearch.engine.search.samplers import check_sampler
+from hpsearch.engine.search.space import suggest_hyperparameters
+from hpsearch.engine.search.storage import mend_journal, open_storage, translate_storage_errors
+from hpsearch.engine.search.study import SearchStudy
+from hpsearch.engine.search.training_data import check_training_data, note_training_data
+from hpsearch.engine.search.trial_attributes import write_hyperparameters, write_result
+
+__all__ = [
+    "HOLDER",
+    "Holder",
+    "Problem",
+    "PruningRule",
+    "SearchStudy",
+    "Trial",
+    "check_record",
+    "check_sampler",
+    "check_training_data",
+    "copy_study",
+    "create_or_continue_study",
+    "find_due_refit",
+    "forget_failed",
+    "forget_failed_refits",
+    "held_storage",
+    "import_importances",
+    "is_complete",
+    "list_due",
+    "list_study_names",
+    "load_study",
+    "measure_importances",
+    "mend_journal",
+    "note_confirmation",
+    "note_refit",
+    "note_training_data",
+    "open_storage",
+    "parse_holder",
+    "probe_storage",
+    "read_confirmations",
+    "read_refits",
+    "suggest_hyperparameters",
+    "translate_storage_errors",
+    "watch_record",
+    "write_hyperparameters",
+    "write_result",
+]

@@ -1,0 +1,41 @@
+"""Files in a trial's folder: checkpoint, history of its epochs, validation predictions."""
+
+from hpsearch.engine.trial_files.checkpoint import (
+    CHECKPOINT_FILE,
+    Checkpoint,
+    FitState,
+    load_checkpoint,
+    save_checkpoint,
+)
+from hpsearch.engine.trial_files.epoch import Epoch
+from hpsearch.engine.trial_files.history import (
+    HISTORY_FILE,
+    HistoryWriter,
+    load_history,
+    save_history,
+)
+from hpsearch.engine.trial_files.predictions import (
+    PREDICTIONS_FILE,
+    load_predictions,
+    save_predictions,
+)
+
+# The picture that is drawn last: a trial that has it has been drawn.
+CURVES_FILE = "learning_curves.png"
+
+__all__ = [
+    "CHECKPOINT_FILE",
+    "CURVES_FILE",
+    "HISTORY_FILE",
+    "PREDICTIONS_FILE",
+    "Checkpoint",
+    "Epoch",
+    "FitState",
+    "HistoryWriter",
+    "load_checkpoint",
+    "load_history",
+    "load_predictions",
+    "save_checkpoint",
+    "save_history",
+    "save_predictions",
+]

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+
+from hpsearch.foundations.environment import Environment
+
+
+def test_unset_and_empty_variables_give_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORKSPACE", "DATA_DIR", "STORAGE"):
+        monkeypatch.delenv(f"HPSEARCH_{name}", raising=False)
+    monkeypatch.setenv("HPSEARCH_BACKEND", "")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert Environment.read() == Environment(Path("workspace"), None, None, "loky", None)
+
+
+def test_each_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORKSPACE", "DATA_DIR", "STORAGE", "BACKEND"):
+        monkeypatch.setenv(f"HPSEARCH_{name}", name.lower())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///a.db")
+    assert Environment.read() == Environment(
+        Path("workspace"), Path("data_dir"), "storage", "backend", "sqlite:///a.db"
+    )
+    monkeypatch.setenv("HPSEARCH_WORKSPACE", "elsewhere")
+    assert Environment.read().workspace == Path("elsewhere")
