@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, RootModel, create_model
 from pydantic.fields import FieldInfo
@@ -19,9 +19,6 @@ from hpsearch.engine.definition.parameter import (
 )
 from hpsearch.foundations.tables import Table
 from hpsearch.trainers import Trainer
-
-if TYPE_CHECKING:
-    from hpsearch.engine.definition.trainer_settings import TrainerSettings
 
 __all__ = ["DeclaredSpace", "SearchSpace", "UnreadSpace", "make_search_space", "read_space"]
 
@@ -165,7 +162,7 @@ class UnreadSpace:
     """A table ``[search.space]`` of a study file, to be read as its trainer declares."""
 
     given: dict[str, Any]
-    trainer: "TrainerSettings | None" = None
+    trainer: type[Trainer] | None = None
 
 
 def read_space(given: Any) -> SearchSpace:
@@ -173,7 +170,9 @@ def read_space(given: Any) -> SearchSpace:
     if isinstance(given, SearchSpace):
         return given
     if isinstance(given, UnreadSpace):
-        return given.trainer.read_space(given.given) if given.trainer else SearchSpace({})
+        if given.trainer is None:  # the trainer's table was refused, which is reported
+            return SearchSpace({})
+        return make_search_space(given.trainer).read(given.given)
     return SearchSpace.model_validate(given)
 
 

@@ -157,7 +157,9 @@ class StudyDefinition(Table):
     def _read_space_of_trainer(cls, given: Any, info: ValidationInfo) -> Any:
         match given:
             case {"space": UnreadSpace(space), **others}:
-                return {**others, "space": UnreadSpace(space, info.data.get("trainer"))}
+                settings = info.data.get("trainer")
+                trainer = settings.load() if settings else None
+                return {**others, "space": UnreadSpace(space, trainer)}
         return given
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field, model_validator
 
 from hpsearch.datasets import Preparation
-from hpsearch.engine.definition.space import SearchSpace, make_search_space
+from hpsearch.engine.definition.space import SearchSpace
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.tables import Table
 from hpsearch.foundations.wording import suggest
@@ -97,16 +97,6 @@ class TrainerSettings(Table):
         """Return what the trainer derives from training examples for a study on `space`."""
         plan = self.load().plan_preparation(self.settings, space.named_values())
         return self.spec().preparation(plan)
-
-    def read_space(self, given: dict[str, Any]) -> SearchSpace:
-        """Read a table ``[search.space]`` as the trainer declares its hyperparameters.
-
-        Raises
-        ------
-        ValidationError
-            If a key or value is not as declared.
-        """
-        return make_search_space(self.load()).read(given)
 
 
 def _read_settings(trainer: type[Trainer], given: dict[str, Any]) -> dict[str, Any]:
