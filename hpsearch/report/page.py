@@ -258,17 +258,18 @@ def _diagnose(material: Material) -> list[Finding]:
 
 
 def _list_origin(material: Material) -> dict[str, str]:
-    """List the seed, data and versions that the result depends on, by name."""
+    """List the seed, data, trainer and versions that the result depends on, by name."""
     search, best, data = material.search, material.best, material.data
     machine = best.versions if best else {}
-    different = material.status.differences
+    different, source = material.status.differences, material.definition.trainer.source_sha256
     return {
         "seed": str(search.definition.seed),
         "fingerprint": material.status.fingerprint,
         **({"differences": "; ".join(different)} if different else {}),
         "data": f"{data.name}: {data.source}" if data else search.definition.data.source,
         "data checksum": search.data_checksum or "",
-        **({"net": current.net_sha256 or ""} if (current := material.status.best) else {}),
+        **({"trainer's source": source} if source else {}),
+        **({"best model": current.net_sha256 or ""} if (current := material.status.best) else {}),
         "hpsearch": code_version(),
         **(package_versions() | {f"{name} of the best": v for name, v in machine.items()}),
     }

@@ -28,6 +28,7 @@ from hpsearch.engine.workspace import StudyFolder, Workspace
 from hpsearch.foundations.errors import StoreError
 from hpsearch.foundations.png import encode_png
 from hpsearch.report.page import write_report
+from hpsearch.trainers.finding import hash_source
 from tests.cli.conftest import complete_workspace, small_study
 from tests.engine.selection import drawing_trainer
 
@@ -223,6 +224,9 @@ def test_the_page_shows_what_any_trainer_draws(tmp_path: Path) -> None:
     image = "data:image/png;base64," + base64.b64encode(encode_png(drawing_trainer.IMAGE)).decode()
     assert image in page.addresses
     assert "Most often it takes" in page.text
+    assert "own.toml , beside the trainer's module drawing_trainer ;" in page.text
+    source = hash_source(tmp_path / "drawing_trainer.py", "drawing_trainer")
+    assert f"trainer's source {source}" in page.text
 
 
 def test_the_page_of_a_trainer_that_draws_nothing_has_no_pictures_of_a_model(
