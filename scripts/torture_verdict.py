@@ -2,26 +2,27 @@
 
 import hashlib
 import json
+import math
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hpsearch.engine.records import TrialRecord, fingerprint
 from hpsearch.engine.search import load_study, open_storage
-from hpsearch.engine.trial_files import HISTORY_FILE, load_history
+from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, load_history
 from hpsearch.engine.workspace import StudyFolder
 
-# Metrics of a classification in MLflow, and the fields of `Epoch` that they show.
-METRICS = {
-    "train_loss": "train_loss",
-    "train_accuracy": "train_score",
-    "val_accuracy": "val_score",
-    "learning_rate": "learning_rate",
-    "duration_s": "duration_s",
+# Metrics in MLflow of a classification by the two-layer net, and where an `Epoch` has them.
+METRICS: dict[str, Callable[[Epoch], float]] = {
+    "train_loss": lambda epoch: epoch.metrics["train_loss"],
+    "train_accuracy": lambda epoch: epoch.metrics["train_accuracy"],
+    "val_accuracy": lambda epoch: epoch.val_score,
+    "learning_rate": lambda epoch: epoch.metrics["learning_rate"],
+    "duration_s": lambda epoch: epoch.duration_s,
 }
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAILED": "FAILED"}
 
@@ -189,8 +190,8 @@ def shows(client: Any, run: Any, record: TrialRecord, folder: StudyFolder) -> bo
     run_id, trial = run.info.run_id, folder.trial(record.number)
     epochs = load_history(trial / HISTORY_FILE)
     curves = {
-        name: [(epoch.number, getattr(epoch, key)) for epoch in epochs if _is_shown(epoch, key)]
-        for name, key in METRICS.items()
+        name: [(epoch.number, read(epoch)) for epoch in epochs if math.isfinite(read(epoch))]
+        for name, read in METRICS.items()
     }
     shown = {
         name: sorted((one.step, one.value) for one in client.get_metric_history(run_id, name))
@@ -204,10 +205,6 @@ def shows(client: Any, run: Any, record: TrialRecord, folder: StudyFolder) -> bo
         and {item.path for item in client.list_artifacts(run_id)} == set(files)
         and all(_is_same(client, run_id, path) for path in files.values())
     )
-
-
-def _is_shown(epoch: Any, name: str) -> bool:
-    return bool(abs(getattr(epoch, name)) < float("inf"))
 
 
 def _is_same(client: Any, run_id: str, path: Path) -> bool:

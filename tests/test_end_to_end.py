@@ -42,7 +42,7 @@ def test_the_quickstart_from_nothing_to_the_served_net(
         n_epochs = len(load_history(path / HISTORY_FILE))
         assert events.count(f"saved {path}") == n_epochs > 0
     (opened,) = [line for line in events if line.startswith("opened")]
-    assert opened.endswith("/hpsearch/vault.py']")
+    assert opened.endswith("/hpsearch/engine/test_evaluation.py']")
 
     folder = workspace.study("quickstart")
     assert folder.journal.exists()
