@@ -134,7 +134,7 @@ class Tally:
             n_epochs = len(load_history(path / HISTORY_FILE))
             n_twice = seen[f"saved {path}"] - n_epochs
             if n_twice < 0:
-                raise SystemExit(f"{path}: the witness saw fewer epochs than there are")
+                raise SystemExit(f"{path}: the audit log has fewer epochs than were recorded")
             self.epochs += n_epochs
             self.saved_twice += n_twice
             self.redone += n_twice + seen[f"begun {path}"] - 1
@@ -147,7 +147,9 @@ class Tally:
         self.forbidden_evaluations += max(0, len(begun) - 1) + max(0, len(ledger) - 2)
         opened = [line for line in audit_lines if line.startswith("opened ")]
         if not opened:
-            raise SystemExit(f"{folder.root}: the witness did not see the vault open the split")
+            raise SystemExit(
+                f"{folder.root}: the audit log does not show that the test split was opened"
+            )
         permitted = "/hpsearch/engine/test_evaluation.py"
         self.forbidden_evaluations += sum(permitted not in line for line in opened)
 

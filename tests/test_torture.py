@@ -86,7 +86,7 @@ def test_epochs_begun_twice_are_counted_and_bounded_by_the_kills(
 
 
 def test_missing_audit_lines_are_an_error(folder: StudyFolder) -> None:
-    with pytest.raises(SystemExit, match="the witness saw fewer epochs"):
+    with pytest.raises(SystemExit, match="the audit log has fewer epochs"):
         Tally(2).count_epochs(folder, _make_audit_lines(folder, begun=1, saved=2))
 
 
@@ -98,7 +98,7 @@ def test_missing_audit_lines_are_an_error(folder: StudyFolder) -> None:
         (["/hpsearch/engine/test_evaluation.py", ""], False),
     ],
 )
-def test_opening_the_test_file_outside_the_vault_is_reported(
+def test_opening_the_test_file_in_another_module_is_reported(
     opened: list[str], is_clean: bool, folder: StudyFolder
 ) -> None:
     tally = Tally(2)

@@ -45,7 +45,7 @@ def test_missing_data_file_is_found(prepared, name):
 
 
 def test_verifying_leaves_the_test_file_closed(prepared):
-    """Law: the test split is looked at once, and by the vault."""
+    """The test split is read once, by the module that evaluates on it."""
     (prepared.folder / "test.npz").unlink()
     prepared.verify()
 

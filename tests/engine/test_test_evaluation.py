@@ -107,7 +107,7 @@ def test_the_same_net_again_opens_nothing(
     assert evaluate(net, spend_another=True) == evaluation
 
 
-def test_vault_refuses_a_second_evaluation(
+def test_a_second_evaluation_is_refused(
     net: Model,
     other_net: Model,
     evaluate: Evaluate,
