@@ -59,7 +59,7 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("hpsearch")
-    if name == "load_net":  # the name that programs of before there were other trainers rely on
+    if name == "load_net":  # for programs written before other trainers existed
         name = "load_model"
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
