@@ -49,6 +49,7 @@ def make_app() -> typer.Typer:
     app.command("new", short_help="Write a study file to begin from.")(starting.new)
     app.command("schema", short_help="Print the JSON schema of study files.")(starting.schema)
     app.command("status", short_help="Show how a study stands.")(inspect.status)
+    app.command("trials", short_help="List a study's trials.")(inspect.trials)
     app.command("best", short_help="Write a study's best net to a folder.")(keep.best)
     app.command("score", short_help="Score the best net on the test split, once.")(keep.score)
     app.command("replay", short_help="Train a trial again and compare the nets.")(keep.replay)
@@ -61,6 +62,7 @@ def make_app() -> typer.Typer:
     )
     app.command("copy", short_help="Copy a study's record into another storage.")(upkeep.copy)
     app.command("clean", short_help="Remove what no study of a workspace needs.")(upkeep.clean)
+    app.command("delete", short_help="Delete a study.")(upkeep.delete)
     return app
 
 

@@ -1,20 +1,29 @@
-"""``hpsearch copy`` and ``clean``: copy a study to another storage, remove unneeded files."""
+"""``hpsearch copy``, ``clean``, ``delete``: copy a study, remove unneeded files, delete a study."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hpsearch.api.locations import make_options, open_recorded_study, repeat_options
+from hpsearch.api.publishing.mlflow_publisher import tracking_store
 from hpsearch.api.terminal.console import say
-from hpsearch.cli.options import DataDirOption, StorageOption, StudyArgument, WorkspaceOption
-from hpsearch.engine.scheduling import find_leftovers, open_session
+from hpsearch.cli.options import (
+    DataDirOption,
+    StorageOption,
+    StudyArgument,
+    TrackingOption,
+    WorkspaceOption,
+)
+from hpsearch.engine.scheduling import delete_record, find_leftovers, open_session
 from hpsearch.engine.scheduling import remove as remove_leftover
 from hpsearch.engine.search import copy_study, open_storage
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.wording import shorten_bytes
+from hpsearch.tracking import delete_runs
 
-__all__ = ["clean", "copy"]
+__all__ = ["clean", "copy", "delete"]
 
 
 def copy(
@@ -71,3 +80,30 @@ def clean(
             done = "would go" if dry_run else "removed"
             say(f"{done:<10} {shorten_bytes(leftover.n_bytes):>8}  {where}: {leftover.reason}")
     print(f"{shorten_bytes(freed)} {'would be' if dry_run else ''} freed".replace("  ", " "))
+
+
+def delete(
+    study: StudyArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    workspace: WorkspaceOption = Path("workspace"),
+    storage: StorageOption = None,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Delete a study: its record, its trials' files and its runs in MLflow.
+
+    What stays: the log of test evaluations, so that those of a deleted study still count;
+    registered models; prepared data, until `hpsearch clean`.
+
+    Example: hpsearch delete quickstart
+    """
+    options = make_options(workspace, storage=storage, tracking_uri=tracking_uri)
+    search, folder = open_recorded_study(study, options)
+    name, n_trials = search.definition.name, len(search.records())
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"{name}: expected --yes where nobody can be asked; nothing deleted")
+        typer.confirm(f"Delete {name} with its {n_trials} trials from {folder.root}?", abort=True)
+    # MLflow first: until the record is gone, the same command can be repeated.
+    with delete_record(name, options):
+        n_runs = delete_runs(tracking_store(options), name)
+    say(f"{name}: deleted, with {n_trials} trials and {n_runs} runs in MLflow")

@@ -1,10 +1,11 @@
 """MLflow: a view of the record, written from it and only from it.
 
 Importing this package does not import MLflow, which takes longer than starting a study;
-`open_mirror`, `prepare_tracking`, `probe_tracking` and `rehearse_model` do.
+`delete_runs`, `open_mirror`, `prepare_tracking`, `probe_tracking` and `rehearse_model` do.
 """
 
 from hpsearch.tracking.opening import (
+    delete_runs,
     open_mirror,
     prepare_tracking,
     probe_tracking,
@@ -18,6 +19,7 @@ __all__ = [
     "StudyView",
     "TrackingStore",
     "TrialView",
+    "delete_runs",
     "open_mirror",
     "prepare_tracking",
     "probe_tracking",

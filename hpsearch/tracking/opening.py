@@ -10,7 +10,7 @@ from hpsearch.tracking.views import TrackingStore
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
 
-__all__ = ["open_mirror", "prepare_tracking", "probe_tracking", "rehearse_model"]
+__all__ = ["delete_runs", "open_mirror", "prepare_tracking", "probe_tracking", "rehearse_model"]
 
 
 def open_mirror(
@@ -76,6 +76,40 @@ def prepare_tracking(store: TrackingStore) -> None:
                 complete_database(store.database, store.artifacts)
             if store.is_workspaces and store.artifacts:
                 relocate_artifacts(store.database, store.artifacts)
+
+
+def delete_runs(store: TrackingStore, study: str) -> int:
+    """Delete a study's runs, and its experiment if no other run is in it.
+
+    MLflow marks both as deleted, so that they can be restored until ``mlflow gc``. Registered
+    models stay: they may be in use.
+
+    Parameters
+    ----------
+    store : TrackingStore
+        MLflow's tracking store.
+    study : str
+        The study's name.
+
+    Returns
+    -------
+    int
+        Number of runs deleted.
+
+    Raises
+    ------
+    StoreError
+        If MLflow cannot be reached or written.
+    """
+    if store.database and not store.database.exists():
+        return 0
+    prepare_tracking(store)
+    with mlflow_settings():
+        from hpsearch.tracking.failures import translate_mlflow_errors
+        from hpsearch.tracking.runs import delete_study_runs
+
+        with translate_mlflow_errors(store):
+            return delete_study_runs(store.uri, study)
 
 
 def rehearse_model() -> None:

@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 
 __all__ = [
     *("PARENT_TAG", "SHOWN_TAG", "STUDY_TAG", "TRIAL_TAG"),
-    *("attach", "attach_changed", "cut_tags", "find_or_create_experiment", "find_runs"),
+    *(
+        "attach",
+        "attach_changed",
+        "cut_tags",
+        "delete_study_runs",
+        "find_or_create_experiment",
+        "find_runs",
+    ),
     *("group_runs", "keep_one"),
     *("log", "log_frames", "name_trial", "set_status"),
 ]
 
-STUDY_TAG = "hpsearch.api.study"
+STUDY_TAG = "hpsearch.study"
 TRIAL_TAG = "hpsearch.trial"
 PARENT_TAG = "mlflow.parentRunId"
 # Written last: a run with this tag is complete.
@@ -46,6 +53,21 @@ def find_or_create_experiment(client: MlflowClient, name: str, artifacts: Path |
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
+
+
+def delete_study_runs(uri: str, study: str) -> int:
+    """Delete the runs of `study`, and its experiment if it has no others; return their number."""
+    client = MlflowClient(uri, uri)
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        return 0
+    runs = list(find_runs(client, experiment.experiment_id))
+    own = [run for group in group_runs(runs, study).values() for run in group]
+    for run in own:
+        client.delete_run(run.info.run_id)
+    if len(own) == len(runs):
+        client.delete_experiment(experiment.experiment_id)
+    return len(own)
 
 
 def name_trial(number: int) -> str:

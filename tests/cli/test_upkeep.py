@@ -1,4 +1,4 @@
-"""`hpsearch copy`, `clean` and `doctor`, and a back-up that is restored."""
+"""`hpsearch copy`, `clean`, `delete` and `doctor`, and a back-up that is restored."""
 
 import json
 import shutil
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from mlflow import MlflowClient
 
 from hpsearch.engine.records import Confirmation, State
 from hpsearch.engine.search import load_study, note_confirmation, open_storage
@@ -183,6 +184,72 @@ def test_a_workspace_restored_from_a_back_up_continues(
     assert run(root=new)[0] == 0
     assert run()[0] == 0
     assert _status(program, root=new)["fingerprint"] == _status(program)["fingerprint"]
+
+
+def test_a_deleted_study_is_gone_and_its_test_evaluation_still_counts(
+    program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    other = workspace.study("other")
+    other.create()
+    ledger = other.test_ledger.read_text()
+    code, output, error = program("delete", "small", "--yes")
+    assert code == 0, error
+    assert "deleted, with 6 trials and 7 runs in MLflow" in output
+    assert not workspace.study("small").root.exists()
+    assert other.root.exists()
+    assert other.test_ledger.read_text() == ledger
+    assert program("status", "small")[0] == 2
+    client = MlflowClient(f"sqlite:///{workspace.mlflow_db}")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment.lifecycle_stage == "deleted"
+    assert program("run", has_run, "--backend", "threading", "--quiet")[0] == 0
+    assert _status(program)["complete"]
+    assert other.test_ledger.read_text() == ledger  # the same model: not evaluated again
+
+
+def test_runs_of_another_program_in_the_experiment_are_not_deleted(
+    program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    client = MlflowClient(f"sqlite:///{workspace.mlflow_db}")
+    experiment = client.get_experiment_by_name("small")
+    foreign = client.create_run(experiment.experiment_id, run_name="baseline")
+    assert program("delete", "small", "--yes")[0] == 0
+    assert client.get_experiment(experiment.experiment_id).lifecycle_stage == "active"
+    assert client.get_run(foreign.info.run_id).info.lifecycle_stage == "active"
+
+
+def test_a_study_is_not_deleted_unasked_nor_while_it_is_run(
+    program: Program, has_run: Path, workspace: Workspace
+) -> None:
+    tree = _tree(workspace.root)
+    code, _, error = program("delete", "small")
+    assert code == 2
+    assert "expected --yes" in error
+    with FileLock(workspace.study("small").root / "lock"):
+        code, _, error = program("delete", "small", "--yes")
+    assert code == 5
+    assert "is being run by" in error
+    assert _tree(workspace.root) == tree
+
+
+def test_nothing_is_deleted_if_mlflow_cannot_be_reached(
+    program: Program, has_run: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    before = _status(program)
+    arguments = ("--yes", "--tracking-uri", "http://127.0.0.1:1")
+    code, _, error = program("delete", "small", *arguments)
+    assert code == 4
+    assert "127.0.0.1:1" in error
+    assert _status(program) == before
+
+
+def test_a_study_is_deleted_from_a_database(program: Program, run: Program, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/other.db"
+    assert run("--trials", 2, "--storage", url)[0] == 0
+    assert program("delete", "small", "--yes", "--storage", url)[0] == 0
+    assert program("status", "small", "--storage", url)[0] == 2
+    assert run("--trials", 2, "--storage", url)[0] == 0
 
 
 def test_the_doctor_finds_no_problem_and_leaves_nothing_behind(

@@ -44,6 +44,15 @@ def _content(store: TrackingStore, run_id: str) -> Any:
     return run.info.status, run.info.end_time, run.data.params, run.data.tags, points, files
 
 
+def test_runs_are_found_by_tags_whose_names_never_change(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    make_mirror().show_trial(make_view(3, State.COMPLETE))
+    tags = _runs(store)["trial 0003"].data.tags
+    assert tags["hpsearch.study"] == "small"
+    assert tags["hpsearch.trial"] == "3"
+
+
 @pytest.mark.parametrize(
     ("state", "status"),
     [

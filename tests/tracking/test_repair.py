@@ -102,7 +102,7 @@ def _lost_params(study: Study, run_id: str) -> None:
 
 
 def _lost_tag(study: Study, run_id: str) -> None:
-    study.client.delete_tag(run_id, "hpsearch.api.study")
+    study.client.delete_tag(run_id, "hpsearch.study")
 
 
 def _lost_tags(study: Study, run_id: str) -> None:
@@ -200,7 +200,7 @@ def test_tags_of_others_are_kept_when_a_run_is_created_again(study: Study) -> No
 
 def test_runs_of_others_are_left_alone(study: Study) -> None:
     experiment_id = study.runs()["small"].info.experiment_id
-    for name, tags in (("mine", {}), ("trial 0001", {"hpsearch.api.study": "another"})):
+    for name, tags in (("mine", {}), ("trial 0001", {"hpsearch.study": "another"})):
         run = study.client.create_run(experiment_id, run_name=name, tags=tags)
         assert study.repair() == []
         assert study.client.get_run(run.info.run_id).info.lifecycle_stage == "active"

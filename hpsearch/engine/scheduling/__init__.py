@@ -24,7 +24,12 @@ from hpsearch.engine.scheduling.events import (
     WinnerJudged,
     WorkersSurveyed,
 )
-from hpsearch.engine.scheduling.housekeeping import Leftover, find_leftovers, remove
+from hpsearch.engine.scheduling.housekeeping import (
+    Leftover,
+    delete_record,
+    find_leftovers,
+    remove,
+)
 from hpsearch.engine.scheduling.options import RunOptions
 from hpsearch.engine.scheduling.replay import Replay, replay_trial
 from hpsearch.engine.scheduling.session import (
@@ -64,6 +69,7 @@ __all__ = [
     "WinnerJudged",
     "WorkersSurveyed",
     "check_study_trainer",
+    "delete_record",
     "describe_trainer",
     "find_leftovers",
     "find_prepared",

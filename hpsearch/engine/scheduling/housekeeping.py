@@ -1,4 +1,4 @@
-"""Housekeeping: find and remove files of a workspace that no study needs."""
+"""Housekeeping: find and remove files that no study needs; delete a study."""
 
 import contextlib
 import re
@@ -13,6 +13,8 @@ from hpsearch.engine.scheduling.options import RunOptions
 from hpsearch.engine.scheduling.session import locked
 from hpsearch.engine.search import (
     SearchStudy,
+    delete_study,
+    held_storage,
     load_study,
     open_storage,
     read_confirmations,
@@ -23,7 +25,7 @@ from hpsearch.engine.trial_files import CHECKPOINT_FILE, CURVES_FILE
 from hpsearch.engine.workspace import StudyFolder
 from hpsearch.foundations.errors import DataError, HpsearchError, OutdatedDataError, StoreError
 
-__all__ = ["Leftover", "find_leftovers", "remove"]
+__all__ = ["Leftover", "delete_record", "find_leftovers", "remove"]
 
 # Names that `write_atomically`, `prepare` and `replay_trial` give to unfinished files.
 _STAGED = re.compile(r"\.(replay-.+|.+\.[0-9a-f]{32}|.+\.[a-z0-9_]{8})")
@@ -102,6 +104,41 @@ def remove(leftover: Leftover) -> None:
             leftover.path.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"{leftover.path}: cannot be removed ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def delete_record(name: str, options: RunOptions) -> Iterator[None]:
+    """Lock a study, and delete its record and its folder when the context ends without an error.
+
+    The log of test evaluations is kept.
+
+    Parameters
+    ----------
+    name : str
+        A recorded study.
+    options : RunOptions
+        The workspace, and the storage of studies that have no journal in it.
+
+    Raises
+    ------
+    RefusedError
+        If the study is being run; nothing is deleted then.
+    StoreError
+        If the storage cannot be reached, or a file cannot be removed.
+    """
+    folder = options.workspace.study(name)
+    folder.create()  # a study on a server may have no folder in this workspace
+    with (
+        locked(folder),
+        held_storage(options.storage_url, folder.journal, name, patience_s=0.0) as storage,
+    ):
+        yield
+        # Files first: until the record is gone, the study is found and can be deleted again.
+        for path in sorted(folder.root.iterdir()):
+            if path not in (folder.journal, folder.root / "lock"):
+                remove(Leftover(path, "of a deleted study"))
+        delete_study(name, storage)
+        remove(Leftover(folder.root, "of a deleted study"))
 
 
 def _load(name: str, folder: StudyFolder, options: RunOptions) -> SearchStudy:

@@ -9,7 +9,7 @@ from hpsearch.engine.search.confirmations import (
     note_confirmation,
     read_confirmations,
 )
-from hpsearch.engine.search.copying import copy_study
+from hpsearch.engine.search.copying import copy_study, delete_study
 from hpsearch.engine.search.holding import HOLDER, Holder, held_storage, parse_holder
 from hpsearch.engine.search.importances import import_importances, measure_importances
 from hpsearch.engine.search.integrity import check_record, watch_record
@@ -42,6 +42,7 @@ __all__ = [
     "check_training_data",
     "copy_study",
     "create_or_continue_study",
+    "delete_study",
     "find_due_refit",
     "forget_failed",
     "forget_failed_refits",

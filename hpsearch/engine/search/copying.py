@@ -1,4 +1,4 @@
-"""Copying a study from one Optuna storage to another."""
+"""Copying a study from one Optuna storage to another, and deleting it."""
 
 import warnings
 
@@ -9,11 +9,12 @@ from optuna.storages import BaseStorage
 from hpsearch.engine.records import MLFLOW_ADDRESS
 from hpsearch.engine.search.holding import HOLDER
 from hpsearch.engine.search.opening import IDENTITY_FIELDS
+from hpsearch.engine.search.storage import translate_storage_errors
 from hpsearch.engine.search.study import SearchStudy
 from hpsearch.engine.search.view import quiet_optuna
 from hpsearch.foundations.errors import RefusedError
 
-__all__ = ["copy_study"]
+__all__ = ["copy_study", "delete_study"]
 
 _COPY_OF = "copy_of"
 
@@ -63,6 +64,18 @@ def copy_study(search: SearchStudy, storage: BaseStorage) -> int:
         copy.set_user_attr(key, value)
     copy.set_user_attr(IDENTITY_FIELDS, original.user_attrs[IDENTITY_FIELDS])
     return len(trials)
+
+
+def delete_study(name: str, storage: BaseStorage) -> None:
+    """Delete the study `name`, which this process holds, from `storage`.
+
+    Raises
+    ------
+    StoreError
+        If the storage fails.
+    """
+    with quiet_optuna(), translate_storage_errors(name):
+        optuna.delete_study(study_name=name, storage=storage)
 
 
 def _is_part_of(there: optuna.Study, search: SearchStudy) -> bool:
