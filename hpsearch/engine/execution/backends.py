@@ -154,10 +154,13 @@ def open_backend(name: str, warm_up: Callable[[], object] = lambda: None) -> Ite
         raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
     if name == "loky":
         first = {"initializer": _initialize_worker, "initargs": (os.getpid(), warm_up)}
+        # Read once: joblib replaces all workers at a call with another environment, and MLflow's
+        # settings come and go in it while a study runs.
+        environment = worker_environment()
         yield Backend(
             name,
             _count_cores(),
-            lambda: {"backend": _CredentialFreeLoky(), **first},
+            lambda: {"backend": _CredentialFreeLoky(environment), **first},
             starts_processes=True,
         )
         return
@@ -174,7 +177,17 @@ def _count_cores() -> int:
 
 
 class _CredentialFreeLoky(LokyBackend):  # type: ignore[misc]
-    """Loky backend whose workers inherit only allowed variables: no addresses, no passwords."""
+    """Loky backend whose workers inherit only allowed variables: no addresses, no passwords.
+
+    Parameters
+    ----------
+    environment : mapping
+        Changes to the environment of workers, by `worker_environment`.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self._environment = environment
 
     def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
-        return {**super()._prepare_worker_env(n_jobs), **worker_environment()}
+        return {**super()._prepare_worker_env(n_jobs), **self._environment}

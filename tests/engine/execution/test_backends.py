@@ -1,3 +1,4 @@
+import os
 import sys
 import threading
 from functools import partial
@@ -40,6 +41,21 @@ def test_worker_processes_warm_up_in_the_background(name: str, gets_ready: bool)
         found = backend.call(2, list_modules, range(2))
         assert any(module in modules for modules in list(found)) == gets_ready
     assert module not in sys.modules
+
+
+def _get_pid(_: object) -> int:
+    return os.getpid()
+
+
+def test_workers_stay_when_the_environment_of_the_coordinator_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MLflow's settings come and go in it during a study; new workers import everything again."""
+    with open_backend("loky") as backend:
+        before = set(backend.call(2, _get_pid, range(8)))
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        after = set(backend.call(2, _get_pid, range(8)))
+    assert len(before | after) <= 2
 
 
 def test_a_failed_warm_up_does_not_end_the_workers() -> None:
