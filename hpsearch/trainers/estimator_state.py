@@ -1,6 +1,6 @@
 """Estimators of scikit-learn as bytes and back by skops: without pickle, equal for equal models."""
 
-import importlib
+import importlib.util
 import io
 import itertools
 import json
@@ -11,17 +11,15 @@ from zipfile import ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
-try:
-    import skops.io
-except ModuleNotFoundError as error:
-    raise ImportError("it needs skops: pip install 'hpsearch[sklearn]'") from error
+if importlib.util.find_spec("skops") is None:
+    raise ImportError("it needs skops: pip install 'hpsearch[sklearn]'")
 
 __all__ = ["dump_estimator", "list_types", "load_estimator"]
 
 
 def list_types(estimator: Any) -> frozenset[str]:
     """Names of the types and functions in an estimator that skops does not trust by itself."""
-    return frozenset(skops.io.get_untrusted_types(data=_dump(estimator)))
+    return frozenset(_skops_io().get_untrusted_types(data=_dump(estimator)))
 
 
 def dump_estimator(estimator: Any, own: Collection[str]) -> NDArray[np.uint8]:
@@ -54,12 +52,20 @@ def load_estimator(saved: NDArray[np.uint8], own: Collection[str]) -> Any:
         If it holds types or functions that are neither in `own` nor classes of scikit-learn.
     """
     archive = saved.tobytes()
-    return skops.io.loads(archive, trusted=_trusted(archive, own, "the saved estimator"))
+    return _skops_io().loads(archive, trusted=_trusted(archive, own, "the saved estimator"))
+
+
+def _skops_io() -> Any:
+    # It imports every module of scikit-learn, which takes seconds: only when a state is saved or
+    # loaded, not in each command that reads a study file.
+    import skops.io
+
+    return skops.io
 
 
 def _dump(estimator: Any) -> bytes:
     try:
-        archive: bytes = skops.io.dumps(estimator)
+        archive: bytes = _skops_io().dumps(estimator)
     except Exception as error:  # a part's __reduce__ may raise any
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise TypeError(f"{type(estimator).__name__} cannot be saved by skops: {reason}") from error
@@ -68,7 +74,7 @@ def _dump(estimator: Any) -> bytes:
 
 def _trusted(archive: bytes, own: Collection[str], what: str) -> list[str]:
     """Names in `archive` that skops does not trust by itself, after a check that we do."""
-    names: list[str] = skops.io.get_untrusted_types(data=archive)
+    names: list[str] = _skops_io().get_untrusted_types(data=archive)
     for name in names:
         # Of scikit-learn only classes, which are restored without calling them. skops leaves those
         # of trees out because altered indices in a file can crash a prediction.

@@ -4,12 +4,12 @@ import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import sklearn
-import skops
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -104,7 +104,7 @@ class SklearnTrainer(Trainer):
     @classmethod
     def versions(cls) -> Mapping[str, str]:
         """Return the versions of scikit-learn and skops."""
-        return {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
+        return {"scikit-learn": sklearn.__version__, "skops": version("skops")}
 
     def _make_estimator(self, seed: int) -> Any:
         estimator = self.make_estimator()

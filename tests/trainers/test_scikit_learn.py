@@ -366,3 +366,25 @@ def test_a_search_space_may_name_only_parameters_of_the_estimator():
         linear.check_space({}, {"alhpa": [1]}, None, {})
     with pytest.raises(ValueError, match=r"^search\.space\.batch_size: SVC has no such parameter"):
         forest.check_space({}, {"batch_size": [8]}, None, {})
+
+
+def import_without(modules, name):
+    """Import a module in a new process that lacks others; return what it imports and its error."""
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({modules}))\n"
+        f"import {name}; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    return done.stdout.split(), done.stderr
+
+
+def test_a_missing_skops_is_reported_with_the_extra_that_has_it():
+    _, error = import_without(["skops"], "hpsearch.trainers.named_estimator")
+    assert error.splitlines()[-1] == "ImportError: it needs skops: pip install 'hpsearch[sklearn]'"
+
+
+def test_the_class_is_imported_without_every_module_of_scikit_learn():
+    """skops.io imports them all: seconds, which each command and each worker would take longer."""
+    imported, _ = import_without([], "hpsearch.trainers.named_estimator")
+    assert "sklearn" in imported
+    assert not {"skops.io", "sklearn.cluster"} & {*imported}
