@@ -1,7 +1,7 @@
 """Execution of jobs on joblib workers: backends, the worker pool, leases, spare cores."""
 
 from hpsearch.engine.execution.backends import Backend, open_backend
-from hpsearch.engine.execution.environment import passed_environment
+from hpsearch.engine.execution.child_processes import passed_environment
 from hpsearch.engine.execution.helper import HelperProcess
 from hpsearch.engine.execution.lease import FileLease
 from hpsearch.engine.execution.pool import Attempts, NoWorkersError, WorkerLostError, WorkerPool

@@ -11,8 +11,11 @@ from typing import Any, TypeAlias
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib._parallel_backends import LokyBackend
 
-from hpsearch.engine.execution.child_processes import exit_with_parent, starting_processes
-from hpsearch.engine.execution.environment import worker_environment
+from hpsearch.engine.execution.child_processes import (
+    exit_with_parent,
+    starting_processes,
+    worker_environment,
+)
 from hpsearch.foundations.errors import UsageError
 
 __all__ = ["Answers", "Backend", "open_backend"]

@@ -1,4 +1,7 @@
-"""Child processes of the coordinator: they ignore terminal signals and exit with their parent."""
+"""Child processes of the coordinator: their environment, their signals and their end.
+
+They inherit no addresses and no passwords, ignore a terminal's signals and exit with their parent.
+"""
 
 import atexit
 import contextlib
@@ -13,16 +16,59 @@ from multiprocessing import resource_tracker
 
 from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 
-from hpsearch.engine.execution.environment import drop_unneeded
 from hpsearch.foundations.tracebacks import catch_background_errors
 
-__all__ = ["exit_with_parent", "starting_processes"]
+__all__ = [
+    "allowed",
+    "exit_with_parent",
+    "passed_environment",
+    "starting_processes",
+    "worker_environment",
+]
+
+# Locations of programs, user files and temporary files; language and time zone.
+_NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "VIRTUAL_ENV", "CONDA_PREFIX", "HPSEARCH_DATA_DIR"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "GLIBC_TUNABLES"),
+        *("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "HOMEDRIVE", "HOMEPATH"),
+        *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS"),
+    }
+)
+# Python, locale, memory; threads and caches of numerical libraries; joblib; accelerators; fonts.
+_PREFIXES = (
+    *("PYTHON", "LC_", "MALLOC_", "PROCESSOR_", "MPL", "FONTCONFIG_"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "NUMEXPR_"),
+    *("NUMBA_", "NPY_", "TBB_", "ENABLE_IPC", "LOKY_", "JOBLIB_"),
+    *("CUDA_", "NVIDIA_", "HIP_", "ROCR_"),
+)
 
 # Signals that a terminal sends to the whole process group; only the coordinator handles them.
 _FROM_THE_TERMINAL = frozenset({signal.SIGINT, signal.SIGHUP})
 _QUIET = "ignore:resource_tracker:UserWarning"
 
 _PARENT_CHECK_INTERVAL_S = 1.0
+
+
+def allowed(name: str) -> bool:
+    """Whether workers get the environment variable `name`."""
+    return name in _NAMES or name.startswith(_PREFIXES)
+
+
+def passed_environment() -> dict[str, str]:
+    """Return the variables of this process's environment that workers get."""
+    return {name: value for name, value in os.environ.items() if allowed(name)}
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the changes to a worker's environment: variables that are not allowed are blanked.
+
+    joblib can change variables there, but not remove any; `exit_with_parent` does. Python's
+    warnings are off unless ``PYTHONWARNINGS`` is set.
+    """
+    blank = {name: "" for name in os.environ if not allowed(name)}
+    return {"PYTHONWARNINGS": "ignore", **blank} if "PYTHONWARNINGS" not in os.environ else blank
 
 
 def exit_with_parent(coordinator: int) -> None:
@@ -38,7 +84,7 @@ def exit_with_parent(coordinator: int) -> None:
     coordinator : int
         Process id of the coordinator, the parent of the calling process.
     """
-    drop_unneeded()
+    _drop_unneeded()
     catch_background_errors()
     for number in _FROM_THE_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
@@ -86,3 +132,13 @@ def _exit_with(coordinator: int) -> None:
     while os.getppid() == coordinator:
         time.sleep(_PARENT_CHECK_INTERVAL_S)
     os._exit(1)
+
+
+def _drop_unneeded() -> None:
+    """Remove from this process's environment what `worker_environment` blanks.
+
+    Some libraries treat an empty variable as set.
+    """
+    for name in list(os.environ):
+        if not allowed(name):
+            del os.environ[name]

@@ -10,8 +10,11 @@ from typing import ParamSpec, TypeVar
 from joblib.externals.loky import ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
-from hpsearch.engine.execution.child_processes import exit_with_parent, starting_processes
-from hpsearch.engine.execution.environment import worker_environment
+from hpsearch.engine.execution.child_processes import (
+    exit_with_parent,
+    starting_processes,
+    worker_environment,
+)
 
 __all__ = ["HelperProcess"]
 

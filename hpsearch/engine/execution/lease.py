@@ -1,7 +1,8 @@
-"""Lease: a worker's permission to train and write, which ends with its coordinator."""
+"""A worker's permission to go on: its coordinator's lease, and the Dask task that it runs."""
 
 import json
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import psutil
 
 from hpsearch.foundations.files import write_atomically
 
-__all__ = ["FileLease"]
+__all__ = ["FileLease", "is_in_task", "is_wanted"]
+
+# States of a task that Dask's worker runs and whose result a client waits for.
+_WANTED = ("executing", "long-running")
 
 
 @dataclass(frozen=True)
@@ -79,3 +83,26 @@ class FileLease:
             "is_revoked": is_revoked,
         }
         write_atomically(self.path, json.dumps(content).encode())
+
+
+def is_in_task() -> bool:
+    """Whether this thread runs a task of a Dask worker."""
+    if "distributed" not in sys.modules:  # only Dask's workers import it, and it is slow
+        return False
+    from dask.context import thread_state
+
+    return hasattr(thread_state, "execution_state")
+
+
+def is_wanted() -> bool:
+    """Whether a client still waits for this thread's result; true outside Dask.
+
+    The scheduler cancels a task when the client that submitted it is gone, even if killed.
+    """
+    if not is_in_task():
+        return True
+    from dask.context import thread_state
+
+    worker = thread_state.execution_state["worker"]
+    task = worker.state.tasks.get(thread_state.key)
+    return task is not None and task.state in _WANTED

@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from hpsearch.datasets import PreparedData, open_folds, open_splits
-from hpsearch.engine.execution.task import is_wanted
+from hpsearch.engine.execution.lease import is_wanted
 from hpsearch.engine.records import State
 from hpsearch.engine.training.attempts import note_attempt
 from hpsearch.engine.training.cross_validation import CrossValidation

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hpsearch.datasets import PreparedData, find_on_this_machine
-from hpsearch.engine.execution.task import is_in_task
+from hpsearch.engine.execution.lease import is_in_task
 from hpsearch.engine.records import State
 from hpsearch.engine.training.job import TrialJob
 from hpsearch.engine.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE

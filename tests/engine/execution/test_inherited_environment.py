@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hpsearch.engine.execution import HelperProcess, open_backend
-from hpsearch.engine.execution.environment import allowed
+from hpsearch.engine.execution.child_processes import allowed
 
 SECRETS = {
     "PGPASSWORD": "geheim",
