@@ -11,7 +11,6 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from hpsearch.engine.search.folding import fold
 from hpsearch.engine.search.journal_checksums import add_checksums, checksum_line
 from hpsearch.engine.search.reopening import Retries, forget_failures, make_logs
 from hpsearch.foundations.files import refusing_links
@@ -89,17 +88,14 @@ class JournalFile(BaseJournalBackend):
                 self._held += lines
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Read what has been added since the last call, where Optuna always continues.
-
-        From the first line on, it is folded: fewer lines, which come to the same.
-        """
+        """Read what has been added since the last call, where Optuna always continues."""
         with self._changing:
             if log_number_from < self._n_read:
                 self._n_read, self._offset = 0, 0
             # One call of the parser for all: a study of 5,000 trials has 200,000 lines.
             logs = json.loads(b"[" + b",".join(self._read_lines()) + b"]")
             if log_number_from == 0:
-                logs = fold(forget_failures(logs))
+                logs = forget_failures(logs)
             skipped = max(0, log_number_from - self._n_read)
             self._n_read += len(logs)
         yield from logs[skipped:]
