@@ -37,7 +37,7 @@ from hpsearch.engine.search import (
     open_storage,
     suggest_hyperparameters,
 )
-from hpsearch.engine.search.space import make_distributions
+from hpsearch.engine.search.distributions import make_distributions
 from tests.postgres import Postgres, find_program
 
 _LAGS = (1, 8, 32, 128, 1000)

@@ -2,31 +2,33 @@
 
 from optuna.trial import Trial
 
-from hpsearch.engine.search.confirmations import (
-    forget_failed,
-    is_complete,
-    list_due,
-    note_confirmation,
-    read_confirmations,
-)
 from hpsearch.engine.search.copying import copy_study, delete_study
+from hpsearch.engine.search.distributions import suggest_hyperparameters
 from hpsearch.engine.search.holding import HOLDER, Holder, held_storage, parse_holder
 from hpsearch.engine.search.importances import import_importances, measure_importances
 from hpsearch.engine.search.integrity import check_record, watch_record
+from hpsearch.engine.search.journal_checksums import Problem
 from hpsearch.engine.search.opening import create_or_continue_study, list_study_names, load_study
-from hpsearch.engine.search.probing import probe_storage
-from hpsearch.engine.search.problem import Problem
 from hpsearch.engine.search.pruning import PruningRule
-from hpsearch.engine.search.refits import (
+from hpsearch.engine.search.retraining import (
     find_due_refit,
+    forget_failed,
     forget_failed_refits,
+    is_complete,
+    list_due,
+    note_confirmation,
     note_refit,
+    read_confirmations,
     read_refits,
 )
 from hpsearch.engine.search.samplers import check_sampler
-from hpsearch.engine.search.space import suggest_hyperparameters
-from hpsearch.engine.search.storage import mend_journal, open_storage, translate_storage_errors
-from hpsearch.engine.search.study import SearchStudy
+from hpsearch.engine.search.search_study import SearchStudy
+from hpsearch.engine.search.storage import (
+    mend_journal,
+    open_storage,
+    probe_storage,
+    translate_storage_errors,
+)
 from hpsearch.engine.search.training_data import check_training_data, note_training_data
 from hpsearch.engine.search.trial_attributes import write_hyperparameters, write_result
 

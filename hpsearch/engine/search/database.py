@@ -19,11 +19,9 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from hpsearch.engine.search.database_locks import ServerLock, holding_sqlite
-from hpsearch.engine.search.patience import Patience
-from hpsearch.engine.search.reopening import Retries
+from hpsearch.engine.search.database_connection import Patience, ServerLock, holding_sqlite
 from hpsearch.engine.search.sole_writer import SoleWriterStorage
-from hpsearch.engine.search.trial_attributes import describe_retries, keep_attributes
+from hpsearch.engine.search.trial_attributes import Retries, describe_retries, keep_attributes
 from hpsearch.foundations.errors import StoreError, UsageError
 from hpsearch.foundations.files import check_sqlite
 from hpsearch.foundations.redaction import redact

@@ -11,8 +11,7 @@ from typing import Any
 from hpsearch.engine.records import RECORD_ID
 from hpsearch.engine.search.holding import HOLDER
 from hpsearch.engine.search.journal import StudyJournal
-from hpsearch.engine.search.journal_checksums import check_lines
-from hpsearch.engine.search.problem import Problem
+from hpsearch.engine.search.journal_checksums import Problem, check_lines
 from hpsearch.engine.search.record_checksums import (
     RESULTS,
     RecordChecksums,
@@ -21,7 +20,7 @@ from hpsearch.engine.search.record_checksums import (
     note_digests,
     trial_entries,
 )
-from hpsearch.engine.search.study import SearchStudy
+from hpsearch.engine.search.search_study import SearchStudy
 from hpsearch.engine.search.trial_attributes import has_retries
 from hpsearch.foundations.hashing import hash_json
 

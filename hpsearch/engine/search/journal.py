@@ -1,4 +1,8 @@
-"""Optuna's journal file for a study's only writer, with atomic groups of lines."""
+"""Optuna's journal file for a study's only writer, with atomic groups of lines.
+
+Optuna does not allow changes of a finished trial. So a failed trial is reopened, to be run again
+under its number, by a line about it which this module interprets and Optuna ignores.
+"""
 
 import contextlib
 import json
@@ -6,16 +10,27 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+from optuna.storages.journal._storage import JournalOperation as Code
+from optuna.trial import TrialState
 
 from hpsearch.engine.search.journal_checksums import add_checksums, checksum_line
-from hpsearch.engine.search.reopening import Retries, forget_failures, make_logs
+from hpsearch.engine.search.trial_attributes import (
+    Retries,
+    describe_retries,
+    has_retries,
+    keep_attributes,
+)
 from hpsearch.foundations.files import refusing_links
 
-__all__ = ["StudyJournal"]
+__all__ = ["JournalFile", "StudyJournal"]
+
+Log: TypeAlias = dict[str, Any]
+
+_WRITER = "reopening"  # not an id of Optuna's workers, which Optuna would check to own the trial
 
 
 class StudyJournal(JournalStorage):
@@ -43,7 +58,7 @@ class StudyJournal(JournalStorage):
 
     def reopen_trials(self, retries: Retries) -> None:
         """Return failed trials to the queue; readers with the journal already open miss it."""
-        self._file.append_logs(make_logs(retries))
+        self._file.append_logs(_make_reopening_logs(retries))
         super().__init__(self._file)  # reads it from its beginning
 
 
@@ -95,7 +110,7 @@ class JournalFile(BaseJournalBackend):
             # One call of the parser for all: a study of 5,000 trials has 200,000 lines.
             logs = json.loads(b"[" + b",".join(self._read_lines()) + b"]")
             if log_number_from == 0:
-                logs = forget_failures(logs)
+                logs = _forget_failures(logs)
             skipped = max(0, log_number_from - self._n_read)
             self._n_read += len(logs)
         yield from logs[skipped:]
@@ -144,3 +159,67 @@ class JournalFile(BaseJournalBackend):
                 raise
         add_checksums(self._path, self._checksums)
         self._checksums = []
+
+
+def _make_reopening_logs(retries: Retries) -> list[Log]:
+    """Make the journal lines that mark trials as reopened for `_forget_failures`."""
+    return [
+        {
+            "op_code": Code.SET_TRIAL_USER_ATTR.value,
+            "worker_id": _WRITER,
+            "trial_id": trial_id,
+            "user_attr": describe_retries(failures),
+        }
+        for trial_id, failures in retries.items()
+    ]
+
+
+def _forget_failures(logs: list[Log]) -> list[Log]:
+    """Remove the failures of reopened trials from `logs`, all lines of a journal."""
+    reopened_at = {
+        log["trial_id"]: index
+        for index, log in enumerate(logs)
+        if log.get("worker_id") == _WRITER and has_retries(log.get("user_attr", {}))
+    }
+    if not reopened_at:
+        return logs
+    kept: list[Log] = []
+    n_trials = 0
+    for index, log in enumerate(logs):
+        trial_id = log.get("trial_id")
+        if log["op_code"] == Code.CREATE_TRIAL:
+            trial_id, n_trials = n_trials, n_trials + 1
+        end = reopened_at.get(trial_id, -1) if trial_id is not None else -1
+        if index < end:
+            if (rest := _keep(log)) is not None:
+                kept.append(rest)
+            continue
+        kept.append(log)
+        if index == end:
+            kept.append(_wait(log))
+    return kept
+
+
+def _keep(log: Log) -> Log | None:
+    """Return what is kept of a line about a trial from before it was reopened."""
+    code = log["op_code"]
+    if code in (Code.SET_TRIAL_STATE_VALUES, Code.SET_TRIAL_INTERMEDIATE_VALUE):
+        return None
+    if code == Code.SET_TRIAL_USER_ATTR:
+        attributes = keep_attributes(log["user_attr"])
+        return log | {"user_attr": attributes} if attributes else None
+    if code == Code.CREATE_TRIAL and "state" in log:  # copied from another storage
+        how_it_ended = ("state", "value", "values", "intermediate_values", "datetime_complete")
+        rest = {name: value for name, value in log.items() if name not in how_it_ended}
+        return rest | {"user_attrs": keep_attributes(log.get("user_attrs", {}))}
+    return log
+
+
+def _wait(log: Log) -> Log:
+    return {
+        "op_code": Code.SET_TRIAL_STATE_VALUES.value,
+        "worker_id": _WRITER,
+        "trial_id": log["trial_id"],
+        "state": TrialState.WAITING.value,
+        "values": None,
+    }

@@ -8,15 +8,41 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.engine.search.problem import Problem
 from hpsearch.foundations.files import refusing_links, write_atomically
 
-__all__ = ["add_checksums", "adopt_lines", "check_lines", "checksum_line", "checksums_file"]
+__all__ = [
+    "Problem",
+    "add_checksums",
+    "adopt_lines",
+    "check_lines",
+    "checksum_line",
+    "checksums_file",
+]
 
 _NO_TRIAL = "-"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A part of a record that was changed or lost.
+
+    Parameters
+    ----------
+    trial : int or None
+        Number of the trial concerned; None for the study as a whole.
+    text : str
+        Description of the problem.
+    """
+
+    trial: int | None
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'the study' if self.trial is None else f'trial {self.trial}'}: {self.text}"
 
 
 def checksums_file(journal: Path) -> Path:

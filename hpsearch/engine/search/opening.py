@@ -14,8 +14,8 @@ from hpsearch.engine.records import DATA, IDENTITY_FIELDS, RECORD_ID
 from hpsearch.engine.search.journal import StudyJournal
 from hpsearch.engine.search.journal_checksums import check_lines
 from hpsearch.engine.search.samplers import LaggedSampler, check_sampler
+from hpsearch.engine.search.search_study import SearchStudy
 from hpsearch.engine.search.storage import creating_study, telling_damage
-from hpsearch.engine.search.study import SearchStudy
 from hpsearch.engine.search.view import quiet_optuna
 from hpsearch.foundations.errors import RefusedError, StoreError, UsageError
 from hpsearch.foundations.wording import suggest

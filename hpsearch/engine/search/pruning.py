@@ -1,18 +1,54 @@
-"""Pruning rule of one trial, for its worker: a picklable value with the trials to compare with."""
+"""Pruning: Optuna's pruners, and the rule that a worker applies to one trial."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    PatientPruner,
+    PercentilePruner,
+    SuccessiveHalvingPruner,
+)
 from optuna.trial import FrozenTrial, Trial
 
-from hpsearch.engine.definition import StudyDefinition
-from hpsearch.engine.search.pruners import make_pruner
+from hpsearch.engine.definition import PrunerSettings, StudyDefinition
 from hpsearch.engine.search.trial_attributes import read_rungs
 from hpsearch.engine.search.view import known_trials, read_system_attrs, start_view_trial
 
-__all__ = ["PruningRule", "make_pruning_rule"]
+__all__ = ["PruningRule", "make_pruner", "make_pruning_rule"]
 
 _RUNG_PREFIX = "completed_rung_"
+
+
+def make_pruner(definition: StudyDefinition) -> BasePruner:
+    """Make a new pruner, as Optuna's keep state across trials that trial k may not know."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return _make(definition.search.pruner, definition.search.space.max_epochs())
+
+
+def _make(settings: PrunerSettings, max_epochs: int) -> BasePruner:
+    match settings.name:
+        case "none":
+            return NopPruner()
+        case "median":
+            return MedianPruner(settings.n_startup_trials, settings.n_warmup_epochs)
+        case "percentile":
+            return PercentilePruner(
+                settings.percentile, settings.n_startup_trials, settings.n_warmup_epochs
+            )
+        case "successive_halving":
+            return SuccessiveHalvingPruner(settings.min_epochs, settings.reduction_factor)
+        case "hyperband":
+            return HyperbandPruner(settings.min_epochs, max_epochs, settings.reduction_factor)
+        case "patient":
+            wrapped = _make(settings.wrapped, max_epochs) if settings.wrapped else None
+            return PatientPruner(wrapped, settings.patience, settings.min_delta)
 
 
 @dataclass

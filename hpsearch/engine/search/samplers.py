@@ -21,8 +21,8 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.engine.definition import Choices, StudyDefinition
 from hpsearch.engine.search.cmaes import RebuiltCmaEsSampler, keep_generation
-from hpsearch.engine.search.pruners import make_pruner
-from hpsearch.engine.search.space import list_ablations, make_distributions
+from hpsearch.engine.search.distributions import list_ablations, make_distributions
+from hpsearch.engine.search.pruning import make_pruner
 from hpsearch.engine.search.view import known_trials, read_system_attrs, start_view_trial
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.streams import Stream, seed_stream

@@ -13,10 +13,10 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.engine.search.reopening import Retries
+from hpsearch.engine.search.trial_attributes import Retries
 
 if TYPE_CHECKING:
-    from hpsearch.engine.search.patience import Patience
+    from hpsearch.engine.search.database_connection import Patience
 
 __all__ = ["SoleWriterStorage"]
 

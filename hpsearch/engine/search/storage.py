@@ -1,4 +1,4 @@
-"""Opening Optuna's storage: a journal file in the workspace, or a database by URL."""
+"""Opening Optuna's storage, a journal or a database by URL, and checking that it can be written."""
 
 import contextlib
 import os
@@ -11,16 +11,52 @@ from optuna.storages import BaseStorage
 from hpsearch.engine.search.journal import StudyJournal
 from hpsearch.engine.search.sole_writer import SoleWriterStorage
 from hpsearch.foundations.errors import StoreError
-from hpsearch.foundations.files import refusing_links
+from hpsearch.foundations.files import check_writable, refusing_links
 from hpsearch.foundations.machine import is_machine_failure
 
 __all__ = [
     "creating_study",
     "mend_journal",
     "open_storage",
+    "probe_storage",
     "telling_damage",
     "translate_storage_errors",
 ]
+
+
+def probe_storage(url: str | None, journal: Path) -> str:
+    """Check that the storage at `url`, or the journal file, can be reached and written.
+
+    Parameters
+    ----------
+    url : str or None
+        See `open_storage`.
+    journal : Path
+        The journal file, if there is no URL; need not exist.
+
+    Returns
+    -------
+    str
+        Description of the storage, without passwords.
+
+    Raises
+    ------
+    UsageError
+        If `url` is not valid, or its driver is not installed.
+    StoreError
+        If the storage cannot be reached or written, or another version of Optuna created it.
+    """
+    try:
+        if url is not None:
+            from hpsearch.engine.search.database import probe_database  # see there
+
+            return probe_database(url)
+        check_writable(journal.parent)
+        if journal.exists():
+            open_storage(None, journal)
+        return f"journal {journal}"
+    except OSError as error:
+        raise StoreError(f"cannot be written: {' '.join(str(error).split())}") from error
 
 
 def open_storage(url: str | None, journal: Path, *, patience_s: float | None = None) -> BaseStorage:

@@ -7,7 +7,7 @@ models depend on it to the last bit. So all of it must stay the same throughout 
 
 from hpsearch.datasets import PreparedData
 from hpsearch.engine.records import TRAINING_DATA
-from hpsearch.engine.search.study import SearchStudy
+from hpsearch.engine.search.search_study import SearchStudy
 from hpsearch.foundations.differences import list_changes
 from hpsearch.foundations.errors import RefusedError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -12,6 +12,7 @@ from hpsearch.foundations.metrics import Metric
 
 __all__ = [
     "OPTUNA_STATES",
+    "Retries",
     "describe_retries",
     "has_retries",
     "keep_attributes",
@@ -44,6 +45,9 @@ OPTUNA_STATES = {
     State.FAILED: TrialState.FAIL,
 }
 _STATES = {theirs: ours for ours, theirs in OPTUNA_STATES.items()}
+
+# All failures of each trial to reopen, by Optuna's trial id.
+Retries: TypeAlias = Mapping[int, Sequence[Retry]]
 
 
 def write_hyperparameters(trial: Trial, hyperparameters: Mapping[str, Any]) -> None:

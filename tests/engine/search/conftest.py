@@ -17,7 +17,7 @@ from hpsearch.engine.search import (
     write_hyperparameters,
     write_result,
 )
-from hpsearch.engine.search.space import suggest_hyperparameters
+from hpsearch.engine.search.distributions import suggest_hyperparameters
 from hpsearch.engine.trial_files import Epoch
 from hpsearch.engine.trial_result import TrialResult
 

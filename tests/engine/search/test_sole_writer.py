@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import fingerprint
 from hpsearch.engine.search import SearchStudy, load_study, open_storage
-from hpsearch.engine.search.patience import Patience
+from hpsearch.engine.search.database_connection import Patience
 from hpsearch.engine.search.sole_writer import SoleWriterStorage
 from tests.postgres import Postgres
 
@@ -43,7 +43,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpsearch.engine.search.patience._PAUSE_S", 0.01)
+    monkeypatch.setattr("hpsearch.engine.search.database_connection._PAUSE_S", 0.01)
 
 
 def _open(url: str) -> SoleWriterStorage:

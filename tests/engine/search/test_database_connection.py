@@ -13,13 +13,13 @@ from sqlalchemy.exc import OperationalError
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import fingerprint
 from hpsearch.engine.search import SearchStudy, load_study, open_storage
-from hpsearch.engine.search.patience import Patience
+from hpsearch.engine.search.database_connection import Patience
 from tests.postgres import Postgres
 
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpsearch.engine.search.patience._PAUSE_S", 0.01)
+    monkeypatch.setattr("hpsearch.engine.search.database_connection._PAUSE_S", 0.01)
 
 
 def _unreachable() -> OperationalError:

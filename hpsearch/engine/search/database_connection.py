@@ -1,20 +1,28 @@
-"""Locks of a study in a database: a file beside an SQLite database, a lock on a server."""
+"""Connections to a study's database: locks of the study, and retries while a server is away."""
 
 import contextlib
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+)
 
 from hpsearch.foundations.errors import StoreError
 from hpsearch.foundations.files import HeldElsewhereError, holding_file
 
-__all__ = ["ServerLock", "holding_sqlite"]
+__all__ = ["Patience", "ServerLock", "holding_sqlite"]
 
 # For each server, the statement that acquires a lock for as long as the connection exists, and
 # settings with which it notices a dead connection within a minute.
@@ -29,6 +37,10 @@ _LOCKING = {
     ),
     "mysql": ("SELECT GET_LOCK(%s, 0)", ()),
 }
+Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
+# Between two attempts; a server takes seconds to restart.
+_PAUSE_S = 0.5
 
 
 @contextlib.contextmanager
@@ -103,3 +115,52 @@ def _lock_key(dialect: str, name: str) -> int | str:
     if dialect == "mysql":
         return digest.hexdigest()
     return int.from_bytes(digest.digest()[:8], "big", signed=True)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Retries calls while a database server is unreachable.
+
+    Parameters
+    ----------
+    seconds : float
+        How long one call is retried until its error is raised; 0 for no retries.
+    """
+
+    seconds: float
+
+    def persist(self, attempt: Callable[[bool], Result]) -> Result:
+        """Call `attempt` until it does not fail for a lost connection, or `seconds` are over.
+
+        Parameters
+        ----------
+        attempt : callable
+            Called with whether it was called before: then that call may have succeeded, and
+            only its result have been lost.
+        """
+        gives_up_at: float | None = None
+        while True:
+            try:
+                return attempt(gives_up_at is not None)
+            except Exception as error:
+                if not self.seconds or not _is_lost_connection(error):
+                    raise
+                now = time.monotonic()
+                if gives_up_at is None:
+                    gives_up_at = now + self.seconds
+                    _log.warning("the storage is away; waiting up to %.0f s", self.seconds)
+                if now >= gives_up_at:
+                    raise
+                time.sleep(_PAUSE_S)
+
+
+def _is_lost_connection(error: BaseException | None) -> bool:
+    """Whether a lost or refused connection is among the causes of `error`."""
+    while error is not None:
+        # PendingRollbackError: a session lost its connection between two statements.
+        if isinstance(error, OperationalError | InterfaceError | PendingRollbackError):
+            return True
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            return True
+        error = error.__cause__
+    return False

@@ -5,7 +5,7 @@ import pytest
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State, fingerprint
 from hpsearch.engine.search import SearchStudy
-from hpsearch.engine.search.space import suggest_hyperparameters
+from hpsearch.engine.search.distributions import suggest_hyperparameters
 
 
 def test_a_released_trial_is_asked_again_with_its_number_and_hyperparameters(

@@ -4,7 +4,7 @@ import pytest
 
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.search import SearchStudy
-from hpsearch.engine.search.space import list_ablations
+from hpsearch.engine.search.distributions import list_ablations
 
 CHOICES = {"reg": [1e-3], "dropout": [0.1, 0.0], "optimizer": ["nesterov", "sgd", "adam"]}
 PLAIN = {"learning_rate": 0.01, "hidden_size": 8, "epochs": 3}
