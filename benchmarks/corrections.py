@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from hpsearch.engine.selection.intervals import wilson_interval
 from hpsearch.engine.selection.noise import Noise
+from hpsearch.engine.selection.statistical_tests import wilson_interval
 
 __all__ = [
     "correct_by_bbc",

@@ -19,7 +19,7 @@ from benchmarks.corrections import (
     score_left_out,
 )
 from benchmarks.scenarios import Cell, Repetition, Scenario, simulate_selections, stack_repetitions
-from hpsearch.engine.selection.selection import estimate_winner
+from hpsearch.engine.selection.bias_correction import estimate_winner
 
 __all__ = [
     "BBC",

@@ -13,16 +13,18 @@ from hpsearch.engine.definition import (
     Table,
 )
 from hpsearch.engine.definition.data_settings import FoldSettings
-from hpsearch.engine.definition.pruners import (
+from hpsearch.engine.definition.search_settings import (
+    Cmaes,
+    Gp,
     Hyperband,
     Median,
     Patient,
     Percentile,
     SuccessiveHalving,
+    Tpe,
 )
-from hpsearch.engine.definition.samplers import Cmaes, Gp, Tpe
-from hpsearch.engine.definition.space import DeclaredSpace, make_search_space
-from hpsearch.engine.definition.study import SearchSettings
+from hpsearch.engine.definition.search_space import DeclaredSpace, make_search_space
+from hpsearch.engine.definition.study_definition import SearchSettings
 from hpsearch.trainers.two_layer_net.trainer import (
     BasisSettings,
     TwoLayerNetSettings,

@@ -19,8 +19,12 @@ from benchmarks.corrections import (
 from benchmarks.coverage import OURS, PLAIN, find_missed, simulate, simulate_all
 from benchmarks.scenarios import Cell, Scenario, both_below, simulate_selections, stack_repetitions
 from benchmarks.selection import CELLS, SCENARIOS, report
+from hpsearch.engine.selection.bias_correction import (
+    EarlyScores,
+    correct_for_selection,
+    estimate_winner,
+)
 from hpsearch.engine.selection.noise import Noise
-from hpsearch.engine.selection.selection import EarlyScores, correct_for_selection, estimate_winner
 
 
 def test_the_grid_is_the_one_that_the_docs_name() -> None:

@@ -1,6 +1,7 @@
-"""Template of a study file: complete, commented and runnable."""
+"""Template of a study file, complete, commented and runnable; JSON schema for editors."""
 
 import json
+from typing import Any
 
 from hpsearch.datasets import (
     FolderContents,
@@ -10,12 +11,15 @@ from hpsearch.datasets import (
     suggest_sizes,
     take,
 )
+from hpsearch.engine.definition.search_space import make_search_space
 from hpsearch.engine.definition.space_template import describe_space
+from hpsearch.engine.definition.study_definition import StudyDefinition
+from hpsearch.engine.definition.trainer_settings import TrainerSettings
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.metrics import metric_of
-from hpsearch.trainers.finding import TrainerSpec
+from hpsearch.trainers.finding import TRAINERS, TrainerSpec
 
-__all__ = ["OWN_SIZE", "SCHEMA_FILE", "write_template"]
+__all__ = ["OWN_SIZE", "SCHEMA_FILE", "make_schema", "write_template"]
 
 SCHEMA_FILE = "study.schema.json"
 # Height and width that own images are resized to by default.
@@ -64,6 +68,8 @@ _PUBLISHED = {
     "cifar10": (49000, 1000),
     "fashion_mnist": (55000, 5000),
 }
+
+_REF = "#/$defs/{model}"
 
 
 def write_template(
@@ -195,3 +201,38 @@ def _describe_images(own: FolderContents) -> tuple[str, int, str]:
         f"test = {n_test}   # evaluated once, at the end; if fewer, the others are left unused\n"
     )
     return data, n_train, "A first search on own images."
+
+
+def make_schema() -> dict[str, Any]:
+    """Make the JSON schema of a study file: keys, descriptions and allowed values.
+
+    Hyperparameters and settings are those of the trainer that a study file has if it names none;
+    any others are allowed, as other trainers have their own.
+    """
+    schema = StudyDefinition.model_json_schema(ref_template=_REF)
+    schema["required"].remove("name")  # the file's stem, if left out
+    definitions = schema["$defs"]
+    trainer = TrainerSettings.default().load()
+    declared = make_search_space(trainer).json_schema(_REF)
+    definitions |= declared.pop("$defs", {})
+    own = trainer.Settings.model_json_schema(ref_template=_REF) if trainer.Settings else {}
+    definitions |= own.pop("$defs", {})
+    definitions["SearchSpace"] = {
+        **declared,
+        "additionalProperties": definitions["SearchSpace"]["additionalProperties"],
+    }
+    definitions["TrainerSettings"] = {
+        "title": "TrainerSettings",
+        "description": definitions["TrainerSettings"]["description"],
+        "type": "object",
+        "properties": {
+            "name": {"description": "A trainer of hpsearch.", "enum": list(TRAINERS)},
+            "class": {
+                "description": "A trainer of one's own, `module:Class`, imported from the study "
+                "file's folder.",
+                "type": "string",
+            },
+            **own.get("properties", {}),
+        },
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field, model_validator
 
 from hpsearch.datasets import Preparation
-from hpsearch.engine.definition.space import SearchSpace
+from hpsearch.engine.definition.search_space import SearchSpace
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.tables import Table
 from hpsearch.foundations.wording import suggest

@@ -4,7 +4,11 @@ An evaluation is an event ``begun``, written before the test split is opened, an
 ``scored``. Each place keeps its events as a hash chain; each is checked against the other.
 """
 
-from hpsearch.engine.evaluations.events import add_event
-from hpsearch.engine.evaluations.reading import Evaluations, TestEvaluation, read_evaluations
+from hpsearch.engine.evaluations.evaluation_reading import (
+    Evaluations,
+    TestEvaluation,
+    read_evaluations,
+)
+from hpsearch.engine.evaluations.ledger import add_event
 
 __all__ = ["Evaluations", "TestEvaluation", "add_event", "read_evaluations"]

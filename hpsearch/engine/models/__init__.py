@@ -4,8 +4,7 @@ Nothing here imports Optuna, joblib or MLflow, and matplotlib only to draw.
 """
 
 from hpsearch.engine.models.artifact import MANIFEST_FILE, export_model, load_model
-from hpsearch.engine.models.model import CROSS_VALIDATION, Model
-from hpsearch.engine.models.test_time_augmentation import TestTimeAugmentation
+from hpsearch.engine.models.trained_model import CROSS_VALIDATION, Model, TestTimeAugmentation
 
 __all__ = [
     "CROSS_VALIDATION",

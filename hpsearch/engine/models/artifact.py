@@ -12,7 +12,7 @@ from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
 from hpsearch.datasets import load_schema
-from hpsearch.engine.models.model import Model
+from hpsearch.engine.models.trained_model import Model
 from hpsearch.foundations.errors import (
     DamagedDataError,
     HpsearchError,

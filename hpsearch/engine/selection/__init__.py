@@ -1,6 +1,5 @@
 """Results of a study: its best model, correction for selection bias, pictures, tables."""
 
-from hpsearch.engine.selection.ablation import group_ablation
 from hpsearch.engine.selection.best_model import (
     find_best_model,
     has_best_model,
@@ -9,11 +8,16 @@ from hpsearch.engine.selection.best_model import (
     load_trial_model,
     shed_checkpoints,
 )
+from hpsearch.engine.selection.classifier_examination import (
+    Examination,
+    Mistake,
+    examine,
+    examine_folds,
+)
 from hpsearch.engine.selection.diagnosis import diagnose
-from hpsearch.engine.selection.examination import Examination, Mistake, examine, examine_folds
-from hpsearch.engine.selection.intervals import mean_interval, wilson_interval
-from hpsearch.engine.selection.judging import judge_selection, note_selection, read_verdict
-from hpsearch.engine.selection.table import write_table
+from hpsearch.engine.selection.judgement import judge_selection, note_selection, read_verdict
+from hpsearch.engine.selection.statistical_tests import mean_interval, wilson_interval
+from hpsearch.engine.selection.trial_tables import group_ablation, write_table
 from hpsearch.engine.selection.verdict import (
     Confirmed,
     RunnerUp,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.engine.selection.intervals import wilson_interval
+from hpsearch.engine.selection.statistical_tests import wilson_interval
 
 __all__ = ["Noise", "find_contenders", "measure_noise", "summarize_noise"]
 

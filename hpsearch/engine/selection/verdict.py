@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hpsearch.engine.selection.selection import Estimate
+from hpsearch.engine.selection.bias_correction import Estimate
 from hpsearch.foundations.metrics import ACCURACY, Metric
 
 __all__ = ["Confirmed", "RunnerUp", "Selection", "Verdict", "describe_verdict", "measure_verdict"]

@@ -7,9 +7,9 @@ from hpsearch.engine.trial_files.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from hpsearch.engine.trial_files.epoch import Epoch
 from hpsearch.engine.trial_files.history import (
     HISTORY_FILE,
+    Epoch,
     HistoryWriter,
     load_history,
     save_history,

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.engine.trial_files.epoch import Epoch
-from hpsearch.engine.trial_files.history import HistoryWriter, decode_epochs
+from hpsearch.engine.trial_files.history import Epoch, HistoryWriter, decode_epochs
 from hpsearch.foundations.errors import DamagedDataError
 from hpsearch.foundations.files import replacing
 from hpsearch.trainers.state import flatten_state, unflatten_state

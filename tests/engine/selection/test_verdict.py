@@ -10,7 +10,7 @@ from hpsearch.engine.selection import (
     describe_verdict,
     measure_verdict,
 )
-from hpsearch.engine.selection.selection import Estimate
+from hpsearch.engine.selection.bias_correction import Estimate
 
 ESTIMATE = Estimate(0.6812, 0.6678, 0.6943, 63, 5000)
 RIVAL = RunnerUp(17, 0.6866, 1204, 0.7123)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from hpsearch.engine.definition import Choices, Range
 from hpsearch.engine.definition.parameter import Scalar
-from hpsearch.engine.definition.space import SearchSpace, make_search_space
+from hpsearch.engine.definition.search_space import SearchSpace, make_search_space
 from hpsearch.trainers import Trainer
 
 

@@ -10,9 +10,13 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from hpsearch.datasets import Preparation, Schema, SplitSpec
 from hpsearch.engine.definition.data_settings import DataSettings
 from hpsearch.engine.definition.parameter import Choices
-from hpsearch.engine.definition.pruners import NoPruner, PrunerSettings
-from hpsearch.engine.definition.samplers import SamplerSettings, Tpe
-from hpsearch.engine.definition.space import SearchSpace, UnreadSpace, read_space
+from hpsearch.engine.definition.search_settings import (
+    NoPruner,
+    PrunerSettings,
+    SamplerSettings,
+    Tpe,
+)
+from hpsearch.engine.definition.search_space import SearchSpace, UnreadSpace, read_space
 from hpsearch.engine.definition.trainer_settings import TrainerSettings
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.metrics import Metric, metric_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hpsearch.engine.evaluations.events import (
+from hpsearch.engine.evaluations.ledger import (
     FIELDS,
     Event,
     check_chain,

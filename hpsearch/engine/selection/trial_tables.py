@@ -1,11 +1,37 @@
-"""Trials of an ablation study, grouped by the change from the full configuration."""
+"""Tables of a study's trials: as CSV, and grouped by the changes of an ablation."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hpsearch.engine.records import State, TrialRecord
+from hpsearch.foundations.files import write_atomically
+from hpsearch.foundations.metrics import ACCURACY
 
-__all__ = ["group_ablation"]
+__all__ = ["group_ablation", "write_table"]
+
+
+def write_table(records: Sequence[TrialRecord], path: Path) -> None:
+    """Write one CSV row for each trial: number, state, score, hyperparameters, cost."""
+    metric = records[0].metric if records else ACCURACY
+    names = list(dict.fromkeys(name for record in records for name in record.hyperparameters))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", metric.val_name, *names, "epochs_run", "duration_s"])
+    for record in records:
+        writer.writerow(
+            [
+                record.number,
+                record.state,
+                "" if record.value is None else record.value,
+                *(record.hyperparameters.get(name, "") for name in names),
+                len(record.val_scores),
+                round(record.duration_s, 3),
+            ]
+        )
+    write_atomically(path, text.getvalue().encode())
 
 
 def group_ablation(

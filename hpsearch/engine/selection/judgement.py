@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hpsearch.engine.records import SELECTION, Confirmation, State, TrialRecord, rank
 from hpsearch.engine.search import SearchStudy, read_confirmations
-from hpsearch.engine.selection.pairing import compare_on_images, compare_scores
-from hpsearch.engine.selection.selection import EarlyScores, Estimate, correct_for_selection
+from hpsearch.engine.selection.bias_correction import EarlyScores, Estimate, correct_for_selection
+from hpsearch.engine.selection.statistical_tests import compare_on_images, compare_scores
 from hpsearch.engine.selection.verdict import Confirmed, RunnerUp, Selection, Verdict
 from hpsearch.engine.trial_files import PREDICTIONS_FILE, load_predictions
 from hpsearch.engine.workspace import StudyFolder

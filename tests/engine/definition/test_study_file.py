@@ -1,3 +1,5 @@
+"""Study files: found, read with errors of one line, written."""
+
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +260,11 @@ def test_a_table_training_holds_fixed_values_of_the_space(tmp_path: Path) -> Non
         tmp_path, GOOD.replace("[search]", "[training]\nbatch_size = 9\n[search]", 1)
     )
     assert definition.search.space.fixed()["batch_size"] == 9
+
+
+@pytest.mark.parametrize("path", list_study_files().values(), ids=lambda path: path.stem)
+def test_a_written_study_file_loads_as_the_same_definition(path: Path, tmp_path: Path) -> None:
+    definition = load_definition(path)
+    written = tmp_path / "written.toml"
+    written.write_text(format_definition(definition))
+    assert load_definition(written) == definition

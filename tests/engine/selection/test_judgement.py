@@ -13,7 +13,7 @@ from hpsearch.engine.search import SearchStudy, note_confirmation
 from hpsearch.engine.selection import Selection, judge_selection, note_selection, read_verdict
 from hpsearch.engine.trial_files import PREDICTIONS_FILE, save_predictions
 from hpsearch.engine.workspace import StudyFolder
-from tests.engine.selection.test_best import _record
+from tests.engine.selection.test_best_model import _record
 
 LABELS = np.random.default_rng(0).integers(0, 10, 200)
 ACCURACIES = (0.5, 0.7, 0.65, 0.4)

@@ -1,9 +1,10 @@
-"""A trained model, which predicts raw examples."""
+"""A trained model, which predicts raw examples; test-time augmentation."""
 
 import base64
 import functools
 import html
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,18 +12,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.datasets import Schema, encode_features
-from hpsearch.engine.models.test_time_augmentation import TestTimeAugmentation
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trainers.outputs import read_predictions, read_probabilities
 from hpsearch.trainers.state import flatten_state, hash_state
 
-__all__ = ["CROSS_VALIDATION", "Model"]
+__all__ = ["CROSS_VALIDATION", "Model", "TestTimeAugmentation"]
 
 # Fact of a model that was refitted on the examples of all folds: its score in cross-validation.
 CROSS_VALIDATION = "cross_validation"
 # Examples at a time; limits memory.
 _CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class TestTimeAugmentation:
+    """The copies of an image that predictions are averaged over, the image itself included.
+
+    Parameters
+    ----------
+    horizontal_flip : bool
+        Whether each copy is also flipped horizontally.
+    max_shift : int
+        All shifts by up to `max_shift` pixels in each direction are included.
+    """
+
+    horizontal_flip: bool = True
+    max_shift: int = 0
+
+    def make(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+        """Yield each copy of all `images`, uint8 of shape (N, H, W, C), in turn."""
+        border, (height, width) = self.max_shift, images.shape[1:3]
+        padded = np.pad(images, ((0, 0), (border, border), (border, border), (0, 0)), "reflect")
+        shifts = range(-border, border + 1)
+        for down, right in itertools.product(shifts, shifts):
+            top, left = border - down, border - right
+            view = padded[:, top : top + height, left : left + width]
+            yield view
+            if self.horizontal_flip:
+                yield view[:, :, ::-1]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from hpsearch.engine.selection.selection import EarlyScores, Estimate, correct_for_selection
+from hpsearch.engine.selection.bias_correction import EarlyScores, Estimate, correct_for_selection
 
 Hits = NDArray[np.bool_]
 
