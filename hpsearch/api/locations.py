@@ -9,11 +9,10 @@ from hpsearch.engine.definition import find_study_file, load_definition
 from hpsearch.engine.scheduling import RunOptions
 from hpsearch.engine.search import SearchStudy, list_study_names, load_study, open_storage
 from hpsearch.engine.workspace import StudyFolder, Workspace
-from hpsearch.foundations import environment
+from hpsearch.foundations import environment_variables
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.files import expand
-from hpsearch.foundations.redaction import redact
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import redact, suggest
 
 __all__ = ["make_options", "open_recorded_study", "repeat_options"]
 
@@ -88,11 +87,11 @@ def repeat_options(options: RunOptions, *names: str) -> str:
     """
     data_dir = options.data_dirs[0] if options.data_dirs else None
     given = {
-        "--workspace": (options.workspace.root, environment.WORKSPACE, "workspace"),
-        "--data-dir": (data_dir, environment.DATA_DIR, ""),
-        "--storage": (options.storage_url, environment.STORAGE, ""),
-        "--tracking-uri": (options.tracking_uri, environment.TRACKING_URI, ""),
-        "--backend": (options.backend, environment.BACKEND, "loky"),
+        "--workspace": (options.workspace.root, environment_variables.WORKSPACE, "workspace"),
+        "--data-dir": (data_dir, environment_variables.DATA_DIR, ""),
+        "--storage": (options.storage_url, environment_variables.STORAGE, ""),
+        "--tracking-uri": (options.tracking_uri, environment_variables.TRACKING_URI, ""),
+        "--backend": (options.backend, environment_variables.BACKEND, "loky"),
         "--jobs": (options.n_jobs, "", ""),
     }
     words = []

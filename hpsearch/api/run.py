@@ -49,7 +49,7 @@ from hpsearch.engine.test_evaluation import evaluate_once
 from hpsearch.engine.training.failures import read_versions, warm_up
 from hpsearch.engine.training.survey import WorkerSurvey, report_from_here, work_out
 from hpsearch.foundations.errors import RefusedError
-from hpsearch.foundations.machine import check_address_space
+from hpsearch.foundations.machine_failures import check_address_space
 
 __all__ = ["run_study"]
 

@@ -19,7 +19,7 @@ from hpsearch.engine.search import SearchStudy, read_refits
 from hpsearch.engine.selection import describe_verdict, find_best_model, read_verdict
 from hpsearch.engine.status import read_status
 from hpsearch.engine.workspace import StudyFolder
-from hpsearch.foundations.environment import Environment
+from hpsearch.foundations.environment_variables import Environment
 
 __all__ = ["Study", "load_study", "run_study"]
 

@@ -18,7 +18,7 @@ from hpsearch.engine.scheduling import RunOptions
 from hpsearch.engine.search import list_study_names, open_storage
 from hpsearch.engine.status import Status, read_status
 from hpsearch.foundations.errors import HpsearchError
-from hpsearch.foundations.wording import shorten_age
+from hpsearch.foundations.text import shorten_age
 
 __all__ = ["list_studies"]
 

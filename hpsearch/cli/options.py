@@ -9,7 +9,7 @@ import typer
 
 from hpsearch.engine.definition import list_study_files
 from hpsearch.engine.workspace import Workspace
-from hpsearch.foundations import environment
+from hpsearch.foundations import environment_variables
 
 __all__ = [
     "BackendOption",
@@ -35,7 +35,7 @@ def complete_study_file(incomplete: str) -> list[str]:
 
 def complete_recorded_study(context: typer.Context, incomplete: str) -> list[str]:
     """Complete names of studies that have run in the workspace of the command line."""
-    root = context.params.get("workspace") or environment.Environment.read().workspace
+    root = context.params.get("workspace") or environment_variables.Environment.read().workspace
     try:
         names = Workspace(Path(root).expanduser()).recorded_names()
     except (OSError, RuntimeError):  # completion cannot report errors
@@ -64,7 +64,7 @@ WorkspaceOption: TypeAlias = Annotated[
     Path,
     typer.Option(
         "--workspace",
-        envvar=environment.WORKSPACE,
+        envvar=environment_variables.WORKSPACE,
         metavar="DIR",
         help="Where everything is kept.",
     ),
@@ -73,7 +73,7 @@ DataDirOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        envvar=environment.DATA_DIR,
+        envvar=environment_variables.DATA_DIR,
         metavar="DIR",
         help="Where data sets lie.",
     ),
@@ -82,7 +82,7 @@ StorageOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--storage",
-        envvar=environment.STORAGE,
+        envvar=environment_variables.STORAGE,
         show_envvar=True,
         metavar="URL",
         help="Optuna's storage; without it a journal file in the workspace. Leave the password "
@@ -93,7 +93,7 @@ TrackingOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--tracking-uri",
-        envvar=environment.TRACKING_URI,
+        envvar=environment_variables.TRACKING_URI,
         metavar="URI",
         help="MLflow's store or server; without it a database in the workspace.",
     ),
@@ -102,7 +102,7 @@ BackendOption: TypeAlias = Annotated[
     str,
     typer.Option(
         "--backend",
-        envvar=environment.BACKEND,
+        envvar=environment_variables.BACKEND,
         metavar="NAME",
         help="joblib's backend: loky, threading or dask.",
     ),

@@ -29,7 +29,7 @@ from hpsearch.engine.definition import (
 from hpsearch.foundations.errors import StoreError, UsageError
 from hpsearch.foundations.files import expand, write_atomically
 from hpsearch.foundations.metrics import Task
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 from hpsearch.trainers.finding import TrainerSpec
 
 __all__ = ["new", "schema"]

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State, TrialRecord, best_of
-from hpsearch.foundations.wording import shorten_duration, shorten_number
+from hpsearch.foundations.text import shorten_duration, shorten_number
 
 __all__ = ["tabulate_trials"]
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.engine.workspace import Workspace
-from hpsearch.foundations.environment import Environment
+from hpsearch.foundations.environment_variables import Environment
 from hpsearch.foundations.errors import HpsearchError, MachineError, StoreError, UsageError
-from hpsearch.foundations.machine import is_machine_failure
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.machine_failures import is_machine_failure
+from hpsearch.foundations.text import printable, redact
 from hpsearch.foundations.tracebacks import catch_background_errors, describe_unexpected
-from hpsearch.foundations.wording import printable
 
 __all__ = [
     "check_encoding",

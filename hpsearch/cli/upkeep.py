@@ -20,7 +20,7 @@ from hpsearch.engine.scheduling import delete_record, find_leftovers, open_sessi
 from hpsearch.engine.scheduling import remove as remove_leftover
 from hpsearch.engine.search import copy_study, open_storage
 from hpsearch.foundations.errors import UsageError
-from hpsearch.foundations.wording import shorten_bytes
+from hpsearch.foundations.text import shorten_bytes
 from hpsearch.tracking import delete_runs
 
 __all__ = ["clean", "copy", "delete"]

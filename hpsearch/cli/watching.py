@@ -20,7 +20,7 @@ from hpsearch.engine.selection import describe_verdict, read_verdict
 from hpsearch.engine.status import Status, read_status
 from hpsearch.engine.trial_files import HISTORY_FILE, load_history
 from hpsearch.engine.workspace import StudyFolder
-from hpsearch.foundations.wording import (
+from hpsearch.foundations.text import (
     describe_refit_state,
     list_trials,
     shorten_bytes,

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hpsearch.datasets.archive import extract
 from hpsearch.datasets.dataset import Dataset, hash_splits
 from hpsearch.datasets.pickles import load_batch
-from hpsearch.datasets.reading import read_bytes
 from hpsearch.foundations.errors import DamagedDataError, DataError, MissingDataError
+from hpsearch.foundations.files import read_bytes
 
 if TYPE_CHECKING:
     from hpsearch.datasets.download import Archive
@@ -140,7 +140,7 @@ class Cifar10:
         """Unpack the archive into a temporary folder and load it, with the same checks."""
         with tempfile.TemporaryDirectory(prefix="hpsearch-cifar10-") as unpacked:
             names = {name + suffix for name in _BATCHES for suffix in ("", _BINARY_SUFFIX)}
-            extract(self.folder, names, Path(unpacked))
+            extract(self.folder, lambda path: path.name in names, Path(unpacked))
             try:
                 dataset = dataclasses.replace(self, folder=Path(unpacked)).load()
             except DataError as error:

@@ -1,11 +1,8 @@
 """Download an archive, verify it and unpack it atomically."""
 
 import errno
-import gzip
 import hashlib
-import tarfile
 import tempfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,8 +10,9 @@ import pooch
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TransferSpeedColumn
 
-from hpsearch.datasets.reading import one_line
+from hpsearch.datasets.archive import extract
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError, StoreError
+from hpsearch.foundations.text import one_line
 
 __all__ = ["Archive", "fetch_archive"]
 
@@ -77,7 +75,9 @@ def fetch_archive(archive: Archive, into: Path, *, show_progress: bool = False) 
             packed, unpacked = Path(temporary, "archive"), Path(temporary, "unpacked")
             _download(archive, packed, show_progress=show_progress)
             _verify(archive, packed)
-            _unpack(archive, packed, unpacked)
+            unpacked.mkdir()
+            folder = PurePosixPath(archive.folder)
+            extract(packed, lambda path: path.parent == folder, unpacked, name=archive.url)
             try:
                 unpacked.rename(target)
             except OSError as error:
@@ -111,21 +111,6 @@ def _verify(archive: Archive, path: Path) -> None:
         raise DamagedDataError(
             f"{archive.url}: what was downloaded has the MD5 {found}, expected {archive.md5}"
         )
-
-
-def _unpack(archive: Archive, packed: Path, unpacked: Path) -> None:
-    """Write the files of the archive's folder flat into `unpacked`, which no path can escape."""
-    unpacked.mkdir()
-    try:
-        with tarfile.open(packed) as tar:
-            for member in tar:
-                path = PurePosixPath(member.name)
-                content = tar.extractfile(member) if member.isfile() else None
-                if content is not None and path.parent == PurePosixPath(archive.folder):
-                    (unpacked / path.name).write_bytes(content.read())
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        reason = f"{archive.url}: not a readable tar file: {one_line(error)}"
-        raise DamagedDataError(reason) from error
 
 
 class _Bar:

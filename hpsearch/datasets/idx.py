@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.datasets.dataset import Dataset, hash_splits
-from hpsearch.datasets.reading import one_line, read_bytes
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError
+from hpsearch.foundations.files import read_bytes
+from hpsearch.foundations.text import one_line
 
 __all__ = ["FashionMnist", "find_fashion_mnist", "read_idx"]
 

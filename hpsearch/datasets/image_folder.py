@@ -15,10 +15,10 @@ from hpsearch.datasets.dataset import Dataset
 from hpsearch.datasets.folder_contents import FolderContents, ReadPicture, Unreadable
 from hpsearch.datasets.listing import FoundFile, Listing, list_files
 from hpsearch.datasets.pictures import UnreadablePictureError, decode_picture
-from hpsearch.datasets.reading import hash_file, one_line
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError
 from hpsearch.foundations.files import expand
-from hpsearch.foundations.hashing import hash_arrays, hash_json
+from hpsearch.foundations.hashing import hash_arrays, hash_file, hash_json
+from hpsearch.foundations.text import one_line
 
 __all__ = ["FolderSettings", "ImageFolder", "find_image_folder"]
 

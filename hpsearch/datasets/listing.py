@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpsearch.datasets.reading import one_line
 from hpsearch.datasets.splitting import Role
 from hpsearch.foundations.errors import DamagedDataError
+from hpsearch.foundations.text import one_line
 
 __all__ = ["FoundFile", "LeftOut", "Listing", "list_files"]
 

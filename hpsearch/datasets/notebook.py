@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hpsearch.datasets.cifar10 import Cifar10, locate_cifar10
 from hpsearch.datasets.dataset import Dataset
-from hpsearch.foundations.environment import Environment
+from hpsearch.foundations.environment_variables import Environment
 from hpsearch.foundations.errors import MissingDataError, UsageError
 
 __all__ = ["get_CIFAR10_data", "load_CIFAR10"]

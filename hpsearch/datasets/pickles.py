@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hpsearch.datasets.reading import one_line
 from hpsearch.foundations.errors import DamagedDataError
+from hpsearch.foundations.text import one_line
 
 __all__ = ["load_batch"]
 

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.datasets.reading import one_line
+from hpsearch.foundations.text import one_line
 
 if TYPE_CHECKING:
     from PIL import Image

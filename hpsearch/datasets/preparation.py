@@ -39,13 +39,13 @@ from hpsearch.datasets.prepared import (
     read_manifest,
     seal,
 )
-from hpsearch.datasets.reading import hash_file, one_line
 from hpsearch.datasets.schema import Schema
 from hpsearch.datasets.selecting import Selection, assign_folds, check_positive, select
 from hpsearch.datasets.split_spec import SplitSpec
 from hpsearch.datasets.tabular import TabularDataset
 from hpsearch.foundations.errors import DamagedDataError, DataError, StoreError, UsageError
-from hpsearch.foundations.hashing import hash_json
+from hpsearch.foundations.hashing import hash_file, hash_json
+from hpsearch.foundations.text import one_line
 from hpsearch.foundations.versions import machine_versions
 
 _Pair: TypeAlias = tuple[NDArray[Any], NDArray[Any]]

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.datasets.reading import hash_file, one_line, read_bytes
 from hpsearch.datasets.schema import Schema, load_schema
 from hpsearch.datasets.split_spec import SplitSpec, load_split_spec
 from hpsearch.foundations.errors import DamagedDataError, OutdatedDataError
-from hpsearch.foundations.hashing import hash_json
+from hpsearch.foundations.files import read_bytes
+from hpsearch.foundations.hashing import hash_file, hash_json
+from hpsearch.foundations.text import one_line
 
 __all__ = [
     "TEST_FILE",

@@ -8,10 +8,9 @@ from hpsearch.datasets.dataset import Source
 from hpsearch.datasets.digits import Digits
 from hpsearch.datasets.idx import FashionMnist, find_fashion_mnist
 from hpsearch.datasets.image_folder import FolderSettings, ImageFolder, find_image_folder
-from hpsearch.datasets.reading import one_line
 from hpsearch.datasets.tabular_source import TABULAR_NAMES, TabularSettings, find_tabular_source
 from hpsearch.foundations.errors import MissingDataError, UsageError
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import one_line, suggest
 
 __all__ = ["SOURCE_NAMES", "find_source"]
 

@@ -18,9 +18,9 @@ from hpsearch.datasets.prepared import (
     PreparedData,
     derived_file,
 )
-from hpsearch.datasets.reading import one_line
 from hpsearch.foundations.errors import DamagedDataError
 from hpsearch.foundations.metrics import Task
+from hpsearch.foundations.text import one_line
 
 __all__ = ["Splits", "open_folds", "open_splits", "open_validation"]
 

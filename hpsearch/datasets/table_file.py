@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.datasets.reading import hash_file, one_line
 from hpsearch.datasets.tabular import TabularDataset, make_dataset, read_arrays, read_frame
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError, UsageError
 from hpsearch.foundations.files import expand
-from hpsearch.foundations.hashing import hash_json
+from hpsearch.foundations.hashing import hash_file, hash_json
 from hpsearch.foundations.metrics import Task
+from hpsearch.foundations.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd

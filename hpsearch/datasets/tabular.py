@@ -13,7 +13,7 @@ from hpsearch.datasets.selecting import Items
 from hpsearch.datasets.splitting import Role, choose_sides
 from hpsearch.foundations.errors import DamagedDataError, UsageError
 from hpsearch.foundations.metrics import Task
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 
 if TYPE_CHECKING:
     import pandas as pd

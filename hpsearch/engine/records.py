@@ -8,7 +8,7 @@ from typing import Any
 
 from hpsearch.foundations.hashing import hash_json
 from hpsearch.foundations.metrics import ACCURACY, Metric
-from hpsearch.foundations.wording import list_trials
+from hpsearch.foundations.text import list_trials
 
 __all__ = [
     "CONFIRMATIONS",

@@ -18,7 +18,7 @@ Messages are one line: what was given, what was expected, where. Passwords are l
 
 from typing import ClassVar, Self
 
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.text import redact
 
 __all__ = [
     "DamagedDataError",

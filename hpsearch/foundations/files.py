@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hpsearch.foundations.errors import UsageError
+from hpsearch.foundations.errors import DamagedDataError, MissingDataError, UsageError
+from hpsearch.foundations.text import one_line
 
 __all__ = [
     "HeldElsewhereError",
@@ -21,6 +22,7 @@ __all__ = [
     "check_writable",
     "expand",
     "holding_file",
+    "read_bytes",
     "refusing_links",
     "replacing",
     "write_atomically",
@@ -216,3 +218,21 @@ def check_sqlite(path: Path) -> None:
             database.execute("ROLLBACK")
     except sqlite3.Error as error:
         raise OSError(f"{path}: {error}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read all bytes of the file at `path`.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file.
+    DamagedDataError
+        If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise MissingDataError(f"{path}: expected a file, found none") from None
+    except OSError as error:
+        raise DamagedDataError(f"{path}: cannot be read: {one_line(error)}") from error

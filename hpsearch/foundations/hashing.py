@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["hash_arrays", "hash_json"]
+__all__ = ["hash_arrays", "hash_file", "hash_json"]
 
 
 def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -49,3 +50,15 @@ def hash_json(value: Any) -> str:
     # Python writes a float with the fewest digits that read back as the same float.
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of the file at `path`, in 64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

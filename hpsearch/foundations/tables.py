@@ -12,7 +12,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, ErrorDetails
 
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 
 __all__ = ["Table", "named", "reword_error"]
 

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.text import printable, redact
 from hpsearch.foundations.versions import code_version, package_versions
-from hpsearch.foundations.wording import printable
 
 __all__ = ["catch_background_errors", "describe_unexpected"]
 

@@ -7,7 +7,7 @@ from markupsafe import escape
 from plotly.graph_objects import Figure
 
 from hpsearch.engine.records import State, TrialRecord
-from hpsearch.foundations.wording import shorten_duration, shorten_number
+from hpsearch.foundations.text import shorten_duration, shorten_number
 
 __all__ = [
     "BEST",

@@ -22,8 +22,8 @@ from hpsearch.foundations.errors import StoreError
 from hpsearch.foundations.files import write_atomically
 from hpsearch.foundations.metrics import Task
 from hpsearch.foundations.png import encode_drawing
+from hpsearch.foundations.text import shorten_number
 from hpsearch.foundations.versions import code_version, package_versions
-from hpsearch.foundations.wording import shorten_number
 from hpsearch.report import course, images, space, wording
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather

@@ -7,7 +7,7 @@ from hpsearch.engine.records import State, TrialRecord
 from hpsearch.engine.selection import Examination, describe_verdict
 from hpsearch.engine.status import Cost
 from hpsearch.foundations.metrics import Metric
-from hpsearch.foundations.wording import describe_refit_state, shorten_duration
+from hpsearch.foundations.text import describe_refit_state, shorten_duration
 from hpsearch.report.material import Material
 
 __all__ = [

@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from hpsearch.foundations.errors import StoreError, UsageError
 from hpsearch.foundations.files import write_atomically
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.text import redact
 
 __all__ = ["check_connection", "complete_database", "describe_incomplete", "read_schema"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from hpsearch.engine.records import TrialRecord
 from hpsearch.engine.trial_files import Epoch
 from hpsearch.foundations.errors import UsageError
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.text import redact
 
 __all__ = ["NetView", "StudyView", "TrackingStore", "TrialView"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hpsearch.datasets import NO_PREPARATION, Preparation
 from hpsearch.foundations.errors import MachineError, UsageError
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 from hpsearch.trainers.base import Trainer
 
 __all__ = ["TRAINERS", "TrainerSpec", "find_module", "hash_source", "importing_from", "list_source"]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sklearn.pipeline import make_pipeline
 
 from hpsearch.datasets.schema import Schema
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 from hpsearch.trainers.scikit_learn import SklearnTrainer
 
 __all__ = ["EstimatorSettings", "NamedEstimatorTrainer"]

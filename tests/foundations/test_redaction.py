@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hpsearch.foundations.errors import StoreError
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.text import redact
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.execution import Backend, HelperProcess
 from hpsearch.engine.training.failures import check_installation
 from hpsearch.foundations.errors import MachineError
+from hpsearch.foundations.text import shorten_bytes
 from hpsearch.foundations.versions import code_version, machine_versions, package_versions
-from hpsearch.foundations.wording import shorten_bytes
 from hpsearch.trainers.finding import TrainerSpec
 
 __all__ = [

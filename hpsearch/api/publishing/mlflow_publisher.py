@@ -18,7 +18,7 @@ from hpsearch.engine.scheduling.session import Session
 from hpsearch.engine.selection import Verdict, read_verdict, shed_checkpoints, write_table
 from hpsearch.engine.trial_files import CURVES_FILE, HISTORY_FILE, Epoch, load_history
 from hpsearch.foundations.errors import StoreError
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.text import redact
 from hpsearch.report.pictures import Pictures
 from hpsearch.tracking import TrackingStore, TrialView, open_mirror, rehearse_model
 

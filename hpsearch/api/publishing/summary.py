@@ -10,7 +10,7 @@ from hpsearch.engine.models import Model
 from hpsearch.engine.records import TrialRecord, best_of
 from hpsearch.engine.selection import Verdict, describe_verdict
 from hpsearch.foundations.differences import compare_versions
-from hpsearch.foundations.wording import shorten_number
+from hpsearch.foundations.text import shorten_number
 
 __all__ = ["summarise_model", "summarise_study"]
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from hpsearch.foundations.wording import printable
+from hpsearch.foundations.text import printable
 
 __all__ = ["make_console", "say"]
 

@@ -48,7 +48,7 @@ from hpsearch.engine.scheduling import (
 )
 from hpsearch.engine.training import TrialJob
 from hpsearch.engine.trial_files import Epoch
-from hpsearch.foundations.wording import printable, shorten_duration
+from hpsearch.foundations.text import printable, shorten_duration
 
 __all__ = ["Display", "follow", "open_display"]
 

@@ -24,9 +24,8 @@ from hpsearch.engine.scheduling import (
 )
 from hpsearch.engine.selection import describe_verdict
 from hpsearch.engine.training.survey import WorkerSurvey
-from hpsearch.foundations import wording
 from hpsearch.foundations.metrics import Metric
-from hpsearch.foundations.wording import shorten_duration, shorten_number
+from hpsearch.foundations.text import describe_refit_state, shorten_duration, shorten_number
 
 __all__ = ["describe_confirmation", "describe_record", "describe_refit", "print_outcome"]
 
@@ -52,7 +51,7 @@ def print_outcome(
             )
         case RefitEnded(refit) if refit.state != State.COMPLETE:
             console.print(
-                f"trial {refit.number}: {wording.describe_refit_state(refit.state)}"
+                f"trial {refit.number}: {describe_refit_state(refit.state)}"
                 + (f" ({refit.reason})" if refit.reason else ""),
                 style="red",
                 highlight=False,

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from hpsearch.engine.trial_files import Epoch
 from hpsearch.foundations.metrics import Metric
-from hpsearch.foundations.wording import shorten_number
+from hpsearch.foundations.text import shorten_number
 
 __all__ = ["RunningTrial", "tabulate_running"]
 

@@ -4,8 +4,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from hpsearch.foundations.redaction import redact
-from hpsearch.foundations.wording import printable
+from hpsearch.foundations.text import printable, redact
 
 __all__ = ["StudyLog"]
 

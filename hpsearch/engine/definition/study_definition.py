@@ -21,7 +21,7 @@ from hpsearch.engine.definition.trainer_settings import TrainerSettings
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.metrics import Metric, metric_of
 from hpsearch.foundations.tables import Table
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 
 __all__ = ["ConfirmSettings", "SearchSettings", "StudyDefinition"]
 

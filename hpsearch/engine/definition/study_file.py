@@ -13,7 +13,7 @@ from hpsearch.engine.definition.study_definition import StudyDefinition
 from hpsearch.engine.definition.trainer_settings import TrainerSettings
 from hpsearch.foundations.errors import HpsearchError, UsageError
 from hpsearch.foundations.tables import reword_error
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TRAINERS
 

@@ -9,7 +9,7 @@ from hpsearch.datasets import Preparation
 from hpsearch.engine.definition.search_space import SearchSpace
 from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.tables import Table
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec, find_module, hash_source
 

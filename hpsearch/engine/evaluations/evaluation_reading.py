@@ -17,7 +17,7 @@ from hpsearch.engine.evaluations.ledger import (
 )
 from hpsearch.engine.search import SearchStudy
 from hpsearch.foundations.metrics import ACCURACY, MEAN_SQUARED_ERROR, Metric
-from hpsearch.foundations.wording import shorten_ordinal
+from hpsearch.foundations.text import shorten_ordinal
 
 __all__ = ["Evaluations", "TestEvaluation", "read_evaluations"]
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from hpsearch.engine.execution.backends import Backend
-from hpsearch.foundations.machine import is_machine_failure
+from hpsearch.foundations.machine_failures import is_machine_failure
 
 __all__ = ["Attempts", "NoWorkersError", "WorkerLostError", "WorkerPool"]
 

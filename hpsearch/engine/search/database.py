@@ -24,7 +24,7 @@ from hpsearch.engine.search.sole_writer import SoleWriterStorage
 from hpsearch.engine.search.trial_attributes import Retries, describe_retries, keep_attributes
 from hpsearch.foundations.errors import StoreError, UsageError
 from hpsearch.foundations.files import check_sqlite
-from hpsearch.foundations.redaction import redact
+from hpsearch.foundations.text import redact
 
 __all__ = ["held_database", "open_database", "probe_database"]
 

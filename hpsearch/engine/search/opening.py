@@ -18,7 +18,7 @@ from hpsearch.engine.search.search_study import SearchStudy
 from hpsearch.engine.search.storage import creating_study, telling_damage
 from hpsearch.engine.search.view import quiet_optuna
 from hpsearch.foundations.errors import RefusedError, StoreError, UsageError
-from hpsearch.foundations.wording import suggest
+from hpsearch.foundations.text import suggest
 
 __all__ = ["IDENTITY_FIELDS", "create_or_continue_study", "list_study_names", "load_study"]
 

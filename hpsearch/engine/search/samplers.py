@@ -25,7 +25,7 @@ from hpsearch.engine.search.distributions import list_ablations, make_distributi
 from hpsearch.engine.search.pruning import make_pruner
 from hpsearch.engine.search.view import known_trials, read_system_attrs, start_view_trial
 from hpsearch.foundations.errors import UsageError
-from hpsearch.foundations.streams import Stream, seed_stream
+from hpsearch.foundations.random_streams import Stream, seed_stream
 
 __all__ = ["LaggedSampler", "check_sampler", "make_sampler"]
 

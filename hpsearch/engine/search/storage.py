@@ -12,7 +12,7 @@ from hpsearch.engine.search.journal import StudyJournal
 from hpsearch.engine.search.sole_writer import SoleWriterStorage
 from hpsearch.foundations.errors import StoreError
 from hpsearch.foundations.files import check_writable, refusing_links
-from hpsearch.foundations.machine import is_machine_failure
+from hpsearch.foundations.machine_failures import is_machine_failure
 
 __all__ = [
     "creating_study",

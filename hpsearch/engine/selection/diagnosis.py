@@ -11,7 +11,7 @@ import numpy as np
 from hpsearch.engine.definition import Choices, ParameterSpace, Range, SearchSpace
 from hpsearch.engine.trial_files import Epoch
 from hpsearch.foundations.metrics import ACCURACY, Metric
-from hpsearch.foundations.wording import shorten_number
+from hpsearch.foundations.text import shorten_number
 from hpsearch.trainers import Finding
 
 __all__ = ["diagnose"]

@@ -9,7 +9,7 @@ from hpsearch.engine.records import State
 from hpsearch.engine.training.job import TrialJob
 from hpsearch.engine.trial_result import TrialResult
 from hpsearch.foundations.errors import DataError, HpsearchError, MachineError, StoreError
-from hpsearch.foundations.machine import is_machine_failure
+from hpsearch.foundations.machine_failures import is_machine_failure
 from hpsearch.foundations.versions import machine_versions
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TrainerSpec

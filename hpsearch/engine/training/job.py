@@ -8,7 +8,7 @@ import numpy as np
 
 from hpsearch.datasets import PreparedData
 from hpsearch.foundations.hashing import hash_json
-from hpsearch.foundations.streams import Stream, seed_stream
+from hpsearch.foundations.random_streams import Stream, seed_stream
 from hpsearch.trainers.finding import TrainerSpec
 
 __all__ = ["Lease", "Pruning", "SpareCores", "TrialJob"]

@@ -12,7 +12,7 @@ from hpsearch.engine.records import State
 from hpsearch.engine.training.job import TrialJob
 from hpsearch.engine.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 from hpsearch.engine.trial_result import TrialResult
-from hpsearch.foundations.environment import Environment
+from hpsearch.foundations.environment_variables import Environment
 from hpsearch.trainers.finding import TrainerSpec
 
 __all__ = ["attach_files", "data_folders", "find_data", "localized"]

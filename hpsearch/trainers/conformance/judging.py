@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpsearch.datasets.schema import Schema
 from hpsearch.foundations.metrics import Task
-from hpsearch.foundations.wording import shorten_bytes
+from hpsearch.foundations.text import shorten_bytes
 from hpsearch.trainers.conformance.comparison import find_difference
 from hpsearch.trainers.conformance.observation import Observation
 from hpsearch.trainers.conformance.plan import Snapshot, compare_states

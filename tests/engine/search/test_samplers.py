@@ -10,7 +10,7 @@ from hpsearch.engine.records import fingerprint
 from hpsearch.engine.search import SearchStudy
 from hpsearch.engine.search.samplers import check_sampler
 from hpsearch.foundations.errors import UsageError
-from hpsearch.foundations.streams import Stream, seed_stream
+from hpsearch.foundations.random_streams import Stream, seed_stream
 
 GRID = {
     "learning_rate": {"choices": [0.01, 0.1]},

@@ -36,7 +36,7 @@ from hpsearch.engine.trial_files import (
 from hpsearch.engine.trial_result import TrialResult
 from hpsearch.foundations.hashing import hash_arrays
 from hpsearch.foundations.metrics import Task
-from hpsearch.foundations.streams import Stream, seed_stream
+from hpsearch.foundations.random_streams import Stream, seed_stream
 from hpsearch.trainers.state import hash_state
 from hpsearch.trainers.two_layer_net import Hyperparameters
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer

@@ -26,7 +26,7 @@ from hpsearch.engine.trial_files import (
 from hpsearch.engine.trial_result import TrialResult
 from hpsearch.foundations.errors import DataError, StoreError
 from hpsearch.foundations.hashing import hash_arrays
-from hpsearch.foundations.streams import Stream, seed_stream
+from hpsearch.foundations.random_streams import Stream, seed_stream
 from hpsearch.trainers.two_layer_net import Hyperparameters, WeightSnapshots, add_snapshot, step
 from hpsearch.trainers.two_layer_net.split import make_split
 from hpsearch.trainers.two_layer_net.start import make_net

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.foundations.wording import (
+from hpsearch.foundations.text import (
     describe_refit_state,
     list_trials,
     printable,

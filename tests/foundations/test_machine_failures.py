@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from hpsearch.foundations.errors import MachineError, StoreError, UsageError
-from hpsearch.foundations.machine import check_address_space, is_machine_failure
+from hpsearch.foundations.machine_failures import check_address_space, is_machine_failure
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_without_a_limit_there_is_nothing_to_refuse() -> None:
 def test_too_low_a_limit_is_refused_in_one_line(mib: int, refused: bool) -> None:
     program = (
         f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({mib} * 2**20,) * 2)\n"
-        "from hpsearch.foundations.machine import check_address_space; check_address_space()"
+        "from hpsearch.foundations import machine_failures; machine_failures.check_address_space()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode != 0) == refused

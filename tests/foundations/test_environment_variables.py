@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.foundations.environment import Environment
+from hpsearch.foundations.environment_variables import Environment
 
 
 def test_unset_and_empty_variables_give_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hpsearch.foundations.streams import Stream, seed_stream
+from hpsearch.foundations.random_streams import Stream, seed_stream
 
 small = st.integers(0, 3)
 numbers = st.one_of(small, st.integers(0, 2**32 - 1))
