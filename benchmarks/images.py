@@ -6,7 +6,8 @@ from pathlib import Path
 
 from benchmarks.reporting import RESULTS
 from hpsearch.datasets import PreparedData, SplitSpec, open_splits, prepare
-from hpsearch.datasets.cifar10 import Cifar10, find_cifar10
+from hpsearch.datasets.cifar10 import Cifar10
+from hpsearch.datasets.cifar10_finding import find_cifar10
 from hpsearch.foundations.errors import DataError
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec
 from hpsearch.trainers.two_layer_net.basis import Basis

@@ -94,7 +94,7 @@ def test_missing_audit_lines_are_an_error(folder: StudyFolder) -> None:
     ("opened", "is_clean"),
     [
         (["/hpsearch/engine/test_evaluation.py"], True),
-        (["/hpsearch/engine/test_evaluation.py", "/hpsearch/datasets/splits.py"], False),
+        (["/hpsearch/engine/test_evaluation.py", "/hpsearch/datasets/mapped_splits.py"], False),
         (["/hpsearch/engine/test_evaluation.py", ""], False),
     ],
 )

@@ -7,20 +7,20 @@
 `prepare` writes the test split into `TEST_FILE`, which nothing in this package opens.
 """
 
-from hpsearch.datasets.dataset import Dataset, Source
+from hpsearch.datasets.dataset import NO_PREPARATION, Dataset, Preparation, Source
 from hpsearch.datasets.elsewhere import find_on_this_machine
 from hpsearch.datasets.folder_contents import FolderContents, Remark
 from hpsearch.datasets.image_folder import FolderSettings, ImageFolder, find_image_folder
-from hpsearch.datasets.preparation import NO_PREPARATION, Preparation, prepare
+from hpsearch.datasets.mapped_splits import Splits, open_folds, open_splits, open_validation
+from hpsearch.datasets.preparation import prepare
 from hpsearch.datasets.prepared import TEST_FILE, PreparedData, load_prepared, read_manifest
 from hpsearch.datasets.schema import Column, Schema, load_schema
 from hpsearch.datasets.selecting import assign_folds, select
+from hpsearch.datasets.sides import suggest_sizes
 from hpsearch.datasets.sources import SOURCE_NAMES, find_source
-from hpsearch.datasets.split_spec import SplitSpec
-from hpsearch.datasets.splits import Splits, open_folds, open_splits, open_validation
-from hpsearch.datasets.splitting import order_items, suggest_sizes, take
-from hpsearch.datasets.table_summary import describe_table
-from hpsearch.datasets.tabular import TabularDataset, decode_features, encode_features
+from hpsearch.datasets.splitting import SplitSpec, order_items, take
+from hpsearch.datasets.table_columns import decode_features, encode_features
+from hpsearch.datasets.tabular import TabularDataset, describe_table
 from hpsearch.datasets.tabular_source import TabularSettings, find_tabular_source
 
 __all__ = [

@@ -6,34 +6,28 @@ https://www.cs.toronto.edu/~kriz/cifar.html
 
 import dataclasses
 import hashlib
+import io
+import pickle
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from hpsearch.datasets.archive import extract
 from hpsearch.datasets.dataset import Dataset, hash_splits
-from hpsearch.datasets.pickles import load_batch
-from hpsearch.foundations.errors import DamagedDataError, DataError, MissingDataError
+from hpsearch.foundations.errors import DamagedDataError, DataError
 from hpsearch.foundations.files import read_bytes
+from hpsearch.foundations.text import one_line
 
-if TYPE_CHECKING:
-    from hpsearch.datasets.download import Archive
+__all__ = ["BATCHES", "BINARY_SUFFIX", "OFFICIAL", "Cifar10", "Edition", "load_batch"]
 
-__all__ = ["Cifar10", "Edition", "find_cifar10", "locate_cifar10"]
-
-_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
-_ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
-_PICKLED_FOLDER = "cifar-10-batches-py"
-_BINARY_FOLDER = "cifar-10-batches-bin"
-_BINARY_SUFFIX = ".bin"
-_ARCHIVES = ("cifar-10-python.tar.gz", "cifar-10-binary.tar.gz")
+BINARY_SUFFIX = ".bin"
 # The last is the test split.
-_BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 _CLASS_NAMES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
@@ -120,9 +114,9 @@ class Cifar10:
         """
         if self.folder.is_file():
             return self._load_archive()
-        is_pickled = (self.folder / _BATCHES[0]).is_file()
+        is_pickled = (self.folder / BATCHES[0]).is_file()
         read = self._read_pickled if is_pickled else self._read_binary
-        *train, test = _BATCHES
+        *train, test = BATCHES
         n_images = self.edition.batch_size
         splits = (
             *_join(map(read, train), len(train) * n_images),
@@ -139,7 +133,7 @@ class Cifar10:
     def _load_archive(self) -> Dataset:
         """Unpack the archive into a temporary folder and load it, with the same checks."""
         with tempfile.TemporaryDirectory(prefix="hpsearch-cifar10-") as unpacked:
-            names = {name + suffix for name in _BATCHES for suffix in ("", _BINARY_SUFFIX)}
+            names = {name + suffix for name in BATCHES for suffix in ("", BINARY_SUFFIX)}
             extract(self.folder, lambda path: path.name in names, Path(unpacked))
             try:
                 dataset = dataclasses.replace(self, folder=Path(unpacked)).load()
@@ -151,14 +145,14 @@ class Cifar10:
     def _read_pickled(self, name: str) -> _Batch:
         path = self.folder / name
         content = read_bytes(path)
-        expected = self.edition.md5[_BATCHES.index(name)]
+        expected = self.edition.md5[BATCHES.index(name)]
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if found != expected:
             raise DamagedDataError(f"{path}: has the MD5 {found}, expected {expected}")
         return load_batch(content, str(path))
 
     def _read_binary(self, name: str) -> _Batch:
-        path = self.folder / (name + _BINARY_SUFFIX)
+        path = self.folder / (name + BINARY_SUFFIX)
         content = read_bytes(path)
         record = 1 + _IMAGE_BYTES
         expected = self.edition.batch_size * record
@@ -169,111 +163,6 @@ class Cifar10:
         if labels.max() >= len(_CLASS_NAMES):
             raise DamagedDataError(f"{path}: has the label {labels.max()}, expected 0 to 9")
         return records[:, 1:], labels
-
-
-def locate_cifar10(folder: Path) -> Path | None:
-    """Locate CIFAR-10 in `folder`; None if it is not there.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of batches, or one above it, or two; or an archive, or the folder that it is in.
-
-    Returns
-    -------
-    Path or None
-        A folder of batches; an archive only if there is no such folder.
-
-    Raises
-    ------
-    MissingDataError
-        If some of the six batches are there but not all.
-    """
-    incomplete = None
-    for candidate in _list_candidates(folder):
-        for suffix in ("", _BINARY_SUFFIX):
-            lacking = [n for n in _BATCHES if not (candidate / (n + suffix)).is_file()]
-            if not lacking:
-                return candidate
-            if len(lacking) < len(_BATCHES):
-                incomplete = incomplete or f"{candidate}: expected six batches of CIFAR-10, " + (
-                    f"has no {lacking[0]}{suffix}"
-                )
-    if folder.is_file() and folder.name in _ARCHIVES:
-        return folder
-    for pattern in ("", "*/"):
-        for name in _ARCHIVES:
-            for archive in sorted(folder.glob(pattern + name)):
-                if archive.is_file():
-                    return archive
-    if incomplete:
-        raise MissingDataError(incomplete)
-    return None
-
-
-def _list_candidates(folder: Path) -> Iterator[Path]:
-    """List folders that may hold the batches: unpacking an archive may add a level."""
-    names = (_PICKLED_FOLDER, _BINARY_FOLDER)
-    yield from (folder / name for name in names)
-    yield folder
-    for name in names:
-        yield from sorted(folder.glob(f"*/{name}"))
-
-
-def find_cifar10(
-    folders: Sequence[Path],
-    download_folder: Path,
-    *,
-    allow_download: bool = True,
-    show_progress: bool = False,
-    archive: "Archive | None" = None,
-    edition: Edition = OFFICIAL,
-) -> Cifar10:
-    """Find CIFAR-10 in `folders`, then in `download_folder`, or else download it there.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Where to look, in order.
-    download_folder : Path
-        Where to look last, and to put a download.
-    allow_download : bool
-        Whether the network may be used.
-    show_progress : bool
-        Draw a progress bar while downloading.
-    archive : Archive, optional
-        What to download; the official archive by default.
-    edition : Edition
-        Expected checksums of the batches.
-
-    Returns
-    -------
-    Cifar10
-        Not yet verified; `Cifar10.load` does that.
-
-    Raises
-    ------
-    MissingDataError
-        If it is not found and cannot be downloaded, or a folder holds only part of it.
-    DamagedDataError
-        If the download fails its checksum.
-    StoreError
-        If a download cannot be kept.
-    """
-    for folder in (*folders, download_folder):
-        if located := locate_cifar10(folder):
-            return Cifar10(located, edition)
-    if not allow_download:
-        raise MissingDataError(_describe_missing(folders, download_folder, "download not allowed"))
-    # pooch and requests: only in the process that downloads, not in every worker.
-    from hpsearch.datasets.download import Archive, fetch_archive
-
-    archive = archive or Archive(_URL, _ARCHIVE_MD5, _PICKLED_FOLDER)
-    try:
-        fetched = fetch_archive(archive, download_folder, show_progress=show_progress)
-    except MissingDataError as error:
-        raise MissingDataError(_describe_missing(folders, download_folder, str(error))) from error
-    return Cifar10(fetched, edition)
 
 
 def _join(batches: Iterable[_Batch], max_images: int) -> _Batch:
@@ -291,11 +180,52 @@ def _join(batches: Iterable[_Batch], max_images: int) -> _Batch:
     return images[:start], labels[:start]
 
 
-def _describe_missing(folders: Sequence[Path], download_folder: Path, reason: str) -> str:
-    places = [str(folder) for folder in (*folders, download_folder)]
-    return (
-        f"cifar10: not in {', '.join(places)}; {reason}; put {_PICKLED_FOLDER}/ or"
-        f" {_ARCHIVES[0]} into {places[0]},"
-        " or set HPSEARCH_DATA_DIR to the folder that holds it, or begin with the quickstart"
-        " study, which needs no download: hpsearch run quickstart"
-    )
+def load_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Unpickle the pixels and labels of one batch.
+
+    Parameters
+    ----------
+    content : bytes
+        Content of the file, whose published checksum has been verified.
+    where : str
+        Name of the file in error messages.
+
+    Returns
+    -------
+    pixels : uint8 array, shape (N, 3072)
+        One row per image: all its red, then all green, then all blue, as they are stored.
+    labels : int64 array, shape (N,)
+        Class of each row, in [0, 10).
+
+    Raises
+    ------
+    DamagedDataError
+        If it is not the pickle of a batch, or refers to any other callable, which is not called.
+    """
+    try:
+        batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
+        return batch[b"data"], np.array(batch[b"labels"], dtype=np.int64)
+    except Exception as error:  # a corrupt pickle can raise any
+        raise DamagedDataError(f"{where}: not a CIFAR-10 batch: {one_line(error)}") from error
+
+
+class _BatchUnpickler(pickle.Unpickler):
+    """An unpickler that resolves only the callables of a batch: pickles can call any other."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs")
+        return _ALLOWED[module, name]
+
+
+def _reconstruct(_: type, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Create the array that the pickle fills next; NumPy's function is private and has moved."""
+    return np.ndarray(shape, dtype)
+
+
+# The official batches were pickled by Python 2 with an early NumPy.
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}

@@ -1,6 +1,6 @@
-"""Labelled images in memory, and the interface of the sources that data sets are loaded from."""
+"""Labelled images in memory; interfaces of sources of data, and of what trainers derive from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from hpsearch.datasets.schema import Schema
 from hpsearch.datasets.selecting import Items
-from hpsearch.datasets.tabular import TabularDataset
+from hpsearch.datasets.tabular import Examples, TabularDataset
 from hpsearch.foundations.hashing import hash_arrays
 
-__all__ = ["Dataset", "Source", "hash_splits"]
+__all__ = ["NO_PREPARATION", "Dataset", "Preparation", "Source", "hash_splits"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,33 @@ class Dataset:
             self.is_validation,
             self.class_names,
         )
+
+    def examples(self) -> tuple[Examples, Examples]:
+        """Return pixels and labels of the training split and of the test split, an image a row."""
+        train, test = (
+            images.reshape(len(images), -1) for images in (self.train_images, self.test_images)
+        )
+        return (train, self.train_labels), (test, self.test_labels)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Arrays that a trainer derives from the training examples.
+
+    Parameters
+    ----------
+    identity : mapping
+        All that they depend on besides the examples, as JSON values; empty if there are none.
+    derive : callable
+        Takes the schema, the training examples, shape (N, D), and their targets, shape (N,);
+        returns arrays by name. One named ``X`` is stored in place of the training examples.
+    """
+
+    identity: Mapping[str, Any]
+    derive: Callable[[Schema, NDArray[Any], NDArray[Any]], Mapping[str, NDArray[Any]]]
+
+
+NO_PREPARATION = Preparation({}, lambda *_: {})
 
 
 class Source(Protocol):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from hpsearch.datasets.dataset import Preparation
 from hpsearch.datasets.image_folder import FolderSettings, ImageFolder
-from hpsearch.datasets.preparation import Preparation, prepare
+from hpsearch.datasets.preparation import prepare
 from hpsearch.datasets.prepared import TEST_FILE, PreparedData, load_prepared
 from hpsearch.datasets.sources import find_source
 from hpsearch.datasets.tabular_source import TABULAR_NAMES, TabularSettings

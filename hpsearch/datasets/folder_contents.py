@@ -1,7 +1,7 @@
 """Contents of a folder of the user's images: decoded, checked and assigned to splits."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.datasets.listing import FoundFile, LeftOut
-from hpsearch.datasets.splitting import Sides, choose_sides
+from hpsearch.datasets.folder_listing import FoundFile, LeftOut
+from hpsearch.datasets.sides import Sides, choose_sides
+from hpsearch.foundations.text import list_names
 
 __all__ = ["FolderContents", "ReadPicture", "Remark", "Unreadable"]
-
-# Names listed in a line; further ones, maybe thousands, are only counted.
-_N_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +147,7 @@ class FolderContents:
 
     def notices(self) -> tuple[str, ...]:
         """Describe the readable pictures that are left out of the splits, one line per reason."""
-        remarks = self._remark_on_left_out_pictures(_N_NAMED)
+        remarks = self._remark_on_left_out_pictures()
         return tuple(f"{_make_printable(self.folder)}: {remark.text}" for remark in remarks)
 
     def remarks(self) -> Iterator[Remark]:
@@ -183,7 +181,7 @@ class FolderContents:
         for there, what in ((searched, "training and validation"), (tested, "the test")):
             missing = [name for label, name in enumerate(self.class_names) if not there[label]]
             if missing and self.pictures:
-                yield Remark(f"no image for {what}: {_list_names(missing)}", "add images of it")
+                yield Remark(f"no image for {what}: {list_names(missing)}", "add images of it")
 
     def _remark_on_files(self) -> Iterator[Remark]:
         by_reason = defaultdict(list)
@@ -191,7 +189,7 @@ class FolderContents:
             by_reason[one.reason].append(self._shorten(one.path))
         for reason, paths in sorted(by_reason.items()):
             advice = "restore or remove them" if reason == "broken links" else None
-            yield Remark(f"left out, {reason}: {len(paths)} ({_list_names(paths)})", advice)
+            yield Remark(f"left out, {reason}: {len(paths)} ({list_names(paths)})", advice)
 
     def _remark_on_pictures(self) -> Iterator[Remark]:
         areas = sorted(self.read, key=lambda picture: picture.width * picture.height)
@@ -205,24 +203,24 @@ class FolderContents:
         same = [one for one in self._copies if len({picture.label for picture in one}) == 1]
         if same:
             n = sum(map(len, same)) - len(same)
-            named = _list_names(self._name_files(one) for one in same)
+            named = list_names([self._name_files(one) for one in same])
             yield Remark(f"copies with identical pixels, which stay in one split: {n} ({named})")
         flat = [self._shorten(one.file.path) for one in self.read if one.is_flat]
         if flat:
             yield Remark(
-                f"of one colour all over: {len(flat)} ({_list_names(flat)})",
+                f"of one colour all over: {len(flat)} ({list_names(flat)})",
                 "transparent images are laid on white, and 16-bit values scaled by 65,535",
             )
         more = [self._shorten(one.file.path) for one in self.read if one.has_more_frames]
         if more:
             yield Remark(
-                f"of animations and pages the first is used: {len(more)} ({_list_names(more)})"
+                f"of animations and pages the first is used: {len(more)} ({list_names(more)})"
             )
 
-    def _remark_on_left_out_pictures(self, n_named: int) -> Iterator[Remark]:
+    def _remark_on_left_out_pictures(self, n_named: int = 5) -> Iterator[Remark]:
         if self.conflicts:
             n, advice = sum(map(len, self.conflicts)), "keep each under its right class"
-            named = _list_names((self._name_files(one) for one in self.conflicts), n_named)
+            named = list_names([self._name_files(one) for one in self.conflicts], n_named)
             yield Remark(
                 f"conflicting labels: {n} files are left out, as they show identical pixels under"
                 f" several classes: {named}",
@@ -230,7 +228,7 @@ class FolderContents:
             )
         crossing = [self.pictures[i].file.path for i in self.sides.crossing]
         if crossing:
-            named = _list_names(map(self._shorten, crossing), n_named)
+            named = list_names([*map(self._shorten, crossing)], n_named)
             yield Remark(
                 f"{len(crossing)} files of train or validation are left out, as they show images of"
                 f" the test or validation split, or belong to a group of it: {named}",
@@ -248,10 +246,3 @@ def _make_printable(path: Path) -> str:
     """Return the path with non-UTF-8 bytes and non-printable characters escaped."""
     text = str(path).encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _list_names(names: Iterable[str], n: int = _N_NAMED) -> str:
-    """List the first `n` names, and count the others."""
-    listed = list(names)
-    more = f" and {len(listed) - n} more" if len(listed) > n else ""
-    return ", ".join(listed[:n]) + more

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hpsearch.datasets.dataset import Dataset
 from hpsearch.datasets.folder_contents import FolderContents, ReadPicture, Unreadable
-from hpsearch.datasets.listing import FoundFile, Listing, list_files
-from hpsearch.datasets.pictures import UnreadablePictureError, decode_picture
+from hpsearch.datasets.folder_listing import FoundFile, Listing, list_files
+from hpsearch.datasets.picture_files import UnreadablePictureError, decode_picture
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError
 from hpsearch.foundations.files import expand
 from hpsearch.foundations.hashing import hash_arrays, hash_file, hash_json

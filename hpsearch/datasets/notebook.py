@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.datasets.cifar10 import Cifar10, locate_cifar10
+from hpsearch.datasets.cifar10 import Cifar10
+from hpsearch.datasets.cifar10_finding import locate_cifar10
 from hpsearch.datasets.dataset import Dataset
 from hpsearch.foundations.environment_variables import Environment
 from hpsearch.foundations.errors import MissingDataError, UsageError

@@ -2,9 +2,6 @@
 
 The split of the assignment: training is the first images, validation the next, test the first of
 the test images. Training and validation images can be shuffled first, test images never are.
-
-`hpsearch.datasets.selecting` selects the images of sources without a published order, and assigns
-the folds of cross-validation.
 """
 
 import dataclasses
@@ -17,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, TypeAlias
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.datasets.dataset import Dataset, Source
+from hpsearch.datasets.dataset import NO_PREPARATION, Dataset, Preparation, Source
 from hpsearch.datasets.prepared import (
     FOLDS_FILE,
     FORMAT_VERSION,
@@ -39,38 +36,15 @@ from hpsearch.datasets.prepared import (
     read_manifest,
     seal,
 )
-from hpsearch.datasets.schema import Schema
 from hpsearch.datasets.selecting import Selection, assign_folds, check_positive, select
-from hpsearch.datasets.split_spec import SplitSpec
+from hpsearch.datasets.splitting import SplitSpec
 from hpsearch.datasets.tabular import TabularDataset
 from hpsearch.foundations.errors import DamagedDataError, DataError, StoreError, UsageError
 from hpsearch.foundations.hashing import hash_file, hash_json
 from hpsearch.foundations.text import one_line
 from hpsearch.foundations.versions import machine_versions
 
-_Pair: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
-
-__all__ = ["NO_PREPARATION", "Preparation", "prepare"]
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """Arrays that a trainer derives from the training examples.
-
-    Parameters
-    ----------
-    identity : mapping
-        All that they depend on besides the examples, as JSON values; empty if there are none.
-    derive : callable
-        Takes the schema, the training examples, shape (N, D), and their targets, shape (N,);
-        returns arrays by name. One named ``X`` is stored in place of the training examples.
-    """
-
-    identity: Mapping[str, Any]
-    derive: Callable[[Schema, NDArray[Any], NDArray[Any]], Mapping[str, NDArray[Any]]]
-
-
-NO_PREPARATION = Preparation({}, lambda *_: {})
+__all__ = ["prepare"]
 
 
 def prepare(
@@ -196,7 +170,7 @@ class _Writer:
         more: Mapping[str, NDArray[Any]] = MappingProxyType({}),
     ) -> None:
         """Write the examples of `selection`, the derived arrays and a manifest."""
-        (examples, targets), (test_examples, test_targets) = _list_examples(self.dataset)
+        (examples, targets), (test_examples, test_targets) = self.dataset.examples()
         X, y = examples[selection.train], targets[selection.train]
         derived = dict(self._derive(X, y))
         arrays: dict[str, NDArray[Any]] = {
@@ -260,19 +234,6 @@ class _Writer:
             "checksum": hash_json([exact, dataset.checksum, sizes, identity]),
             "versions": machine_versions(),
         }
-
-
-def _list_examples(dataset: Dataset | TabularDataset) -> tuple[_Pair, _Pair]:
-    """Return examples and targets outside the test split, and those of the test split."""
-    if isinstance(dataset, Dataset):
-        train, test = _flatten(dataset.train_images), _flatten(dataset.test_images)
-        return (train, dataset.train_labels), (test, dataset.test_labels)
-    rows, others = dataset.rows, dataset.test
-    return (rows.features, rows.targets), (others.features, others.targets)
-
-
-def _flatten(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return images.reshape(len(images), -1)
 
 
 def _write_synced(path: Path, write: Callable[[IO[bytes]], object]) -> None:

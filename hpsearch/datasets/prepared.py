@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.datasets.schema import Schema, load_schema
-from hpsearch.datasets.split_spec import SplitSpec, load_split_spec
+from hpsearch.datasets.splitting import SplitSpec, load_split_spec
 from hpsearch.foundations.errors import DamagedDataError, OutdatedDataError
 from hpsearch.foundations.files import read_bytes
 from hpsearch.foundations.hashing import hash_file, hash_json

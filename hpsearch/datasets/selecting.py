@@ -6,8 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.datasets.split_spec import SplitSpec
-from hpsearch.datasets.splitting import divide, order_items, take
+from hpsearch.datasets.splitting import SplitSpec, divide, order_items, take
 from hpsearch.foundations.errors import UsageError
 
 __all__ = ["Items", "Selection", "assign_folds", "check_positive", "select"]

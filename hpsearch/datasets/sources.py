@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.datasets.cifar10 import Cifar10, find_cifar10
+from hpsearch.datasets.cifar10 import Cifar10
+from hpsearch.datasets.cifar10_finding import find_cifar10
 from hpsearch.datasets.dataset import Source
 from hpsearch.datasets.digits import Digits
-from hpsearch.datasets.idx import FashionMnist, find_fashion_mnist
+from hpsearch.datasets.fashion_mnist import FashionMnist, find_fashion_mnist
 from hpsearch.datasets.image_folder import FolderSettings, ImageFolder, find_image_folder
 from hpsearch.datasets.tabular_source import TABULAR_NAMES, TabularSettings, find_tabular_source
 from hpsearch.foundations.errors import MissingDataError, UsageError

@@ -1,110 +1,72 @@
-"""Divide items of any kind into training, validation and test split, or into folds.
+"""How a data set is split: its specification, and the drawing of splits and folds.
 
-An item (an image, a row of a table) has *keys*: the name of its group, if it has one, and the
-hash of its content. Items that share a key form a *unit*, which is never divided between splits.
-Whether an item is a test item depends on its first key alone: neither further items nor the
-split sizes of a study change it.
+Items (images, rows of a table) are drawn by units, which are never divided between splits; see
+`hpsearch.datasets.sides`.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "TEST_SHARE",
-    "Role",
-    "Sides",
-    "choose_sides",
+    "SplitSpec",
     "divide",
-    "is_test_key",
+    "draw",
+    "load_split_spec",
+    "max_by_unit",
+    "number_units",
     "order_items",
-    "suggest_sizes",
     "take",
 ]
 
-# A constant, not a setting: with a smaller share, test items would become training items.
-TEST_SHARE = 0.2
-
-Role: TypeAlias = Literal["train", "validation", "test"]
-# The highest applies if items of one unit were given different roles.
-_PRECEDENCE: dict[Role, int] = {"train": 0, "validation": 1, "test": 2}
-
 
 @dataclass(frozen=True)
-class Sides:
-    """Indices of the items that a search may use, and of those for the test alone.
+class SplitSpec:
+    """Sizes of the splits, and how they are drawn.
 
     Parameters
     ----------
-    search : int array, shape (N,)
-        Items to train and validate on.
-    test : int array, shape (M,)
-        Test items; any first n of them hold the classes in about their shares.
-    crossing : int array, shape (K,)
-        Items on neither side: their unit has a role of higher precedence.
-    units : tuple of str
-        The unit of each item of `search`.
-    is_validation : bool array, shape (N,), or None
-        Which items of `search` were given for validation; None if none were.
+    n_train, n_validation : int
+        Number of training and validation examples, from the source's training split. With folds
+        all of them are used: a study asks for 0 and 0, prepared data has all of them and 0.
+    n_test : int or None
+        Number of test examples, the first of the source's test split; None for all.
+    shuffle_seed : int, optional
+        Shuffles the source's training split before it is divided; the source's order if omitted.
+    stratify : bool
+        Whether training and validation split, or folds, are stratified by class.
+    n_folds : int, optional
+        Number of folds of cross-validation, which divide all examples outside the test split.
     """
 
-    search: NDArray[np.int64]
-    test: NDArray[np.int64]
-    crossing: NDArray[np.int64]
-    units: tuple[str, ...]
-    is_validation: NDArray[np.bool_] | None
+    n_train: int
+    n_validation: int
+    n_test: int | None = None
+    shuffle_seed: int | None = None
+    stratify: bool = False
+    n_folds: int | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return the fields as JSON values; seed, stratification and folds only if set."""
+        described = asdict(self)
+        unset = {"shuffle_seed": None, "stratify": False, "n_folds": None}
+        return {k: v for k, v in described.items() if k not in unset or v != unset[k]}
 
 
-def is_test_key(key: str) -> bool:
-    """Whether items of `key` are test items, as those of `TEST_SHARE` of all keys always are."""
-    return _draw("test", key) < TEST_SHARE
+def load_split_spec(described: Mapping[str, Any]) -> SplitSpec:
+    """Restore a `SplitSpec` from the output of `SplitSpec.describe`; other keys are ignored.
 
-
-def choose_sides(
-    keys: Sequence[tuple[str, ...]],
-    labels: NDArray[np.int64] | None,
-    given: Sequence[Role | None] | None = None,
-) -> Sides:
-    """Separate test items from those that may be trained and validated on.
-
-    A unit is for the test if `is_test_key` holds for the first key of any of its items. So an
-    item stays on its side when items are added, unless one of them links its unit to one for the
-    test; a test item never becomes a training item.
-
-    Parameters
-    ----------
-    keys : sequence of tuple of str
-        The keys of each item: one or more. Within a unit the items keep their order.
-    labels : int array, shape (N,), or None
-        The class of each item; None if there are none.
-    given : sequence of str or None, optional
-        The role of each item, if the source is split already. If any is "test", only those are
-        test items. If the items of a unit were given different roles, test takes precedence
-        over validation and validation over training, and the others are left out.
+    Raises
+    ------
+    TypeError
+        If a field is missing or invalid.
     """
-    units = _link(keys)
-    roles = list(given) if given is not None else [None] * len(keys)
-    precedence = np.array([_PRECEDENCE[role or "train"] for role in roles], np.int64)
-    index = _number(units)
-    if "test" not in roles:
-        drawn = np.array([is_test_key(own[0]) for own in keys], bool)
-        is_tested = _max_by_unit(index, drawn.astype(np.int64)) > 0
-        precedence[is_tested & (precedence == 0)] = _PRECEDENCE["test"]
-    is_crossing = precedence < _max_by_unit(index, precedence)
-    search = np.flatnonzero(~is_crossing & (precedence < 2))
-    test = np.flatnonzero(~is_crossing & (precedence == 2))
-    order = order_items([units[i] for i in test], None if labels is None else labels[test])
-    return Sides(
-        search=search,
-        test=test[order],
-        crossing=np.flatnonzero(is_crossing),
-        units=tuple(units[i] for i in search),
-        is_validation=precedence[search] == 1 if "validation" in roles else None,
-    )
+    names = [field.name for field in fields(SplitSpec)]
+    return SplitSpec(**{name: described[name] for name in names if name in described})
 
 
 def order_items(
@@ -129,11 +91,11 @@ def order_items(
     """
     if not len(units):
         return np.empty(0, np.int64)
-    index = _number(units)
+    index = number_units(units)
     sizes = np.bincount(index)
     names = np.empty(len(sizes), object)
     names[index] = units
-    draws = np.array([_draw(f"order {seed}", name) for name in names])
+    draws = np.array([draw(f"order {seed}", name) for name in names])
     strata = np.zeros(len(sizes), np.int64) if labels is None else _main_labels(index, labels)
     drawn = np.lexsort((draws, strata))
     totals = np.bincount(strata, weights=sizes)
@@ -154,7 +116,7 @@ def take(
     If a split ends within a unit, the rest of that unit is left out. The last split is shorter
     than requested if there are too few items.
     """
-    index = _number(units)[order]
+    index = number_units(units)[order]
     starts = np.append(np.flatnonzero(np.diff(index, prepend=-1)), len(order))
     splits, begin = [], 0
     for size in sizes:
@@ -187,9 +149,9 @@ def divide(
         order. Without units of several items, folds differ by one item at most, and so do the
         shares of each class in them.
     """
-    index = _number(units)
+    index = number_units(units)
     sizes = np.bincount(index)
-    draws = np.array([_draw(f"fold {seed}", name) for name in dict.fromkeys(units)])
+    draws = np.array([draw(f"fold {seed}", name) for name in dict.fromkeys(units)])
     strata = np.zeros(len(sizes), np.int64) if labels is None else _main_labels(index, labels)
     fold_of_unit = np.empty(len(sizes), np.int64)
     filled = np.zeros(n_folds, np.int64)
@@ -205,56 +167,19 @@ def divide(
     return fold_of_unit[index]
 
 
-def suggest_sizes(sides: Sides, labels: NDArray[np.int64]) -> tuple[int, int]:
-    """Suggest the numbers of training and validation items: all items, at about 4 : 1.
-
-    Parameters
-    ----------
-    sides : Sides
-        Sides of the items that have `labels`.
-    labels : int array, shape (N,)
-        The class of each item, on whichever side.
-    """
-    if sides.is_validation is not None:
-        n_validation = int(sides.is_validation.sum())
-        return len(sides.search) - n_validation, n_validation
-    order = order_items(sides.units, labels[sides.search])
-    n_validation = len(order) // 5
-    _, train = take(sides.units, order, (n_validation, len(order)))
-    return len(train), n_validation
-
-
-def _draw(purpose: str, key: str) -> float:
+def draw(purpose: str, key: str) -> float:
     """Return a pseudo-random number in [0, 1) that depends on `purpose` and `key` alone."""
     digest = hashlib.sha256(f"{purpose}\0{key}".encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8]) / 2**64
 
 
-def _link(keys: Sequence[tuple[str, ...]]) -> list[str]:
-    """Link items that share a key: return the unit of each item, named after its least key."""
-    # Union-find with path halving.
-    parents: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        parents.setdefault(key, key)
-        while (parent := parents[key]) != key:
-            parents[key] = key = parents[parent]
-        return key
-
-    for own in keys:
-        for other in own[1:]:
-            low, high = sorted((find(own[0]), find(other)))
-            parents[high] = low
-    return [find(own[0]) for own in keys]
-
-
-def _number(units: Sequence[str]) -> NDArray[np.int64]:
+def number_units(units: Sequence[str]) -> NDArray[np.int64]:
     """Return the units as numbers, in the order of their first appearance."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(unit, len(numbers)) for unit in units], np.int64)
 
 
-def _max_by_unit(index: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+def max_by_unit(index: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each item the largest of `values` among the items of its unit."""
     largest = np.zeros(len(index), np.int64)
     np.maximum.at(largest, index, values)

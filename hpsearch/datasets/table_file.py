@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.datasets.tabular import TabularDataset, make_dataset, read_arrays, read_frame
+from hpsearch.datasets.table_columns import read_arrays, read_frame
+from hpsearch.datasets.tabular import TabularDataset, make_dataset
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError, UsageError
 from hpsearch.foundations.files import expand
 from hpsearch.foundations.hashing import hash_file, hash_json

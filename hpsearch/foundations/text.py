@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 __all__ = [
     "describe_refit_state",
+    "list_names",
     "list_trials",
     "one_line",
     "printable",
@@ -50,6 +51,12 @@ def list_trials(numbers: Sequence[int]) -> str:
     ]
     listed = ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + parts[-1]
     return f"trial{'s' if len(numbers) > 1 else ''} {listed}"
+
+
+def list_names(names: Sequence[str], n_shown: int = 5) -> str:
+    """List the first names, and count the others: ``a, b and 1,204 more``."""
+    n_more = len(names) - n_shown
+    return ", ".join(names[:n_shown]) + (f" and {n_more:,} more" if n_more > 0 else "")
 
 
 # Control characters (C0, DEL, C1), characters that change the direction or break the lines of text,

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from hpsearch.datasets.cifar10 import Edition
-from hpsearch.datasets.dataset import Dataset, hash_splits
-from hpsearch.datasets.preparation import Preparation, prepare
+from hpsearch.datasets.dataset import Dataset, Preparation, hash_splits
+from hpsearch.datasets.preparation import prepare
 from hpsearch.datasets.prepared import PreparedData
-from hpsearch.datasets.split_spec import SplitSpec
+from hpsearch.datasets.splitting import SplitSpec
 from hpsearch.foundations.errors import DamagedDataError
 
 # What a trainer may derive: something of the training examples, or other ones in their place.

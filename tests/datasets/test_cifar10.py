@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hpsearch.datasets import cifar10
-from hpsearch.datasets.cifar10 import Cifar10, find_cifar10, locate_cifar10
+from hpsearch.datasets.cifar10 import Cifar10, load_batch
+from hpsearch.datasets.cifar10_finding import find_cifar10, locate_cifar10
 from hpsearch.datasets.dataset import hash_splits
-from hpsearch.datasets.pickles import load_batch
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError
 
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from hpsearch.datasets.cifar10 import find_cifar10
+from hpsearch.datasets.cifar10_finding import find_cifar10
 from hpsearch.datasets.download import Archive, fetch_archive
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError, StoreError
 

@@ -21,7 +21,7 @@ from hpsearch.datasets import (
     open_splits,
     prepare,
 )
-from hpsearch.datasets.splitting import is_test_key
+from hpsearch.datasets.sides import is_test_key
 from hpsearch.foundations.errors import DamagedDataError, DataError, MissingDataError, UsageError
 from hpsearch.foundations.hashing import hash_arrays
 

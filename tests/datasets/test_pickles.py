@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.datasets.pickles import load_batch
+from hpsearch.datasets.cifar10 import load_batch
 from hpsearch.foundations.errors import DamagedDataError
 
 PIXELS = np.arange(2 * 3072).reshape(2, 3072).astype(np.uint8)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from hpsearch.datasets.split_spec import SplitSpec, load_split_spec
+from hpsearch.datasets.splitting import SplitSpec, load_split_spec
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.datasets.splitting import (
-    TEST_SHARE,
-    choose_sides,
-    is_test_key,
-    order_items,
-    take,
-)
+from hpsearch.datasets.sides import TEST_SHARE, choose_sides, is_test_key
+from hpsearch.datasets.splitting import order_items, take
 
 # A content and a class; few enough contents that items come twice.
 ITEMS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2)), min_size=1, max_size=80)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.datasets.schema import Column, load_schema
-from hpsearch.datasets.tabular import encode_features, read_arrays, read_frame
+from hpsearch.datasets.table_columns import encode_features, read_arrays, read_frame
 from hpsearch.foundations.errors import DamagedDataError, UsageError
 from hpsearch.foundations.metrics import Task
 

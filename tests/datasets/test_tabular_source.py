@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.datasets.loader import LoaderFunction, find_loader
+from hpsearch.datasets.tabular_source import LoaderFunction, find_loader
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError, UsageError
 from hpsearch.foundations.metrics import Task
 

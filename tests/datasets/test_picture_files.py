@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from hpsearch.datasets.pictures import MAX_PIXELS, UnreadablePictureError, decode_picture
+from hpsearch.datasets.picture_files import MAX_PIXELS, UnreadablePictureError, decode_picture
 
 RAMP = np.array([[0, 1, 100], [128, 200, 255]], np.uint8)
 RGB = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
@@ -221,7 +221,7 @@ def test_what_is_no_picture_is_refused_without_addresses_in_memory(content: byte
 
 
 def test_a_mode_that_cannot_be_shown_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpsearch.datasets.pictures._COLOUR_MODES", ("L",))
+    monkeypatch.setattr("hpsearch.datasets.picture_files._COLOUR_MODES", ("L",))
     with pytest.raises(UnreadablePictureError, match="its mode RGB cannot be shown"):
         _decode(Image.fromarray(RGB))
 
@@ -229,7 +229,7 @@ def test_a_mode_that_cannot_be_shown_is_named(monkeypatch: pytest.MonkeyPatch) -
 # Small files whose pixels would take up to 1 GB.
 HUGE = """
 import io, resource, sys
-from hpsearch.datasets.pictures import UnreadablePictureError, decode_picture
+from hpsearch.datasets.picture_files import UnreadablePictureError, decode_picture
 from PIL import Image
 Image.init()
 content = sys.stdin.buffer.read()

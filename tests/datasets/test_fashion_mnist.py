@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpsearch.datasets.idx import FashionMnist, find_fashion_mnist, read_idx
+from hpsearch.datasets.fashion_mnist import FashionMnist, find_fashion_mnist, read_idx
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError
 
 RNG = np.random.default_rng(3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.datasets.listing import Listing, list_files
+from hpsearch.datasets.folder_listing import Listing, list_files
 from hpsearch.foundations.errors import DamagedDataError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpsearch.datasets.splitting import Role
+from hpsearch.datasets.sides import Role
 from hpsearch.foundations.errors import DamagedDataError
 from hpsearch.foundations.text import one_line
 
