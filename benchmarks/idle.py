@@ -20,9 +20,9 @@ from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State
 from hpsearch.engine.search import SearchStudy, load_study, write_result
 from hpsearch.engine.training import TrialJob, run_job
-from hpsearch.engine.training.failures import check_installation
 from hpsearch.engine.training.fit import Fit
 from hpsearch.engine.training.prepare import prepare_job
+from hpsearch.engine.training.trial_failures import check_installation
 from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, load_history
 from hpsearch.engine.trial_result import TrialResult
 from hpsearch.engine.workspace import StudyFolder

@@ -16,7 +16,7 @@ from hpsearch.datasets.prepared import TRAIN_FILE, derived_file
 from hpsearch.engine.definition import find_study_file, load_definition
 from hpsearch.engine.search import load_study, open_storage
 from hpsearch.engine.status import read_status
-from hpsearch.engine.training.attempts import ATTEMPTS_FILE
+from hpsearch.engine.training.trial_failures import ATTEMPTS_FILE
 from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, load_history
 from hpsearch.engine.workspace import StudyFolder, Workspace
 

@@ -10,7 +10,7 @@ from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State
 from hpsearch.engine.search import Trial, write_result
 from hpsearch.engine.training.prepare import prepare_job
-from hpsearch.engine.training.run import run_job
+from hpsearch.engine.training.worker import run_job
 
 __all__ = ["Objective"]
 

@@ -12,7 +12,6 @@ from hpsearch.engine.evaluations import read_evaluations
 from hpsearch.engine.execution import Backend, open_backend
 from hpsearch.engine.models import Model, export_model
 from hpsearch.engine.records import MLFLOW_ADDRESS
-from hpsearch.engine.scheduling.comparison import VersionWatch
 from hpsearch.engine.scheduling.events import (
     ConfirmationEnded,
     EvaluationRefused,
@@ -33,10 +32,10 @@ from hpsearch.engine.scheduling.events import (
     WorkersSurveyed,
 )
 from hpsearch.engine.scheduling.options import RunOptions
-from hpsearch.engine.scheduling.retrying import retry_failed
+from hpsearch.engine.scheduling.record_warnings import VersionWatch, list_warnings
 from hpsearch.engine.scheduling.scheduler import schedule_jobs
 from hpsearch.engine.scheduling.session import Session, open_session
-from hpsearch.engine.scheduling.warnings import list_warnings
+from hpsearch.engine.scheduling.trial_queue import retry_failed
 from hpsearch.engine.search import is_complete, read_refits, translate_storage_errors
 from hpsearch.engine.selection import (
     find_best_model,
@@ -46,8 +45,8 @@ from hpsearch.engine.selection import (
     read_verdict,
 )
 from hpsearch.engine.test_evaluation import evaluate_once
-from hpsearch.engine.training.failures import read_versions, warm_up
 from hpsearch.engine.training.survey import WorkerSurvey, report_from_here, work_out
+from hpsearch.engine.training.trial_failures import read_versions, warm_up
 from hpsearch.foundations.errors import RefusedError
 from hpsearch.foundations.machine_failures import check_address_space
 

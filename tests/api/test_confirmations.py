@@ -23,7 +23,7 @@ from hpsearch.engine.scheduling import (
     WinnerJudged,
 )
 from hpsearch.engine.search import SearchStudy, read_confirmations
-from hpsearch.engine.training.attempts import ATTEMPTS_FILE
+from hpsearch.engine.training.trial_failures import ATTEMPTS_FILE
 from hpsearch.engine.trial_files import CHECKPOINT_FILE, PREDICTIONS_FILE
 from hpsearch.engine.workspace import Workspace
 
@@ -164,7 +164,7 @@ def test_a_confirmation_that_raises_is_recorded_as_such_and_not_repeated(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from hpsearch.engine.training import run as module
+    from hpsearch.engine.training import worker as module
 
     real = module._run
 

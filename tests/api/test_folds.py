@@ -42,7 +42,7 @@ from hpsearch.engine.search import (
 from hpsearch.engine.selection import find_best_model, judge_selection
 from hpsearch.engine.status import read_status
 from hpsearch.engine.test_evaluation import evaluate_once
-from hpsearch.engine.training.attempts import ATTEMPTS_FILE
+from hpsearch.engine.training.trial_failures import ATTEMPTS_FILE
 from hpsearch.engine.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -266,7 +266,7 @@ def test_a_refit_that_fails_leaves_no_net_and_can_be_tried_again(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from hpsearch.engine.training import run as module
+    from hpsearch.engine.training import worker as module
 
     real = module._replay_then_train
 

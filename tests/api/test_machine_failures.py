@@ -11,7 +11,7 @@ from hpsearch.engine.scheduling import Event, StudyEnded, TrialReleased
 from hpsearch.engine.search import SearchStudy
 from hpsearch.engine.status import read_status
 from hpsearch.engine.training import TrialJob, run_job
-from hpsearch.engine.training.attempts import note_attempt
+from hpsearch.engine.training.trial_failures import note_attempt
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import MachineError
 from hpsearch.trainers import TrainingData

@@ -18,7 +18,7 @@ from hpsearch.engine.scheduling import (
 from hpsearch.engine.search import SearchStudy, load_study, open_storage, read_confirmations
 from hpsearch.engine.status import read_status
 from hpsearch.engine.training import TrialJob, run_job
-from hpsearch.engine.training.attempts import note_attempt, read_attempts
+from hpsearch.engine.training.trial_failures import note_attempt, read_attempts
 from hpsearch.engine.workspace import Workspace
 
 Conduct = Callable[..., list[Event]]
@@ -32,7 +32,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     @contextlib.contextmanager
     def fail(*numbers: int, deadly: bool = False, replicate: int = 0) -> Iterator[None]:
-        from hpsearch.engine.training import run as module
+        from hpsearch.engine.training import worker as module
 
         real = module._replay_then_train
 

@@ -29,7 +29,7 @@ from hpsearch.engine.scheduling import (
 )
 from hpsearch.engine.search import SearchStudy
 from hpsearch.engine.status import read_status
-from hpsearch.engine.training.failures import warm_up
+from hpsearch.engine.training.trial_failures import warm_up
 from hpsearch.engine.trial_files import HISTORY_FILE, load_history
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import DamagedDataError, RefusedError, StoreError, UsageError
@@ -222,7 +222,7 @@ def test_more_trials_keep_the_first_and_a_new_best_net_is_not_scored(
 def test_a_trial_that_raises_fails_and_the_study_goes_on(
     define: Define, conduct: Conduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hpsearch.engine.training import run as module
+    from hpsearch.engine.training import worker as module
 
     real = module._run
 
@@ -271,7 +271,7 @@ def test_a_damaged_history_is_written_anew(
     define: Define, conduct: Conduct, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody needs it to go on; so a study must not stop at it before its worker mends it."""
-    from hpsearch.engine.training import run as module
+    from hpsearch.engine.training import worker as module
 
     real = module._run
 
@@ -296,7 +296,7 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(
     fresh: Callable[[], Workspace],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from hpsearch.engine.training import run as module
+    from hpsearch.engine.training import worker as module
 
     real = module.save_checkpoint
 

@@ -16,7 +16,7 @@ from filelock import FileLock
 import hpsearch
 from hpsearch.cli import main
 from hpsearch.engine.search import load_study, open_storage
-from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.training.trial_failures import read_versions
 from hpsearch.engine.workspace import Workspace
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 from tests.cli.lines import assert_one_line

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.training.trial_failures import read_versions
 from hpsearch.engine.workspace import Workspace
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 from tests.cli.lines import assert_one_line

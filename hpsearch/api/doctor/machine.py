@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from hpsearch.api.doctor.finding import Finding
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.execution import Backend, HelperProcess
-from hpsearch.engine.training.failures import check_installation
+from hpsearch.engine.training.trial_failures import check_installation
 from hpsearch.foundations.errors import MachineError
 from hpsearch.foundations.text import shorten_bytes
 from hpsearch.foundations.versions import code_version, machine_versions, package_versions

@@ -27,7 +27,7 @@ from hpsearch.engine.scheduling.events import (
 from hpsearch.engine.scheduling.session import Session
 from hpsearch.engine.scheduling.trial_queue import Confirmations, Refits, Trials
 from hpsearch.engine.training import TrialJob, run_job
-from hpsearch.engine.training.attempts import read_attempts
+from hpsearch.engine.training.trial_failures import read_attempts
 from hpsearch.engine.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,

@@ -1,9 +1,12 @@
-"""Queues of jobs: the study's trials and, when they have ended, its refit and confirmations."""
+"""Queues of jobs: the trials of a study, then its refit and confirmations; failed ones again."""
 
 import dataclasses
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpsearch.engine.records import State
 from hpsearch.engine.scheduling.events import (
     ConfirmationEnded,
     ConfirmationReleased,
@@ -12,11 +15,14 @@ from hpsearch.engine.scheduling.events import (
     RefitReleased,
     TrialEnded,
     TrialReleased,
+    TrialReopened,
 )
 from hpsearch.engine.scheduling.session import Session
 from hpsearch.engine.search import (
     Trial,
     find_due_refit,
+    forget_failed,
+    forget_failed_refits,
     list_due,
     note_confirmation,
     note_refit,
@@ -26,8 +32,9 @@ from hpsearch.engine.training import TrialJob
 from hpsearch.engine.training.prepare import prepare_job
 from hpsearch.engine.trial_files import CHECKPOINT_FILE
 from hpsearch.engine.trial_result import TrialResult
+from hpsearch.foundations.errors import StoreError
 
-__all__ = ["Confirmations", "Refits", "Trials"]
+__all__ = ["Confirmations", "Refits", "Trials", "retry_failed"]
 
 
 @dataclass
@@ -153,3 +160,46 @@ def _train_again(session: Session, number: int, folder: Path) -> TrialJob:
         lease=session.lease,
         spare_cores=session.spare_cores,
     )
+
+
+def retry_failed(session: Session) -> Iterator[Event]:
+    """Return failed trials, confirmations and refits to their queues, with the same seeds.
+
+    Checkpoints and attempts are deleted first, so that a crash in between leaves trials that are
+    still failed. Evaluations of the test split still count.
+
+    Parameters
+    ----------
+    session : Session
+        The study, held by this process.
+
+    Yields
+    ------
+    Event
+        A `TrialReopened` for each trial, with the later trials that were proposed in knowledge of
+        its failure.
+
+    Raises
+    ------
+    StoreError
+        If a folder cannot be removed.
+    """
+    search, folder = session.search, session.folder
+    for record in search.records():
+        if record.state == State.FAILED:
+            _remove(folder.trial(record.number))
+    for number in search.reopen_failed():
+        yield TrialReopened(search.record(number))
+    for number, replicate in forget_failed(search):
+        _remove(folder.confirmation(number, replicate))
+    for number in forget_failed_refits(search):
+        _remove(folder.refit(number))
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be removed ({error.strerror})") from error

@@ -14,8 +14,8 @@ from hpsearch.datasets import (
     find_source,
     load_prepared,
 )
-from hpsearch.engine.training.failures import check_installation, read_versions
 from hpsearch.engine.training.job import Lease
+from hpsearch.engine.training.trial_failures import check_installation, read_versions
 from hpsearch.engine.training.workplace import data_folders, find_data
 from hpsearch.foundations.differences import list_changes
 from hpsearch.foundations.errors import (

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.training.trial_failures import read_versions
 from hpsearch.trainers.two_layer_net.products import CAN_MULTIPLY_BYTES
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 
 PROGRAM = """
 import json
-from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.training.trial_failures import read_versions
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 print(json.dumps(read_versions(TwoLayerNetTrainer)))
 """

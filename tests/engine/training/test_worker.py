@@ -12,8 +12,7 @@ import pytest
 from hpsearch.datasets import PreparedData, open_splits
 from hpsearch.engine.records import State
 from hpsearch.engine.training import TrialJob, run_job
-from hpsearch.engine.training.attempts import read_attempts
-from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.training.trial_failures import read_attempts, read_versions
 from hpsearch.engine.trial_files import (
     CHECKPOINT_FILE,
     HISTORY_FILE,
@@ -128,7 +127,7 @@ def test_a_result_does_not_count_without_its_predictions(
     def refuse(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hpsearch.engine.training.run.save_predictions", refuse)
+    monkeypatch.setattr("hpsearch.engine.training.worker.save_predictions", refuse)
     result = run_job(job())
     assert result.state == State.WAITING
     assert isinstance(result.failure, StoreError)
@@ -181,7 +180,9 @@ def test_a_trial_continued_with_other_versions_has_both(
     one = job()
     for numba, lease in (("0.62.0", EpochsLeft(2)), ("0.63.1", EpochsLeft(1)), ("0.63.1", None)):
         here = read_versions(TwoLayerNetTrainer) | {"numba": numba}
-        monkeypatch.setattr("hpsearch.engine.training.run.read_versions", lambda _, here=here: here)
+        monkeypatch.setattr(
+            "hpsearch.engine.training.worker.read_versions", lambda _, here=here: here
+        )
         result = run_job(dataclasses.replace(one, lease=lease))
         monkeypatch.undo()
     assert result.state == State.COMPLETE
@@ -192,7 +193,9 @@ def test_an_attempt_without_an_epoch_leaves_no_versions_behind(
     job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = job()
-    monkeypatch.setattr("hpsearch.engine.training.run.read_versions", lambda _: {"numba": "0.62.0"})
+    monkeypatch.setattr(
+        "hpsearch.engine.training.worker.read_versions", lambda _: {"numba": "0.62.0"}
+    )
     run_job(dataclasses.replace(one, lease=EpochsLeft(0)))
     monkeypatch.undo()
     assert run_job(one).versions == read_versions(TwoLayerNetTrainer)
@@ -424,7 +427,7 @@ def test_a_full_disk_halts_the_study_rather_than_fail_the_trial(
 
 def test_workers_import_neither_optuna_nor_mlflow() -> None:
     program = (
-        "import hpsearch.engine.training.run, hpsearch.engine.execution, sys;"
+        "import hpsearch.engine.training.worker, hpsearch.engine.execution, sys;"
         "print({'optuna', 'mlflow', 'matplotlib', 'sklearn'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -9,9 +9,9 @@ import pytest
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State
 from hpsearch.engine.scheduling import Event, TrialEnded, VersionsCompared
-from hpsearch.engine.scheduling.comparison import VersionWatch
+from hpsearch.engine.scheduling.record_warnings import VersionWatch
 from hpsearch.engine.search import SearchStudy
-from hpsearch.engine.training.failures import read_versions
+from hpsearch.engine.training.trial_failures import read_versions
 from hpsearch.engine.workspace import Workspace
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 
@@ -33,7 +33,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 HERE = "hpsearch.api.run.read_versions"
-WORKER = "hpsearch.engine.training.run.read_versions"
+WORKER = "hpsearch.engine.training.worker.read_versions"
 
 
 def _lines(events: list[Event]) -> list[str]:

@@ -13,17 +13,17 @@ from threadpoolctl import threadpool_limits
 from hpsearch.datasets import PreparedData, open_folds, open_splits
 from hpsearch.engine.execution.lease import is_wanted
 from hpsearch.engine.records import State
-from hpsearch.engine.training.attempts import note_attempt
 from hpsearch.engine.training.cross_validation import CrossValidation
-from hpsearch.engine.training.failures import (
+from hpsearch.engine.training.fit import Fit, Training
+from hpsearch.engine.training.job import TrialJob
+from hpsearch.engine.training.trial_failures import (
     check_installation,
     describe_failure,
     from_training,
+    note_attempt,
     read_versions,
     separating_training_errors,
 )
-from hpsearch.engine.training.fit import Fit, Training
-from hpsearch.engine.training.job import TrialJob
 from hpsearch.engine.training.workplace import attach_files, localized
 from hpsearch.engine.trial_files import (
     CHECKPOINT_FILE,

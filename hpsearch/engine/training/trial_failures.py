@@ -1,30 +1,48 @@
-"""Classification of exceptions in a worker: only those of the training fail the trial."""
+"""Failures of a trial: exceptions that fail it, those that stop the study, and its attempts."""
 
 import contextlib
 import functools
+import json
+import platform
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypeVar
 
+from hpsearch.engine.execution import Attempts
 from hpsearch.engine.records import State
 from hpsearch.engine.training.job import TrialJob
+from hpsearch.engine.trial_files import HISTORY_FILE, load_history
 from hpsearch.engine.trial_result import TrialResult
-from hpsearch.foundations.errors import DataError, HpsearchError, MachineError, StoreError
+from hpsearch.foundations.errors import (
+    DamagedDataError,
+    DataError,
+    HpsearchError,
+    MachineError,
+    StoreError,
+)
+from hpsearch.foundations.files import append_line
 from hpsearch.foundations.machine_failures import is_machine_failure
 from hpsearch.foundations.versions import machine_versions
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TrainerSpec
 
 __all__ = [
+    "ATTEMPTS_FILE",
     "TrainingFailedError",
     "check_installation",
     "describe_failure",
     "from_training",
+    "note_attempt",
+    "read_attempts",
     "read_versions",
     "separating_training_errors",
     "warm_up",
 ]
 
 Value = TypeVar("Value")
+
+ATTEMPTS_FILE = "attempts.jsonl"
 
 
 class TrainingFailedError(Exception):
@@ -47,7 +65,7 @@ def check_installation(trainer: type[Trainer]) -> None:
     except MachineError:
         raise
     except Exception as error:
-        raise MachineError(f"training cannot run here: {one_line(error)}") from error
+        raise MachineError(f"training cannot run here: {_describe(error)}") from error
 
 
 def warm_up(trainer: TrainerSpec) -> None:
@@ -80,11 +98,11 @@ def separating_training_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise MachineError(one_line(error)) from error
+        raise MachineError(_describe(error)) from error
     except Exception as error:
         if isinstance(error, HpsearchError) or is_machine_failure(error):
             raise
-        raise TrainingFailedError(one_line(error)) from error
+        raise TrainingFailedError(_describe(error)) from error
 
 
 def from_training(epochs: Iterator[Value]) -> Iterator[Value]:
@@ -106,7 +124,7 @@ def describe_failure(job: TrialJob, error: Exception) -> TrialResult:
     if isinstance(error, TrainingFailedError):
         return TrialResult(job.number, State.FAILED, (), reason=str(error))
     if isinstance(error, ArithmeticError):  # of the model's values, wherever raised
-        return TrialResult(job.number, State.FAILED, (), reason=one_line(error))
+        return TrialResult(job.number, State.FAILED, (), reason=_describe(error))
     return TrialResult(job.number, State.WAITING, (), failure=_classify(job, error))
 
 
@@ -115,16 +133,38 @@ def _classify(job: TrialJob, error: Exception) -> HpsearchError:
     if isinstance(error, DataError | MachineError | StoreError):
         return type(error)(str(error))
     if isinstance(error, OSError) and not is_machine_failure(error):
-        return StoreError(one_line(error))
+        return StoreError(_describe(error))
     if isinstance(error, MemoryError):
         values = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.items())
         return MachineError(
-            f"not enough memory for trial {job.number} ({values}): {one_line(error)}; fewer --jobs "
+            f"not enough memory for trial {job.number} ({values}): {_describe(error)}; fewer --jobs "
             "need less; if it can never fit, give a study with a smaller space another name"
         )
-    return MachineError(one_line(error))
+    return MachineError(_describe(error))
 
 
-def one_line(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """Format class and message of `error` as one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
+def note_attempt(folder: Path, from_epoch: int) -> None:
+    """Log that a worker starts the trial in `folder`, with `from_epoch` epochs completed."""
+    attempt = {"from_epoch": from_epoch, "host": platform.node(), "started_at": time.time()}
+    append_line(folder / ATTEMPTS_FILE, json.dumps(attempt))
+
+
+def read_attempts(folder: Path) -> Attempts:
+    """Count the attempts at the trial in `folder`, in all and since its last completed epoch."""
+    try:
+        lines = (folder / ATTEMPTS_FILE).read_bytes().splitlines()
+    except FileNotFoundError:
+        return Attempts(0, 0, 0)
+    starts = []
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # torn or damaged
+            starts.append(int(json.loads(line)["from_epoch"]))
+    reached = 0
+    with contextlib.suppress(DamagedDataError):
+        reached = len(load_history(folder / HISTORY_FILE))
+    return Attempts(len(starts), reached, sum(start >= reached for start in starts))

@@ -9,7 +9,7 @@ import pytest
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State
 from hpsearch.engine.scheduling import RunOptions, open_session
-from hpsearch.engine.scheduling.warnings import list_warnings
+from hpsearch.engine.scheduling.record_warnings import list_warnings
 from hpsearch.engine.workspace import Workspace
 
 Define = Callable[..., StudyDefinition]

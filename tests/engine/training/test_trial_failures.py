@@ -1,4 +1,4 @@
-"""Only what training raises is the trial's; all else stops the study."""
+"""Failures of a trial: what is whose fault, and how often it was attempted."""
 
 import errno
 import pickle
@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from hpsearch.datasets import PreparedData
+from hpsearch.engine.execution import Attempts
 from hpsearch.engine.records import State
 from hpsearch.engine.training import TrialJob, run_job
-from hpsearch.engine.training import failures as module
+from hpsearch.engine.training import trial_failures as module
+from hpsearch.engine.training.trial_failures import ATTEMPTS_FILE, note_attempt, read_attempts
+from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, save_history
 from hpsearch.foundations.errors import (
     MachineError,
     MissingDataError,
@@ -22,6 +25,8 @@ from hpsearch.trainers import TrainingData
 from hpsearch.trainers.two_layer_net import Hyperparameters
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 from tests.conftest import TWO_LAYER_NET
+
+EPOCH = Epoch(1, 0.5, 1.0, 0.0)
 
 
 @pytest.fixture
@@ -124,7 +129,7 @@ def test_what_training_raises_of_itself_fails_its_trial(
 def test_errors_outside_the_training_fail_no_trial(
     place: str, job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"hpsearch.engine.training.run.{place}", _raise(ValueError("a defect")))
+    monkeypatch.setattr(f"hpsearch.engine.training.worker.{place}", _raise(ValueError("a defect")))
     result = run_job(job)
     assert result.state == State.WAITING
     assert isinstance(result.failure, MachineError)
@@ -183,7 +188,7 @@ def test_an_installation_that_cannot_train_fails_no_trial(
 def test_an_error_that_is_not_the_trials_fault_reaches_the_coordinator_with_its_message(
     error: Exception, expected: Exception, job: TrialJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpsearch.engine.training.run.note_attempt", _raise(error))
+    monkeypatch.setattr("hpsearch.engine.training.worker.note_attempt", _raise(error))
     result = pickle.loads(pickle.dumps(run_job(job)))
     assert result.state == State.WAITING
     assert type(result.failure) is type(expected)
@@ -198,3 +203,30 @@ def test_a_failure_does_not_keep_the_frames_of_its_trial(
     failure = run_job(job).failure
     assert failure is not None
     assert (failure.__traceback__, failure.__context__) == (None, None)
+
+
+def test_a_trial_that_was_never_begun_has_no_attempts(tmp_path: Path) -> None:
+    assert read_attempts(tmp_path) == Attempts(0, 0, 0)
+
+
+def test_attempts_are_counted_and_so_are_the_epochs_since(tmp_path: Path) -> None:
+    """An attempt that dies after an epoch has come further, though it began where it did."""
+    note_attempt(tmp_path, 0)
+    assert read_attempts(tmp_path) == Attempts(1, 0, 1)
+    save_history(tmp_path / HISTORY_FILE, [EPOCH])
+    assert read_attempts(tmp_path) == Attempts(1, 1, 0)
+    note_attempt(tmp_path, 1)
+    assert read_attempts(tmp_path) == Attempts(2, 1, 1)
+
+
+def test_a_torn_or_damaged_line_was_no_attempt(tmp_path: Path) -> None:
+    note_attempt(tmp_path, 0)
+    with (tmp_path / ATTEMPTS_FILE).open("a") as file:
+        file.write('[]\n{"from')
+    assert read_attempts(tmp_path).n_begun == 1
+
+
+def test_a_damaged_history_counts_as_none(tmp_path: Path) -> None:
+    note_attempt(tmp_path, 0)
+    (tmp_path / HISTORY_FILE).write_bytes(b"garbage")
+    assert read_attempts(tmp_path) == Attempts(1, 0, 1)
