@@ -137,8 +137,8 @@ def _classify(job: TrialJob, error: Exception) -> HpsearchError:
     if isinstance(error, MemoryError):
         values = ", ".join(f"{name} = {v}" for name, v in job.hyperparameters.items())
         return MachineError(
-            f"not enough memory for trial {job.number} ({values}): {_describe(error)}; fewer --jobs "
-            "need less; if it can never fit, give a study with a smaller space another name"
+            f"not enough memory for trial {job.number} ({values}): {_describe(error)}; fewer "
+            "--jobs need less; if it can never fit, give a study with a smaller space another name"
         )
     return MachineError(_describe(error))
 
