@@ -49,6 +49,7 @@ from hpsearch.engine.training.survey import WorkerSurvey, report_from_here, work
 from hpsearch.engine.training.trial_failures import read_versions, warm_up
 from hpsearch.foundations.errors import RefusedError
 from hpsearch.foundations.machine_failures import check_address_space
+from hpsearch.foundations.versions import machine_versions
 
 __all__ = ["run_study"]
 
@@ -87,7 +88,9 @@ def run_study(
     store = tracking_store(options)
     with (
         translate_storage_errors(definition.name),
-        open_backend(options.backend, partial(warm_up, definition.trainer.spec())) as backend,
+        open_backend(
+            options.backend, partial(warm_up, definition.trainer.spec()), options.devices
+        ) as backend,
         open_session(
             definition, options, partial(_start_workers, definition, options, backend)
         ) as session,
@@ -106,7 +109,7 @@ def run_study(
             if survey.n_workers:
                 yield WorkersSurveyed(survey)
             watch = VersionWatch(search.records())
-            if differences := _compare_versions(session, watch):
+            if differences := _compare_versions(session, watch, backend):
                 yield VersionsCompared(differences)
             shares_folder = not survey.blind_hosts
             for event in schedule_jobs(session, backend, n_jobs, stop, shares_folder=shares_folder):
@@ -169,11 +172,13 @@ def _survey(session: Session, backend: Backend) -> WorkerSurvey:
     return survey
 
 
-def _compare_versions(session: Session, watch: VersionWatch) -> list[str]:
+def _compare_versions(session: Session, watch: VersionWatch, backend: Backend) -> list[str]:
     """Compare this run's versions with those of earlier trials, unless nothing is left to run."""
     records = session.search.records()
     if is_complete(session.search) or not any(record.versions for record in records):
         return []
+    if backend.devices:  # only workers have them; a trial's end reports the trainer's own versions
+        return watch.compare(machine_versions())
     return watch.compare(read_versions(session.definition.trainer.load()))
 
 

@@ -14,6 +14,7 @@ from hpsearch.foundations import environment_variables
 __all__ = [
     "BackendOption",
     "DataDirOption",
+    "DevicesOption",
     "JsonOption",
     "StorageOption",
     "StudyArgument",
@@ -96,6 +97,15 @@ TrackingOption: TypeAlias = Annotated[
         envvar=environment_variables.TRACKING_URI,
         metavar="URI",
         help="MLflow's store or server; without it a database in the workspace.",
+    ),
+]
+DevicesOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--devices",
+        metavar="NAMES",
+        help="A device for each worker: cuda:0,cuda:1.  [default: all share the CPU]",
+        show_default=False,
     ),
 ]
 BackendOption: TypeAlias = Annotated[

@@ -15,6 +15,7 @@ from hpsearch.api.terminal.interruption import Interruption
 from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
+    DevicesOption,
     StorageOption,
     StudyFileArgument,
     TrackingOption,
@@ -42,6 +43,7 @@ def run(
         ),
     ] = None,
     backend: BackendOption = "loky",
+    devices: DevicesOption = "",
     trials: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Trials that the study shall have in all."),
@@ -73,6 +75,7 @@ def run(
         make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri),
         n_jobs=jobs,
         backend=backend,
+        devices=tuple(devices.split(",")) if devices else (),
         timeout_s=timeout,
         retry_failed=retry_failed,
         show_progress=not quiet and sys.stderr.isatty(),

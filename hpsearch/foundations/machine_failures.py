@@ -29,8 +29,14 @@ _MACHINE_FAILURES = (
 # Compilers; their errors are recognised by package name, as they may not be importable.
 _COMPILERS = ("numba", "llvmlite")
 _OUT_OF_RESOURCES = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
-# In messages of RuntimeErrors of Python, NumPy and PyTorch.
-_OUT_OF_RESOURCES_WORDS = ("can't start new thread", "out of memory", "allocate memory")
+# In messages of RuntimeErrors of Python, NumPy and PyTorch. After an error of CUDA, all later work
+# of the process on that GPU fails too, whatever trial it belongs to.
+_MACHINE_FAILURE_WORDS = (
+    "can't start new thread",
+    "out of memory",
+    "allocate memory",
+    "cuda error",
+)
 
 
 def is_machine_failure(error: BaseException) -> bool:
@@ -48,7 +54,7 @@ def is_machine_failure(error: BaseException) -> bool:
     if type(error).__module__.partition(".")[0] in _COMPILERS:
         return True
     words = str(error).lower() if isinstance(error, RuntimeError) else ""
-    if any(one in words for one in _OUT_OF_RESOURCES_WORDS):
+    if any(one in words for one in _MACHINE_FAILURE_WORDS):
         return True
     return error.__cause__ is not None and is_machine_failure(error.__cause__)
 

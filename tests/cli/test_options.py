@@ -76,6 +76,33 @@ def test_other_texts_are_not_durations(text: str, capsys: pytest.CaptureFixture[
     assert "such as 90s, 10m or 1h30m" in error
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (
+            ["--devices", "cuda:0,x"],
+            "--devices cuda:0,x: expected cuda:NUMBER, mps or cpu, separated by commas, got 'x'",
+        ),
+        (
+            ["--devices", "cpu", "--jobs", "2"],
+            "--jobs 2: expected at most 1, as of --devices cpu",
+        ),
+        (
+            ["--devices", "cpu", "--backend", "threading"],
+            "--devices cpu: expected --backend loky, whose workers are processes, got threading",
+        ),
+    ],
+)
+def test_devices_that_workers_cannot_have_are_refused_in_a_line(
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from hpsearch.cli import main
+
+    assert main(["run", "--workspace", str(tmp_path / "none"), *words]) == 2
+    assert capsys.readouterr().err == f"hpsearch: {error}\n"
+    assert not (tmp_path / "none").exists()
+
+
 def test_without_a_command_the_commands_are_listed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -12,7 +12,13 @@ from hpsearch.foundations.machine_failures import check_address_space, is_machin
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), ImportError("numpy"), OSError(errno.ENOMEM, "Cannot allocate memory")],
+    [
+        MemoryError(),
+        ImportError("numpy"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("CUDA error: device-side assert triggered"),
+    ],
 )
 def test_errors_of_the_machine_are_known(error: Exception) -> None:
     assert is_machine_failure(error)

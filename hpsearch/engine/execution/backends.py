@@ -9,13 +9,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
-from joblib._parallel_backends import LokyBackend
 
-from hpsearch.engine.execution.child_processes import (
-    exit_with_parent,
-    starting_processes,
-    worker_environment,
-)
+from hpsearch.engine.execution.child_processes import starting_processes
+from hpsearch.engine.execution.loky import open_loky
 from hpsearch.foundations.errors import UsageError
 
 __all__ = ["Answers", "Backend", "open_backend"]
@@ -31,13 +27,6 @@ def _ask_no_workers(_question: Callable[[], Any]) -> Answers:
 
 def _do_nothing(_: Any) -> None:
     pass
-
-
-def _initialize_worker(coordinator: int, warm_up: Callable[[], object]) -> None:
-    exit_with_parent(coordinator)
-    # An exception raised here would end all workers; the first job reports the same failure.
-    with contextlib.suppress(Exception):
-        warm_up()
 
 
 @dataclass(frozen=True)
@@ -59,6 +48,8 @@ class Backend:
         Cancels all jobs in flight on a cluster: their calls raise, their workers stop.
     starts_processes : bool
         Whether workers are processes, started by the first call.
+    devices : tuple of str
+        Devices of the workers, one for each; empty if they share this machine's cores.
     """
 
     name: str
@@ -67,6 +58,7 @@ class Backend:
     ask_workers: Callable[[Callable[[], Any]], Answers] = _ask_no_workers
     cancel: Callable[[], None] = lambda: None
     starts_processes: bool = False
+    devices: tuple[str, ...] = ()
     _starting: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
@@ -75,8 +67,11 @@ class Backend:
         return self.ask_workers is not _ask_no_workers
 
     def count_slots(self, threads: int) -> int:
-        """Count the jobs of `threads` threads each that the cores can run at a time, at least 1."""
-        return max(1, self.n_cores // threads)
+        """Count the jobs that can run at a time: one on each device, or `threads` cores for each.
+
+        It is 1 at least.
+        """
+        return len(self.devices) or max(1, self.n_cores // threads)
 
     def call(
         self, n_workers: int, function: Callable[[Any], Any], arguments: Sequence[Any]
@@ -89,8 +84,8 @@ class Backend:
         processes = starting_processes() if self.starts_processes else contextlib.nullcontext()
         with self._starting, processes:
             results: Iterator[Any] = Parallel(
-                # One worker would run the job in the coordinator's own process.
-                n_jobs=max(2, n_workers),
+                # With one worker, joblib's backends run the job in the coordinator's own process.
+                n_jobs=n_workers if self.starts_processes else max(2, n_workers),
                 return_as="generator_unordered",
                 batch_size=1,
                 **self.options(),
@@ -110,7 +105,9 @@ class Backend:
 
 
 @contextlib.contextmanager
-def open_backend(name: str, warm_up: Callable[[], object] = lambda: None) -> Iterator[Backend]:
+def open_backend(
+    name: str, warm_up: Callable[[], object] = lambda: None, devices: Sequence[str] = ()
+) -> Iterator[Backend]:
     """Open a backend, connecting to its cluster if it has one.
 
     Parameters
@@ -119,11 +116,15 @@ def open_backend(name: str, warm_up: Callable[[], object] = lambda: None) -> Ite
         ``loky``, ``threading``, ``dask``, or any that is registered with joblib.
     warm_up : callable
         Called first in each worker process of this machine.
+    devices : sequence of str
+        Devices of the workers, as `check_devices` admits them for this backend: each worker
+        process takes one and sees no other GPU.
 
     Raises
     ------
     UsageError
-        If joblib has no such backend, or the cluster's address is not given.
+        If joblib has no such backend, the cluster's address is not given, or a device is hidden
+        by ``CUDA_VISIBLE_DEVICES``.
     StoreError
         If the cluster cannot be reached or has no workers.
     """
@@ -156,16 +157,10 @@ def open_backend(name: str, warm_up: Callable[[], object] = lambda: None) -> Ite
         # joblib's message lists the backends that it has.
         raise UsageError(f"--backend {name}: {' '.join(str(error).split())}") from error
     if name == "loky":
-        first = {"initializer": _initialize_worker, "initargs": (os.getpid(), warm_up)}
-        # Read once: joblib replaces all workers at a call with another environment, and MLflow's
-        # settings come and go in it while a study runs.
-        environment = worker_environment()
-        yield Backend(
-            name,
-            _count_cores(),
-            lambda: {"backend": _CredentialFreeLoky(environment), **first},
-            starts_processes=True,
-        )
+        with open_loky(warm_up, devices) as options:
+            yield Backend(
+                name, _count_cores(), options, starts_processes=True, devices=tuple(devices)
+            )
         return
     yield Backend(name, _count_cores(), lambda: {"backend": name})
 
@@ -177,20 +172,3 @@ def _count_cores() -> int:
     except ValueError as error:
         given = os.environ.get(_MAX_CORES)
         raise UsageError(f"{_MAX_CORES}: expected an integer, got {given!r}") from error
-
-
-class _CredentialFreeLoky(LokyBackend):  # type: ignore[misc]
-    """Loky backend whose workers inherit only allowed variables: no addresses, no passwords.
-
-    Parameters
-    ----------
-    environment : mapping
-        Changes to the environment of workers, by `worker_environment`.
-    """
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__()
-        self._environment = environment
-
-    def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
-        return {**super()._prepare_worker_env(n_jobs), **self._environment}

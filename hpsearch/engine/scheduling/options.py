@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpsearch.engine.execution import check_devices
 from hpsearch.engine.workspace import Workspace
 
 __all__ = ["RunOptions"]
@@ -17,7 +18,7 @@ class RunOptions:
     workspace : Workspace
         Where studies, prepared data and MLflow's store are kept.
     n_jobs : int or None
-        Number of workers; None for as many as the cores allow.
+        Number of workers; None for one on each device, or as many as the cores allow.
     backend : str
         joblib's backend.
     timeout_s : float or None
@@ -32,6 +33,14 @@ class RunOptions:
         Whether to show a progress bar for downloads.
     retry_failed : bool
         Whether to run failed trials again first.
+    devices : tuple of str
+        Devices of the workers, such as ``("cuda:0", "cuda:1")``: each worker gets one, and a
+        trainer finds its name in ``HPSEARCH_DEVICE``. Empty for the CPU, which all share.
+
+    Raises
+    ------
+    UsageError
+        If the workers cannot be given these devices.
     """
 
     workspace: Workspace
@@ -43,3 +52,7 @@ class RunOptions:
     tracking_uri: str | None = None
     show_progress: bool = False
     retry_failed: bool = False
+    devices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_devices(self.devices, backend=self.backend, n_jobs=self.n_jobs)
