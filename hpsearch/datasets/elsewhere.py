@@ -2,12 +2,11 @@
 
 import contextlib
 import dataclasses
+import math
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-
-from filelock import FileLock
 
 from hpsearch.datasets.dataset import Preparation
 from hpsearch.datasets.image_folder import FolderSettings, ImageFolder
@@ -17,6 +16,7 @@ from hpsearch.datasets.sources import find_source
 from hpsearch.datasets.tabular_source import TABULAR_NAMES, TabularSettings
 from hpsearch.foundations.differences import list_changes
 from hpsearch.foundations.errors import DamagedDataError, DataError, MissingDataError
+from hpsearch.foundations.files import holding_file
 
 __all__ = ["find_on_this_machine"]
 
@@ -56,7 +56,7 @@ def find_on_this_machine(
     with contextlib.suppress(DataError):
         return _check_same(load_prepared(here), data, here)
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f".{here.name}.lock"):
+    with holding_file(cache / f".{here.name}.lock", wait_s=math.inf):
         with contextlib.suppress(DataError):  # prepared by another process meanwhile
             return _check_same(load_prepared(here), data, here)
         _prepare(data, folders, preparation, here)

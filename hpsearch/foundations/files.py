@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ __all__ = [
     "replacing",
     "write_atomically",
 ]
+
+# Between two attempts to lock a file.
+_LOCK_PAUSE_S = 0.05
 
 
 def expand(path: Path) -> Path:
@@ -70,7 +74,7 @@ class HeldElsewhereError(Exception):
 
 
 @contextlib.contextmanager
-def holding_file(path: Path, *, wait: bool = False) -> Iterator[None]:
+def holding_file(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Lock the file at `path`, also against processes that open it by another name.
 
     The system releases the lock when its holder exits, even if it is killed.
@@ -79,21 +83,26 @@ def holding_file(path: Path, *, wait: bool = False) -> Iterator[None]:
     ----------
     path : Path
         The file; created if it does not exist, not changed otherwise.
-    wait : bool
-        Whether to wait until the lock is free.
+    wait_s : float
+        How long to wait until the lock is free.
 
     Raises
     ------
     HeldElsewhereError
-        If it is not free, unless waiting.
+        If it is not free by then.
     OSError
         If the file cannot be opened for writing, or its file system does not support locks.
     """
     with open(path, "ab", opener=refusing_links) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise HeldElsewhereError(f"{path} is locked") from error
+        gives_up_at = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= gives_up_at:
+                    raise HeldElsewhereError(f"{path} is locked") from error
+                time.sleep(_LOCK_PAUSE_S)
         yield
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import sqlalchemy
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from filelock import FileLock, Timeout
 from mlflow.store.db import utils as mlflow_db
 from mlflow.store.db.base_sql_model import Base
 from mlflow.store.db.db_types import DATABASE_ENGINES
@@ -23,7 +22,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.pool import NullPool, StaticPool
 
 from hpsearch.foundations.errors import StoreError, UsageError
-from hpsearch.foundations.files import write_atomically
+from hpsearch.foundations.files import HeldElsewhereError, holding_file, write_atomically
 from hpsearch.foundations.text import redact
 
 __all__ = ["check_connection", "complete_database", "describe_incomplete", "read_schema"]
@@ -240,15 +239,13 @@ def _is_mlflows(schema: Schema) -> bool:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCK_TIMEOUT_S)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise StoreError(f"{path}: another process has been creating it for minutes") from error
-    try:
+    with contextlib.ExitStack() as held:
+        try:
+            lock = path.with_name(f".{path.name}.lock")
+            held.enter_context(holding_file(lock, wait_s=_LOCK_TIMEOUT_S))
+        except HeldElsewhereError as error:
+            raise StoreError(f"{path}: another process has been creating it for minutes") from error
         yield
-    finally:
-        lock.release()
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
 import hpsearch
 from hpsearch.cli import main
 from hpsearch.engine.search import load_study, open_storage
 from hpsearch.engine.training.trial_failures import read_versions
 from hpsearch.engine.workspace import Workspace
+from hpsearch.foundations.files import holding_file
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 from tests.cli.lines import assert_one_line
 
@@ -264,7 +264,7 @@ def test_a_study_in_which_no_trial_is_complete_ends_and_reconciles(
 def test_a_study_that_is_being_run_is_refused(
     program: Program, has_run: Path, workspace: Workspace
 ) -> None:
-    with FileLock(workspace.study("small").root / "lock"):
+    with holding_file(workspace.study("small").root / "lock"):
         for command in ("run", "score", "reconcile"):
             code, _, error = program(command, has_run)
             assert code == 5

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from mlflow import MlflowClient
 
 from hpsearch.engine.records import Confirmation, State
 from hpsearch.engine.search import load_study, note_confirmation, open_storage
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import StoreError
+from hpsearch.foundations.files import holding_file
 
 Program = Callable[..., tuple[int, str, str]]
 
@@ -158,7 +158,7 @@ def test_cleaning_leaves_a_running_study_and_its_data_alone(
 ) -> None:
     run("--trials", 2)
     shutil.copytree(next(workspace.data.glob("digits-*")), workspace.data / "digits-other")
-    with FileLock(workspace.study("small").root / "lock"):
+    with holding_file(workspace.study("small").root / "lock"):
         tree = _tree(workspace.root)
         code, output, _ = program("clean")
         assert code == 0
@@ -225,7 +225,7 @@ def test_a_study_is_not_deleted_unasked_nor_while_it_is_run(
     code, _, error = program("delete", "small")
     assert code == 2
     assert "expected --yes" in error
-    with FileLock(workspace.study("small").root / "lock"):
+    with holding_file(workspace.study("small").root / "lock"):
         code, _, error = program("delete", "small", "--yes")
     assert code == 5
     assert "is being run by" in error

@@ -1,3 +1,5 @@
+import contextlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,18 @@ def test_a_file_is_held_by_one_at_a_time_and_kept_as_it_is(tmp_path: Path) -> No
     path.write_text("content")
     with holding_file(path), pytest.raises(HeldElsewhereError), holding_file(path):
         pass
-    with holding_file(path, wait=True):
+    with holding_file(path):
         pass
     assert path.read_text() == "content"
+
+
+def test_a_lock_is_waited_for_and_given_up_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with contextlib.ExitStack() as held:
+        held.enter_context(holding_file(path))
+        with pytest.raises(HeldElsewhereError), holding_file(path, wait_s=0.1):
+            pass
+        releasing = threading.Timer(0.2, held.pop_all().close)
+        releasing.start()
+        with holding_file(path, wait_s=60.0):
+            releasing.join()

@@ -1,6 +1,7 @@
 """Events of test evaluations, as a hash chain in a study's record and in the workspace's ledger."""
 
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def add_event(search: SearchStudy, ledger: Path, event: str, fields: Mapping[str
     if in_ledger:
         return
     try:
-        with holding_file(ledger, wait=True):  # another study may add to it
+        with holding_file(ledger, wait_s=math.inf):  # another study may add to it
             listed, _ = read_ledger(ledger)
             append_durably(ledger, json.dumps(_chained(new, listed)))
     except OSError as error:

@@ -32,13 +32,8 @@ from hpsearch.engine.scheduling.housekeeping import (
 )
 from hpsearch.engine.scheduling.options import RunOptions
 from hpsearch.engine.scheduling.replay import Replay, replay_trial
-from hpsearch.engine.scheduling.session import (
-    Session,
-    find_prepared,
-    open_session,
-    prepare_data,
-    prepare_recorded_data,
-)
+from hpsearch.engine.scheduling.session import Session, open_session
+from hpsearch.engine.scheduling.study_data import find_prepared, prepare_data, prepare_recorded_data
 from hpsearch.engine.scheduling.trainer_checks import check_study_trainer, describe_trainer
 
 __all__ = [

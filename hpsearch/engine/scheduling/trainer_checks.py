@@ -13,7 +13,7 @@ from hpsearch.datasets import PreparedData, open_splits
 from hpsearch.engine.definition import StudyDefinition, TrainerSettings
 from hpsearch.engine.execution import passed_environment
 from hpsearch.engine.scheduling.options import RunOptions
-from hpsearch.engine.scheduling.session import prepare_data
+from hpsearch.engine.scheduling.study_data import prepare_data
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import StoreError, UsageError
 from hpsearch.foundations.files import write_atomically

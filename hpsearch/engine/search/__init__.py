@@ -8,7 +8,6 @@ from hpsearch.engine.search.holding import HOLDER, Holder, held_storage, parse_h
 from hpsearch.engine.search.importances import import_importances, measure_importances
 from hpsearch.engine.search.integrity import check_record, watch_record
 from hpsearch.engine.search.journal_checksums import Problem
-from hpsearch.engine.search.opening import create_or_continue_study, list_study_names, load_study
 from hpsearch.engine.search.pruning import PruningRule
 from hpsearch.engine.search.retraining import (
     find_due_refit,
@@ -29,7 +28,11 @@ from hpsearch.engine.search.storage import (
     probe_storage,
     translate_storage_errors,
 )
-from hpsearch.engine.search.training_data import check_training_data, note_training_data
+from hpsearch.engine.search.study_opening import (
+    create_or_continue_study,
+    list_study_names,
+    load_study,
+)
 from hpsearch.engine.search.trial_attributes import write_hyperparameters, write_result
 
 __all__ = [
@@ -41,7 +44,6 @@ __all__ = [
     "Trial",
     "check_record",
     "check_sampler",
-    "check_training_data",
     "copy_study",
     "create_or_continue_study",
     "delete_study",
@@ -58,7 +60,6 @@ __all__ = [
     "mend_journal",
     "note_confirmation",
     "note_refit",
-    "note_training_data",
     "open_storage",
     "parse_holder",
     "probe_storage",

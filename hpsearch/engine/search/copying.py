@@ -8,9 +8,9 @@ from optuna.storages import BaseStorage
 
 from hpsearch.engine.records import MLFLOW_ADDRESS
 from hpsearch.engine.search.holding import HOLDER
-from hpsearch.engine.search.opening import IDENTITY_FIELDS
 from hpsearch.engine.search.search_study import SearchStudy
 from hpsearch.engine.search.storage import translate_storage_errors
+from hpsearch.engine.search.study_opening import IDENTITY_FIELDS
 from hpsearch.engine.search.view import quiet_optuna
 from hpsearch.foundations.errors import RefusedError
 

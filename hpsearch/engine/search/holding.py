@@ -115,7 +115,7 @@ def held_storage(
 @contextlib.contextmanager
 def _hold(url: str | None, journal: Path, name: str, patience_s: float) -> Iterator[BaseStorage]:
     if url is not None:
-        from hpsearch.engine.search.database import held_database  # see there
+        from hpsearch.engine.search.rdb_storage import held_database  # see there
 
         with held_database(url, name, patience_s) as database:
             yield database

@@ -48,7 +48,7 @@ def probe_storage(url: str | None, journal: Path) -> str:
     """
     try:
         if url is not None:
-            from hpsearch.engine.search.database import probe_database  # see there
+            from hpsearch.engine.search.rdb_storage import probe_database  # see there
 
             return probe_database(url)
         check_writable(journal.parent)
@@ -85,7 +85,7 @@ def open_storage(url: str | None, journal: Path, *, patience_s: float | None = N
         except Exception as error:  # Optuna applies whatever the lines say
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise StoreError(f"{journal}: expected a readable journal, got {reason}") from error
-    from hpsearch.engine.search.database import open_database  # see there
+    from hpsearch.engine.search.rdb_storage import open_database  # see there
 
     return open_database(url, patience_s)
 

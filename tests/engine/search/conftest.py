@@ -88,12 +88,3 @@ class Simulation:
 def simulate(tmp_path: Path) -> Callable[..., SearchStudy]:
     """A fresh simulation; `simulate.tilts` changes single trials' results."""
     return Simulation(tmp_path)
-
-
-@pytest.fixture
-def open_study(tmp_path: Path) -> Callable[..., SearchStudy]:
-    def make(definition: StudyDefinition, data_checksum: str = "data") -> SearchStudy:
-        storage = open_storage(None, tmp_path / "journal")
-        return create_or_continue_study(definition, storage, data_checksum=data_checksum)
-
-    return make

@@ -8,7 +8,8 @@ import pytest
 from hpsearch.datasets import PreparedData
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State
-from hpsearch.engine.search import SearchStudy, check_training_data, note_training_data
+from hpsearch.engine.scheduling.study_data import check_training_data, note_training_data
+from hpsearch.engine.search import SearchStudy
 from hpsearch.foundations.errors import RefusedError
 
 Define = Callable[..., StudyDefinition]
