@@ -11,7 +11,8 @@ from hpsearch.datasets import PreparedData
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.models import Model
 from hpsearch.engine.records import State, TrialRecord, best_of
-from hpsearch.engine.search import SearchStudy, check_training_data, read_refits
+from hpsearch.engine.scheduling.study_data import check_training_data
+from hpsearch.engine.search import SearchStudy, read_refits
 from hpsearch.engine.selection import Verdict, find_best_model, load_fold_models, read_verdict
 from hpsearch.engine.status import Status, read_status
 from hpsearch.engine.trial_files import (

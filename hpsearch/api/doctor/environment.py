@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from hpsearch.api.doctor.finding import Finding
+from hpsearch.api.doctor.report_line import Finding
 from hpsearch.api.publishing.mlflow_publisher import tracking_store
 from hpsearch.datasets import (
     ImageFolder,

@@ -9,7 +9,6 @@ from hpsearch.api.doctor.environment import (
     check_tracking,
     check_workers,
 )
-from hpsearch.api.doctor.finding import Finding
 from hpsearch.api.doctor.machine import (
     check_blas,
     check_cores,
@@ -17,6 +16,7 @@ from hpsearch.api.doctor.machine import (
     check_training,
     check_versions,
 )
+from hpsearch.api.doctor.report_line import Finding
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.execution import open_backend
 from hpsearch.engine.scheduling import RunOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from hpsearch.api.doctor.finding import Finding
+from hpsearch.api.doctor.report_line import Finding
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.execution import Backend, HelperProcess
 from hpsearch.engine.training.trial_failures import check_installation

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpsearch.api.publishing.drawing import Drawer
-from hpsearch.api.publishing.views import describe_origin, view_model, view_study
+from hpsearch.api.publishing.mlflow_content import describe_origin, view_model, view_study
 from hpsearch.engine.models import Model
 from hpsearch.engine.records import TrialRecord
 from hpsearch.engine.scheduling.options import RunOptions

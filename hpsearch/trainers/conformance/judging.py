@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from hpsearch.datasets.schema import Schema
 from hpsearch.foundations.metrics import Task
 from hpsearch.foundations.text import shorten_bytes
-from hpsearch.trainers.conformance.comparison import find_difference
 from hpsearch.trainers.conformance.observation import Observation
 from hpsearch.trainers.conformance.plan import Snapshot, compare_states
+from hpsearch.trainers.conformance.state_comparison import find_difference
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trainers.state import flatten_state
 

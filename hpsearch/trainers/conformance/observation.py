@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hpsearch.trainers.base import Trainer, TrainingData, is_resumable
-from hpsearch.trainers.conformance.comparison import find_difference
 from hpsearch.trainers.conformance.plan import FlatState, Plan, Snapshot, compare_states
+from hpsearch.trainers.conformance.state_comparison import find_difference
 from hpsearch.trainers.state import flatten_state, unflatten_state
 
 __all__ = ["Observation", "observe"]

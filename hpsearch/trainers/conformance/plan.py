@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.datasets.schema import Schema
-from hpsearch.trainers.conformance.comparison import find_difference
+from hpsearch.trainers.conformance.state_comparison import find_difference
 from hpsearch.trainers.finding import TrainerSpec
 from hpsearch.trainers.state import unflatten_state
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpsearch.trainers.conformance.comparison import find_difference
+from hpsearch.trainers.conformance.state_comparison import find_difference
 
 W = np.arange(6, dtype=np.float32).reshape(2, 3)
 
