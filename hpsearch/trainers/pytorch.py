@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from hpsearch.datasets.schema import Schema
+from hpsearch.foundations.environment_variables import DEVICE, Environment
+from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.metrics import Task
 from hpsearch.trainers.base import EpochMetrics, Trainer, TrainingData
 from hpsearch.trainers.tensor_state import convert_tensors, restore_tensors
@@ -31,6 +33,9 @@ class TorchTrainer(Trainer):
 
     Attributes
     ----------
+    device : torch.device
+        What ``HPSEARCH_DEVICE`` names, the CPU by default: module and batches are on it. States and
+        predictions are arrays of NumPy, so a model loads on machines without it.
     module : torch.nn.Module
         What `make_module` returned, trained, on `device`.
     optimizer, scheduler
@@ -45,9 +50,10 @@ class TorchTrainer(Trainer):
         rng: np.random.Generator | None,
     ) -> None:
         super().__init__(hyperparameters, schema, rng)
+        self.device = _read_device()
         self.optimizer: Any = None
         self.scheduler: Any = None
-        with _reproducible(0 if rng is None else _draw_seed(rng)):
+        with _reproducible(0 if rng is None else _draw_seed(rng), self.device):
             self.module = self.make_module().to(self.device)
             if rng is not None:
                 self.optimizer = self.make_optimizer(self.module)
@@ -91,16 +97,11 @@ class TorchTrainer(Trainer):
             return torch.nn.functional.cross_entropy(outputs, y)
         return torch.nn.functional.mse_loss(outputs.reshape(y.shape), y)
 
-    @property
-    def device(self) -> torch.device:
-        """The first GPU that CUDA shows, by ``CUDA_VISIBLE_DEVICES``; else the CPU."""
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
     def train_epoch(self, data: TrainingData) -> EpochMetrics:
         """Take a step for each batch; return the mean of `loss` as ``train_loss``."""
         assert self.rng is not None
         total = torch.zeros((), dtype=torch.float64, device=self.device)
-        with _reproducible(_draw_seed(self.rng)):
+        with _reproducible(_draw_seed(self.rng), self.device):
             self.module.train()
             for X, y in data.batches(self.hyperparameters.get("batch_size", 128), self.rng):
                 targets = torch.from_numpy(y if y.dtype == np.int64 else y.astype(np.float32))
@@ -117,7 +118,7 @@ class TorchTrainer(Trainer):
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return the module's outputs in evaluation mode."""
         outputs = []
-        with _reproducible(0), torch.inference_mode():
+        with _reproducible(0, self.device), torch.inference_mode():
             self.module.eval()
             for start in range(0, len(X), _PREDICTION_BATCH):
                 batch = self.transform(X[start : start + _PREDICTION_BATCH])
@@ -146,9 +147,38 @@ class TorchTrainer(Trainer):
         return {"module": convert_tensors(self.module.state_dict(), "module")}
 
     @classmethod
+    def check_installation(cls) -> None:
+        """Check that PyTorch can use the device.
+
+        Raises
+        ------
+        RuntimeError
+            If it cannot.
+        """
+        device = _read_device()
+        try:
+            torch.zeros(1, device=device)
+        except Exception as error:  # AssertionError if PyTorch is built without CUDA
+            reason = str(error).partition("\n")[0]
+            raise RuntimeError(
+                f"PyTorch {torch.__version__} cannot use the device {device} ({reason})"
+            ) from error
+
+    @classmethod
     def versions(cls) -> Mapping[str, str]:
-        """Return PyTorch's version, which names that of CUDA."""
-        return {"torch": torch.__version__}
+        """Return PyTorch's version, which names that of CUDA, and the device's model or kind."""
+        device = _read_device()
+        has_name = device.type == "cuda" and torch.cuda.is_available()
+        name = torch.cuda.get_device_name(device) if has_name else device.type
+        return {"torch": torch.__version__, "device": name}
+
+
+def _read_device() -> torch.device:
+    name = Environment.read().device
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"{DEVICE}: expected cuda:0, mps or cpu, got {name!r}") from error
 
 
 def _draw_seed(rng: np.random.Generator) -> int:
@@ -156,14 +186,15 @@ def _draw_seed(rng: np.random.Generator) -> int:
 
 
 @contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
+def _reproducible(seed: int, device: torch.device) -> Iterator[None]:
     """Seed PyTorch and make it deterministic, inside the context."""
     # cuBLAS is deterministic only with a workspace of constant size, and reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     n_threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
+    # Not of all GPUs: to read the state of a GPU's generator takes memory on it.
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True)
         torch.set_num_threads(1)

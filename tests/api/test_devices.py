@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from hpsearch.engine.definition import StudyDefinition
-from hpsearch.engine.records import fingerprint
+from hpsearch.engine.records import State, fingerprint
 from hpsearch.engine.scheduling import Event, RunOptions, StudyOpened, VersionsCompared
 from hpsearch.engine.search import SearchStudy
 from hpsearch.engine.workspace import Workspace
-from hpsearch.foundations.errors import UsageError
+from hpsearch.foundations.errors import MachineError, UsageError
 
 # Where a worker has a device, each process notes its own; trials begin when there are two, and one
 # worker is killed in the middle of its first trial.
@@ -122,3 +122,58 @@ def test_versions_of_other_machines_are_compared_at_the_start_of_a_run_with_devi
     compared = [event for event in events if isinstance(event, VersionsCompared)]
     assert len(compared) == 1
     assert len(compared[0].differences) == 2
+
+
+TORCH_TRAINER = """
+from torch import nn, optim
+from hpsearch.trainers.pytorch import TorchTrainer
+
+class Linear(TorchTrainer):
+    def make_module(self):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, self.schema.n_outputs))
+
+    def make_optimizer(self, module):
+        return optim.SGD(module.parameters(), lr=self.hyperparameters["learning_rate"])
+"""
+
+
+@pytest.fixture
+def torch_study(define: Callable[..., StudyDefinition], tmp_path: Path) -> StudyDefinition:
+    (tmp_path / "torch_trainer.py").write_text(TORCH_TRAINER)
+    base = define(trials=2).model_dump()
+    base["trainer"] = {"class": "torch_trainer:Linear", "folder": str(tmp_path)}
+    space = {"learning_rate": {"low": 0.01, "high": 0.1}, "epochs": 2}
+    base["search"] = {"sampler": "random", "space": space}
+    return StudyDefinition.model_validate(base)
+
+
+@pytest.mark.slow
+def test_a_module_of_pytorch_has_its_device_recorded(
+    torch_study: StudyDefinition,
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    fresh: Callable[[], Workspace],
+) -> None:
+    pytest.importorskip("torch")
+    plain, on_devices = fresh(), fresh()
+    conduct(torch_study, workspace=plain)
+    conduct(torch_study, workspace=on_devices, backend="loky", n_jobs=None, devices=("cpu", "cpu"))
+    records = [recorded(one).records() for one in (plain, on_devices)]
+    assert fingerprint(records[0]) == fingerprint(records[1])
+    assert {one.versions["device"] for one in records[1]} == {"cpu"}
+
+
+@pytest.mark.slow
+def test_a_device_that_is_not_there_stops_the_study_and_fails_no_trial(
+    torch_study: StudyDefinition,
+    conduct: Callable[..., list[Event]],
+    recorded: Callable[..., SearchStudy],
+    workspace: Workspace,
+) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(MachineError, match="cannot use the device cuda:0"):
+        conduct(torch_study, backend="loky", n_jobs=None, devices=("cuda:0", "cuda:1"))
+    states = {one.state for one in recorded(workspace).records()}
+    assert states <= {State.WAITING}

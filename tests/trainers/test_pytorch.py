@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from hpsearch.datasets.schema import Schema
-from tests.trainers.engine import NUMBERS, check_resumption, make_examples, save, train
+from hpsearch.engine.training.trial_failures import check_installation
+from hpsearch.foundations.errors import MachineError, UsageError
+from tests.trainers.engine import (
+    NUMBERS,
+    check_resumption,
+    load_model,
+    make_examples,
+    save,
+    train,
+)
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
@@ -23,22 +32,18 @@ IMAGES = Schema(image_shape=(8, 6, 3), class_names=("a", "b"))
 REGRESSION = replace(NUMBERS, class_names=())
 
 
-class Cpu(TorchTrainer):
-    device = torch.device("cpu")
-
-    def make_optimizer(self, module):
-        return optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
-
-
-class Perceptron(Cpu):
+class Perceptron(TorchTrainer):
     """With dropout, so that training draws random numbers."""
 
     def make_module(self):
         n_outputs = self.schema.n_outputs
         return nn.Sequential(nn.Linear(4, 16), nn.Dropout(0.2), nn.ReLU(), nn.Linear(16, n_outputs))
 
+    def make_optimizer(self, module):
+        return optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
 
-class Convolutional(Cpu):
+
+class Convolutional(TorchTrainer):
     """With running statistics, which are a part of the state besides parameters."""
 
     def make_module(self):
@@ -67,6 +72,11 @@ class Stepped(Perceptron):
         steps = schedulers.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
         warm_up = schedulers.LinearLR(optimizer, total_iters=2)
         return schedulers.SequentialLR(optimizer, [warm_up, steps], milestones=[2])
+
+
+@pytest.fixture(autouse=True)
+def _on_the_cpu(monkeypatch):
+    monkeypatch.delenv("HPSEARCH_DEVICE", raising=False)
 
 
 def make(cls, schema=NUMBERS, seed=0):
@@ -209,3 +219,59 @@ def test_tensors_of_all_types_and_shapes_are_restored(dtype):
 def test_an_array_in_a_modules_state_is_refused_as_it_would_become_a_tensor():
     with pytest.raises(TypeError, match=r"^module\.extra: expected a tensor, got an array"):
         convert_tensors({"extra": np.zeros(2)}, "module")
+
+
+def test_module_batches_and_predictions_are_on_the_device_of_the_environment(monkeypatch):
+    """``meta`` has shapes without numbers, on any machine; it fails where numbers are wanted."""
+
+    class Placed(Perceptron):
+        def make_module(self):
+            module = super().make_module()
+            module.register_forward_pre_hook(lambda _, inputs: devices.append(inputs[0].device))
+            return module
+
+        def loss(self, outputs, y):
+            devices.extend([outputs.device, y.device])
+            return super().loss(outputs, y)
+
+    devices = []
+    X, y = make_examples(NUMBERS)
+    monkeypatch.setenv("HPSEARCH_DEVICE", "meta")
+    trainer = make(Placed)
+    devices.extend(one.device for one in trainer.module.parameters())
+    for use in (lambda: train(trainer, X, y, range(1, 2)), lambda: trainer.predict(X)):
+        with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+            use()
+    assert {one.type for one in devices} == {"meta"}
+    assert len(devices) > 10
+
+
+def test_without_a_device_in_the_environment_training_is_on_the_cpu():
+    assert make(Perceptron).device == torch.device("cpu")
+    assert Perceptron.versions() == {"torch": torch.__version__, "device": "cpu"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_pytorch_cannot_use_is_a_fault_of_the_machine(monkeypatch):
+    monkeypatch.setenv("HPSEARCH_DEVICE", "cuda:0")
+    with pytest.raises(MachineError, match=r"PyTorch .* cannot use the device cuda:0 \(.*\)$"):
+        check_installation(Perceptron)
+    assert Perceptron.versions()["device"] == "cuda"
+
+
+def test_a_name_that_pytorch_does_not_know_is_refused(monkeypatch):
+    monkeypatch.setenv("HPSEARCH_DEVICE", "gpu")
+    with pytest.raises(
+        UsageError, match=r"^HPSEARCH_DEVICE: expected cuda:0, mps or cpu, got 'gpu'$"
+    ):
+        make(Perceptron)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_model_trained_on_a_gpu_is_restored_to_the_bit_and_loads_on_the_cpu(monkeypatch):
+    monkeypatch.setenv("HPSEARCH_DEVICE", "cuda:0")
+    trained = check_resumption(Convolutional, {"batch_size": 16}, IMAGES)
+    monkeypatch.delenv("HPSEARCH_DEVICE")
+    X, _ = make_examples(IMAGES)
+    loaded = load_model(Convolutional, {"batch_size": 16}, IMAGES, trained)
+    assert np.allclose(loaded.predict(X), trained.predict(X), atol=1e-3)
