@@ -42,7 +42,7 @@ def machine_versions() -> dict[str, str]:
 
     Packages, NumPy's BLAS with the kernel that it chose for this processor, the extensions that
     NumPy's own loops use, the C library with its exp and log, and the processor.
-    `hpsearch.trainers.two_layer_net.read_versions` adds the targets of compiled loops.
+    A trainer adds its own (`Trainer.versions`), such as the targets of compiled loops.
     """
     return {**_fixed_versions(), "blas": _blas()}
 
