@@ -31,8 +31,8 @@ from hpsearch.engine.scheduling.events import (
     WinnerJudged,
     WorkersSurveyed,
 )
-from hpsearch.engine.scheduling.options import RunOptions
 from hpsearch.engine.scheduling.record_warnings import VersionWatch, list_warnings
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.scheduler import schedule_jobs
 from hpsearch.engine.scheduling.session import Session, open_session
 from hpsearch.engine.scheduling.trial_queue import retry_failed

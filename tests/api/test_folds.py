@@ -30,8 +30,8 @@ from hpsearch.engine.scheduling import (
     prepare_data,
 )
 from hpsearch.engine.scheduling.housekeeping import find_leftovers
-from hpsearch.engine.scheduling.options import RunOptions
 from hpsearch.engine.scheduling.replay import replay_trial
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.search import (
     SearchStudy,
     find_due_refit,

@@ -13,7 +13,7 @@ from hpsearch.api.publishing.drawing import Drawer
 from hpsearch.api.publishing.mlflow_content import describe_origin, view_model, view_study
 from hpsearch.engine.models import Model
 from hpsearch.engine.records import TrialRecord
-from hpsearch.engine.scheduling.options import RunOptions
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.session import Session
 from hpsearch.engine.selection import Verdict, read_verdict, shed_checkpoints, write_table
 from hpsearch.engine.trial_files import CURVES_FILE, HISTORY_FILE, Epoch, load_history

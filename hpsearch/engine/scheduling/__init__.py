@@ -30,8 +30,8 @@ from hpsearch.engine.scheduling.housekeeping import (
     find_leftovers,
     remove,
 )
-from hpsearch.engine.scheduling.options import RunOptions
 from hpsearch.engine.scheduling.replay import Replay, replay_trial
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.session import Session, open_session
 from hpsearch.engine.scheduling.study_data import find_prepared, prepare_data, prepare_recorded_data
 from hpsearch.engine.scheduling.trainer_checks import check_study_trainer, describe_trainer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpsearch.datasets import load_prepared
 from hpsearch.engine.records import best_of
-from hpsearch.engine.scheduling.options import RunOptions
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.session import locked
 from hpsearch.engine.search import (
     SearchStudy,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hpsearch.datasets import PreparedData, open_splits
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.execution import FileLease, FileSpareCores
-from hpsearch.engine.scheduling.options import RunOptions
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.study_data import note_training_data, prepare_data
 from hpsearch.engine.search import (
     HOLDER,

@@ -14,7 +14,7 @@ from pathlib import Path
 from hpsearch.datasets import PreparedData, find_source, load_prepared, prepare
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import TRAINING_DATA
-from hpsearch.engine.scheduling.options import RunOptions
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.search import SearchStudy
 from hpsearch.foundations.differences import list_changes
 from hpsearch.foundations.errors import DataError, MissingDataError, RefusedError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpsearch.datasets import PreparedData, open_splits
 from hpsearch.engine.definition import StudyDefinition, TrainerSettings
 from hpsearch.engine.execution import passed_environment
-from hpsearch.engine.scheduling.options import RunOptions
+from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.study_data import prepare_data
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import StoreError, UsageError
