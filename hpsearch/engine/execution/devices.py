@@ -1,6 +1,7 @@
 """Devices of worker processes: each process takes a free one, and sees no other GPU."""
 
 import atexit
+import contextlib
 import os
 import re
 import sys
@@ -8,11 +9,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import NoReturn
 
 from hpsearch.foundations.environment_variables import CUDA_DEVICES, DEVICE
 from hpsearch.foundations.errors import UsageError
+from hpsearch.foundations.files import HeldElsewhereError, holding_file
 
 __all__ = ["DeviceSlots", "check_devices"]
 
@@ -105,25 +106,34 @@ class DeviceSlots:
         """Take the first free device for this process, by its environment.
 
         To be called before a library reads ``CUDA_VISIBLE_DEVICES``. The process exits if no
-        device becomes free.
+        device becomes free, or the run has ended; the pool reports that workers die.
         """
-        give_up_at = time.monotonic() + patience_s
-        while not any(self._try_taking(number) for number in range(len(self.variables))):
-            if time.monotonic() > give_up_at:
-                sys.stderr.write(f"hpsearch: no device was free for a worker in {patience_s} s\n")
-                sys.stderr.flush()
-                os._exit(1)  # the pool reports that workers die
-            time.sleep(_POLL_INTERVAL_S)
+        gives_up_at = time.monotonic() + patience_s
+        try:
+            while not any(self._try_taking(number) for number in range(len(self.variables))):
+                if time.monotonic() > gives_up_at:
+                    _exit(f"no device was free for a worker in {patience_s} s")
+                time.sleep(_POLL_INTERVAL_S)
+        except FileNotFoundError:  # the folder, with the run
+            os._exit(1)
+        except OSError as error:
+            _exit(f"{self.folder}: cannot be locked ({error.strerror})")
 
     def _try_taking(self, number: int) -> bool:
-        lock = FileLock(self.folder / str(number))
+        lock = contextlib.ExitStack()
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            lock.enter_context(holding_file(self.folder / str(number)))
+        except HeldElsewhereError:
             return False
-        atexit.register(lock.release)  # a lock that nothing refers to would be released at once
+        atexit.register(lock.close)  # a lock that nothing refers to would be released at once
         os.environ.update(self.variables[number])
         return True
+
+
+def _exit(reason: str) -> NoReturn:
+    sys.stderr.write(f"hpsearch: {reason}\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _choose_variables(device: str, visible: str | None) -> Mapping[str, str]:

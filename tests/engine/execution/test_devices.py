@@ -183,6 +183,16 @@ def test_a_process_for_which_no_device_becomes_free_exits_with_a_line(
     assert error == "hpsearch: no device was free for a worker in 0.2 s\n"
 
 
+def test_a_process_that_starts_after_the_run_exits_without_a_word(
+    hold: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    tmp_path.rmdir()
+    late = hold()
+    assert late.communicate(timeout=60) == ("", "")
+    assert late.returncode == 1
+    assert not tmp_path.exists()
+
+
 @pytest.mark.parametrize(
     ("visible", "device", "gpus"),
     [(None, "cuda:3", "3"), ("4,5", "cuda:0", "4"), ("4, GPU-8932f937", "cuda:1", "GPU-8932f937")],
