@@ -1,9 +1,13 @@
 """Handwritten digits, 8 x 8 pixels, from inside scikit-learn: nothing to download."""
 
+import gzip
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpsearch.datasets.dataset import Dataset, hash_splits
 from hpsearch.foundations.errors import DamagedDataError
@@ -46,14 +50,11 @@ class Digits:
         DamagedDataError
             If the images of the installed scikit-learn are others.
         """
-        # Takes a second to import, and only the process that prepares the data needs it.
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
+        rows = _read_rows()
         # RandomState, because NEP 19 froze its stream; a Generator's may change with NumPy.
-        order = np.random.RandomState(_SHUFFLE_SEED).permutation(len(bunch.target))
-        images = bunch.images.astype(np.uint8)[order, :, :, np.newaxis]
-        labels = bunch.target.astype(np.int64)[order]
+        rows = rows[np.random.RandomState(_SHUFFLE_SEED).permutation(len(rows))]
+        images = np.ascontiguousarray(rows[:, :-1]).reshape(-1, 8, 8, 1)
+        labels = rows[:, -1].astype(np.int64)
         splits = (images[:-_N_TEST], labels[:-_N_TEST], images[-_N_TEST:], labels[-_N_TEST:])
         checksum = hash_splits(*splits)
         if checksum != _CHECKSUM:
@@ -64,3 +65,19 @@ class Digits:
         class_names = tuple(str(digit) for digit in range(10))
         source = "sklearn.datasets.load_digits"
         return Dataset(self.name, *splits, class_names, checksum, source)
+
+
+def _read_rows() -> NDArray[np.uint8]:
+    """Read scikit-learn's file: 64 grey levels and the class in each row.
+
+    Importing scikit-learn to call `load_digits` would take one to two seconds.
+    """
+    spec = find_spec("sklearn")
+    assert spec
+    assert spec.origin
+    path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    try:
+        with gzip.open(path, "rt") as file:
+            return np.loadtxt(file, np.uint8, delimiter=",")
+    except (OSError, EOFError, ValueError) as error:
+        raise DamagedDataError(f"{path}: expected scikit-learn's digits, got {error}") from error

@@ -1,5 +1,9 @@
 """The digits are always there, and dealt the same for everybody."""
 
+import subprocess
+import sys
+from unittest import mock
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -41,4 +45,21 @@ def test_every_class_is_in_both_splits_in_fair_number():
 def test_other_images_than_the_known_ones_are_refused(monkeypatch):
     monkeypatch.setattr(digits, "_SHUFFLE_SEED", 1)
     with pytest.raises(DamagedDataError, match=r"load_digits: images have the SHA-256 \w+, exp"):
+        Digits().load()
+
+
+def test_they_are_loaded_without_importing_scikit_learn():
+    """Its import takes a second or two of each first run."""
+    program = (
+        "import sys; from hpsearch.datasets.digits import Digits; Digits().load();"
+        "print('sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_a_file_that_cannot_be_read_is_reported_with_its_path(monkeypatch, tmp_path):
+    spec = mock.Mock(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(digits, "find_spec", lambda name: spec)
+    with pytest.raises(DamagedDataError, match=r"digits\.csv\.gz: expected scikit-learn's digits"):
         Digits().load()
