@@ -97,7 +97,7 @@ def read_status(stack: Stack, name: str = "served") -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Witness:
+class Observations:
     """What was seen of a study while it ran and after it."""
 
     exit_code: int
@@ -110,7 +110,7 @@ class Witness:
 
 
 @pytest.fixture(scope="session")
-def disturbed(stack: Stack) -> Witness:
+def disturbed(stack: Stack) -> Observations:
     """The study through the stack: a worker is killed, both stores restart in the middle."""
     process = stack.study("served.toml")
     trials = Path(stack.environment("study")["HPSEARCH_WORKSPACE"]) / "studies/served/trials"
@@ -151,4 +151,4 @@ def disturbed(stack: Stack) -> Witness:
         time.sleep(0.05)
     output, error = process.communicate()
     stack.wait_for_mlflow()
-    return Witness(process.returncode, output, error, *seen, tuple(disturbances))
+    return Observations(process.returncode, output, error, *seen, tuple(disturbances))

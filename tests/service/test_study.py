@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from hpsearch.engine.records import TrialRecord, best_of, fingerprint
 from tests.postgres import find_program
-from tests.service.conftest import Witness, call, read_status
+from tests.service.conftest import Observations, call, read_status
 from tests.service.stack import SECRETS, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -27,7 +27,7 @@ def client(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
 
 
 def test_a_disturbed_study_on_servers_is_the_study_of_a_laptop(
-    disturbed: Witness, stack: Stack, calm: list[TrialRecord]
+    disturbed: Observations, stack: Stack, calm: list[TrialRecord]
 ) -> None:
     assert disturbed.exit_code == 0, disturbed.error
     assert disturbed.disturbances == ("kill_a_worker", "restart_postgres", "restart_mlflow")
@@ -40,7 +40,7 @@ def test_a_disturbed_study_on_servers_is_the_study_of_a_laptop(
 
 
 def test_the_server_shows_the_study_once_it_is_reconciled(
-    disturbed: Witness, stack: Stack, calm: list[TrialRecord], client: MlflowClient
+    disturbed: Observations, stack: Stack, calm: list[TrialRecord], client: MlflowClient
 ) -> None:
     """It was killed while it was being written, so it may be behind; twice as much it is not."""
     done = call(stack, "reconcile", "served")
@@ -55,7 +55,7 @@ def test_the_server_shows_the_study_once_it_is_reconciled(
     assert version.tags["net_sha256"] == best.net_sha256
 
 
-def test_workers_know_no_store_and_no_secret(disturbed: Witness, stack: Stack) -> None:
+def test_workers_know_no_store_and_no_secret(disturbed: Observations, stack: Stack) -> None:
     assert len(disturbed.worker_environments) == 2
     for environment in disturbed.worker_environments:
         names = [n for n in environment if n.startswith(("PG", "MLFLOW", "POSTGRES", "AWS"))]
@@ -68,7 +68,7 @@ def test_workers_know_no_store_and_no_secret(disturbed: Witness, stack: Stack) -
     assert disturbed.worker_peers.isdisjoint({stack.postgres.port, stack.mlflow_port})
 
 
-def test_no_command_line_shows_a_password(disturbed: Witness, stack: Stack) -> None:
+def test_no_command_line_shows_a_password(disturbed: Observations, stack: Stack) -> None:
     assert any("run_study.py" in line for line in disturbed.command_lines)
     assert any("mlflow server" in line for line in disturbed.command_lines)
     for secret in stack.secrets.values():
@@ -76,7 +76,7 @@ def test_no_command_line_shows_a_password(disturbed: Witness, stack: Stack) -> N
 
 
 def test_nothing_that_was_written_holds_a_password(
-    disturbed: Witness, stack: Stack, client: MlflowClient
+    disturbed: Observations, stack: Stack, client: MlflowClient
 ) -> None:
     """Addresses with passwords in them come in by the environment; none may come out."""
     storage = stack.postgres.url
@@ -108,7 +108,7 @@ def test_nothing_that_was_written_holds_a_password(
 
 
 def test_the_server_admits_nobody_without_a_password_or_under_another_name(
-    disturbed: Witness, stack: Stack
+    disturbed: Observations, stack: Stack
 ) -> None:
     import requests
 
@@ -139,7 +139,7 @@ def test_a_study_begun_on_a_laptop_continues_on_the_servers(
 
 
 def test_a_dumped_record_is_the_record_when_it_is_restored(
-    disturbed: Witness, stack: Stack
+    disturbed: Observations, stack: Stack
 ) -> None:
     """docs/operations.md: pg_dump and pg_restore."""
     dump = stack.folder / "optuna.dump"
@@ -159,7 +159,7 @@ def test_a_dumped_record_is_the_record_when_it_is_restored(
 
 
 def test_the_doctor_finds_the_stack_in_health_and_leaves_nothing_in_it(
-    disturbed: Witness, stack: Stack, client: MlflowClient
+    disturbed: Observations, stack: Stack, client: MlflowClient
 ) -> None:
     done = call(stack, "doctor", "served.toml")
     assert done.returncode == 0, done.stdout

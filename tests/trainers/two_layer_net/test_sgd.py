@@ -130,7 +130,7 @@ def test_the_learning_rate_decays_after_each_epoch(
     assert rates == pytest.approx([0.02 * 0.9**n for n in range(5)])
 
 
-class _Witness:
+class _RecordedLabels:
     """Labels that record which of them were read."""
 
     def __init__(self, labels: Any) -> None:
@@ -147,11 +147,11 @@ def test_every_epoch_takes_each_image_once_in_a_new_order(
 ) -> None:
     """600 images in batches of 64: the last batch has 24."""
     net, rng = start(setting(epochs=2))
-    witness = _Witness(split.train_labels)
-    watched = dataclasses.replace(split, train_labels=witness)
+    labels = _RecordedLabels(split.train_labels)
+    watched = dataclasses.replace(split, train_labels=labels)
     epochs = train(net, watched, setting(epochs=2), rng)
     assert [len(epoch.losses) for epoch in epochs] == [10, 10]
-    first, second = witness.asked[:600], witness.asked[600:]
+    first, second = labels.asked[:600], labels.asked[600:]
     assert sorted(first) == sorted(second) == list(range(600))
     assert first != second
 
