@@ -1,6 +1,8 @@
 # Makes an environment if there is none; `make PYTHON=python3.12 ...` chooses the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
+# What tests need; without PyTorch its tests are skipped: `make EXTRAS=dev,pytorch test` has it.
+EXTRAS ?= dev
 BIN := $(VENV)/bin
 
 .PHONY: study test check audit figures bench clean
@@ -48,6 +50,6 @@ $(VENV)/.study: pyproject.toml constraints.txt
 
 $(VENV)/.test: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	$(BIN)/python -c "import hpsearch.trainers.two_layer_net.sgd"
 	touch $@

@@ -11,6 +11,7 @@ import pytest
 from hpsearch.datasets.schema import Column, Schema
 from hpsearch.trainers import Trainer
 from hpsearch.trainers.finding import TRAINERS, importing_from
+from tests.extras import import_torch
 from tests.trainers.engine import check_resumption, make_examples
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,7 +33,7 @@ STUDIES = [
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_an_examples_trainer_is_resumed_to_the_bit(file: Path) -> None:
     if "torch" in file.parent.name:
-        pytest.importorskip("torch")
+        import_torch()
     study, schema = tomllib.loads(file.read_text()), SCHEMAS[file.parent.name]
     trainer = find_trainer(study["trainer"], file.parent)
     hyperparameters = {name: take_one(space) for name, space in study["search"]["space"].items()}

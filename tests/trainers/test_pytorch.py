@@ -1,6 +1,6 @@
 """Modules of PyTorch train as trainers, reproducibly, and their state survives without pickle.
 
-Skipped where PyTorch is not installed: ``pip install torch`` and run with ``-m slow``.
+Skipped where PyTorch is not installed: ``make EXTRAS=dev,pytorch test`` has it.
 """
 
 from dataclasses import replace
@@ -11,6 +11,7 @@ import pytest
 from hpsearch.datasets.schema import Schema
 from hpsearch.engine.training.trial_failures import check_installation
 from hpsearch.foundations.errors import MachineError, UsageError
+from tests.extras import import_torch
 from tests.trainers.engine import (
     NUMBERS,
     check_resumption,
@@ -20,7 +21,7 @@ from tests.trainers.engine import (
     train,
 )
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 pytestmark = pytest.mark.slow
 
 from hpsearch.trainers.pytorch import TorchTrainer  # noqa: E402

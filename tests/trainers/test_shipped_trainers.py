@@ -9,6 +9,7 @@ from hpsearch.datasets import open_splits
 from hpsearch.trainers.conformance import Candidate, Check, check_trainer
 from hpsearch.trainers.finding import TRAINERS, TrainerSpec
 from hpsearch.trainers.two_layer_net import Hyperparameters
+from tests.extras import import_torch
 from tests.trainers.engine import NUMBERS, make_examples
 
 REGRESSION = replace(NUMBERS, class_names=())
@@ -116,7 +117,7 @@ def test_the_two_layer_net_gives_all_guarantees_on_a_table():
 @pytest.mark.slow
 @pytest.mark.parametrize("schema", [NUMBERS, REGRESSION], ids=["classes", "numbers"])
 def test_modules_of_pytorch_give_all_guarantees(schema):
-    pytest.importorskip("torch")
+    import_torch()
     spec = TrainerSpec("checked_torch_trainers:Perceptron", Path(__file__).parent)
     candidate = _make_candidate(spec, schema, hyperparameters={"batch_size": 16})
     results = list(check_trainer(candidate))
