@@ -40,6 +40,13 @@ SPACE = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: one that CI begins last leaves its other process idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _no_leaks_between_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """MLflow leaves its address in the environment and in itself for the next test to find."""
