@@ -13,6 +13,7 @@ from hpsearch.engine.scheduling import Event, RunOptions, StudyOpened, VersionsC
 from hpsearch.engine.search import SearchStudy
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import MachineError, UsageError
+from tests.extras import import_torch
 
 # Where a worker has a device, each process notes its own; trials begin when there are two, and one
 # worker is killed in the middle of its first trial.
@@ -154,7 +155,7 @@ def test_a_module_of_pytorch_has_its_device_recorded(
     recorded: Callable[..., SearchStudy],
     fresh: Callable[[], Workspace],
 ) -> None:
-    pytest.importorskip("torch")
+    import_torch()
     plain, on_devices = fresh(), fresh()
     conduct(torch_study, workspace=plain)
     conduct(torch_study, workspace=on_devices, backend="loky", n_jobs=None, devices=("cpu", "cpu"))
@@ -170,7 +171,7 @@ def test_a_device_that_is_not_there_stops_the_study_and_fails_no_trial(
     recorded: Callable[..., SearchStudy],
     workspace: Workspace,
 ) -> None:
-    torch = pytest.importorskip("torch")
+    torch = import_torch()
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(MachineError, match="cannot use the device cuda:0"):
