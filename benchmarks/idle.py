@@ -97,9 +97,9 @@ def run_idle(
     epochs = idle_epochs(job.hyperparameters)
     current = epochs[0]
 
-    def wait(descent: GradientDescent, number: int, n_threads: int = 1) -> EpochResult:
+    def wait(descent: GradientDescent, number: int) -> EpochResult:
         nonlocal current
-        del descent, n_threads
+        del descent
         current = epochs[number - 1]
         time.sleep(trial_s / N_EPOCHS)
         score, rate = current.measured("train_accuracy"), current.measured("learning_rate")

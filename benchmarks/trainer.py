@@ -2,8 +2,9 @@
 
 The lower bound ("floor") is the time of a step's two large products alone, by BLAS, in the memory
 layout in which they are fastest. Our step is timed completely: drawing the batch from the
-memory-mapped images, centring, loss, update. Each number of cores is measured in processes that
-have no more of them, as some libraries have no setting for their number of threads.
+memory-mapped images, centring, loss, update. A trial trains on one core, so all are timed on one:
+each hidden size in a process that has no more, as some libraries have no setting for their number
+of threads.
 """
 
 import argparse
@@ -36,7 +37,7 @@ GOALS = {50: 0.80, 120: 0.90, 500: 0.90, 1024: 0.90}
 N_COMPONENTS = 300
 
 
-def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], object]:
+def make_step(split: Split, n_hidden: int) -> Callable[[], object]:
     """Make our step, including the drawing of its batch."""
     rng = np.random.default_rng(0)
     setting = Hyperparameters(
@@ -50,7 +51,6 @@ def make_step(split: Split, n_hidden: int, n_threads: int) -> Callable[[], objec
     )
     read = make_reader(split, setting)
     step = Step(make_net(split, setting, rng), setting, rng, {})
-    step.share_among(n_threads)
     make_targets = TargetMaker(split.n_classes, label_smoothing=0.0, mixup=0.0)
     order, start = rng.permutation(len(split.train_rows)), 0
 
@@ -79,7 +79,7 @@ def make_floor(n_inputs: int, n_hidden: int, order: str) -> Callable[[], object]
 
 
 def compare(
-    data: tuple[PreparedData, PreparedData], n_hidden: int, n_threads: int, rounds: dict[str, int]
+    data: tuple[PreparedData, PreparedData], n_hidden: int, rounds: dict[str, int]
 ) -> dict[str, float]:
     """Time one step of each on CIFAR-10: ours, the floor, and the others."""
     pixels, components = (open_split(one) for one in data)
@@ -87,26 +87,26 @@ def compare(
     first = np.arange(N_IMAGES)
     X = Blocks(n_inputs).join(BatchReader(pixels, N_IMAGES)(first, np.random.default_rng(0)))
     y = pixels.train_labels[first]
-    with threadpool_limits(n_threads):
-        _set_torch_threads(n_threads)
+    with threadpool_limits(1):
+        _set_torch_threads()
         programs = {
-            "ours": make_step(pixels, n_hidden, n_threads),
+            "ours": make_step(pixels, n_hidden),
             "floor by rows": make_floor(n_inputs, n_hidden, "C"),
             "floor by columns": make_floor(n_inputs, n_hidden, "F"),
             "plain loop": make_plain_step(X, y, n_hidden, BATCH_SIZE),
             **{name: make(X, y, n_hidden, BATCH_SIZE) for name, make in PEERS.items()},
-            "ours, 300 components": make_step(components, n_hidden, n_threads),
+            "ours, 300 components": make_step(components, n_hidden),
         }
         seconds = time_in_turns(programs, **rounds)
     floors = [seconds.pop("floor by rows"), seconds.pop("floor by columns")]
     return {"floor": min(floors), **seconds}
 
 
-def _set_torch_threads(n_threads: int) -> None:
+def _set_torch_threads() -> None:
     if "PyTorch eager" in PEERS:
         import torch
 
-        torch.set_num_threads(n_threads)
+        torch.set_num_threads(1)
 
 
 def report(data: tuple[PreparedData, PreparedData], rounds: dict[str, int], folder: Path) -> None:
@@ -115,27 +115,22 @@ def report(data: tuple[PreparedData, PreparedData], rounds: dict[str, int], fold
     table = Report(
         "trainer",
         "One step of 200 CIFAR-10 images: times as long as ours",
-        ["units", "cores", "ours", "floor", "goal", *others, "300 components"],
+        ["units", "ours", "floor", "goal", *others, "300 components"],
         folder,
     )
     ratios: dict[int, dict[str, float]] = {}
-    for n_cores in (1, 2):
-        for n_hidden, goal in GOALS.items():
-            seconds = call_on_cores(n_cores, compare, data, n_hidden, n_cores, rounds)
-            ours = seconds["ours"]
-            relative = {name: value / ours for name, value in seconds.items()}
-            met = "met" if relative["floor"] >= goal else "MISSED"
-            table.add(
-                str(n_hidden),
-                str(n_cores),
-                f"{1e3 * ours:.2f} ms",
-                f"{relative['floor']:.2f}",
-                f">= {goal:.2f} {met}" if n_cores == 1 else "",
-                *(f"{relative[name]:.2f}" for name in others),
-                f"{relative['ours, 300 components']:.2f}",
-            )
-            if n_cores == 1:
-                ratios[n_hidden] = relative
+    for n_hidden, goal in GOALS.items():
+        seconds = call_on_cores(1, compare, data, n_hidden, rounds)
+        ours = seconds["ours"]
+        ratios[n_hidden] = relative = {name: value / ours for name, value in seconds.items()}
+        table.add(
+            str(n_hidden),
+            f"{1e3 * ours:.2f} ms",
+            f"{relative['floor']:.2f}",
+            f">= {goal:.2f} {'met' if relative['floor'] >= goal else 'MISSED'}",
+            *(f"{relative[name]:.2f}" for name in others),
+            f"{relative['ours, 300 components']:.2f}",
+        )
     table.write(draw(ratios))
 
 

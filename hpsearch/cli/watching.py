@@ -116,7 +116,6 @@ def _tabulate(status: Status, verdict: Sequence[str], definition: StudyDefinitio
         "core time",
         f"{shorten_duration(cost.training)} in training"
         f" ({shorten_duration(cost.pruned)} of it in pruned trials),"
-        f" {shorten_duration(cost.lent)} lent to trials in flight,"
         f" {shorten_duration(cost.overhead)} besides",
     )
     table.add_row(

@@ -46,11 +46,6 @@ class StudyFolder:
         return self.root / "coordinator.json"
 
     @property
-    def spare_cores(self) -> Path:
-        """Number of idle cores that running trials may use."""
-        return self.root / "spare_cores"
-
-    @property
     def best_net(self) -> Path:
         """The best net, as exported."""
         return self.root / "best_net"

@@ -153,8 +153,8 @@ def title_ablation(
 def title_timeline(material: Material, n_lanes: int) -> str:
     """State how busy the workers were."""
     cost = material.status.cost
-    busy = cost.training + cost.refit + cost.confirm  # lent cores need not be used
-    paid = busy + cost.lent + cost.overhead
+    busy = cost.training + cost.refit + cost.confirm
+    paid = busy + cost.overhead
     if not paid:
         return f"{_plural(n_lanes, 'trial')} at a time"
     return f"{_plural(n_lanes, 'worker')}, busy {busy / paid:.0%} of the time"

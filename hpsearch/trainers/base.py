@@ -45,7 +45,7 @@ class TrainingData:
     epoch : int
         The epoch to train, 1 for the first.
     threads : int
-        Number of threads that the epoch may use. Results must not depend on it.
+        Number of threads that the epoch may use: the study's `threads_per_trial`.
     """
 
     X: NDArray[Any]

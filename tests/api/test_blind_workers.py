@@ -26,7 +26,6 @@ from hpsearch.engine.scheduling import (
     WorkersSurveyed,
 )
 from hpsearch.engine.search import SearchStudy
-from hpsearch.engine.status import read_status
 from hpsearch.engine.trial_files import CHECKPOINT_FILE
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import DamagedDataError, StoreError
@@ -98,13 +97,6 @@ def test_workers_that_share_the_folder_are_not_called_blind(
     survey = _survey(conduct(define(trials=2), backend="dask"))
     assert survey.n_workers == 2
     assert survey.blind_hosts == ()
-
-
-def test_cores_of_a_cluster_are_not_lent(
-    cluster: Any, define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
-) -> None:
-    conduct(define(trials=1, space={"epochs": 100}), backend="dask")
-    assert read_status(recorded(workspace), workspace.study("small")).as_json()["cost"]["lent"] == 0
 
 
 def test_a_stop_does_not_wait_for_blind_workers_and_they_stop_too(

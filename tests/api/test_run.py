@@ -28,12 +28,10 @@ from hpsearch.engine.scheduling import (
     WinnerJudged,
 )
 from hpsearch.engine.search import SearchStudy
-from hpsearch.engine.status import read_status
 from hpsearch.engine.training.trial_failures import warm_up
 from hpsearch.engine.trial_files import HISTORY_FILE, load_history
 from hpsearch.engine.workspace import Workspace
 from hpsearch.foundations.errors import DamagedDataError, RefusedError, StoreError, UsageError
-from hpsearch.trainers.two_layer_net.step import Step
 from tests.api.conftest import DisabledPublisher
 from tests.conftest import TWO_LAYER_NET
 from tests.postgres import Postgres
@@ -109,38 +107,6 @@ def test_neither_workers_nor_backend_change_the_result(
         (chosen,) = _of(events, ModelChosen)
         outcomes.add((fingerprint(recorded(workspace).records()), chosen.model.sha256()))
     assert len(outcomes) == 1
-
-
-@pytest.mark.parametrize(
-    ("n_jobs", "threads", "n_cores", "lent"),
-    [(3, 1, 3, 2), (8, 1, 3, 2), (1, 1, 3, 0), (2, 2, 4, 2), (3, 1, 1, 0)],
-)
-def test_cores_with_nothing_to_start_are_lent_to_the_last_trial(
-    n_jobs: int,
-    threads: int,
-    n_cores: int,
-    lent: int,
-    define: Define,
-    conduct: Conduct,
-    recorded: Recorded,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    definition = define(trials=1, threads_per_trial=threads, space={"epochs": 100})
-    counts: list[int] = []
-    share_among = Step.share_among
-
-    def count_and_share(step: Step, n_threads: int) -> None:
-        counts.append(n_threads)
-        share_among(step, n_threads)
-
-    monkeypatch.setattr(Step, "share_among", count_and_share)
-    monkeypatch.setattr("hpsearch.engine.execution.backends.cpu_count", lambda: n_cores)
-    conduct(definition, n_jobs=n_jobs)
-    assert max(counts) == threads + lent
-    folder = workspace.study("small")
-    assert (read_status(recorded(workspace), folder).as_json()["cost"]["lent"] > 0) == (lent > 0)
-    assert not folder.spare_cores.exists()
 
 
 @pytest.mark.parametrize("kind", [TrialEnded, TrialAdvanced])

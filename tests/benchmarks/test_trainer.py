@@ -44,7 +44,7 @@ def test_every_peer_reduces_its_loss(name: str) -> None:
 
 
 def test_ours_is_the_trainers_own_step(digits: PreparedData) -> None:
-    step = trainer.make_step(open_split(digits), 8, 1)
+    step = trainer.make_step(open_split(digits), 8)
     losses = [step()[0] for _ in range(30)]  # type: ignore[index]
     assert losses[-1] < losses[0]
 

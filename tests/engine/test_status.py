@@ -153,7 +153,7 @@ def test_cost_is_in_core_seconds_of_all_sessions(
         SESSIONS,
         {
             "a": {"n_jobs": 2, "wall_s": 15.0, "waited_for_lag_s": 1.5},
-            "b": {"n_jobs": 4, "wall_s": 5.0, "waited_for_lag_s": 0.5, "lent_core_s": 3.0},
+            "b": {"n_jobs": 4, "wall_s": 5.0, "waited_for_lag_s": 0.5},
         },
     )
     note_confirmation(study, Confirmation(1, 1, State.COMPLETE, 0.7, "net", 3.0, None))
@@ -161,11 +161,11 @@ def test_cost_is_in_core_seconds_of_all_sessions(
     expected = {"training": 34.0, "pruned": 4.0, "confirm": 3.0, "waited_for_lag": 2.0}
     expected["refit"] = 1.0
     share = {"waited_for_lag_share": 0.04}  # 2 of 2 * 15 + 4 * 5 core-seconds
-    rest = {"lent": 3.0, "overhead": 9.0}
+    rest = {"overhead": 12.0}
     assert read_status(study, folder).as_json()["cost"] == expected | share | rest
     threaded = SearchStudy(define(threads_per_trial=2), study.optuna_study)
     doubled = {k: 2 * v for k, v in expected.items()}
-    rest = {"lent": 3.0, "overhead": 21.0}  # what was lent is in cores already
+    rest = {"overhead": 24.0}
     assert read_status(threaded, folder).as_json()["cost"] == doubled | share | rest
 
 

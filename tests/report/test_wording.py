@@ -44,7 +44,7 @@ def test_training_before_an_interruption_is_reported_as_not_drawn() -> None:
     assert "10 min of training before it is not drawn" in said
 
 
-def test_lent_cores_do_not_count_as_busy() -> None:
-    cost = Cost(55.0, 0.0, 5.0, 20.0, 15.0, 5.0, 0.0, 0.0)
+def test_busy_share_counts_trials_refit_and_confirmations() -> None:
+    cost = Cost(55.0, 0.0, 5.0, 20.0, 20.0, 0.0, 0.0)
     material: Any = SimpleNamespace(status=SimpleNamespace(cost=cost))
     assert title_timeline(material, 2) == "2 workers, busy 80% of the time"

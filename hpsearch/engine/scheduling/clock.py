@@ -1,4 +1,4 @@
-"""Cost of a session: wall time, time that workers waited for the lag, core time of idle cores."""
+"""Cost of a session: wall time, and time that workers waited for the lag."""
 
 import contextlib
 import time
@@ -23,27 +23,21 @@ class Clock:
         Maximum number of running trials.
     waits_for_lag : bool
         Whether idle workers wait because the next trial may not start yet.
-    n_lent : int
-        Idle cores that running trials use.
     """
 
     session: Session
     n_jobs: int
     waits_for_lag: bool = False
-    n_lent: int = 0
     _started: float = field(default_factory=time.monotonic)
     _waited_s: float = 0.0
-    _lent_s: float = 0.0
 
     @contextlib.contextmanager
     def measuring(self, n_free: int) -> Iterator[None]:
-        """Add the time inside to the waiting time of `n_free` idle workers and of lent cores."""
+        """Add the time inside to the waiting time of `n_free` idle workers."""
         started = time.monotonic()
         yield
-        passed_s = time.monotonic() - started
-        self._lent_s += self.n_lent * passed_s
         if self.waits_for_lag:
-            self._waited_s += n_free * passed_s
+            self._waited_s += n_free * (time.monotonic() - started)
 
     def note(self) -> None:
         """Write the session's cost so far to the study's record."""
@@ -53,6 +47,5 @@ class Clock:
             "n_jobs": self.n_jobs,
             "wall_s": round(time.monotonic() - self._started, 3),
             "waited_for_lag_s": round(self._waited_s, 3),
-            "lent_core_s": round(self._lent_s, 3),
         }
         search.note(SESSIONS, sessions)

@@ -87,9 +87,9 @@ def schedule_jobs(
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
         trials, refits, confirmations = Trials(session), Refits(session), Confirmations(session)
-        clock, n_cores = Clock(session, n_jobs), _count_cores(session, backend, n_jobs)
+        clock = Clock(session, n_jobs)
         scheduler = _Scheduler(
-            session, pool, clock, stop, trials, refits, confirmations, n_cores, backend.is_cluster
+            session, pool, clock, stop, trials, refits, confirmations, backend.is_cluster
         )
         while True:
             yield from scheduler.dispatch()
@@ -100,7 +100,6 @@ def schedule_jobs(
                     backend.cancel()
             if not pool.n_in_flight:
                 break
-            scheduler.lend()
             yield from scheduler.collect()
             if scheduler.halted:
                 stop.set()
@@ -117,14 +116,12 @@ class _Scheduler:
     trials: Trials
     refits: Refits
     confirmations: Confirmations
-    n_cores: int
     is_cluster: bool
     halted: HpsearchError | None = None
     _jobs: dict[Path, TrialJob] = field(default_factory=dict)
     _written_at: dict[Path, int] = field(default_factory=dict)
     _poll_at: float = field(default_factory=lambda: time.monotonic() + _TICK_S)
     _n_self_stops: Counter[Path] = field(default_factory=Counter)
-    _n_lent_each: int = 0
     _last_killed: TrialJob | None = None
 
     def dispatch(self) -> Iterator[Event]:
@@ -138,15 +135,6 @@ class _Scheduler:
             self._jobs[job.folder] = job
             self.pool.submit(job)
             yield _advance(job, ()) if job.is_refit or job.replicate else TrialStarted(job)
-
-    def lend(self) -> None:
-        """Lend idle cores to running trials, the same number to each."""
-        n_running, threads = self.pool.n_in_flight, self.session.definition.threads_per_trial
-        n_each = max(0, self.n_cores - n_running * threads) // n_running
-        self.clock.n_lent = n_each * n_running
-        if n_each != self._n_lent_each:
-            self._n_lent_each = n_each
-            self.session.spare_cores.lend(n_each)
 
     def collect(self) -> Iterator[Event]:
         """Record results that have arrived, then report the progress of running jobs.
@@ -233,12 +221,6 @@ def _advance(job: TrialJob, epochs: Sequence[Epoch]) -> Event:
     if job.is_refit:
         return RefitAdvanced(job, epochs)
     return ConfirmationAdvanced(job, epochs) if job.replicate else TrialAdvanced(job, epochs)
-
-
-def _count_cores(session: Session, backend: Backend, n_jobs: int) -> int:
-    """Count the cores that running trials may share; 0 if they may be on different machines."""
-    threads = session.definition.threads_per_trial
-    return 0 if backend.is_cluster else threads * min(n_jobs, backend.count_slots(threads))
 
 
 def _keep_files(job: TrialJob, result: TrialResult) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hpsearch.datasets import PreparedData, open_splits
 from hpsearch.engine.definition import StudyDefinition
-from hpsearch.engine.execution import FileLease, FileSpareCores
+from hpsearch.engine.execution import FileLease
 from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.study_data import note_training_data, prepare_data
 from hpsearch.engine.search import (
@@ -49,8 +49,6 @@ class Session:
         The study's files.
     lease : FileLease
         Permission for the workers to train; revoked when the session ends.
-    spare_cores : FileSpareCores
-        Number of idle cores that running trials may use.
     earlier : Holder or None
         Process that ran the study last.
     """
@@ -59,7 +57,6 @@ class Session:
     data: PreparedData
     folder: StudyFolder
     lease: FileLease
-    spare_cores: FileSpareCores
     earlier: Holder | None = None
 
     @property
@@ -127,14 +124,11 @@ def open_session(
         note_training_data(search, data)
         search.note(HOLDER, holder.as_note())
         search.release_orphans()
-        spare_cores = FileSpareCores(folder.spare_cores)
-        spare_cores.lend(0)
         lease.grant()
         try:
-            yield Session(search, data, folder, lease, spare_cores, earlier)
+            yield Session(search, data, folder, lease, earlier)
         finally:
             lease.revoke()
-            spare_cores.lend(0)
 
 
 @contextlib.contextmanager

@@ -69,7 +69,6 @@ class Trials:
                 self.session.folder.trial(number),
                 pruning=search.pruning_rule(number),
                 lease=self.session.lease,
-                spare_cores=self.session.spare_cores,
             )
 
     def record(self, job: TrialJob, result: TrialResult) -> Event:
@@ -158,7 +157,6 @@ def _train_again(session: Session, number: int, folder: Path) -> TrialJob:
         folder=folder,
         threads=session.definition.threads_per_trial,
         lease=session.lease,
-        spare_cores=session.spare_cores,
     )
 
 

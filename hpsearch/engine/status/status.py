@@ -109,7 +109,6 @@ class Cost:
     pruned: float
     refit: float
     confirm: float
-    lent: float
     overhead: float
     waited_for_lag: float
     waited_for_lag_share: float

@@ -162,21 +162,19 @@ def _add_up(
     sessions: Mapping[str, Mapping[str, float]],
     threads: int,
 ) -> Cost:
-    """Sum core-seconds of training, pruned trials, refits, confirmations, lent, and overhead."""
+    """Sum core-seconds of training, pruned trials, refits, confirmations, and overhead."""
     training = threads * sum(record.duration_s for record in records)
     pruned = threads * sum(r.duration_s for r in records if r.state == State.PRUNED)
     confirming = threads * sum(one.duration_s for one in confirmations)
     refitting = threads * sum(one.duration_s for one in refits)
     paid = threads * sum(one["n_jobs"] * one["wall_s"] for one in sessions.values())
     waited = threads * sum(one["waited_for_lag_s"] for one in sessions.values())
-    lent = sum(one.get("lent_core_s", 0.0) for one in sessions.values())
     return Cost(
         training=round(training, 3),
         pruned=round(pruned, 3),
         refit=round(refitting, 3),
         confirm=round(confirming, 3),
-        lent=round(lent, 3),
-        overhead=round(max(0.0, paid - training - refitting - confirming - lent), 3),
+        overhead=round(max(0.0, paid - training - refitting - confirming), 3),
         waited_for_lag=round(waited, 3),
         waited_for_lag_share=round(waited / paid, 4) if paid else 0.0,
     )

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,8 +51,8 @@ class Fit:
         Values of all hyperparameters, by name.
     seed : numpy.random.SeedSequence
         Seed of the trainer's random generator.
-    count_threads : callable
-        Called before each epoch for the number of threads that it may use.
+    threads : int
+        Number of threads that an epoch may use.
     state : FitState, optional
         State of a training to be continued.
     """
@@ -64,11 +64,11 @@ class Fit:
         splits: Splits,
         hyperparameters: Mapping[str, Any],
         seed: np.random.SeedSequence,
-        count_threads: Callable[[], int],
+        threads: int,
         state: FitState | None = None,
     ) -> None:
         self._schema, self._splits = schema, splits
-        self._count_threads = count_threads
+        self._threads = threads
         self._rng = np.random.default_rng(seed)
         self._trainer = trainer(hyperparameters, schema, self._rng)
         self._trainer.prepared = splits.derived
@@ -86,7 +86,7 @@ class Fit:
         started, splits = time.perf_counter(), self._splits
         metrics, steps = _separate(
             self._trainer.train_epoch(
-                TrainingData(splits.train, splits.train_targets, number, self._count_threads())
+                TrainingData(splits.train, splits.train_targets, number, self._threads)
             )
         )
         metric = self._schema.metric

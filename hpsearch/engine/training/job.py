@@ -11,7 +11,7 @@ from hpsearch.foundations.hashing import hash_json
 from hpsearch.foundations.random_streams import Stream, seed_stream
 from hpsearch.trainers.finding import TrainerSpec
 
-__all__ = ["Lease", "Pruning", "SpareCores", "TrialJob"]
+__all__ = ["Lease", "Pruning", "TrialJob"]
 
 
 class Pruning(Protocol):
@@ -38,14 +38,6 @@ class Lease(Protocol):
         ...
 
 
-class SpareCores(Protocol):
-    """Idle cores that running trials may use."""
-
-    def count(self) -> int:
-        """Count the additional cores of each trial in the next epoch."""
-        ...
-
-
 @dataclass(frozen=True)
 class TrialJob:
     """All that a worker needs to run a trial.
@@ -65,13 +57,11 @@ class TrialJob:
     folder : Path
         The trial's own folder, for checkpoint and history.
     threads : int
-        Threads of BLAS, whose rounding depends on it, and minimum for a trainer's own.
+        Threads of BLAS, whose rounding depends on it, and of a trainer's own.
     pruning : Pruning, optional
         Called after each epoch but the last.
     lease : Lease, optional
         Checked before each epoch's results are written.
-    spare_cores : SpareCores, optional
-        Read before each epoch.
     replicate : int
         0 for the trial itself; k for its confirmation with the k-th fresh seed.
     is_refit : bool
@@ -87,7 +77,6 @@ class TrialJob:
     threads: int
     pruning: Pruning | None = None
     lease: Lease | None = None
-    spare_cores: SpareCores | None = None
     replicate: int = 0
     is_refit: bool = False
 
@@ -113,10 +102,6 @@ class TrialJob:
     def n_epochs(self) -> int:
         """Number of epochs of a complete trial."""
         return int(self.hyperparameters["epochs"])
-
-    def count_threads(self) -> int:
-        """Count the threads that the next epoch may use."""
-        return self.threads + (self.spare_cores.count() if self.spare_cores else 0)
 
     def seed(self) -> np.random.SeedSequence:
         """Return the seed of the training's random generator; folds use seeds spawned from it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from hpsearch.datasets import PreparedData
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.search import Trial, suggest_hyperparameters, write_hyperparameters
-from hpsearch.engine.training.job import Lease, Pruning, SpareCores, TrialJob
+from hpsearch.engine.training.job import Lease, Pruning, TrialJob
 
 __all__ = ["prepare_job"]
 
@@ -18,7 +18,6 @@ def prepare_job(
     *,
     pruning: Pruning | None = None,
     lease: Lease | None = None,
-    spare_cores: SpareCores | None = None,
 ) -> TrialJob:
     """Suggest the hyperparameters of `trial` and make its job.
 
@@ -32,7 +31,7 @@ def prepare_job(
         The study's prepared data.
     folder : Path
         The trial's folder, for checkpoint and history.
-    pruning, lease, spare_cores : optional
+    pruning, lease : optional
         As of `TrialJob`.
     """
     hyperparameters = suggest_hyperparameters(trial, definition.search.space)
@@ -47,5 +46,4 @@ def prepare_job(
         threads=definition.threads_per_trial,
         pruning=pruning,
         lease=lease,
-        spare_cores=spare_cores,
     )

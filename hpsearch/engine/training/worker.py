@@ -151,7 +151,7 @@ def _open_training(
     def begin(data: PreparedData, seed: np.random.SeedSequence, state: FitState | None) -> Fit:
         splits, setting = open_splits(data), job.hyperparameters
         with separating_training_errors():
-            return Fit(trainer, data.schema, splits, setting, seed, job.count_threads, state)
+            return Fit(trainer, data.schema, splits, setting, seed, job.threads, state)
 
     if not job.data.folds or job.is_refit:
         return begin(job.data, job.seed(), states[0] if states else None)

@@ -20,7 +20,7 @@ _PHRASES = {
     ),
     Check.THREADS: (
         "independent of threads",
-        "not independent of threads (results vary with the number of idle cores)",
+        "not independent of threads (results vary with `threads_per_trial`)",
     ),
     Check.PREFIX: (
         "prefix-stable",

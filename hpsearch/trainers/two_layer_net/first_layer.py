@@ -32,14 +32,14 @@ _ONES = 0x01010101  # a word of four bytes, each 1
 
 
 class FirstLayer(Protocol):
-    """Both products of a batch, each for some hidden units or a part of W1 at a time."""
+    """Both products of a batch."""
 
-    def multiply(self, inputs: Any, net: Parameters, panels: slice, hidden: Float32) -> None:
-        """Write b1 + inputs @ W1 to `hidden`, for the units `panels`."""
+    def multiply(self, inputs: Any, net: Parameters, hidden: Float32) -> None:
+        """Write b1 + inputs @ W1 to `hidden`."""
         ...
 
-    def take_gradient(self, panels: slice) -> None:
-        """Prepare the gradient of the units `panels` for `multiply_transposed`."""
+    def take_gradient(self) -> None:
+        """Prepare the hidden layer's gradient for `multiply_transposed`."""
         ...
 
     def multiply_transposed(self, inputs: Any, part: Part) -> None:
@@ -61,10 +61,10 @@ class _Floats:
     def __init__(self, dhidden: Float32) -> None:
         self._dhidden = dhidden
 
-    def multiply(self, inputs: Float32, net: Parameters, panels: slice, hidden: Float32) -> None:
-        multiply(inputs, net["W1"][:, panels], net["b1"][0, panels], hidden[panels])
+    def multiply(self, inputs: Float32, net: Parameters, hidden: Float32) -> None:
+        multiply(inputs, net["W1"], net["b1"][0], hidden)
 
-    def take_gradient(self, panels: slice) -> None:
+    def take_gradient(self) -> None:
         pass
 
     def multiply_transposed(self, inputs: Float32, part: Part) -> None:
@@ -74,24 +74,17 @@ class _Floats:
 class _WholeNumbers:
     def __init__(self, layout: NetLayout, dhidden: Float32) -> None:
         n_panels, n, _ = dhidden.shape
-        self._inputs, self._dhidden = layout.inputs, dhidden
-        self._W1_rooms: dict[int, Rounded] = {}  # one for each thread
+        self._dhidden = dhidden
+        self._W1_rounded = Rounded.room(1, layout.inputs.count, layout.inputs.size)
         self._dhidden_rounded = Rounded.room(n_panels, 1, n)
         self._ones = np.full((1, self._dhidden_rounded.words.shape[3]), _ONES, np.int32)
         self._no_rests = np.zeros((1, n), np.float32)
 
-    def multiply(
-        self, inputs: PackedPixels, net: Parameters, panels: slice, hidden: Float32
-    ) -> None:
-        W1, b1 = net["W1"][:, panels], net["b1"][0, panels]
-        if panels.start not in self._W1_rooms:
-            room = Rounded.room(1, self._inputs.count, self._inputs.size)
-            self._W1_rooms[panels.start] = room
-        multiply_pixels(inputs, W1, b1, self._W1_rooms[panels.start], hidden[panels])
+    def multiply(self, inputs: PackedPixels, net: Parameters, hidden: Float32) -> None:
+        multiply_pixels(inputs, net["W1"], net["b1"][0], self._W1_rounded, hidden)
 
-    def take_gradient(self, panels: slice) -> None:
-        dhidden = self._dhidden[np.newaxis, panels]
-        self._dhidden_rounded[panels].take(dhidden, self._ones, self._no_rests)
+    def take_gradient(self) -> None:
+        self._dhidden_rounded.take(self._dhidden[np.newaxis], self._ones, self._no_rests)
 
     def multiply_transposed(self, inputs: PackedPixels, part: Part) -> None:
         gradients = self._dhidden_rounded[part.panels]

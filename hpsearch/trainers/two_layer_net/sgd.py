@@ -97,17 +97,8 @@ class GradientDescent:
         self._directions = split.preprocessing.directions if setting.soft_threshold else None
 
     @np.errstate(all="ignore")  # divergence is detected by the loss
-    def train_epoch(self, number: int, n_threads: int = 1) -> EpochResult:
-        """Train for epoch `number`, 1 for the first.
-
-        Parameters
-        ----------
-        number : int
-            The epoch.
-        n_threads : int
-            Number of threads for the large products. Results do not depend on it.
-        """
-        self._step.share_among(n_threads)
+    def train_epoch(self, number: int) -> EpochResult:
+        """Train for epoch `number`, 1 for the first."""
         losses, total = self._take_steps(number)
         rate = self._rate(number, 0.5)
         result = EpochResult(losses, total * self._variance / self._n, rate)

@@ -1,6 +1,5 @@
 """One step of gradient descent: the arithmetic of `net.py` without allocations."""
 
-import itertools
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -19,12 +18,9 @@ from hpsearch.trainers.two_layer_net.optimizers import flatten, make_optimizer
 from hpsearch.trainers.two_layer_net.products import (
     LANES,
     NetLayout,
-    Part,
-    Threads,
-    cut_evenly,
+    cut_into_parts,
     multiply,
     multiply_transposed,
-    share_out,
     zeros,
 )
 
@@ -32,10 +28,6 @@ __all__ = ["BatchLoss", "Step"]
 
 Float32 = NDArray[np.float32]
 BatchLoss: TypeAlias = Callable[[Float32, Float32, np.float32, Float32], tuple[float, float]]
-
-# Size of W1 from which on threads are used. The speed-up of two threads, on batches of 200, was 0.8
-# with 60,000 weights and 1.1 with 120,000.
-_WORTH_SHARING = 150_000
 
 
 class Step:
@@ -76,8 +68,8 @@ class Step:
         self._optimizer = make_optimizer(setting, self._net, memory)
         self._dropout = Dropout(setting.dropout, rng)
         self._buffers: dict[int, _Buffers] = {}
-        self._n_threads = 0
-        self.share_among(1)
+        self._parts = cut_into_parts(self._net["W1"].shape)
+        self._W1_squares = [0.0] * len(self._parts)
         self._gradients = {name: zeros(self._net[name].shape) for name in ("b1", "W2", "b2")}
         self._flat = {name: flatten(array) for name, array in self._gradients.items()}
         self._W2 = _W2ByClasses(self._layout)
@@ -106,9 +98,7 @@ class Step:
         """
         n, n_classes = targets.shape
         if n not in self._buffers:
-            self._buffers[n] = _Buffers(
-                self._layout, inputs, n, self._net, self._gradients, self._panels
-            )
+            self._buffers[n] = _Buffers(self._layout, inputs, n)
         buffers = self._buffers[n]
         self._forward(inputs, buffers)
         # From here on gradients include the optimizer's factor: scaling (n, C) numbers now saves
@@ -119,21 +109,6 @@ class Step:
         loss += self._setting.reg * self._squares
         self._update(inputs, buffers)
         return loss, count
-
-    def share_among(self, n_threads: int) -> None:
-        """Use `n_threads` threads for the large products from now on; results do not depend on it.
-
-        A net that is too small to gain from threads is left to one.
-        """
-        n_threads = n_threads if self._net["W1"].size >= _WORTH_SHARING else 1
-        if n_threads == self._n_threads:
-            return
-        self._n_threads = n_threads
-        self._threads = Threads(n_threads)
-        self._panels = cut_evenly(self._layout.units.count, n_threads)
-        self._parts = share_out(self._net["W1"].shape, n_threads)
-        self._buffers.clear()
-        self._W1_squares = [0.0] * sum(map(len, self._parts))
 
     def flush(self) -> None:
         """Set to 0 what has become negligible in the optimizer's state; call now and then."""
@@ -153,13 +128,8 @@ class Step:
 
     def _forward(self, inputs: Inputs, buffers: "_Buffers") -> None:
         net, hidden, dropout = self._net, buffers.hidden, self._dropout
-        first = buffers.first_layer
-
-        def find_hidden(units: _Units) -> None:
-            first.multiply(inputs, net, units.panels, hidden)
-            _rectify(units.flat_hidden)
-
-        self._threads(find_hidden, buffers.units)
+        buffers.first_layer.multiply(inputs, net, hidden)
+        _rectify(buffers.flat_hidden)
         if dropout.is_on:
             dropout.drop(hidden)
         # W2 is kept in panels of hidden units, as its gradient needs it; scores need classes.
@@ -174,23 +144,16 @@ class Step:
         dscores, first = buffers.dscores, buffers.first_layer
         if self._dropout.is_on:
             dscores *= self._dropout.scale
-
-        def find_gradients(units: _Units) -> None:
-            multiply(dscores, units.W2, units.no_biases, units.dhidden)
-            _rectify_gradient(units.flat_dhidden, units.flat_hidden)
-            first.take_gradient(units.panels)
-            multiply_transposed(buffers.ones, units.dhidden, units.db1)  # sums over the batch
-            multiply_transposed(dscores, units.hidden, units.dW2)
-
-        def descend_parts(parts: list[Part]) -> None:
-            for part in parts:
-                first.multiply_transposed(inputs, part)
-                squares = descend("W1", part.flat_gradient, decay, part.place)
-                self._W1_squares[part.number] = squares
-
-        self._threads(find_gradients, buffers.units)
-        self._threads(descend_parts, self._parts)
-        # Summed in the order of the parts, so that losses do not depend on the number of threads.
+        multiply(dscores, self._net["W2"], buffers.no_biases, buffers.dhidden)
+        _rectify_gradient(buffers.flat_dhidden, buffers.flat_hidden)
+        first.take_gradient()
+        # b1's gradient is a sum over the batch.
+        multiply_transposed(buffers.ones, buffers.dhidden, self._gradients["b1"])
+        multiply_transposed(dscores, buffers.hidden, self._gradients["W2"])
+        for part in self._parts:
+            first.multiply_transposed(inputs, part)
+            squares = descend("W1", part.flat_gradient, decay, part.place)
+            self._W1_squares[part.number] = squares
         self._squares = descend("W2", flat["W2"], decay) + sum(self._W1_squares)
         descend("b1", flat["b1"], 0.0)
         descend("b2", flat["b2"], 0.0)
@@ -208,26 +171,19 @@ class Step:
         optimizer = make_optimizer(self._setting, copies, {})
         optimizer.begin(0.0)
         W2_squares = optimizer.descend("W2", np.zeros(copies["W2"].size, np.float32), 0.0)
-        for part in itertools.chain(*self._parts):
+        for part in self._parts:
             gradient = np.zeros_like(part.flat_gradient)
             self._W1_squares[part.number] = optimizer.descend("W1", gradient, 0.0, part.place)
         return W2_squares + sum(self._W1_squares)
 
 
 class _Buffers:
-    """Arrays that a step writes for a batch of `n` images, and each thread's views of them."""
+    """Arrays that a step writes for a batch of `n` images."""
 
-    def __init__(
-        self,
-        layout: NetLayout,
-        inputs: Inputs,
-        n: int,
-        net: Parameters,
-        gradients: Parameters,
-        panels: list[slice],
-    ) -> None:
+    def __init__(self, layout: NetLayout, inputs: Inputs, n: int) -> None:
         n_panels = layout.units.count
         self.hidden, self.dhidden = zeros((n_panels, n, LANES)), zeros((n_panels, n, LANES))
+        self.flat_hidden, self.flat_dhidden = flatten(self.hidden), flatten(self.dhidden)
         self.first_layer = make_first_layer(inputs, layout, self.dhidden)
         sums = zeros((n, layout.classes.count * LANES))
         self.sums = sums.reshape(n, -1, LANES).swapaxes(0, 1)  # in panels of classes
@@ -235,21 +191,7 @@ class _Buffers:
         self.scores = np.empty((n, layout.classes.length), np.float32)
         self.dscores = self.scores[np.newaxis]  # the gradient, as one block
         self.ones = np.ones((1, n, 1), np.float32)
-        self.units = [_Units(net, gradients, self, some) for some in panels]
-
-
-class _Units:
-    """Views of the parameters, gradients and activations of one thread's hidden units."""
-
-    def __init__(
-        self, net: Parameters, gradients: Parameters, buffers: _Buffers, panels: slice
-    ) -> None:
-        self.panels = panels
-        self.W2 = net["W2"][:, panels]
-        self.db1, self.dW2 = gradients["b1"][:, panels], gradients["W2"][:, panels]
-        self.hidden, self.dhidden = buffers.hidden[panels], buffers.dhidden[panels]
-        self.flat_hidden, self.flat_dhidden = flatten(self.hidden), flatten(self.dhidden)
-        self.no_biases = zeros((len(self.hidden), 1, LANES))
+        self.no_biases = zeros((n_panels, 1, LANES))
 
 
 class _W2ByClasses:

@@ -160,7 +160,7 @@ class TwoLayerNetTrainer(Trainer):
             self._descent = GradientDescent(
                 self._net, self._split, self._setting, self.rng, self._memory
             )
-        result = self._descent.train_epoch(data.epoch, data.threads)
+        result = self._descent.train_epoch(data.epoch)
         if not result.diverged:
             self._take_snapshot(data.epoch, first_state)
         return {

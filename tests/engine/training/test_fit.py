@@ -1,7 +1,7 @@
 """Training of one model as the engine sees it, with a trainer small enough to reckon by hand."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -57,11 +57,11 @@ def _fit(
     *,
     schema: Schema = NUMBERS,
     metrics: Mapping[int, Any] | None = None,
-    count_threads: Callable[[], int] = lambda: 1,
+    threads: int = 1,
     state: Any = None,
 ) -> Fit:
     seed, setting = np.random.SeedSequence(5), {"epochs": 4, "metrics": metrics or {}}
-    return Fit(trainer, schema, splits, setting, seed, count_threads, state)
+    return Fit(trainer, schema, splits, setting, seed, threads, state)
 
 
 def _train(fit: Fit, n_epochs: int, after: int = 0) -> list[Epoch]:
@@ -140,12 +140,11 @@ def test_without_validation_examples_there_is_no_score_and_nothing_is_predicted(
     assert fit._trainer.n_predictions == 0
 
 
-def test_the_trainer_gets_the_training_split_the_epoch_and_the_threads_of_the_moment() -> None:
-    threads = iter([1, 4, 2])
-    fit = _fit(count_threads=lambda: next(threads))
+def test_the_trainer_gets_the_training_split_the_epoch_and_the_number_of_threads() -> None:
+    fit = _fit(threads=4)
     _train(fit, 3)
     seen = fit._trainer.seen
-    assert [(data.epoch, data.threads) for data in seen] == [(1, 1), (2, 4), (3, 2)]
+    assert [(data.epoch, data.threads) for data in seen] == [(1, 4), (2, 4), (3, 4)]
     assert all(data.X is SPLITS.train and data.y is SPLITS.train_targets for data in seen)
     assert fit._trainer.prepared is SPLITS.derived
 

@@ -26,10 +26,9 @@ from hpsearch.engine.trial_result import TrialResult
 from hpsearch.foundations.errors import DataError, StoreError
 from hpsearch.foundations.hashing import hash_arrays
 from hpsearch.foundations.random_streams import Stream, seed_stream
-from hpsearch.trainers.two_layer_net import Hyperparameters, WeightSnapshots, add_snapshot, step
+from hpsearch.trainers.two_layer_net import Hyperparameters, WeightSnapshots, add_snapshot
 from hpsearch.trainers.two_layer_net.split import make_split
 from hpsearch.trainers.two_layer_net.start import make_net
-from hpsearch.trainers.two_layer_net.step import Step
 from hpsearch.trainers.two_layer_net.trainer import TwoLayerNetTrainer
 from tests.conftest import TWO_LAYER_NET
 
@@ -227,35 +226,6 @@ def test_weight_snapshots_do_not_depend_on_interruptions(
     ]
     assert films[0]["epochs"].tolist() == [0, 1, 2, 3, 4]
     assert hash_arrays(films[0]) == hash_arrays(films[1])
-
-
-@dataclasses.dataclass(frozen=True)
-class SpareCoresByEpoch:
-    """Lends as many as `counts` says, one after the other."""
-
-    counts: list[int]
-
-    def count(self) -> int:
-        return self.counts.pop(0)
-
-
-def test_a_job_trains_in_its_own_threads_and_those_lent_for_the_epoch(
-    job: Callable[..., TrialJob], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(step, "_WORTH_SHARING", 0)
-    counts, share_among = [], Step.share_among
-
-    def count_and_share(one: Step, n_threads: int) -> None:
-        counts.append(n_threads)
-        share_among(one, n_threads)
-
-    monkeypatch.setattr(Step, "share_among", count_and_share)
-    helped = run_job(job(spare_cores=SpareCoresByEpoch([0, 1, 2, 0])))
-    assert counts[1:] == [1, 2, 3, 1]
-    assert _result(helped) == _result(run_job(job()))
-    counts.clear()
-    assert run_job(job(threads=2)).state == State.COMPLETE
-    assert counts[1:] == [2, 2, 2, 2]
 
 
 def test_the_first_weight_snapshot_has_the_initial_weights(

@@ -10,17 +10,14 @@ from hpsearch.trainers.two_layer_net.products import (
     NetLayout,
     PackedPixels,
     Panels,
-    share_out,
+    cut_into_parts,
 )
 
 N, N_PIXELS, N_UNITS = 9, 601, 40
 
 
 @pytest.mark.parametrize("are_packed", [False, True])
-@pytest.mark.parametrize("shares", [[slice(0, 3)], [slice(0, 2), slice(2, 3)]])
-def test_hidden_units_and_gradients_are_products_with_the_inputs(
-    are_packed: bool, shares: list[slice]
-) -> None:
+def test_hidden_units_and_gradients_are_products_with_the_inputs(are_packed: bool) -> None:
     rng = np.random.default_rng(0)
     net = make_parameters(N_PIXELS, N_UNITS, 3, 0.1, rng)
     net["b1"] += np.float32(0.5)
@@ -34,16 +31,13 @@ def test_hidden_units_and_gradients_are_products_with_the_inputs(
     cut, dhidden = layout.cut(net), np.zeros_like(units.cut(gradient)[0])
     hidden = np.full_like(dhidden, np.nan)
     first = make_first_layer(inputs, layout, dhidden)
-    for panels in shares:
-        first.multiply(inputs, cut, panels, hidden)
+    first.multiply(inputs, cut, hidden)
     expected = X @ net["W1"] + net["b1"]
     np.testing.assert_allclose(units.join(hidden[np.newaxis]), expected, atol=1e-2, rtol=1e-5)
     dhidden[...] = units.cut(gradient)[0]
-    for panels in shares:
-        first.take_gradient(panels)
+    first.take_gradient()
     W1_gradient = np.full_like(cut["W1"], np.nan)
-    (parts,) = share_out(cut["W1"].shape, 1)
-    for part in parts:
+    for part in cut_into_parts(cut["W1"].shape):
         first.multiply_transposed(inputs, part)
         W1_gradient[part.blocks, part.panels] = part.gradient
     found = units.join(W1_gradient)[:N_PIXELS]

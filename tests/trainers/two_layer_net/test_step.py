@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hpsearch.trainers.two_layer_net import Hyperparameters, Optimizer, step
+from hpsearch.trainers.two_layer_net import Hyperparameters
 from hpsearch.trainers.two_layer_net.dropout import Dropout
 from hpsearch.trainers.two_layer_net.first_layer import Inputs
 from hpsearch.trainers.two_layer_net.gradcheck import eval_numerical_gradient
@@ -19,7 +19,6 @@ from hpsearch.trainers.two_layer_net.products import (
     Blocks,
     PackedPixels,
     Panels,
-    Threads,
     layout,
     parts,
 )
@@ -59,7 +58,6 @@ def _draw_pixels(rng: np.random.Generator) -> Inputs:
     n_classes=st.sampled_from([3, 20]),
     block_size=st.integers(1, 6),
     part_size=st.sampled_from([1, 100, 1000]),
-    n_threads=st.integers(1, 3),
     batches=st.lists(st.integers(1, 8), min_size=1, max_size=4),
     reg=st.sampled_from([0.0, 0.01, 0.5]),
 )
@@ -69,7 +67,6 @@ def test_steps_are_those_of_the_reference_implementation(
     n_classes: int,
     block_size: int,
     part_size: int,
-    n_threads: int,
     batches: list[int],
     reg: float,
 ) -> None:
@@ -80,9 +77,7 @@ def test_steps_are_those_of_the_reference_implementation(
         patch.setattr(layout, "_ONE_BLOCK", 1)
         patch.setattr(layout, "_LARGEST_BLOCK", block_size)
         patch.setattr(parts, "_LARGEST", part_size)
-        patch.setattr(step, "_WORTH_SHARING", 0)
         take = Step(net, _plain(reg, n_hidden), rng, {})
-        take.share_among(n_threads)
         for n in batches:
             X = rng.standard_normal((n, N_INPUTS)).astype(np.float32)
             y = rng.integers(0, n_classes, n)
@@ -123,57 +118,6 @@ def test_weights_after_a_step_have_the_bits_of_the_documented_order_of_sums(
     np.testing.assert_array_equal(net["b1"], b1 - np.add.accumulate(dhidden)[-1])
     np.testing.assert_array_equal(net["W2"], W2 * keep - multiply_in_order(hidden.T, dscores))
     np.testing.assert_array_equal(net["b2"], b2 - dscores.sum(axis=0))
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam"])
-@pytest.mark.parametrize("draw", [_draw_floats, _draw_pixels])
-def test_results_do_not_depend_on_the_number_of_threads(
-    optimizer: Optimizer,
-    draw: Callable[[np.random.Generator], Inputs],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(step, "_WORTH_SHARING", 0)
-    monkeypatch.setattr(parts, "_LARGEST", 1000)
-    nets, losses = [], []
-    for n_threads in ((1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3), (3, 1, 2, 3)):
-        rng = np.random.default_rng(0)
-        net = make_parameters(700, 70, N_CLASSES, 0.05, rng)
-        # Else their squares would have the same sum in any order.
-        net["W1"] *= np.logspace(-6, 6, 70, dtype=np.float32)
-        setting = _plain(0.1, 70).model_copy(update={"optimizer": optimizer, "momentum": 0.9})
-        take = Step(net, setting, rng, {})
-        for count in n_threads:
-            take.share_among(count)
-            loss, _ = take(draw(rng), np.eye(8, N_CLASSES, dtype=np.float32), 0.1)
-            losses.append(loss)
-        take.write_back()
-        nets.append(net)
-    assert np.isfinite(losses).all()
-    assert losses == losses[:4] * 4
-    for net in nets[1:]:
-        for name in net:
-            np.testing.assert_array_equal(nets[0][name], net[name])
-
-
-@pytest.mark.parametrize(("n_hidden", "used"), [(16, [1]), (32, [1, 2])])
-def test_threads_are_made_when_their_number_changes_and_none_for_a_narrow_net(
-    n_hidden: int, used: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(step, "_WORTH_SHARING", N_INPUTS * 32)
-    counts = []
-
-    class CountedThreads(Threads):
-        def __init__(self, count: int) -> None:
-            counts.append(count)
-            super().__init__(count)
-
-    monkeypatch.setattr(step, "Threads", CountedThreads)
-    rng = np.random.default_rng(0)
-    net = make_parameters(N_INPUTS, n_hidden, N_CLASSES, 0.5, rng)
-    take = Step(net, _plain(0.0, n_hidden), rng, {})
-    for _ in range(3):
-        take.share_among(2)
-    assert counts == used
 
 
 def test_write_back_updates_the_net() -> None:

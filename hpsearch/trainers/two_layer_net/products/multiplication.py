@@ -2,8 +2,8 @@
 
 A library's matrix product first copies ("packs") both factors into such an order. With 200 images
 in a batch that takes up to a sixth of its time; here arrays are kept in it from step to step
-(`layout`). Each number of a result is summed in one order, whatever the tiles and the number of
-threads, so that results are equal to the bit.
+(`layout`). Each number of a result is summed in one order, whatever the tiles, so that results are
+equal to the bit.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hpsearch.trainers.two_layer_net.products.layout import zeros
 from hpsearch.trainers.two_layer_net.products.vectors import LANES
 
-__all__ = ["Part", "cut_evenly", "share_out"]
+__all__ = ["Part", "cut_into_parts"]
 
 Float32 = NDArray[np.float32]
 
@@ -44,43 +44,34 @@ class Part:
     flat_gradient: Float32
 
 
-def share_out(shape: tuple[int, ...], n_shares: int) -> list[list[Part]]:
-    """Divide W1 into parts and assign them to threads: the same parts, however many threads.
+def cut_into_parts(shape: tuple[int, ...]) -> list[Part]:
+    """Divide W1 into parts, whose gradients share one piece of memory in turn.
 
     Parameters
     ----------
     shape : tuple of int
         (B, P, K, LANES), W1's.
-    n_shares : int
-        Number of threads. The gradients of a thread's parts share one piece of memory in turn.
-
-    Returns
-    -------
-    list of lists of Part
-        One list for each thread; fewer than `n_shares` if there are fewer parts.
     """
     n_blocks, n_panels, size, _ = shape
     panel_size = size * LANES
     n_panels_cuts = math.ceil(n_panels / max(1, _LARGEST // panel_size))
     n_blocks_cuts = math.ceil(n_blocks / max(1, _LARGEST // (panel_size * n_panels)))
     cuts = list(
-        itertools.product(cut_evenly(n_blocks, n_blocks_cuts), cut_evenly(n_panels, n_panels_cuts))
+        itertools.product(
+            _cut_evenly(n_blocks, n_blocks_cuts), _cut_evenly(n_panels, n_panels_cuts)
+        )
     )
-    n_shares = min(n_shares, len(cuts))
-    room_size = max(_count(blocks) * _count(panels) for blocks, panels in cuts) * panel_size
-    rooms = [zeros((room_size,)) for _ in range(n_shares)]
-    shares: list[list[Part]] = [[] for _ in range(n_shares)]
+    room = zeros((max(_count(blocks) * _count(panels) for blocks, panels in cuts) * panel_size,))
+    parts = []
     for index, (blocks, panels) in enumerate(cuts):
         n = _count(blocks) * _count(panels) * panel_size
-        flat = rooms[index % n_shares][:n]
-        gradient = flat.reshape(_count(blocks), _count(panels), size, LANES)
+        gradient = room[:n].reshape(_count(blocks), _count(panels), size, LANES)
         start = (blocks.start * n_panels + panels.start) * panel_size
-        part = Part(index, blocks, panels, slice(start, start + n), gradient, flat)
-        shares[index % n_shares].append(part)
-    return shares
+        parts.append(Part(index, blocks, panels, slice(start, start + n), gradient, room[:n]))
+    return parts
 
 
-def cut_evenly(n: int, n_pieces: int) -> list[slice]:
+def _cut_evenly(n: int, n_pieces: int) -> list[slice]:
     """Divide range(n) into at most `n_pieces` slices of about equal length."""
     size = math.ceil(n / n_pieces)
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
