@@ -17,7 +17,7 @@ from hpsearch.datasets.folder_listing import FoundFile, Listing, list_files
 from hpsearch.datasets.picture_files import UnreadablePictureError, decode_picture
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError
 from hpsearch.foundations.files import expand
-from hpsearch.foundations.hashing import hash_arrays, hash_file, hash_json
+from hpsearch.foundations.hashing import hash_arrays, hash_data_file, hash_json
 from hpsearch.foundations.text import one_line
 
 __all__ = ["FolderSettings", "ImageFolder", "find_image_folder"]
@@ -86,7 +86,7 @@ class ImageFolder:
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over the files, their classes and the settings; no image is decoded."""
-        return self._identify((found, _hash(found.path)) for found in self.listing.files)
+        return self._identify((found, hash_data_file(found.path)) for found in self.listing.files)
 
     @cached_property
     def contents(self) -> FolderContents:
@@ -188,13 +188,6 @@ def find_image_folder(settings: FolderSettings, folders: Sequence[Path]) -> Imag
         f"data.folder: expected a folder of class sub-folders, found none at"
         f" {' or '.join(map(str, candidates))}"
     )
-
-
-def _hash(path: Path) -> str:
-    try:
-        return hash_file(path)
-    except OSError as error:
-        raise DamagedDataError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
 def _crop_and_resize(pixels: NDArray[np.uint8], image_size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from hpsearch.datasets.table_columns import read_arrays, read_frame
 from hpsearch.datasets.tabular import TabularDataset, make_dataset
 from hpsearch.foundations.errors import DamagedDataError, MissingDataError, UsageError
 from hpsearch.foundations.files import expand
-from hpsearch.foundations.hashing import hash_file, hash_json
+from hpsearch.foundations.hashing import hash_data_file, hash_json
 from hpsearch.foundations.metrics import Task
 from hpsearch.foundations.text import one_line
 
@@ -56,7 +56,7 @@ class TableFile:
     def checksum(self) -> str:
         """SHA-256 over the file and the columns used."""
         identity_fields = [self.target, self.task, sorted(self.ignore), self.group]
-        return hash_json([_hash(self.path), *identity_fields])
+        return hash_json([hash_data_file(self.path), *identity_fields])
 
     def load(self) -> TabularDataset:
         """Read the file.
@@ -106,7 +106,7 @@ class ArrayFile:
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over the file and the task."""
-        return hash_json([_hash(self.path), self.task])
+        return hash_json([hash_data_file(self.path), self.task])
 
     def load(self) -> TabularDataset:
         """Read the arrays; object arrays, which would be unpickled, are refused.
@@ -193,13 +193,6 @@ def _find_delimiter(file: Any) -> str:
     counts = {mark: unquoted.count(mark) for mark in _DELIMITERS}
     best = max(counts, key=lambda mark: counts[mark])
     return best if counts[best] else ","
-
-
-def _hash(path: Path) -> str:
-    try:
-        return hash_file(path)
-    except OSError as error:
-        raise DamagedDataError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:

@@ -1,10 +1,6 @@
 """Find the table, array file or function that a study file names; data from such a function."""
 
-import importlib
-import importlib.util
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +16,7 @@ from hpsearch.foundations.files import expand
 from hpsearch.foundations.hashing import hash_file, hash_json
 from hpsearch.foundations.metrics import Task
 from hpsearch.foundations.text import one_line
+from hpsearch.foundations.user_modules import find_module, import_module
 
 __all__ = [
     "TABULAR_NAMES",
@@ -114,8 +111,7 @@ class LoaderFunction:
 
     def _call(self) -> Any:
         module, _, function = self.spec.partition(":")
-        with _importing_from([self.file.parent]):
-            return getattr(importlib.import_module(module), function)()
+        return getattr(import_module(module, self.file), function)()
 
 
 def find_loader(spec: str, folders: Sequence[Path]) -> Path:
@@ -138,28 +134,12 @@ def find_loader(spec: str, folders: Sequence[Path]) -> Path:
     module, _, function = spec.partition(":")
     if not function.isidentifier() or not all(map(str.isidentifier, module.split("."))):
         raise UsageError(f'data.load: expected "module:function", got {spec!r}')
-    with _importing_from(folders):
-        importlib.invalidate_caches()
-        try:
-            found = importlib.util.find_spec(module)
-        except ModuleNotFoundError:
-            found = None
-    if found is None or not found.origin or not Path(found.origin).is_file():
+    if (file := find_module(module, folders)) is None:
         places = ", ".join(str(folder) for folder in folders)
         raise MissingDataError(
             f"data.load {spec}: found no module {module!r} in {places}, nor installed"
         )
-    return Path(found.origin)
-
-
-@contextmanager
-def _importing_from(folders: Sequence[Path]) -> Iterator[None]:
-    before = sys.path.copy()
-    sys.path[:0] = [str(folder) for folder in folders]
-    try:
-        yield
-    finally:
-        sys.path[:] = before
+    return file
 
 
 TABULAR_NAMES = (TableFile.name, ArrayFile.name, LoaderFunction.name)

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["hash_arrays", "hash_file", "hash_json"]
+from hpsearch.foundations.errors import DamagedDataError
+from hpsearch.foundations.text import one_line
+
+__all__ = ["hash_arrays", "hash_data_file", "hash_file", "hash_json"]
 
 
 def hash_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -62,3 +65,17 @@ def hash_file(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_data_file(path: Path) -> str:
+    """Return the SHA-256 of a file of the user's; see `hash_file`.
+
+    Raises
+    ------
+    DamagedDataError
+        If it cannot be read.
+    """
+    try:
+        return hash_file(path)
+    except OSError as error:
+        raise DamagedDataError(f"{path}: cannot be read: {one_line(error)}") from error

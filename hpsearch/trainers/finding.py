@@ -2,10 +2,7 @@
 
 import hashlib
 import importlib
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,11 +10,12 @@ from types import ModuleType
 from typing import Any
 
 from hpsearch.datasets import NO_PREPARATION, Preparation
-from hpsearch.foundations.errors import MachineError, UsageError
+from hpsearch.foundations.errors import HpsearchError, MachineError, UsageError
 from hpsearch.foundations.text import suggest
+from hpsearch.foundations.user_modules import find_import_folder, find_module, import_module
 from hpsearch.trainers.base import Trainer
 
-__all__ = ["TRAINERS", "TrainerSpec", "find_module", "hash_source", "importing_from", "list_source"]
+__all__ = ["TRAINERS", "TrainerSpec", "find_trainer_file", "hash_source", "list_source"]
 
 # Trainers of this package by name.
 TRAINERS = {
@@ -70,8 +68,7 @@ class TrainerSpec:
         MachineError
             If its source is another one than the study began with.
         """
-        module_name, _, class_name = self.path.partition(":")
-        module = self._import_module(module_name)
+        module, class_name = self._import_module(), self.path.partition(":")[2]
         trainer = getattr(module, class_name, None)
         if trainer is None:
             known = [n for n, value in vars(module).items() if _is_trainer(value)]
@@ -86,24 +83,36 @@ class TrainerSpec:
         found_class: type[Trainer] = trainer
         return found_class
 
-    def _import_module(self, name: str) -> ModuleType:
-        what, folders, file = f"trainer {self.path}", [self.folder] if self.folder else [], None
-        if self.path not in TRAINERS.values():
-            file = find_module(name, folders, what)
-            found = hash_source(file, name)
-            if self.source_sha256 not in (None, found):
-                raise MachineError(
-                    f"{what}: its source has the SHA-256 {found[:12]}, expected "
-                    f"{str(self.source_sha256)[:12]}, with which the study began"
-                )
-        if file:
-            _forget_others(name, file)
+    @property
+    def module(self) -> str:
+        """Dotted name of the module."""
+        return self.path.partition(":")[0]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders that it is looked for in before the installed packages."""
+        return [self.folder] if self.folder else []
+
+    def _import_module(self) -> ModuleType:
         try:
-            with importing_from(folders):
-                return importlib.import_module(name)
+            if self.path in TRAINERS.values():
+                return importlib.import_module(self.module)
+            file = find_trainer_file(self)
+            self._check_source(file)
+            return import_module(self.module, file)
+        except HpsearchError:
+            raise
         except Exception as error:  # a user's module may raise any
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise UsageError(f"{what}: cannot be imported: {reason}") from error
+            raise UsageError(f"trainer {self.path}: cannot be imported: {reason}") from error
+
+    def _check_source(self, file: Path) -> None:
+        found = hash_source(file, self.module)
+        if self.source_sha256 not in (None, found):
+            raise MachineError(
+                f"trainer {self.path}: its source has the SHA-256 {found[:12]}, expected "
+                f"{str(self.source_sha256)[:12]}, with which the study began"
+            )
 
     def preparation(self, plan: Mapping[str, Any]) -> Preparation:
         """Return what the trainer derives from the training examples, as it has planned."""
@@ -113,37 +122,19 @@ class TrainerSpec:
         return Preparation(identity, partial(self.load().prepare, plan))
 
 
-def find_module(module: str, folders: Sequence[Path], what: str) -> Path:
-    """Find the source file of a module without importing it.
-
-    Parameters
-    ----------
-    module : str
-        Its dotted name.
-    folders : sequence of Path
-        Searched first, in order.
-    what : str
-        What names the module, for the error message.
+def find_trainer_file(spec: TrainerSpec) -> Path:
+    """Find the source file of a trainer's module without importing it.
 
     Raises
     ------
     UsageError
         If there is no such module.
     """
-    inside = Path(*module.split("."))
-    for folder in folders:
-        for file in (folder / inside.with_suffix(".py"), folder / inside / "__init__.py"):
-            if file.is_file():
-                return file
-    importlib.invalidate_caches()
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+    module, folders = spec.module, spec.folders
+    if (file := find_module(module, folders)) is None:
         places = ", ".join([*map(str, folders), "the installed packages"])
-        raise UsageError(f"{what}: found no module {module!r} in {places}")
-    return Path(spec.origin)
+        raise UsageError(f"trainer {spec.path}: found no module {module!r} in {places}")
+    return file
 
 
 def hash_source(file: Path, module: str) -> str:
@@ -162,44 +153,17 @@ def list_source(spec: TrainerSpec) -> list[tuple[Path, str]]:
     """
     if spec.source_sha256 is None:
         return []
-    module, folders = spec.path.partition(":")[0], [spec.folder] if spec.folder else []
-    return _list_files(find_module(module, folders, f"trainer {spec.path}"), module)
+    return _list_files(find_trainer_file(spec), spec.module)
 
 
 def _list_files(file: Path, module: str) -> list[tuple[Path, str]]:
     """List a module's file, or all modules of its package, with names relative to its folder."""
-    folder, top = _find_folder(file, module), file.absolute()
+    folder, top = find_import_folder(file, module), file.absolute()
     # Not above the folder of imports, which may be a package for other programs.
     while top.parent != folder and (top.parent / "__init__.py").exists():
         top = top.parent
     files = sorted(top.rglob("*.py")) if top.is_dir() else [top]
     return [(one, one.relative_to(folder).as_posix()) for one in files]
-
-
-def _find_folder(file: Path, module: str) -> Path:
-    """Return the folder that the module in `file` is imported from."""
-    return file.absolute().parents[module.count(".") + (file.name == "__init__.py")]
-
-
-def _forget_others(module: str, file: Path) -> None:
-    """Forget imported modules of the same name, or package, from another study's folder."""
-    folder = _find_folder(file, module)
-    for known in {module, module.partition(".")[0]}:
-        origin = getattr(sys.modules.get(known), "__file__", None)
-        if origin and _find_folder(Path(origin), known) != folder:
-            for one in [one for one in sys.modules if f"{one}.".startswith(f"{known}.")]:
-                del sys.modules[one]
-
-
-@contextmanager
-def importing_from(folders: Sequence[Path]) -> Iterator[None]:
-    """Search `folders` first for modules to import, inside the context."""
-    before = sys.path.copy()
-    sys.path[:0] = [str(folder) for folder in folders]
-    try:
-        yield
-    finally:
-        sys.path[:] = before
 
 
 def _is_trainer(value: object) -> bool:

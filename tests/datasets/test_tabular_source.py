@@ -89,3 +89,26 @@ def test_a_malformed_name_is_refused(spec: str) -> None:
 def test_a_module_that_is_nowhere_is_missing(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="no_such_module"):
         find_loader("no_such_module.sub:load", [tmp_path])
+
+
+def test_a_module_of_the_same_name_in_another_folder_is_another_one(tmp_path: Path) -> None:
+    """Several studies may be opened in one process."""
+    for rows in (3, 5):
+        path = tmp_path / str(rows) / "own_loader_of_two_studies.py"
+        path.parent.mkdir()
+        path.write_text(
+            "import numpy as np\n"
+            f"def arrays(): return np.arange({2 * rows}.0).reshape(-1, 2), np.arange({rows}) % 2\n"
+        )
+        dataset = make(path, "arrays").load()
+        assert len(dataset.rows) + len(dataset.test) == rows
+
+
+def test_the_module_may_be_in_a_package(tmp_path: Path) -> None:
+    package = tmp_path / "own_package_of_a_loader"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "data.py").write_text(MODULE)
+    spec = f"{package.name}.data:arrays"
+    loader = LoaderFunction(spec, find_loader(spec, [tmp_path]), Task.CLASSIFICATION)
+    assert len(loader.load().schema.columns) == 2

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from hpsearch.datasets.schema import Column, Schema
+from hpsearch.foundations.user_modules import importing_from
 from hpsearch.trainers import Trainer
-from hpsearch.trainers.finding import TRAINERS, importing_from
+from hpsearch.trainers.finding import TRAINERS
 from tests.extras import import_torch
 from tests.trainers.engine import check_resumption, make_examples
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from hpsearch.foundations.errors import MachineError, UsageError
-from hpsearch.trainers.finding import TrainerSpec, find_module, hash_source
+from hpsearch.trainers.finding import TrainerSpec, find_trainer_file, hash_source
 
 SOURCE = """
 import hpsearch
@@ -85,7 +85,7 @@ def test_the_hash_of_a_module_in_a_package_covers_the_package(tmp_path):
     package.mkdir()
     for module in ("__init__", "models", "losses"):
         (package / f"{module}.py").write_text("")
-    file = find_module(name, [tmp_path], "trainer")
+    file = find_trainer_file(TrainerSpec(f"{name}:Trainer", tmp_path))
     before = hash_source(file, name)
     (package / "losses.py").write_text("scale = 2")
     assert hash_source(file, name) != before

@@ -11,7 +11,7 @@ from hpsearch.foundations.errors import UsageError
 from hpsearch.foundations.tables import Table
 from hpsearch.foundations.text import suggest
 from hpsearch.trainers import Trainer
-from hpsearch.trainers.finding import TRAINERS, TrainerSpec, find_module, hash_source
+from hpsearch.trainers.finding import TRAINERS, TrainerSpec, find_trainer_file, hash_source
 
 __all__ = ["TrainerSettings"]
 
@@ -74,7 +74,9 @@ class TrainerSettings(Table):
         return {
             "path": path,
             "folder": folder,
-            "source_sha256": _hash_source(spec) if "class" in given else None,
+            "source_sha256": (
+                hash_source(find_trainer_file(spec), spec.module) if "class" in given else None
+            ),
             "settings": settings,
         }
 
@@ -107,8 +109,3 @@ def _read_settings(trainer: type[Trainer], given: dict[str, Any]) -> dict[str, A
         return {}
     read: BaseModel = trainer.Settings.model_validate(given)
     return read.model_dump(mode="json", exclude_none=True)
-
-
-def _hash_source(spec: TrainerSpec) -> str:
-    module, folders = spec.path.partition(":")[0], [spec.folder] if spec.folder else []
-    return hash_source(find_module(module, folders, f"trainer {spec.path}"), module)
