@@ -92,6 +92,7 @@ def repeat_options(options: RunOptions, *names: str) -> str:
         "--storage": (options.storage_url, environment_variables.STORAGE, ""),
         "--tracking-uri": (options.tracking_uri, environment_variables.TRACKING_URI, ""),
         "--backend": (options.backend, environment_variables.BACKEND, "loky"),
+        "--devices": (",".join(options.devices), "", ""),
         "--jobs": (options.n_jobs, "", ""),
     }
     words = []

@@ -15,17 +15,19 @@ from hpsearch.api.terminal.console import make_console
 from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
+    DevicesOption,
     JsonOption,
     StorageOption,
     StudyFileArgument,
     TrackingOption,
     WorkspaceOption,
+    split_devices,
 )
 from hpsearch.engine.definition import find_study_file, load_definition
 
 __all__ = ["doctor"]
 
-_RUN_OPTIONS = ("--jobs", "--backend", "--data-dir", "--storage", "--tracking-uri")
+_RUN_OPTIONS = ("--jobs", "--backend", "--devices", "--data-dir", "--storage", "--tracking-uri")
 _STYLES = {"ok": "green", "!": "yellow", "x": "bold red"}
 
 
@@ -35,6 +37,7 @@ def doctor(
         int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
     ] = None,
     backend: BackendOption = "loky",
+    devices: DevicesOption = "",
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
@@ -52,6 +55,7 @@ def doctor(
         make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri),
         n_jobs=jobs,
         backend=backend,
+        devices=split_devices(devices),
     )
     console, findings = make_console(), []
     for finding in examine(definition, options):

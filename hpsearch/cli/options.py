@@ -22,6 +22,7 @@ __all__ = [
     "TrackingOption",
     "WorkspaceOption",
     "parse_duration",
+    "split_devices",
 ]
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
@@ -117,6 +118,11 @@ BackendOption: TypeAlias = Annotated[
         help="joblib's backend: loky, threading or dask.",
     ),
 ]
+
+
+def split_devices(text: str) -> tuple[str, ...]:
+    """Split the value of ``--devices`` into names; none if it is empty."""
+    return tuple(text.split(",")) if text else ()
 
 
 def parse_duration(text: str) -> float:

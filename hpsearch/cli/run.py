@@ -21,6 +21,7 @@ from hpsearch.cli.options import (
     TrackingOption,
     WorkspaceOption,
     parse_duration,
+    split_devices,
 )
 from hpsearch.engine.definition import StudyDefinition, find_study_file, load_definition
 from hpsearch.engine.scheduling import (
@@ -75,7 +76,7 @@ def run(
         make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri),
         n_jobs=jobs,
         backend=backend,
-        devices=tuple(devices.split(",")) if devices else (),
+        devices=split_devices(devices),
         timeout_s=timeout,
         retry_failed=retry_failed,
         show_progress=not quiet and sys.stderr.isatty(),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hpsearch.api.doctor import examine
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State, fingerprint
 from hpsearch.engine.scheduling import Event, RunOptions, StudyOpened, VersionsCompared
@@ -157,11 +158,28 @@ def test_a_module_of_pytorch_has_its_device_recorded(
 ) -> None:
     import_torch()
     plain, on_devices = fresh(), fresh()
-    conduct(torch_study, workspace=plain)
+    # Not in threads of one process, which share PyTorch's generator.
+    conduct(torch_study, workspace=plain, backend="loky")
     conduct(torch_study, workspace=on_devices, backend="loky", n_jobs=None, devices=("cpu", "cpu"))
     records = [recorded(one).records() for one in (plain, on_devices)]
     assert fingerprint(records[0]) == fingerprint(records[1])
     assert {one.versions["device"] for one in records[1]} == {"cpu"}
+
+
+@pytest.mark.slow
+def test_the_doctor_tries_the_trainer_on_each_device(
+    torch_study: StudyDefinition, workspace: Workspace
+) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    findings = {
+        one.topic: one
+        for one in examine(torch_study, RunOptions(workspace, devices=("cpu", "cuda:0")))
+    }
+    assert findings["cpu"].exit_code == 0
+    assert findings["cuda:0"].exit_code == MachineError.exit_code
+    assert "cannot use the device cuda:0" in findings["cuda:0"].text
 
 
 @pytest.mark.slow

@@ -277,6 +277,7 @@ def test_the_doctor_finds_no_problem_and_leaves_nothing_behind(
         ),
         (["--tracking-uri", "http://user:secret@127.0.0.1:1"], 4, ["x  mlflow", "***"]),
         (["--jobs", "1000"], 0, ["!  cores", "--jobs"]),
+        (["--devices", "cpu,mps"], 0, ["ok cpu", "ok mps", "--devices cpu,mps"]),
     ],
 )
 def test_the_doctor_says_what_is_wrong_and_what_to_do(

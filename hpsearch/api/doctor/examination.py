@@ -12,6 +12,7 @@ from hpsearch.api.doctor.environment import (
 from hpsearch.api.doctor.machine import (
     check_blas,
     check_cores,
+    check_devices,
     check_disk,
     check_training,
     check_versions,
@@ -47,8 +48,9 @@ def examine(definition: StudyDefinition, options: RunOptions) -> Iterator[Findin
     yield from _guarded("sampler", lambda: _check_sampler(definition))
     n_at_a_time = options.n_jobs or 1
     try:
-        with open_backend(options.backend) as backend:
+        with open_backend(options.backend, devices=options.devices) as backend:
             yield check_cores(definition, backend, options.n_jobs)
+            yield from check_devices(definition, options.devices)
             n_at_a_time = options.n_jobs or backend.count_slots(definition.threads_per_trial)
             if backend.is_cluster:
                 yield from _guarded("workers", lambda: check_workers(definition, options, backend))

@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpsearch.api.doctor.report_line import Finding
 from hpsearch.engine.definition import StudyDefinition
-from hpsearch.engine.execution import Backend, HelperProcess
+from hpsearch.engine.execution import Backend, HelperProcess, open_backend
 from hpsearch.engine.training.trial_failures import check_installation
 from hpsearch.foundations.errors import MachineError
 from hpsearch.foundations.text import shorten_bytes
@@ -20,6 +21,7 @@ from hpsearch.trainers.finding import TrainerSpec
 __all__ = [
     "check_blas",
     "check_cores",
+    "check_devices",
     "check_disk",
     "check_training",
     "check_versions",
@@ -51,21 +53,37 @@ def check_versions() -> Finding:
 
 def check_training(definition: StudyDefinition) -> Finding:
     """Check that the study's trainer works, in a process like a worker."""
-    advice = "install the package anew (constraints.txt), or look at ulimit -v and free memory"
     helper = HelperProcess()
     try:
         helper.run(_try_training, definition.trainer.spec())
-    except MachineError as error:
-        text, advice = str(error), ""
-    except BrokenProcessPool:
-        text = "the process that was to try the trainer died, twice"
-    except Exception as error:  # a broken installation may raise anything
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    else:
-        return Finding("training", f"{definition.trainer.path} works on this machine")
+    except Exception as error:
+        return _describe_failure("training", error)
     finally:
         helper.close()
-    return Finding("training", text, advice, MachineError.exit_code)
+    return Finding("training", f"{definition.trainer.path} works on this machine")
+
+
+def check_devices(definition: StudyDefinition, devices: Sequence[str]) -> Iterator[Finding]:
+    """Check that the study's trainer works on each device, in a worker that has it."""
+    for device in dict.fromkeys(devices):
+        try:
+            with open_backend("loky", devices=[device]) as backend:
+                list(backend.call(1, _try_training, [definition.trainer.spec()]))
+        except Exception as error:
+            yield _describe_failure(device, error)
+        else:
+            yield Finding(device, f"{definition.trainer.path} works there")
+
+
+def _describe_failure(topic: str, error: Exception) -> Finding:
+    advice = "install the package anew (constraints.txt), or look at ulimit -v and free memory"
+    if isinstance(error, MachineError):
+        text, advice = str(error), ""
+    elif isinstance(error, BrokenProcessPool):
+        text = "the process that was to try the trainer died"
+    else:  # a broken installation may raise anything
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return Finding(topic, text, advice, MachineError.exit_code)
 
 
 def _try_training(trainer: TrainerSpec) -> None:

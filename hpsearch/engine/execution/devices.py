@@ -148,8 +148,8 @@ def _choose_variables(device: str, visible: str | None) -> Mapping[str, str]:
     names = [name.strip() for name in visible.split(",") if name.strip()]
     if number >= len(names):
         raise UsageError(
-            f"--devices {device}: expected a number below {len(names)}, the number of GPUs in "
-            f"{CUDA_DEVICES}={visible}"
+            f"--devices {device}: expected one of the GPUs that {CUDA_DEVICES}={visible} leaves "
+            f"visible, numbered from 0; there are {len(names)}"
         )
     # The only GPU that the worker sees is its first.
     return {DEVICE: "cuda:0", CUDA_DEVICES: names[number]}

@@ -211,8 +211,8 @@ def test_a_gpu_that_is_not_visible_is_refused(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     expected = (
-        f"^--devices cuda:2: expected a number below {n_gpus}, the number of GPUs in "
-        f"CUDA_VISIBLE_DEVICES={visible}$"
+        f"^--devices cuda:2: expected one of the GPUs that CUDA_VISIBLE_DEVICES={visible} leaves "
+        f"visible, numbered from 0; there are {n_gpus}$"
     )
     with pytest.raises(UsageError, match=expected), open_backend("loky", devices=["cuda:2"]):
         raise AssertionError("it opened")
