@@ -18,7 +18,6 @@ SHARED_NAMES = {
 LARGE = {
     "api/publishing/mlflow_publisher.py": "one class: a thread that shows events in MLflow",
     "api/terminal/display.py": "the display of a run, live and in plain lines",
-    "engine/scheduling/scheduler.py": "one loop over trials, in one class",
     "engine/search/sole_writer.py": "one class: all methods of Optuna's storage interface",
     "report/page.py": "the sections of the page in their order",
     "tracking/database.py": "the checks of MLflow's database, which share its tables",

@@ -16,7 +16,6 @@ from hpsearch.engine.execution import (
     WorkerPool,
 )
 from hpsearch.engine.records import State
-from hpsearch.engine.scheduling.clock import Clock
 from hpsearch.engine.scheduling.events import (
     ConfirmationAdvanced,
     Event,
@@ -24,7 +23,7 @@ from hpsearch.engine.scheduling.events import (
     TrialAdvanced,
     TrialStarted,
 )
-from hpsearch.engine.scheduling.session import Session
+from hpsearch.engine.scheduling.session import Session, SessionClock
 from hpsearch.engine.scheduling.trial_queue import Confirmations, Refits, Trials
 from hpsearch.engine.training import TrialJob, run_job
 from hpsearch.engine.training.trial_failures import read_attempts
@@ -87,7 +86,7 @@ def schedule_jobs(
     """
     with WorkerPool(run_job, n_jobs, backend, _read_attempts, sees_attempts=shares_folder) as pool:
         trials, refits, confirmations = Trials(session), Refits(session), Confirmations(session)
-        clock = Clock(session, n_jobs)
+        clock = SessionClock(session, n_jobs)
         scheduler = _Scheduler(
             session, pool, clock, stop, trials, refits, confirmations, backend.is_cluster
         )
@@ -111,7 +110,7 @@ def schedule_jobs(
 class _Scheduler:
     session: Session
     pool: WorkerPool[TrialJob, TrialResult]
-    clock: Clock
+    clock: SessionClock
     stop: threading.Event
     trials: Trials
     refits: Refits

@@ -1,15 +1,17 @@
-"""Session: exclusive hold of a study, with its lock, data, storage and its workers' lease."""
+"""Session: exclusive hold of a study, with its lock, data, storage, workers' lease and cost."""
 
 import contextlib
 import os
 import platform
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hpsearch.datasets import PreparedData, open_splits
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.execution import FileLease
+from hpsearch.engine.records import SESSIONS
 from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.study_data import note_training_data, prepare_data
 from hpsearch.engine.search import (
@@ -25,11 +27,7 @@ from hpsearch.engine.workspace import StudyFolder
 from hpsearch.foundations.errors import RefusedError, StoreError
 from hpsearch.foundations.files import HeldElsewhereError, holding_file
 
-__all__ = [
-    "Session",
-    "locked",
-    "open_session",
-]
+__all__ = ["Session", "SessionClock", "locked", "open_session"]
 
 # A database server takes seconds to restart, and a minute to fail over to its replica.
 _STORAGE_PATIENCE_S = 120.0
@@ -155,3 +153,43 @@ def locked(folder: StudyFolder) -> Iterator[None]:
         except OSError as error:
             raise StoreError(f"{path}: cannot be written ({error.strerror})") from error
         yield
+
+
+@dataclass
+class SessionClock:
+    """Measures the cost of one session, for the study's record.
+
+    Parameters
+    ----------
+    session : Session
+        The session that is measured.
+    n_jobs : int
+        Maximum number of running trials.
+    waits_for_lag : bool
+        Whether idle workers wait because the next trial may not start yet.
+    """
+
+    session: Session
+    n_jobs: int
+    waits_for_lag: bool = False
+    _started: float = field(default_factory=time.monotonic)
+    _waited_s: float = 0.0
+
+    @contextlib.contextmanager
+    def measuring(self, n_free: int) -> Iterator[None]:
+        """Add the time inside to the waiting time of `n_free` idle workers."""
+        started = time.monotonic()
+        yield
+        if self.waits_for_lag:
+            self._waited_s += n_free * (time.monotonic() - started)
+
+    def note(self) -> None:
+        """Write the session's cost so far to the study's record."""
+        search = self.session.search
+        sessions = dict(search.attribute(SESSIONS) or {})
+        sessions[self.session.lease.token] = {
+            "n_jobs": self.n_jobs,
+            "wall_s": round(time.monotonic() - self._started, 3),
+            "waited_for_lag_s": round(self._waited_s, 3),
+        }
+        search.note(SESSIONS, sessions)
