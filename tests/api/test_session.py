@@ -100,7 +100,7 @@ def test_parallel_work_starts_only_if_data_are_found_and_must_be_prepared(
     def find_nothing(*_: Any, **__: Any) -> None:
         raise MissingDataError("gone")
 
-    monkeypatch.setattr("hpsearch.engine.scheduling.session.find_source", find_nothing)
+    monkeypatch.setattr("hpsearch.engine.scheduling.study_data.find_source", find_nothing)
     with (
         pytest.raises(MissingDataError),
         open_session(
@@ -121,7 +121,7 @@ def test_prepared_data_serves_when_its_source_is_gone(
     def find_nothing(*_: Any, **__: Any) -> None:
         raise MissingDataError("gone")
 
-    monkeypatch.setattr("hpsearch.engine.scheduling.session.find_source", find_nothing)
+    monkeypatch.setattr("hpsearch.engine.scheduling.study_data.find_source", find_nothing)
     assert prepare_data(define(), options) == prepared
     sizes = {"source": "digits", "train": 600, "validation": 150, "test": 100}
     for other in ({"train": 500}, {"shuffle_seed": 1}):
