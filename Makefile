@@ -5,7 +5,7 @@ VENV ?= .venv
 EXTRAS ?= dev
 BIN := $(VENV)/bin
 
-.PHONY: study test check audit figures bench clean
+.PHONY: study test check docs audit figures bench clean
 
 study: $(VENV)/.study ## run the quickstart study (nothing to download)
 	$(BIN)/python scripts/run_study.py
@@ -18,6 +18,9 @@ check: $(VENV)/.test ## lint, format, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.test ## build the documentation in site/, with warnings as errors
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 
 audit: $(VENV)/.test ## look the pinned packages up in the advisory database (needs the network)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
@@ -39,7 +42,7 @@ bench: $(VENV)/.test ## measure; prints tables with goals, keeps them and plots 
 	$(BIN)/python -m benchmarks.selection
 
 clean: ## remove the environment and all caches; never the workspace
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.study: pyproject.toml constraints.txt
