@@ -123,9 +123,9 @@ def test_the_example_of_the_readme_runs(
         if {"linear", "linear.toml"} & {*shlex.split(command)}:
             assert main(shlex.split(command)[1:]) == 0, command
     use = next(block for block in _blocks(README) if "load_model" in block)
-    found: dict[str, object] = {"X": np.zeros((3, 64))}
-    exec(use.replace("model.predict(X)", "scores = model.predict(X)"), found)
-    assert np.asarray(found["scores"]).shape[0] == 3
+    found: dict[str, object] = {"images": np.zeros((3, 8, 8, 1), np.uint8)}
+    exec(use.replace("model.predict(", "predictions = model.predict("), found)
+    assert np.asarray(found["predictions"]).shape == (3,)
 
 
 def test_the_tutorial_has_the_example_of_the_readme() -> None:
