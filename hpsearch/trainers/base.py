@@ -177,7 +177,7 @@ class Trainer(ABC):
         self.rng = rng
 
     @abstractmethod
-    def train_epoch(self, data: TrainingData) -> EpochMetrics:
+    def train_epoch(self, data: TrainingData) -> EpochMetrics | None:
         """Train for one epoch.
 
         Parameters
@@ -187,9 +187,10 @@ class Trainer(ABC):
 
         Returns
         -------
-        mapping
+        mapping or None
             Metrics of the epoch by name, which are logged: a number each, or a sequence of numbers,
-            one for each step. If any is nan or inf, training has diverged and the trial ends.
+            one for each step; None if there are none. If any is nan or inf, training has diverged
+            and the trial ends.
             ``train_loss`` and ``train_<metric>`` are drawn with the learning curves.
         """
 

@@ -1,5 +1,6 @@
-"""Classes, numbers or probabilities from what a trainer predicts."""
+"""Metrics, classes, numbers or probabilities from what a trainer returns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,45 @@ from numpy.typing import NDArray
 from hpsearch.datasets import Schema
 from hpsearch.foundations.metrics import Task
 
-__all__ = ["read_predictions", "read_probabilities"]
+__all__ = ["read_metrics", "read_predictions", "read_probabilities"]
+
+
+def read_metrics(returned: Any) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
+    """Read what `Trainer.train_epoch` returned.
+
+    Parameters
+    ----------
+    returned : mapping or None
+        Numbers, and sequences of numbers, by name; None if there are none.
+
+    Returns
+    -------
+    metrics : dict
+        Metrics of the epoch.
+    step_metrics : dict
+        Metrics of each of its steps.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    """
+    if returned is None:
+        return {}, {}
+    if not isinstance(returned, Mapping):
+        expected = "expected a mapping of metrics by name"
+        raise TypeError(f"train_epoch: {expected}, got {type(returned).__name__}")
+    metrics, steps = {}, {}
+    for name, value in returned.items():
+        try:
+            if np.ndim(value):
+                steps[str(name)] = tuple(map(float, value))
+            else:
+                metrics[str(name)] = float(value)
+        except (TypeError, ValueError) as error:
+            expected = "expected a number, or a sequence of numbers"
+            raise TypeError(f"train_epoch: {name}: {expected}, got {value!r:.60}") from error
+    return metrics, steps
 
 
 def read_predictions(output: NDArray[Any], schema: Schema, n: int) -> NDArray[Any]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from hpsearch.datasets import Schema, Splits
 from hpsearch.engine.trial_files import Epoch, FitState
-from hpsearch.trainers import EpochMetrics, Trainer, TrainingData
-from hpsearch.trainers.outputs import read_predictions
+from hpsearch.trainers import Trainer, TrainingData
+from hpsearch.trainers.outputs import read_metrics, read_predictions
 
 __all__ = ["Fit", "Training"]
 
@@ -84,7 +84,7 @@ class Fit:
     def train_epoch(self, number: int, before: Epoch | None) -> Epoch:
         """Train epoch `number`, 1 for the first, after the epoch `before`; and validate."""
         started, splits = time.perf_counter(), self._splits
-        metrics, steps = _separate(
+        metrics, steps = read_metrics(
             self._trainer.train_epoch(
                 TrainingData(splits.train, splits.train_targets, number, self._threads)
             )
@@ -127,16 +127,3 @@ class Fit:
         if not len(self.targets):
             return {metric.name: math.nan}
         return metric.measure(self.targets, self.predict())
-
-
-def _separate(
-    returned: EpochMetrics,
-) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
-    """Separate the metrics of an epoch from those of its steps."""
-    metrics, steps = {}, {}
-    for name, value in returned.items():
-        if np.ndim(value):
-            steps[str(name)] = tuple(map(float, value))  # type: ignore[arg-type]
-        else:
-            metrics[str(name)] = float(value)  # type: ignore[arg-type]
-    return metrics, steps

@@ -3,7 +3,7 @@
 import random
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from hpsearch.trainers.base import Trainer, TrainingData, is_resumable
 from hpsearch.trainers.conformance.plan import FlatState, Plan, Snapshot, compare_states
 from hpsearch.trainers.conformance.state_comparison import find_difference
+from hpsearch.trainers.outputs import read_metrics
 from hpsearch.trainers.state import flatten_state, unflatten_state
 
 __all__ = ["Observation", "observe"]
@@ -170,9 +171,8 @@ def _save(observed: Observation, trainer: Trainer, method: str) -> FlatState | N
 
 
 def _as_arrays(metrics: Any) -> dict[str, NDArray[np.float64]]:
-    if not isinstance(metrics, Mapping):
-        raise TypeError(f"expected a mapping of metrics, got {type(metrics).__name__}")
-    return {name: np.array(value, np.float64) for name, value in metrics.items()}
+    of_epoch, of_steps = read_metrics(metrics)
+    return {name: np.array(value) for name, value in {**of_epoch, **of_steps}.items()}
 
 
 class _StepFailedError(Exception):

@@ -183,3 +183,28 @@ def test_a_trainer_is_restored_after_it_has_its_derived_arrays() -> None:
     (epoch,) = _train(begun, 1)
     (state,) = begun.states()
     assert _fit(Centred, state=state)._trainer.value == epoch.metrics["value"] + 2
+
+
+@pytest.mark.parametrize(
+    ("returned", "expected"),
+    [
+        (0.5, "train_epoch: expected a mapping of metrics by name, got float"),
+        ({"loss": "low"}, "train_epoch: loss: expected a number, or a sequence of numbers"),
+    ],
+)
+def test_what_is_no_metric_is_refused_by_name(returned: Any, expected: str) -> None:
+    class Faulty(Constant):
+        def train_epoch(self, data: TrainingData) -> EpochMetrics:
+            return returned  # type: ignore[no-any-return]
+
+    with pytest.raises(TypeError, match=expected):
+        _train(_fit(Faulty), 1)
+
+
+def test_a_trainer_may_return_no_metrics() -> None:
+    class Silent(Constant):
+        def train_epoch(self, data: TrainingData) -> None:
+            super().train_epoch(data)
+
+    (epoch,) = _train(_fit(Silent), 1)
+    assert (epoch.metrics, epoch.step_metrics, epoch.diverged) == ({}, {}, False)
