@@ -1,6 +1,7 @@
 """Trainer of modules of PyTorch: reproducible, and resumable without pickle."""
 
 import os
+import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from hpsearch.trainers.tensor_state import convert_tensors, restore_tensors
 __all__ = ["TorchTrainer"]
 
 _PREDICTION_BATCH = 1000
+# PyTorch's generator and settings belong to the process, so its threads take turns at them.
+_TURN = threading.RLock()
 
 
 class TorchTrainer(Trainer):
@@ -187,19 +190,20 @@ def _draw_seed(rng: np.random.Generator) -> int:
 
 @contextmanager
 def _reproducible(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch and make it deterministic, inside the context."""
-    # cuBLAS is deterministic only with a workspace of constant size, and reads this when it starts.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    n_threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    # Not of all GPUs: to read the state of a GPU's generator takes memory on it.
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(n_threads)
-            torch.use_deterministic_algorithms(deterministic, warn_only=warns_only)
+    """Seed PyTorch and make it deterministic, inside the context, for one thread at a time."""
+    with _TURN:
+        # cuBLAS is deterministic only with a workspace of constant size, read when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        n_threads = torch.get_num_threads()
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        warns_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        # Not of all GPUs: to read the state of a GPU's generator takes memory on it.
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            torch.use_deterministic_algorithms(True)
+            torch.set_num_threads(1)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(n_threads)
+                torch.use_deterministic_algorithms(deterministic, warn_only=warns_only)

@@ -3,6 +3,8 @@
 Skipped where PyTorch is not installed: ``make EXTRAS=dev,pytorch test`` has it.
 """
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -99,6 +101,31 @@ def test_restored_training_goes_on_to_the_bit(cls, schema):
     X, _ = make_examples(schema)
     shape = (len(X), schema.n_outputs) if schema.class_names else (len(X),)
     assert trained.predict(X).shape == shape
+
+
+class Unhurried(Perceptron):
+    """Lets other threads run in the middle of each step, between two uses of the generator."""
+
+    def transform(self, X):
+        time.sleep(0.001)
+        return super().transform(X)
+
+
+def test_training_in_threads_of_one_process_is_as_training_alone():
+    X, y = make_examples(NUMBERS)
+
+    def train_one(seed):
+        trainer = make(Unhurried, seed=seed)
+        train(trainer, X, y, range(1, 4))
+        return trainer.model_state_dict()["module"]
+
+    seeds = range(4)
+    alone = [train_one(seed) for seed in seeds]
+    with ThreadPoolExecutor(len(seeds)) as pool:
+        together = list(pool.map(train_one, seeds))
+    for one, other in zip(alone, together, strict=True):
+        assert one.keys() == other.keys()
+        assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
 def test_training_learns():
