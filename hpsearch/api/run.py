@@ -43,6 +43,7 @@ from hpsearch.engine.selection import (
     judge_selection,
     note_selection,
     read_verdict,
+    shed_checkpoints,
 )
 from hpsearch.engine.test_evaluation import evaluate_once
 from hpsearch.engine.training.survey import WorkerSurvey, report_from_here, work_out
@@ -109,12 +110,14 @@ def run_study(
             if survey.n_workers:
                 yield WorkersSurveyed(survey)
             watch = VersionWatch(search.records())
+            best_few = shed_checkpoints(search.records(), session.folder)
             if differences := _compare_versions(session, watch, backend):
                 yield VersionsCompared(differences)
             shares_folder = not survey.blind_hosts
             for event in schedule_jobs(session, backend, n_jobs, stop, shares_folder=shares_folder):
                 if isinstance(event, TrialEnded):
                     session.add_checksum(event.record.number)
+                    best_few = shed_checkpoints([*best_few, event.record], session.folder)
                 _show(publisher, session, event)
                 yield event
                 if differences := _compare_ended(watch, event):

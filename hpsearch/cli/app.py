@@ -53,6 +53,7 @@ def make_app() -> typer.Typer:
     app.command("best", short_help="Write a study's best net to a folder.")(keep.best)
     app.command("score", short_help="Score the best net on the test split, once.")(keep.score)
     app.command("replay", short_help="Train a trial again and compare the nets.")(keep.replay)
+    app.command("draw", short_help="Draw curves and models of trials.")(keep.draw)
     app.command("report", short_help="Write a study's page, one HTML file.")(report.report)
     app.command("ui", short_help="Browse all studies of a workspace in MLflow.")(serving.ui)
     app.command("reconcile", short_help="Repair what MLflow shows.")(keep.reconcile)

@@ -1,4 +1,4 @@
-"""``hpsearch best``, ``score``, ``replay``, ``reconcile``: commands for a study that has run."""
+"""``hpsearch best``, ``score``, ``replay``, ``draw``, ``reconcile``: for a study that has run."""
 
 import json
 from dataclasses import asdict
@@ -31,10 +31,12 @@ from hpsearch.engine.scheduling import (
 from hpsearch.engine.search import is_complete, read_refits
 from hpsearch.engine.selection import find_best_model, has_best_model
 from hpsearch.engine.test_evaluation import evaluate_once
+from hpsearch.engine.trial_files import CHECKPOINT_FILE
 from hpsearch.foundations.errors import RefusedError, StoreError, UsageError
 from hpsearch.foundations.files import expand
+from hpsearch.report.pictures import draw_trial
 
-__all__ = ["best", "reconcile", "replay", "score"]
+__all__ = ["best", "draw", "reconcile", "replay", "score"]
 
 _MLFLOW_TIMEOUT_S = 3600.0
 
@@ -146,6 +148,41 @@ def replay(
         raise typer.Exit(1)
 
 
+def draw(
+    study: StudyArgument,
+    trials: Annotated[list[int], typer.Argument(metavar="TRIAL...", help="Their numbers.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+    storage: StorageOption = None,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Draw learning curves and models of trials, into their folders and their runs in MLflow.
+
+    A run draws its best trial only, and keeps the models of the best few; of other trials the
+    curves are drawn, and their models after `hpsearch replay`.
+
+    Example: hpsearch draw quickstart 3 7
+    """
+    options = make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri)
+    search, _ = open_recorded_study(study, options)
+    with open_session(search.definition, options) as session:
+        name, records = session.definition.name, session.search.records()
+        for number in trials:
+            if not 0 <= number < len(records) or not records[number].val_scores:
+                raise UsageError(
+                    f"{name}: expected numbers of trials with at least one epoch, got {number}"
+                )
+        publisher = MlflowPublisher(session, tracking_store(options))
+        for number in trials:
+            folder = session.folder.trial(number)
+            paths = draw_trial(session.definition, records[number], session.data, folder)
+            publisher.show_ended(records[number])
+            say(f"trial {number}: {', '.join(path.name for path in paths)} in {folder}")
+            if not (folder / CHECKPOINT_FILE).exists():
+                say(f"  its model is not kept: hpsearch replay {name} {number} trains it again")
+        _wait_for_mlflow(publisher)
+
+
 def reconcile(
     study: StudyArgument,
     workspace: WorkspaceOption = Path("workspace"),
@@ -195,6 +232,10 @@ def _show_all(
     publisher = MlflowPublisher(session, tracking_store(options))
     publisher.catch_up(everything=everything)
     publisher.show_study("FINISHED" if is_complete(session.search) else "KILLED", model)
+    _wait_for_mlflow(publisher)
+    return publisher
+
+
+def _wait_for_mlflow(publisher: MlflowPublisher) -> None:
     if not publisher.close(_MLFLOW_TIMEOUT_S):
         raise StoreError(f"MLflow does not show the whole record: {publisher.failure}")
-    return publisher

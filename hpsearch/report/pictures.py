@@ -1,4 +1,4 @@
-"""Pictures of trials and of the best model, kept with the record, independently of MLflow.
+"""Pictures of single trials and of the best model, drawn when they are asked for.
 
 matplotlib takes half a second to import, so only the process that draws imports it.
 """
@@ -17,7 +17,6 @@ from hpsearch.engine.records import TrialRecord
 from hpsearch.engine.selection.best_model import load_trained
 from hpsearch.engine.trial_files import (
     CHECKPOINT_FILE,
-    CURVES_FILE,
     HISTORY_FILE,
     Epoch,
     load_checkpoint,
@@ -27,8 +26,16 @@ from hpsearch.foundations.errors import DamagedDataError
 from hpsearch.foundations.files import write_atomically
 from hpsearch.trainers import Picture
 
-__all__ = ["STEPS_FILE", "Pictures", "draw_best_model", "draw_trial"]
+__all__ = [
+    "CURVES_FILE",
+    "STEPS_FILE",
+    "Pictures",
+    "draw_best_model",
+    "draw_trial",
+    "list_pictures",
+]
 
+CURVES_FILE = "learning_curves.png"
 STEPS_FILE = "iterations.csv"
 # Why a trainer's pictures could not be drawn.
 FAILURE_FILE = "figures_failed.txt"
@@ -55,7 +62,7 @@ def draw_trial(
 ) -> list[Path]:
     """Draw a finished trial's curves, and the trainer's pictures of its model.
 
-    Nothing is drawn again if the files exist. With folds the model of the first is drawn.
+    With folds the model of the first is drawn.
 
     Parameters
     ----------
@@ -71,21 +78,25 @@ def draw_trial(
     Returns
     -------
     list of Path
-        Files that exist now; without a checkpoint there are no pictures of the model.
+        The trial's pictures and tables; without a checkpoint none of the model, unless it was drawn
+        while there was one.
     """
     from hpsearch.foundations.png import save_figure
     from hpsearch.report.curves import plot_learning_curves
 
-    epochs = load_history(folder / HISTORY_FILE)
-    curves, steps = folder / CURVES_FILE, folder / STEPS_FILE
-    if epochs and not curves.exists():
+    if epochs := load_history(folder / HISTORY_FILE):
         if any(epoch.step_metrics for epoch in epochs):
-            write_atomically(steps, _format_steps(epochs))
+            write_atomically(folder / STEPS_FILE, _format_steps(epochs))
         own = data.folds[0] if data.folds else data
         _draw_model(definition, record, own, folder, folder, is_best=False)
         title = f"{definition.name}, trial {record.number}"
-        save_figure(plot_learning_curves(epochs, title, record.metric), curves)
-    found = (*folder.glob("*.png"), steps, folder / FAILURE_FILE)
+        save_figure(plot_learning_curves(epochs, title, record.metric), folder / CURVES_FILE)
+    return list_pictures(folder)
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """List what `draw_trial` has written to a trial's folder; for most trials nothing."""
+    found = (*folder.glob("*.png"), folder / STEPS_FILE, folder / FAILURE_FILE)
     return sorted(path for path in found if path.exists())
 
 

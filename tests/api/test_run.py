@@ -61,6 +61,17 @@ def test_events_are_yielded_in_order(define: Define, conduct: Conduct) -> None:
     assert chosen.model.sha256() == best.net_sha256 == scored.evaluation.net_sha256
 
 
+def test_of_all_trials_the_best_three_keep_their_models(
+    define: Define, conduct: Conduct, recorded: Recorded, workspace: Workspace
+) -> None:
+    """Three in all, not three a run; the rest would fill the disk."""
+    conduct(define(trials=5))
+    conduct(define(trials=8))
+    ranked = sorted(recorded(workspace).records(), key=lambda one: (-(one.value or 0), one.number))
+    kept = {path.parent.name for path in workspace.study("small").trials.glob("*/checkpoint*")}
+    assert kept == {f"{record.number:04d}" for record in ranked[:3]}
+
+
 def test_a_stop_after_the_last_trial_leaves_the_test_set_to_the_next_run(
     define: Define, conduct: Conduct
 ) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of trials and of the study, drawn in a helper process of the coordinator."""
+"""Pictures of the best trial and of the study, drawn in a helper process of the coordinator."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,8 +16,7 @@ from hpsearch.report.pictures import Pictures, draw_best_model, draw_trial
 
 __all__ = ["Drawer"]
 
-_MODULES_FOR_TRIALS = ("hpsearch.report.pictures", "hpsearch.report.curves")
-_MODULES_FOR_THE_END = ("hpsearch.report.page", "scipy.cluster.hierarchy")
+_MODULES = ("hpsearch.report.curves", "hpsearch.report.page", "scipy.cluster.hierarchy")
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -34,17 +33,18 @@ class Drawer:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._helper = HelperProcess(*_MODULES_FOR_TRIALS)
+        self._helper = HelperProcess()
         # The thread only waits for the helper process.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawer")
 
     def warm_up(self) -> None:
-        """Import what the study's end needs, plotly and more, which takes most of a second."""
+        """Start the process and import what it needs, which takes seconds."""
         self._draw(_warm_up)
 
     def draw_trial(self, record: TrialRecord) -> Future[list[Path]]:
-        """Draw a trial's curves and model; nothing if the trial has not finished."""
-        return self._thread.submit(self._draw_trial, record)
+        """Draw a trial's curves, and its model if its checkpoint is kept."""
+        session, folder = self._session, self._session.folder.trial(record.number)
+        return self._draw(draw_trial, session.definition, record, session.data, folder)
 
     def draw_best_model(self, record: TrialRecord) -> Future[Pictures]:
         """Draw the best model: that of the trial `record`, with folds that of its refit."""
@@ -70,17 +70,10 @@ class Drawer:
     ) -> Future[Answer]:
         return self._thread.submit(lambda: self._helper.run(draw, *what, **how))
 
-    def _draw_trial(self, record: TrialRecord) -> list[Path]:
-        if not record.state.is_finished:
-            return []
-        session = self._session
-        folder = session.folder.trial(record.number)
-        return self._helper.run(draw_trial, session.definition, record, session.data, folder)
-
 
 def _warm_up() -> None:
     import_importances()
-    for module in _MODULES_FOR_THE_END:
+    for module in _MODULES:
         import_module(module)
 
 

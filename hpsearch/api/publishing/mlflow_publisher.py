@@ -5,21 +5,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpsearch.api.publishing.drawing import Drawer
 from hpsearch.api.publishing.mlflow_content import describe_origin, view_model, view_study
 from hpsearch.engine.models import Model
-from hpsearch.engine.records import TrialRecord
+from hpsearch.engine.records import TrialRecord, best_of
 from hpsearch.engine.scheduling.run_options import RunOptions
 from hpsearch.engine.scheduling.session import Session
-from hpsearch.engine.selection import Verdict, read_verdict, shed_checkpoints, write_table
-from hpsearch.engine.trial_files import CURVES_FILE, HISTORY_FILE, Epoch, load_history
+from hpsearch.engine.selection import Verdict, read_verdict, write_table
+from hpsearch.engine.trial_files import HISTORY_FILE, Epoch, load_history
 from hpsearch.foundations.errors import StoreError
 from hpsearch.foundations.text import redact
-from hpsearch.report.pictures import Pictures
+from hpsearch.report.pictures import Pictures, list_pictures
 from hpsearch.tracking import TrackingStore, TrialView, open_mirror, rehearse_model
 
 if TYPE_CHECKING:
@@ -79,7 +78,6 @@ class MlflowPublisher:
         self._repair = False
         self._drawer = Drawer(session)
         self._best_drawing: Future[Pictures] | None = None
-        self._best_drawn: list[TrialRecord] | None = None
         self._shown_live: dict[int, float] = {}
         self._thread = threading.Thread(target=self._work, name="mlflow-publisher", daemon=True)
         self._thread.start()
@@ -109,9 +107,8 @@ class MlflowPublisher:
             self._tasks.put(lambda: self._use(lambda mirror: mirror.show_trial(view)))
 
     def show_ended(self, record: TrialRecord) -> None:
-        """Draw a trial that has ended or returned to the queue, and write it to MLflow."""
-        drawn = self._drawer.draw_trial(record)
-        self._tasks.put(lambda: self._show_ended(record, drawn))
+        """Write a trial that has ended or returned to the queue to MLflow, with its pictures."""
+        self._tasks.put(lambda: self._show_ended(record))
 
     def draw_ahead(self, model: Model) -> None:
         """Start drawing the best model, before its selection is judged."""
@@ -206,24 +203,10 @@ class MlflowPublisher:
         self._address = {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
         return mirror
 
-    def _show_ended(self, record: TrialRecord, drawn: Future[list[Path]]) -> None:
-        epochs = load_history(self._session.folder.trial(record.number) / HISTORY_FILE)
-        files = drawn.result()
-        if record.state.is_finished:
-            self._shed_checkpoints(record)
-        self._use(lambda mirror: mirror.show_trial(TrialView(record, epochs, files)))
-
-    def _shed_checkpoints(self, record: TrialRecord) -> None:
-        """Delete the checkpoints of all drawn trials but the best few."""
-        folder = self._session.folder
-        if self._best_drawn is None:
-            self._best_drawn = [
-                earlier
-                for earlier in self._session.search.records()
-                if (folder.trial(earlier.number) / CURVES_FILE).exists()
-            ]
-        others = [one for one in self._best_drawn if one.number != record.number]
-        self._best_drawn = shed_checkpoints([*others, record], folder)
+    def _show_ended(self, record: TrialRecord) -> None:
+        folder = self._session.folder.trial(record.number)
+        view = TrialView(record, load_history(folder / HISTORY_FILE), list_pictures(folder))
+        self._use(lambda mirror: mirror.show_trial(view))
 
     def _show_study(
         self, status: str, records: Sequence[TrialRecord], verdict: Verdict, model: Model | None
@@ -231,12 +214,17 @@ class MlflowPublisher:
         session, drawer = self._session, self._drawer
         files: list[Path] = []
         best = (self._best_drawing or self._draw_best(model)) if model else None
-        page = None
+        best_trial = best_of(records) if status == "FINISHED" else None
+        page = curves = None
         if status != "RUNNING":
             files.append(session.folder.root / "trials.csv")
             write_table(records, files[-1])
+            curves = drawer.draw_trial(best_trial) if best_trial else None
             page = drawer.draw_study()
         try:
+            if best_trial and curves:
+                curves.result()
+                self._show_ended(best_trial)
             if self._repair:
                 known = view_study(session, status, records, verdict, ())
                 self._use(lambda mirror: mirror.check_study(known))
@@ -264,6 +252,5 @@ class MlflowPublisher:
                 self._connect()
             assert self._connection is not None
             if everything or not self._connection.is_level(record):
-                drawn = self._drawer.draw_trial(record)
-                self._try(partial(self._show_ended, record, drawn))
+                self._try(lambda record=record: self._show_ended(record))
         self._retry_at = 0.0

@@ -1,10 +1,8 @@
 """A helper process for work that would delay the coordinator's threads."""
 
-import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
@@ -30,15 +28,9 @@ class HelperProcess:
 
     It exits within seconds of the coordinator's death, even in the middle of a task, so that
     it does not write concurrently with a coordinator that resumes the study.
-
-    Parameters
-    ----------
-    *modules : str
-        Modules that all tasks need, imported when the process starts.
     """
 
-    def __init__(self, *modules: str) -> None:
-        self._modules = modules
+    def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
 
     def run(
@@ -82,7 +74,7 @@ class HelperProcess:
                 self._executor = ProcessPoolExecutor(
                     1,
                     initializer=_initialize,
-                    initargs=(os.getpid(), *self._modules),
+                    initargs=(os.getpid(),),
                     # Overrides the user's backend: the helper opens no windows.
                     env={**worker_environment(), "MPLBACKEND": "agg"},
                 )
@@ -91,12 +83,7 @@ class HelperProcess:
         return answer
 
 
-def _initialize(coordinator: int, *modules: str) -> None:
+def _initialize(coordinator: int) -> None:
     exit_with_parent(coordinator)
-    # A failed import is reported by the task that needs the module; raised here, it would print
-    # a traceback.
-    with contextlib.suppress(Exception):
-        for module in modules:
-            import_module(module)
-    # A second BLAS thread would spin on a core that is training.
+    # A second BLAS thread would spin on a core that is training. joblib has imported NumPy.
     threadpool_limits(1)

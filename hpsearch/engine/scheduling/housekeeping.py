@@ -21,7 +21,7 @@ from hpsearch.engine.search import (
     read_refits,
 )
 from hpsearch.engine.selection import list_superfluous_checkpoints
-from hpsearch.engine.trial_files import CHECKPOINT_FILE, CURVES_FILE
+from hpsearch.engine.trial_files import CHECKPOINT_FILE
 from hpsearch.engine.workspace import StudyFolder
 from hpsearch.foundations.errors import DataError, HpsearchError, OutdatedDataError, StoreError
 
@@ -149,9 +149,7 @@ def _load(name: str, folder: StudyFolder, options: RunOptions) -> SearchStudy:
 
 
 def _search_study_folder(search: SearchStudy, folder: StudyFolder) -> Iterator[Leftover]:
-    # Models that have not been drawn yet are still needed for their pictures.
-    drawn = [r for r in search.records() if (folder.trial(r.number) / CURVES_FILE).exists()]
-    for path in list_superfluous_checkpoints(drawn, folder):
+    for path in list_superfluous_checkpoints(search.records(), folder):
         yield _measure(path, "weights of a trial that is not among the best")
     for one in read_confirmations(search):
         path = folder.confirmation(one.number, one.replicate) / CHECKPOINT_FILE

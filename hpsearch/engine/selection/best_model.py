@@ -1,5 +1,6 @@
 """Models of a study's trials, above all its best model, loaded from checkpoints."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,8 @@ def _advise(definition: StudyDefinition, record: TrialRecord) -> str:
 def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> list[TrialRecord]:
     """Delete the checkpoints of all finished trials but the best few.
 
-    Histories and pictures stay, and a trial can always be trained again.
+    Histories stay, and a trial can always be trained again. A checkpoint that cannot be deleted
+    stays too, until `hpsearch clean`.
 
     Returns
     -------
@@ -201,7 +203,8 @@ def shed_checkpoints(records: Sequence[TrialRecord], folder: StudyFolder) -> lis
         The best few, whose checkpoints are kept.
     """
     for path in list_superfluous_checkpoints(records, folder):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
     return _rank(records)[:N_CHECKPOINTS_KEPT]
 
 

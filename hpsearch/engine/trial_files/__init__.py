@@ -20,12 +20,8 @@ from hpsearch.engine.trial_files.predictions import (
     save_predictions,
 )
 
-# The picture that is drawn last: a trial that has it has been drawn.
-CURVES_FILE = "learning_curves.png"
-
 __all__ = [
     "CHECKPOINT_FILE",
-    "CURVES_FILE",
     "HISTORY_FILE",
     "PREDICTIONS_FILE",
     "Checkpoint",

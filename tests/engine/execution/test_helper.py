@@ -1,5 +1,4 @@
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from hpsearch.engine.execution import HelperProcess
-from tests.processes import die_once, list_modules
+from tests.processes import die_once
 
 
 @pytest.fixture
@@ -33,22 +32,12 @@ def test_a_task_whose_process_dies_is_done_again(helper: HelperProcess, tmp_path
     assert helper.run(die_once, tmp_path / "died") == "done"
 
 
-def test_the_modules_of_its_tasks_are_imported_first(helper: HelperProcess) -> None:
-    assert "this" not in helper.run(list_modules)
-    well_read = HelperProcess("this")
-    assert "this" in well_read.run(list_modules)
-    well_read.close()
-    assert "this" not in sys.modules
-
-
 def _count_threads() -> list[int]:
     return [library["num_threads"] for library in threadpool_info()]
 
 
-def test_the_helper_uses_one_core() -> None:
-    helper = HelperProcess("numpy")
+def test_the_helper_uses_one_core(helper: HelperProcess) -> None:
     assert set(helper.run(_count_threads)) == {1}
-    helper.close()
 
 
 def test_a_closed_helper_leaves_no_process_and_may_be_used_again(
