@@ -21,6 +21,8 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
+from hpsearch.tracking.pages import run_page, trials_page
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _HPSEARCH = [sys.executable, "-c", "from hpsearch.cli import main; main()"]
 # MLflow's assistant opens by itself where the host is called localhost.
@@ -46,15 +48,16 @@ def list_shots(
     study: str, server: str, experiment_id: str, run_id: str, trial_run_id: str
 ) -> list[Shot]:
     """List the screenshots of a study's pages in MLflow."""
-    runs = f"{server}/#/experiments/{experiment_id}/runs"
+    trials = f"{server}/{trials_page(experiment_id)}"
+    study_run, trial_run = (
+        f"{server}/{run_page(experiment_id, one)}" for one in (run_id, trial_run_id)
+    )
     return [
-        Shot("mlflow_trials", f"{runs}?viewStateShareKey=hpsearch", height=760),
-        Shot(
-            "mlflow_curves", f"{runs}?viewStateShareKey=hpsearch&compareRunsMode=CHART", height=1100
-        ),
-        Shot("mlflow_study", f"{runs}/{run_id}"),
-        Shot("mlflow_film", f"{runs}/{run_id}/model-metrics", height=2200),
-        Shot("mlflow_trial", f"{runs}/{trial_run_id}/model-metrics", height=1000),
+        Shot("mlflow_trials", trials, height=760),
+        Shot("mlflow_curves", f"{trials}&compareRunsMode=CHART", height=1100),
+        Shot("mlflow_study", study_run),
+        Shot("mlflow_film", study_run.replace("?", "/model-metrics?"), height=2200),
+        Shot("mlflow_trial", trial_run.replace("?", "/model-metrics?"), height=1000),
         Shot("mlflow_model", f"{server}/#/models/{study}"),
     ]
 

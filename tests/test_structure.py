@@ -20,7 +20,6 @@ LARGE = {
     "api/terminal/display.py": "the display of a run, live and in plain lines",
     "engine/search/sole_writer.py": "one class: all methods of Optuna's storage interface",
     "report/page.py": "the sections of the page in their order",
-    "tracking/database.py": "the checks of MLflow's database, which share its tables",
     "tracking/mirror.py": "all that is written of a study to MLflow",
     "trainers/base.py": "the interface of trainers, most of it documentation",
     "trainers/two_layer_net/net.py": "one class, with the methods of the assignment",

@@ -18,7 +18,7 @@ from hpsearch.cli.options import TrackingOption, WorkspaceOption
 from hpsearch.engine.scheduling import RunOptions
 from hpsearch.engine.status import read_status
 from hpsearch.foundations.errors import HpsearchError, StoreError, UsageError
-from hpsearch.tracking import TrackingStore, prepare_tracking, trials_page
+from hpsearch.tracking import TrackingStore, prepare_tracking, study_page
 
 __all__ = ["ui"]
 
@@ -68,7 +68,7 @@ def _print_studies(options: RunOptions, port: int) -> None:
     for name in options.workspace.recorded_names():
         with suppress(HpsearchError):  # an unreadable study does not hide the others
             if address := read_status(*open_recorded_study(name, options)).mlflow:
-                page = trials_page(address["experiment_id"])
+                page = study_page(address["experiment_id"])
                 print(f"  {name}: http://{_HOST}:{port}/{page}")
 
 

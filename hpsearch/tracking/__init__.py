@@ -4,18 +4,19 @@ Importing this package does not import MLflow, which takes longer than starting 
 `delete_runs`, `open_mirror`, `prepare_tracking`, `probe_tracking` and `rehearse_model` do.
 """
 
-from hpsearch.tracking.opening import (
+from hpsearch.tracking.access import (
     delete_runs,
     open_mirror,
     prepare_tracking,
     probe_tracking,
     rehearse_model,
 )
-from hpsearch.tracking.pages import trials_page
-from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
+from hpsearch.tracking.pages import study_page
+from hpsearch.tracking.store import TrackingStore
+from hpsearch.tracking.views import ModelView, StudyView, TrialView
 
 __all__ = [
-    "NetView",
+    "ModelView",
     "StudyView",
     "TrackingStore",
     "TrialView",
@@ -24,5 +25,5 @@ __all__ = [
     "prepare_tracking",
     "probe_tracking",
     "rehearse_model",
-    "trials_page",
+    "study_page",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from mlflow import MlflowClient
@@ -9,11 +10,9 @@ from mlflow.entities import Run
 
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import TrialRecord, best_of
-from hpsearch.tracking.comparison import Expected, newest_points
-from hpsearch.tracking.failures import translate_mlflow_errors
-from hpsearch.tracking.model import describe_dataset, register_net
-from hpsearch.tracking.pages import describe_table, run_page, trials_page
-from hpsearch.tracking.repair import Repairer
+from hpsearch.tracking.pages import describe_views, run_page, study_page, trials_page
+from hpsearch.tracking.registry import describe_dataset, register_model
+from hpsearch.tracking.repair import Expected, Repairer, newest_points
 from hpsearch.tracking.runs import (
     PARENT_TAG,
     SHOWN_TAG,
@@ -30,18 +29,20 @@ from hpsearch.tracking.runs import (
     name_trial,
     set_status,
 )
+from hpsearch.tracking.store import TrackingStore, translate_mlflow_errors
 from hpsearch.tracking.terms import (
     STATUS,
     TRIAL_TAGS,
     VERSION_TAG,
     best_so_far,
-    end_ms,
     epoch_points,
     fixed_tags,
+    last_end_ms,
     study_params,
+    training_ms,
     trial_tags,
 )
-from hpsearch.tracking.views import NetView, StudyView, TrackingStore, TrialView
+from hpsearch.tracking.views import ModelView, StudyView, TrialView
 
 __all__ = ["Mirror"]
 
@@ -53,6 +54,7 @@ class _Shown:
     """State of a trial's run in MLflow when it was last read or written."""
 
     run_id: str
+    start_ms: int
     status: str
     state: str | None
     n_retries: str
@@ -61,7 +63,8 @@ class _Shown:
     def of(cls, run: Run) -> "_Shown":
         tags = run.data.tags
         n_retries = tags.get("retries", "0")
-        return cls(run.info.run_id, run.info.status, tags.get(SHOWN_TAG), n_retries)
+        info = run.info
+        return cls(info.run_id, info.start_time, info.status, tags.get(SHOWN_TAG), n_retries)
 
 
 class Mirror:
@@ -81,6 +84,8 @@ class Mirror:
         ``name``, ``source``, ``checksum`` and ``shape`` of the data set.
     tags : mapping
         Tags that all runs get: versions, seed, data.
+    started_at : datetime
+        Start of the study.
     repair : bool
         Whether to compare what MLflow has with the record, and to correct it: runs that
         contradict the record are deleted and written again.
@@ -92,10 +97,12 @@ class Mirror:
         definition: StudyDefinition,
         data: Mapping[str, Any],
         tags: Mapping[str, str],
+        started_at: datetime,
         *,
         repair: bool = False,
     ) -> None:
         self._store = store
+        self._start_ms = int(1000 * started_at.timestamp())
         self._name = definition.name
         self._tags = {STUDY_TAG: definition.name, **tags}
         self._params = study_params(definition)
@@ -108,11 +115,10 @@ class Mirror:
             self.experiment_id = find_or_create_experiment(
                 self._client, self._name, store.artifacts
             )
-            for name, value in describe_table(
-                list(definition.search.space.searched()), definition.metric
-            ).items():
+            searched = list(definition.search.space.searched())
+            for name, value in describe_views(searched, definition.metric).items():
                 self._client.set_experiment_tag(self.experiment_id, name, value)
-            self.run_id = self._find_runs() or self._create_run(self._name, {}).info.run_id
+            self.run_id = self._find_runs() or self._create_study_run({})
 
     @property
     def repairs(self) -> Sequence[str]:
@@ -145,24 +151,24 @@ class Mirror:
             is_new = shown is not known
             run_id, status = shown.run_id, STATUS[record.state]
             n_shown = self._n_epochs_shown.get(record.number, 0)
+            # A new run has no files yet, and the record's tags already.
+            if self._repairer and not is_new:
+                self._repairer.attach(name_trial(record.number), run_id, view.files)
+            else:
+                attach(self._client, run_id, view.files, replace=is_new)
+            tags = {**({} if is_new else trial_tags(record)), SHOWN_TAG: str(record.state)}
             log(
                 self._client,
                 run_id,
                 params=None if n_shown else record.hyperparameters,
                 metrics=epoch_points(view.epochs[n_shown:], record.metric),
-                # A new run already has the record's tags, and no files.
-                tags=view.tags if is_new else {**trial_tags(record), **view.tags},
+                tags=tags,
             )
-            if self._repairer and not is_new:
-                self._repairer.attach(name_trial(record.number), run_id, view.files)
-            else:
-                attach(self._client, run_id, view.files, replace=is_new)
-            set_status(self._client, run_id, shown.status, status, end_ms(view))
-            if shown.state != record.state:
-                self._client.set_tag(run_id, SHOWN_TAG, str(record.state), synchronous=True)
+            end_ms = shown.start_ms + training_ms(view)
+            set_status(self._client, run_id, shown.status, status, end_ms)
             self._n_epochs_shown[record.number] = len(view.epochs)
-            self._shown[record.number] = _Shown(
-                run_id, status, record.state, str(len(record.retries))
+            self._shown[record.number] = replace(
+                shown, status=status, state=record.state, n_retries=str(len(record.retries))
             )
 
     def check_study(self, view: StudyView) -> None:
@@ -173,7 +179,7 @@ class Mirror:
             expected = Expected(
                 params=self._params,
                 points=best_so_far(view.records),
-                tags=fixed_tags(self._tags),
+                tags={**fixed_tags(self._tags), **view.tags},
                 status=view.status,
                 defaults=self._tags,
                 metrics=view.metrics,
@@ -181,7 +187,7 @@ class Mirror:
             run = self._client.get_run(self.run_id)
             if (kept := self._repairer.check_run(self._name, run, expected)) is None:
                 return
-            self.run_id = self._create_run(self._name, kept).info.run_id
+            self.run_id = self._create_study_run(kept)
             for shown in self._shown.values():
                 self._client.set_tag(shown.run_id, PARENT_TAG, self.run_id, synchronous=True)
 
@@ -191,16 +197,20 @@ class Mirror:
             run = self._client.get_run(self.run_id)
             points = best_so_far(view.records)
             points += newest_points(self._client, run, view.metrics)
-            links = [f"[All trials, best first]({trials_page(self.experiment_id)})"]
+            links = [
+                f"[All trials, best first]({trials_page(self.experiment_id)})",
+                f"[nested]({study_page(self.experiment_id)})",
+            ]
             if best := best_of(view.records):
                 links += self._link_trial(f"trial {best.number}", best.number)
-            tags = {_NOTE_TAG: f"{view.summary}\n\n{', '.join(links)}"}
+            tags = {**view.tags, _NOTE_TAG: f"{view.summary}\n\n{', '.join(links)}"}
             log(self._client, self.run_id, params=self._params, metrics=points, tags=tags)
             attach(self._client, self.run_id, view.files, replace=True)
-            set_status(self._client, self.run_id, run.info.status, view.status, None)
+            end_ms = last_end_ms(view.records)
+            set_status(self._client, self.run_id, run.info.status, view.status, end_ms)
 
-    def show_net(self, view: NetView) -> str:
-        """Log and register the net unless it is registered; point the alias ``best`` to it.
+    def show_model(self, view: ModelView) -> str:
+        """Log and register the model unless it is registered; point the alias ``best`` to it.
 
         Returns
         -------
@@ -213,11 +223,13 @@ class Mirror:
             for name, images in view.pictures.items():
                 log_frames(self._client, self.run_id, f"{name} of {whose}", images)
             if self._repairer:
-                self._repairer.check_net(self._name, self.run_id, view)
+                self._repairer.check_model(self._name, self.run_id, view)
             links = [f"[Its study]({run_page(self.experiment_id, self.run_id)})"]
             links += self._link_trial("its trial", view.trial)
             note = f"{view.summary}\n\n{', '.join(links)}"
-            return register_net(self._client, self._name, self.run_id, replace(view, summary=note))
+            return register_model(
+                self._client, self._name, self.run_id, replace(view, summary=note)
+            )
 
     def _link_trial(self, text: str, number: int) -> list[str]:
         shown = self._shown.get(number)
@@ -247,7 +259,7 @@ class Mirror:
         if shown is None:
             repairer.note_created(what)
             return None
-        tags = {**fixed_tags(self._tags), **self._trial_tags(record), **view.tags}
+        tags = {**fixed_tags(self._tags), **self._trial_tags(record)}
         expected = Expected(
             params=record.hyperparameters,
             points=epoch_points(view.epochs, record.metric),
@@ -271,12 +283,15 @@ class Mirror:
         self._n_epochs_shown.pop(record.number, None)
         return shown
 
-    def _create_run(self, name: str, tags: Mapping[str, str], start_ms: int | None = None) -> Run:
-        run = self._client.create_run(
+    def _create_study_run(self, tags: Mapping[str, str]) -> str:
+        run_id = str(self._create_run(self._name, tags, self._start_ms).info.run_id)
+        self._client.log_inputs(run_id, datasets=[self._dataset])
+        return run_id
+
+    def _create_run(self, name: str, tags: Mapping[str, str], start_ms: int | None) -> Run:
+        return self._client.create_run(
             self.experiment_id,
             start_time=start_ms,
             run_name=name,
             tags=cut_tags({**self._tags, **tags}),
         )
-        self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
-        return run

@@ -28,7 +28,7 @@ __all__ = [
 STUDY_TAG = "hpsearch.study"
 TRIAL_TAG = "hpsearch.trial"
 PARENT_TAG = "mlflow.parentRunId"
-# Written last: a run with this tag is complete.
+# Written after all that the run has but its final status.
 SHOWN_TAG = "hpsearch.shown"
 
 # Opens MLflow's pages for training rather than those for language models.
@@ -37,8 +37,8 @@ _TRIAL_NAME = re.compile(r"trial (\d{4,})")
 
 # Set by MLflow itself on every run.
 _MLFLOW_TAGS = frozenset({"mlflow.runName", "mlflow.user", PARENT_TAG})
-# MLflow's limits for one log_batch call, and for a tag.
-_MAX_METRICS = 1000
+# One log_batch call takes 1,000 entries, of which 100 parameters and 100 tags; and a tag's limit.
+_MAX_METRICS = 800
 _MAX_TAG_LENGTH = 5000
 
 
@@ -152,22 +152,22 @@ def log(
     metrics: Iterable[tuple[str, float, int, int]] = (),
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Log parameters, metrics and tags in as few requests as MLflow allows.
+    """Log metrics, then parameters and tags, in as few requests as MLflow allows.
 
     Metrics are (name, value, timestamp in ms, step). MLflow stores equal points once, so
     logging them again does no harm.
     """
     points = [Metric(*point) for point in metrics]
-    first, rest = points[:_MAX_METRICS], points[_MAX_METRICS:]
+    n_before_last = max(0, len(points) - 1) // _MAX_METRICS * _MAX_METRICS
+    for start in range(0, n_before_last, _MAX_METRICS):
+        client.log_batch(run_id, metrics=points[start : start + _MAX_METRICS], synchronous=True)
     client.log_batch(
         run_id,
-        metrics=first,
+        metrics=points[n_before_last:],
         params=[Param(name, str(value)) for name, value in (params or {}).items()],
         tags=[RunTag(name, value) for name, value in cut_tags(tags or {}).items()],
         synchronous=True,
     )
-    for start in range(0, len(rest), _MAX_METRICS):
-        client.log_batch(run_id, metrics=rest[start : start + _MAX_METRICS], synchronous=True)
 
 
 def cut_tags(tags: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ from hpsearch.tracking.views import TrialView
 
 __all__ = [
     *("Point", "STATUS", "TRIAL_TAGS", "VERSION_TAG"),
-    *("best_so_far", "end_ms", "epoch_points", "fixed_tags", "study_params", "trial_tags"),
+    *("best_so_far", "epoch_points", "fixed_tags", "last_end_ms", "study_params", "training_ms"),
+    "trial_tags",
 ]
 
 # Name, value, time in ms, step.
@@ -104,9 +105,15 @@ def _measure(epoch: Epoch, metric: Metric) -> dict[str, float]:
     }
 
 
-def end_ms(view: TrialView) -> int | None:
-    """Return when the trial's last epoch ended, in ms; the same however often it is shown."""
-    return int(view.epochs[-1].ended_at * 1000) if view.epochs else None
+def training_ms(view: TrialView) -> int:
+    """Return the trial's training time in ms, without the time for which it was interrupted."""
+    return int(1000 * sum(epoch.duration_s for epoch in view.epochs))
+
+
+def last_end_ms(records: Sequence[TrialRecord]) -> int | None:
+    """Return when the last trial ended, in ms since the epoch; None if none has."""
+    ends = [record.ended_at.timestamp() for record in records if record.ended_at]
+    return int(1000 * max(ends)) if ends else None
 
 
 def best_so_far(records: Sequence[TrialRecord]) -> list[Point]:

@@ -1,6 +1,5 @@
 """Content to be shown in MLflow, as plain values."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,71 +7,8 @@ from typing import Any
 
 from hpsearch.engine.records import TrialRecord
 from hpsearch.engine.trial_files import Epoch
-from hpsearch.foundations.errors import UsageError
-from hpsearch.foundations.text import redact
 
-__all__ = ["NetView", "StudyView", "TrackingStore", "TrialView"]
-
-_SQLITE = "sqlite:///"
-# MAX_PATHNAME of SQLite's os_unix.c is 512, of which "-journal" takes eight.
-_MAX_SQLITE_PATH = 504
-
-
-@dataclass(frozen=True)
-class TrackingStore:
-    """Location of MLflow's tracking store and artifacts.
-
-    Parameters
-    ----------
-    uri : str
-        ``sqlite:///...``, or a server's ``http://...``.
-    artifacts : Path or None
-        Folder for artifacts; None leaves it to the server.
-    """
-
-    uri: str
-    artifacts: Path | None
-
-    @property
-    def is_server(self) -> bool:
-        """Whether the store is a tracking server, which stores the artifacts too."""
-        return self.uri.startswith(("http://", "https://"))
-
-    @property
-    def database(self) -> Path | None:
-        """The SQLite file that the URI names, absolute; None if it names none."""
-        name = self.uri.removeprefix(_SQLITE).partition("?")[0]
-        if not self.uri.startswith(_SQLITE) or name in ("", ":memory:"):
-            return None
-        return Path(name).absolute()
-
-    @property
-    def is_workspaces(self) -> bool:
-        """Whether database and artifacts are in one folder, a workspace, and move with it."""
-        database = self.database
-        return bool(database and self.artifacts and database.parent == self.artifacts.parent)
-
-    def check_path(self) -> None:
-        """Check that SQLite can open a file at this path.
-
-        Raises
-        ------
-        UsageError
-            If the path is too long.
-        """
-        if self.database and (n_bytes := len(os.fsencode(self.database))) > _MAX_SQLITE_PATH:
-            raise UsageError(
-                f"{self.database}: SQLite opens paths of up to {_MAX_SQLITE_PATH} bytes, and this "
-                f"one has {n_bytes}; give another folder with --workspace"
-            )
-
-    def shown(self) -> str:
-        """Return the URI without its password."""
-        return self.without_password(self.uri)
-
-    def without_password(self, text: str) -> str:
-        """Remove the URI's password from `text`."""
-        return redact(text, self.uri)
+__all__ = ["ModelView", "StudyView", "TrialView"]
 
 
 @dataclass(frozen=True)
@@ -86,15 +22,12 @@ class TrialView:
     epochs : sequence of Epoch
         All epochs so far.
     files : sequence of Path
-        Figures and tables to attach.
-    tags : mapping
-        Further tags.
+        Pictures and tables to attach.
     """
 
     record: TrialRecord
     epochs: Sequence[Epoch] = ()
     files: Sequence[Path] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,7 +43,9 @@ class StudyView:
     records : sequence of TrialRecord
         All trials, for the best so far.
     metrics : mapping
-        Final metrics of the study.
+        Final scores of the study.
+    tags : mapping
+        Other results: intervals, p-values, counts. MLflow would draw a metric as a bar.
     files : sequence of Path
         Plots and tables to attach; replaced if they are there already.
     """
@@ -119,11 +54,12 @@ class StudyView:
     summary: str
     records: Sequence[TrialRecord] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
-class NetView:
+class ModelView:
     """The best model as it is to be served by MLflow.
 
     Parameters

@@ -99,10 +99,11 @@ def test_cleaning_removes_only_what_is_not_needed(
     folder = workspace.study("small")
     search = load_study("small", open_storage(None, folder.journal))
     note_confirmation(search, Confirmation(0, 1, State.COMPLETE, 0.5, "net", 1.0, None))
-    before = _status(program)
     (checkpoint,) = {path.name for path in folder.trials.glob("*/checkpoint*")}
     for trial in folder.trials.iterdir():
-        (trial / checkpoint).touch()  # as after `hpsearch replay`
+        if not (trial / checkpoint).exists():  # as after `hpsearch replay`
+            (trial / checkpoint).write_bytes(b"weights")
+    before = _status(program)
     confirmation = folder.confirmation(0, 1) / checkpoint
     confirmation.parent.mkdir()
     confirmation.touch()  # killed after the record

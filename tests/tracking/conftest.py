@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from hpsearch.engine.models import Model, export_model
 from hpsearch.engine.records import State, TrialRecord
 from hpsearch.engine.trial_files import Epoch
 from hpsearch.engine.workspace import Workspace
-from hpsearch.tracking import NetView, TrackingStore, TrialView, open_mirror
+from hpsearch.tracking import ModelView, TrackingStore, TrialView, open_mirror
 from hpsearch.trainers.two_layer_net.net import make_parameters
 from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
 from tests.engine.models.conftest import make_net, train_own
 
 __all__ = ["train_own"]
+
+STARTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def make_mirror(store: TrackingStore, define: Callable[..., StudyDefinition]) ->
         data = {"name": "digits", "source": "sklearn", "checksum": "c" * 64, "shape": [600, 8, 8]}
         used = dataclasses.replace(store, **changes)
         tags = {"seed": "0", "data_checksum": "c" * 64}
-        return open_mirror(used, define(), data, tags, repair=repair)
+        return open_mirror(used, define(), data, tags, STARTED_AT, repair=repair)
 
     return make
 
@@ -65,8 +67,8 @@ def make_view(tmp_path: Path) -> Callable[..., TrialView]:
             diverged=False,
             reason=None,
             versions={},
-            started_at=datetime(2026, 1, 1, tzinfo=UTC),
-            ended_at=datetime(2026, 1, 1, 0, 1, tzinfo=UTC),
+            started_at=STARTED_AT,
+            ended_at=STARTED_AT + timedelta(minutes=1),
         )
         picture = tmp_path / "weights.png"
         picture.write_bytes(b"picture")
@@ -75,11 +77,11 @@ def make_view(tmp_path: Path) -> Callable[..., TrialView]:
     return make
 
 
-def view_net(net: Model, folder: Path, example: Any, **changes: Any) -> NetView:
+def describe_model(net: Model, folder: Path, example: Any, **changes: Any) -> ModelView:
     """Export a model and describe it as it is to be served."""
     export_model(net, folder)
     trainer = net.trainer
-    view = NetView(
+    view = ModelView(
         folder,
         net.sha256(),
         net.facts["trial"],
@@ -94,14 +96,14 @@ def view_net(net: Model, folder: Path, example: Any, **changes: Any) -> NetView:
 
 
 @pytest.fixture
-def make_view_of_net(tmp_path: Path) -> Callable[[int], NetView]:
+def make_model_view(tmp_path: Path) -> Callable[[int], ModelView]:
     """Export a small net; another for each number."""
 
-    def make(seed: int) -> NetView:
+    def make(seed: int) -> ModelView:
         rng = np.random.default_rng(seed)
         preprocessing = Preprocessing(np.full(48, 120, np.float32))
         net = make_net(make_parameters(48, 5, 3, 0.1, rng), preprocessing, trial=seed)
         example = rng.integers(0, 256, (2, 4, 4, 3), np.uint8)
-        return view_net(net, tmp_path / f"net-{seed}", example)
+        return describe_model(net, tmp_path / f"net-{seed}", example)
 
     return make

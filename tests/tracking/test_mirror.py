@@ -1,6 +1,6 @@
 import dataclasses
-import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from hpsearch.engine.models import Model
 from hpsearch.engine.records import State
 from hpsearch.engine.trial_files import Epoch
 from hpsearch.foundations.errors import StoreError
-from hpsearch.tracking import NetView, StudyView, TrackingStore, TrialView
+from hpsearch.tracking import ModelView, StudyView, TrackingStore, TrialView
+from hpsearch.tracking.pages import run_page, study_page, trials_page
 from hpsearch.trainers.two_layer_net.net import make_parameters
 from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
 from tests.engine.models.conftest import make_net
-from tests.tracking.conftest import view_net
+from tests.tracking.conftest import STARTED_AT, describe_model
 
 Make = Callable[..., Any]
 
@@ -93,7 +94,12 @@ def test_a_trial_shows_its_parameters_curves_and_files(
     assert tags["mlflow.parentRunId"] == mirror.run_id
     assert (tags["hpsearch.trial"], tags["state"], tags["seed"]) == ("7", "COMPLETE", "0")
     assert files == ["weights.png"]
-    assert [one.dataset.name for one in run.inputs.dataset_inputs] == ["digits"]
+
+
+def test_the_studys_run_names_the_data(make_mirror: Make, store: TrackingStore) -> None:
+    """Once: for each trial it would be a seventh of what MLflow costs."""
+    make_mirror()
+    assert [one.dataset.name for one in _runs(store)["small"].inputs.dataset_inputs] == ["digits"]
 
 
 def test_pruned_diverged_and_failed_trials_say_so(
@@ -201,7 +207,8 @@ def test_the_study_shows_the_best_so_far_by_trial(
         make_view(1, State.PRUNED).record,
         make_view(2, State.COMPLETE, value=0.7).record,
     ]
-    view = StudyView("FINISHED", "# summary", records, {"test_accuracy": 0.6})
+    tags = {"runner_up_p_value": "0.04"}
+    view = StudyView("FINISHED", "# summary", records, {"test_accuracy": 0.6}, tags)
     make_mirror().show_study(view)
     make_mirror().show_study(view)
     run = _runs(store)["small"]
@@ -213,6 +220,8 @@ def test_the_study_shows_the_best_so_far_by_trial(
     ]
     assert [value for _, value, _ in points["test_accuracy"]] == [0.6]
     assert run.data.tags["mlflow.note.content"].startswith("# summary\n")
+    assert run.data.tags["runner_up_p_value"] == "0.04"
+    assert "runner_up_p_value" not in points
 
 
 def test_a_deleted_experiment_comes_back(
@@ -244,7 +253,7 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
 
     components = np.linalg.qr(rng.standard_normal((48, 7)))[0].astype(np.float32)
 
-    def export(seed: int) -> NetView:
+    def export(seed: int) -> ModelView:
         mean_image = np.full(48, 120 if seed == 2 else 0.1, np.float32)
         preprocessing = (
             Preprocessing(mean_image)
@@ -257,13 +266,13 @@ def test_the_best_net_is_registered_once_and_served_without_pickle(
         frames = {epoch: np.full((48, 48, 3), 9 * epoch, np.uint8) for epoch in (1, 4)}
         tags, pictures = {"trial": str(seed)}, {"weights": frames}
         folder = tmp_path / f"net-{seed}"
-        return view_net(net, folder, images[:2], tags=tags, pictures=pictures)
+        return describe_model(net, folder, images[:2], tags=tags, pictures=pictures)
 
     nets: dict[int, Model] = {}
     mirror = make_mirror()
-    assert mirror.show_net(export(1)) == "1"
-    assert mirror.show_net(export(2)) == "2"
-    assert mirror.show_net(export(1)) == "1"
+    assert mirror.show_model(export(1)) == "1"
+    assert mirror.show_model(export(2)) == "2"
+    assert mirror.show_model(export(1)) == "1"
     client = MlflowClient(store.uri)
     assert len(client.search_model_versions("name = 'small'")) == 2
     # Each frame of each net once, however often the net is shown; MLflow adds a small copy.
@@ -347,14 +356,41 @@ def test_more_epochs_than_one_request_takes_are_all_shown(
         assert [step for step, *_ in points[name]] == list(range(1, 451))
 
 
-def test_the_table_of_trials_opens_best_first_with_what_is_searched(
+def test_the_experiment_is_one_of_training_and_has_the_views_that_links_name(
     make_mirror: Make, store: TrackingStore
 ) -> None:
-    make_mirror()
+    mirror = make_mirror()
     experiment = MlflowClient(store.uri).get_experiment_by_name("small")
-    view = json.loads(experiment.tags["mlflow.sharedViewState.hpsearch"])
-    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`val_accuracy`", False)
-    assert "params.`learning_rate`" in view["selectedColumns"]
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    for page in (study_page, trials_page):
+        key = page(mirror.experiment_id).rpartition("viewStateShareKey=")[2]
+        assert f"mlflow.sharedViewState.{key}" in experiment.tags
+
+
+def test_a_trials_duration_is_its_training_time_however_long_it_was_interrupted(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    def read_duration_ms() -> int:
+        info = _runs(store)["trial 0000"].info
+        return int(info.end_time - info.start_time)
+
+    setting = {"hyperparameters": {"epochs": 3}}
+    make_mirror().show_trial(make_view(0, State.WAITING, n_epochs=2, **setting))
+    assert read_duration_ms() == 1000
+    a_day_later = STARTED_AT + timedelta(days=1)
+    make_mirror().show_trial(make_view(0, State.COMPLETE, started_at=a_day_later, **setting))
+    assert read_duration_ms() == 1500
+
+
+def test_the_studys_run_spans_its_trials_whenever_it_is_written(
+    make_mirror: Make, make_view: Make, store: TrackingStore
+) -> None:
+    make_mirror().show_study(
+        StudyView("FINISHED", "a study", [make_view(0, State.COMPLETE).record])
+    )
+    info = _runs(store)["small"].info
+    assert info.start_time == STARTED_AT.timestamp() * 1000
+    assert info.end_time == info.start_time + 60_000
 
 
 def test_the_studys_note_links_its_trials_and_the_best_one(
@@ -371,5 +407,6 @@ def test_the_studys_note_links_its_trials_and_the_best_one(
     assert note.startswith("a study\n")
     assert runs["small"].data.params["sampler"] == "tpe"
     assert runs["small"].data.params["learning_rate"] == "0.003 to 0.1, log"
-    assert f"(#/experiments/{mirror.experiment_id}/runs?viewStateShareKey=hpsearch)" in note
-    assert f"[trial 0](#/experiments/{mirror.experiment_id}/runs/{best})" in note
+    assert f"({study_page(mirror.experiment_id)})" in note
+    assert f"({trials_page(mirror.experiment_id)})" in note
+    assert f"[trial 0]({run_page(mirror.experiment_id, best)})" in note

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from hpsearch.engine.records import State
 from hpsearch.foundations.errors import StoreError
-from hpsearch.tracking import NetView, StudyView, TrackingStore, TrialView
+from hpsearch.tracking import ModelView, StudyView, TrackingStore, TrialView
 
 Make = Callable[..., Any]
 Damage = Callable[[MlflowClient, str], Any]
@@ -28,13 +28,13 @@ class Study:
         self.view = StudyView("FINISHED", "the study", records, {"test_accuracy": 0.5})
         self.repair()
 
-    def repair(self, net: NetView | None = None) -> list[str]:
+    def repair(self, net: ModelView | None = None) -> list[str]:
         mirror = self._make_mirror(repair=True)
         for view in self.views:
             mirror.show_trial(view)
         mirror.check_study(self.view)
         if net:
-            mirror.show_net(net)
+            mirror.show_model(net)
         mirror.show_study(self.view)
         return list(mirror.repairs)
 
@@ -225,9 +225,9 @@ def _artifacts_of(study: Study) -> Path:
     ],
 )
 def test_a_model_that_does_not_serve_the_net_is_registered_again(
-    study: Study, make_view_of_net: Make, damage: Callable[[Path], Any], reason: str
+    study: Study, make_model_view: Make, damage: Callable[[Path], Any], reason: str
 ) -> None:
-    net = make_view_of_net(1)
+    net = make_model_view(1)
     assert study.repair(net) == ["model small: registered"]
     assert study.repair(net) == []
     damage(_artifacts_of(study))
@@ -245,9 +245,9 @@ def _overwrite(model: Path) -> None:
 
 
 def test_the_model_of_a_run_that_was_created_again_belongs_to_the_new_one(
-    study: Study, make_view_of_net: Make
+    study: Study, make_model_view: Make
 ) -> None:
-    net = make_view_of_net(1)
+    net = make_model_view(1)
     study.repair(net)
     _altered_param(study, study.runs()["small"].info.run_id)
     study.repair(net)

@@ -1,5 +1,6 @@
-"""Conversion of a study and its best net to what is written to MLflow."""
+"""Content that MLflow shows of a study and of its best model: values, tags, Markdown summaries."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.api.publishing.summary import summarise_model, summarise_study
 from hpsearch.datasets import Schema, decode_features, open_validation
+from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.evaluations import Evaluations, read_evaluations
 from hpsearch.engine.models import Model
-from hpsearch.engine.records import TrialRecord
+from hpsearch.engine.records import TrialRecord, best_of
 from hpsearch.engine.scheduling.session import Session
-from hpsearch.engine.selection import Verdict, measure_verdict
+from hpsearch.engine.selection import (
+    Verdict,
+    describe_verdict,
+    measure_uncertainty,
+    measure_verdict,
+)
+from hpsearch.foundations.differences import compare_versions
+from hpsearch.foundations.text import shorten_number
 from hpsearch.foundations.versions import code_version, package_versions
-from hpsearch.tracking import NetView, StudyView
+from hpsearch.tracking import ModelView, StudyView
 
 __all__ = ["describe_origin", "view_model", "view_study"]
 
@@ -33,9 +41,10 @@ def view_study(
     evaluations = read_evaluations(session.search, session.folder.test_ledger)
     return StudyView(
         status=status,
-        summary=summarise_study(session.definition, records, verdict, evaluations),
+        summary=_summarise_study(session.definition, records, verdict, evaluations),
         records=records,
         metrics=measure_verdict(verdict) | _measure(evaluations),
+        tags=_shorten(measure_uncertainty(verdict)) | _describe_evaluation(evaluations),
         files=files,
     )
 
@@ -45,17 +54,17 @@ def view_model(
     model: Model,
     by_epoch: Mapping[str, Mapping[int, NDArray[np.uint8]]],
     verdict: Verdict,
-) -> NetView:
+) -> ModelView:
     """Collect what the model registry gets of the best model, any test score included."""
     evaluations = read_evaluations(session.search, session.folder.test_ledger)
     mine = evaluations.of_net(model.sha256())
     examples = open_validation(session.data)[0][:_N_EXAMPLES]
-    return NetView(
+    return ModelView(
         folder=session.folder.best_net,
         sha256=model.sha256(),
         trial=model.facts["trial"],
         example=_show_examples(examples, model.schema),
-        summary=summarise_model(model, verdict, mine),
+        summary=_summarise_model(model, verdict, mine),
         pictures=by_epoch,
         output_type="int64" if model.class_names else "float64",
         model_file=model.trainer.model_file,
@@ -97,19 +106,86 @@ def _show_examples(examples: NDArray[Any], schema: Schema) -> Any:
     return decode_features(examples, schema.columns) if schema.has_names else examples
 
 
-def _describe_evaluation(evaluations: Evaluations) -> dict[str, str]:
+def _measure(evaluations: Evaluations) -> dict[str, float]:
+    """Return the last test evaluation's scores by name."""
     if not evaluations.own:
         return {}
-    return {"test_evaluation": evaluations.count(evaluations.own[-1])["note"]}
+    return {f"test_{name}": value for name, value in evaluations.own[-1].scores.items()}
 
 
-def _measure(evaluations: Evaluations) -> dict[str, float]:
+def _describe_evaluation(evaluations: Evaluations) -> dict[str, str]:
+    """Make tags of the last test evaluation: its confidence interval, which evaluation it was."""
     if not evaluations.own:
         return {}
     last = evaluations.own[-1]
+    count = evaluations.count(last)
     return {
-        **{f"test_{name}": value for name, value in last.scores.items()},
-        f"{last.metric.test_name}_low": last.low,
-        f"{last.metric.test_name}_high": last.high,
-        "test_evaluations": float(evaluations.count(last)["evaluations"]),
+        **_shorten({f"{last.metric.test_name}_low": last.low}),
+        **_shorten({f"{last.metric.test_name}_high": last.high}),
+        "test_evaluations": str(count["evaluations"]),
+        "test_evaluation": count["note"],
     }
+
+
+def _shorten(values: Mapping[str, float]) -> dict[str, str]:
+    return {name: shorten_number(value) for name, value in values.items()}
+
+
+def _summarise_study(
+    definition: StudyDefinition,
+    records: Sequence[TrialRecord],
+    verdict: Verdict,
+    evaluations: Evaluations,
+) -> str:
+    """Summarize a study in Markdown: progress, best trial, verdict, test evaluations."""
+    states = Counter(record.state.lower() for record in records)
+    counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none yet"
+    lines = [
+        f"**{definition.name}**  {definition.description}".rstrip(),
+        "",
+        f"- trials: {counted}, of {definition.trials}",
+    ]
+    if n_folds := definition.data.n_folds:
+        lines.append(
+            f"- validation: {n_folds}-fold cross-validation; the best setting is trained once more,"
+            " on all examples but those for the test"
+        )
+    if best := best_of(records):
+        lines.append(
+            f"- best: trial {best.number}, {best.metric.val_name} {best.metric.format(best.value)}"
+        )
+        lines += [f"    - {name} = {shorten_number(v)}" for name, v in best.searched.items()]
+    lines += [f"- {line}" for line in describe_verdict(verdict)]
+    versions = {one.number: one.versions for one in records if one.state.is_finished}
+    lines += [f"- {line}" for line in compare_versions(versions)]
+    lines += _list_evaluations(evaluations)
+    return "\n".join(lines)
+
+
+def _summarise_model(model: Model, verdict: Verdict, evaluations: Evaluations) -> str:
+    """Summarize the best model in Markdown: origin, hyperparameters, verdict, test evaluations."""
+    facts = model.facts
+    lines = [
+        f"Best model of the study **{facts['study']}**: trial {facts['trial']}, {model.val_score}.",
+        "",
+        *(f"- {name} = {shorten_number(v)}" for name, v in facts["hyperparameters"].items()),
+        *(f"- {line}" for line in describe_verdict(verdict)),
+        *_list_evaluations(evaluations.of_net(model.sha256())),
+        "",
+        _describe_examples(model.schema),
+    ]
+    return "\n".join(lines)
+
+
+def _describe_examples(schema: Schema) -> str:
+    if schema.image_shape is None:
+        return f"`predict` takes tables with the {schema.n_features} columns of the model."
+    shape = ", ".join(map(str, schema.image_shape))
+    return f"`predict` takes raw uint8 images of shape (N, {shape})."
+
+
+def _list_evaluations(evaluations: Evaluations) -> list[str]:
+    return [
+        f"- {one.describe()}, net {one.net_sha256[:12]}: {evaluations.count(one)['note']}"
+        for one in evaluations.own
+    ]

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,8 @@ class MlflowPublisher:
         self._tasks: queue.Queue[Callable[[], object] | None] = queue.Queue()
         self._connection: Mirror | None = None
         self._address: dict[str, str] | None = None
+        starts = [one.started_at for one in session.search.records() if one.started_at]
+        self._started_at = min([*starts, datetime.now()])
         self._retry_at = 0.0
         self._progress_at = time.monotonic()
         self._repair = False
@@ -197,8 +200,10 @@ class MlflowPublisher:
 
     def _connect(self) -> "Mirror":
         session = self._session
-        origin = describe_origin(session)
-        mirror = open_mirror(self._store, session.definition, *origin, repair=self._repair)
+        data, tags = describe_origin(session)
+        mirror = open_mirror(
+            self._store, session.definition, data, tags, self._started_at, repair=self._repair
+        )
         self._connection = mirror
         self._address = {"experiment_id": mirror.experiment_id, "run_id": mirror.run_id}
         return mirror
@@ -230,7 +235,7 @@ class MlflowPublisher:
                 self._use(lambda mirror: mirror.check_study(known))
             if model and best:
                 view = view_model(session, model, best.result().by_epoch, verdict)
-                self._use(lambda mirror: mirror.show_net(view))
+                self._use(lambda mirror: mirror.show_model(view))
                 self._progress_at = time.monotonic()
         finally:
             files += best.result().files if best else []

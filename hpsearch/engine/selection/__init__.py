@@ -24,6 +24,7 @@ from hpsearch.engine.selection.verdict import (
     Selection,
     Verdict,
     describe_verdict,
+    measure_uncertainty,
     measure_verdict,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "load_fold_models",
     "load_trial_model",
     "mean_interval",
+    "measure_uncertainty",
     "measure_verdict",
     "note_selection",
     "read_verdict",

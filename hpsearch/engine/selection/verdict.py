@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from hpsearch.engine.selection.bias_correction import Estimate
 from hpsearch.foundations.metrics import ACCURACY, Metric
 
-__all__ = ["Confirmed", "RunnerUp", "Selection", "Verdict", "describe_verdict", "measure_verdict"]
+__all__ = [
+    *("Confirmed", "RunnerUp", "Selection", "Verdict"),
+    *("describe_verdict", "measure_uncertainty", "measure_verdict"),
+]
 
 
 @dataclass(frozen=True)
@@ -123,24 +126,33 @@ def describe_verdict(verdict: Verdict) -> list[str]:
 
 
 def measure_verdict(verdict: Verdict) -> dict[str, float]:
-    """Return the verdict on the best trial as metrics by name, without unknown ones."""
-    selection = verdict.selection
+    """Return the best trial's corrected and confirmed scores by name, as far as they are known."""
+    selection, name = verdict.selection, verdict.metric.val_name
     if selection is None:
         return {}
-    metrics: dict[str, float | None] = {}
-    name = verdict.metric.val_name
+    scores = {}
+    if selection.estimate:
+        scores[f"{name}_corrected"] = selection.estimate.val_score
+    for one in verdict.confirmed:
+        if one.number == selection.number and one.mean is not None:
+            scores[f"confirmed_{name}"] = one.mean
+    return scores
+
+
+def measure_uncertainty(verdict: Verdict) -> dict[str, float]:
+    """Return intervals, p-value and spread of the verdict by name, as far as they are known."""
+    selection, name = verdict.selection, verdict.metric.val_name
+    if selection is None:
+        return {}
+    found: dict[str, float | None] = {}
     if estimate := selection.estimate:
-        metrics |= {
-            f"{name}_corrected": estimate.val_score,
-            f"{name}_corrected_low": estimate.low,
-            f"{name}_corrected_high": estimate.high,
-        }
-    if runner_up := selection.runner_up:
-        metrics["runner_up_p_value"] = runner_up.p_value
+        found |= {f"{name}_corrected_low": estimate.low, f"{name}_corrected_high": estimate.high}
+    if selection.runner_up:
+        found["runner_up_p_value"] = selection.runner_up.p_value
     for one in verdict.confirmed:
         if one.number == selection.number:
-            metrics |= {f"confirmed_{name}": one.mean, "confirmed_spread": one.spread}
-    return {name: value for name, value in metrics.items() if value is not None}
+            found["confirmed_spread"] = one.spread
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _describe_selection(selection: Selection, metric: Metric) -> Iterator[str]:

@@ -8,6 +8,7 @@ from hpsearch.engine.selection import (
     Selection,
     Verdict,
     describe_verdict,
+    measure_uncertainty,
     measure_verdict,
 )
 from hpsearch.engine.selection.bias_correction import Estimate
@@ -32,12 +33,13 @@ def test_a_verdict_gives_estimate_runner_up_and_confirmations() -> None:
         "trial 17 confirmed on 1 fresh seed: 0.690; 1 more diverged or failed",
     ]
     assert measure_verdict(verdict) == pytest.approx(
+        {"val_accuracy_corrected": 0.6812, "confirmed_val_accuracy": 0.684}
+    )
+    assert measure_uncertainty(verdict) == pytest.approx(
         {
-            "val_accuracy_corrected": 0.6812,
             "val_accuracy_corrected_low": 0.6678,
             "val_accuracy_corrected_high": 0.6943,
             "runner_up_p_value": 0.7123,
-            "confirmed_val_accuracy": 0.684,
             "confirmed_spread": 0.004 / 2**0.5,
         }
     )

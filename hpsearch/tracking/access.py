@@ -1,11 +1,11 @@
 """Access to MLflow, which is imported only when needed, with this program's settings."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.engine.definition import StudyDefinition
-from hpsearch.tracking.settings import mlflow_settings
-from hpsearch.tracking.views import TrackingStore
+from hpsearch.tracking.store import TrackingStore, mlflow_settings, translate_mlflow_errors
 
 if TYPE_CHECKING:
     from hpsearch.tracking.mirror import Mirror
@@ -18,6 +18,7 @@ def open_mirror(
     definition: StudyDefinition,
     data: Mapping[str, Any],
     tags: Mapping[str, str],
+    started_at: datetime,
     *,
     repair: bool = False,
 ) -> "Mirror":
@@ -33,6 +34,8 @@ def open_mirror(
         ``name``, ``source``, ``checksum`` and ``shape`` of the data set.
     tags : mapping
         Tags that all runs get: versions, seed, data.
+    started_at : datetime
+        Start of the study.
     repair : bool
         Whether to compare what MLflow has with the record, and to correct it.
 
@@ -45,7 +48,7 @@ def open_mirror(
     with mlflow_settings():
         from hpsearch.tracking.mirror import Mirror
 
-        return Mirror(store, definition, data, tags, repair=repair)
+        return Mirror(store, definition, data, tags, started_at, repair=repair)
 
 
 def prepare_tracking(store: TrackingStore) -> None:
@@ -64,9 +67,8 @@ def prepare_tracking(store: TrackingStore) -> None:
     if store.is_server:
         return
     with mlflow_settings():
-        from hpsearch.tracking.database import check_connection, complete_database
-        from hpsearch.tracking.failures import translate_mlflow_errors
-        from hpsearch.tracking.relocation import relocate_artifacts
+        from hpsearch.tracking.mlflow_database import complete_database
+        from hpsearch.tracking.store_checks import check_connection, relocate_artifacts
 
         with translate_mlflow_errors(store):
             if store.database is None:
@@ -105,7 +107,6 @@ def delete_runs(store: TrackingStore, study: str) -> int:
         return 0
     prepare_tracking(store)
     with mlflow_settings():
-        from hpsearch.tracking.failures import translate_mlflow_errors
         from hpsearch.tracking.runs import delete_study_runs
 
         with translate_mlflow_errors(store):
@@ -115,7 +116,7 @@ def delete_runs(store: TrackingStore, study: str) -> int:
 def rehearse_model() -> None:
     """Warm MLflow up: do in advance what it does for the first model of a process."""
     with mlflow_settings():
-        from hpsearch.tracking.model import warm_up
+        from hpsearch.tracking.registry import warm_up
 
         warm_up()
 
@@ -134,6 +135,6 @@ def probe_tracking(store: TrackingStore) -> str | None:
         If it cannot be reached or written.
     """
     with mlflow_settings():
-        from hpsearch.tracking.probing import probe
+        from hpsearch.tracking.store_checks import probe
 
         return probe(store)

@@ -16,16 +16,14 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from mlflow.store.db import utils as mlflow_db
 from mlflow.store.db.base_sql_model import Base
-from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import StaticPool
 
-from hpsearch.foundations.errors import StoreError, UsageError
+from hpsearch.foundations.errors import StoreError
 from hpsearch.foundations.files import HeldElsewhereError, holding_file, write_atomically
-from hpsearch.foundations.text import redact
 
-__all__ = ["check_connection", "complete_database", "describe_incomplete", "read_schema"]
+__all__ = ["complete_database", "describe_incomplete", "read_schema"]
 
 # Creating takes seconds; a process that is stopped in the middle may keep the lock for ever.
 _LOCK_TIMEOUT_S = 100.0
@@ -70,29 +68,6 @@ class Schema:
         """Describe how many of MLflow's tables it has."""
         expected = len(Base.metadata.tables)
         return f"{expected - len(self.missing)} of {expected} of MLflow's tables"
-
-
-def check_connection(uri: str) -> None:
-    """Connect to a database server once; MLflow itself would retry for minutes.
-
-    Raises
-    ------
-    UsageError
-        If the database's driver is not installed.
-    sqlalchemy.exc.SQLAlchemyError
-        If there is no answer.
-    """
-    if uri.partition(":")[0].partition("+")[0] not in DATABASE_ENGINES:
-        return
-    try:
-        engine = sqlalchemy.create_engine(uri, poolclass=NullPool)
-    except ImportError as error:
-        raise UsageError(
-            f"--tracking-uri {redact(uri)}: its driver is not installed ({error}); install it, or "
-            "name another in the address"
-        ) from error
-    with engine.connect():
-        pass
 
 
 def complete_database(path: Path, artifacts: Path) -> None:

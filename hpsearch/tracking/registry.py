@@ -17,9 +17,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, DataType, Schema, TensorSpec
 
-from hpsearch.tracking.views import NetView
+from hpsearch.tracking.views import ModelView
 
-__all__ = ["describe_dataset", "find_fault", "find_version", "register_net", "warm_up"]
+__all__ = ["describe_dataset", "find_fault", "find_version", "register_model", "warm_up"]
 
 ALIAS = "best"
 _NET_TAG = "net_sha256"
@@ -40,10 +40,10 @@ set_model(Nothing())
 _SERVING_CODE = Path(__file__).with_name("served_model.py")
 
 
-def register_net(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
+def register_model(client: MlflowClient, name: str, run_id: str, view: ModelView) -> str:
     """Log `view` under the run, register it as `name`, and point the alias ``best`` to it.
 
-    A net that is registered already is not logged again. The process's own tracking URI, active
+    A model that is registered already is not logged again. The process's own tracking URI, active
     run and experiment are neither used nor changed.
 
     Returns
@@ -62,18 +62,18 @@ def register_net(client: MlflowClient, name: str, run_id: str, view: NetView) ->
 
 
 def find_version(client: MlflowClient, name: str, sha256: str) -> ModelVersion | None:
-    """Find the registered version of the net `sha256`; None if there is none."""
+    """Find the registered version with hash `sha256`; None if there is none."""
     versions = client.search_model_versions(f"name = '{name}'")
     same = [version for version in versions if version.tags.get(_NET_TAG) == sha256]
     return same[0] if same else None
 
 
 def find_fault(
-    client: MlflowClient, registered: ModelVersion, run_id: str, view: NetView
+    client: MlflowClient, registered: ModelVersion, run_id: str, view: ModelView
 ) -> str | None:
-    """Explain why a registered version does not serve the net of `view`; None if it does.
+    """Explain why a registered version does not serve the model of `view`; None if it does.
 
-    It is downloaded, compared with the net, loaded, and applied to the example.
+    It is downloaded, compared with the exported one, loaded, and applied to the example.
     """
     if registered.run_id != run_id:
         return "its run is gone"
@@ -93,7 +93,7 @@ def find_fault(
     return None
 
 
-def _read_content(folder: Path, view: NetView) -> tuple[bytes, str]:
+def _read_content(folder: Path, view: ModelView) -> tuple[bytes, str]:
     """Read a model's arrays, and its hash, which covers plain values too."""
     manifest = json.loads((folder / _MANIFEST_FILE).read_bytes())
     return (folder / view.model_file).read_bytes(), manifest[_NET_TAG]
@@ -108,7 +108,7 @@ def warm_up() -> None:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as empty:
         code = Path(folder, "served.py")
         code.write_text(_WARM_UP_CODE)
-        view = NetView(Path(empty), "", 0, np.zeros((1, 1)), "", serving_code=code)
+        view = ModelView(Path(empty), "", 0, np.zeros((1, 1)), "", serving_code=code)
         mlflow.pyfunc.save_model(str(Path(folder, "model")), **_describe_model(view))
 
 
@@ -130,7 +130,7 @@ def describe_dataset(data: Mapping[str, Any]) -> DatasetInput:
     return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
 
 
-def _add_version(client: MlflowClient, name: str, run_id: str, view: NetView) -> str:
+def _add_version(client: MlflowClient, name: str, run_id: str, view: ModelView) -> str:
     run = client.get_run(run_id)
     logged = client.create_logged_model(
         run.info.experiment_id,
@@ -175,7 +175,7 @@ def _describe_inputs(example: Any) -> Schema:
     return Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()])
 
 
-def _describe_model(view: NetView) -> dict[str, Any]:
+def _describe_model(view: ModelView) -> dict[str, Any]:
     """Describe the model: its folder, the code that serves it, and its requirements."""
     packages = ["mlflow", "numpy", "safetensors", *view.requirements]
     if view.serving_code is None:

@@ -12,18 +12,18 @@ from mlflow import MlflowClient
 
 from hpsearch.engine.records import State
 from hpsearch.engine.workspace import Workspace
-from hpsearch.tracking import NetView, TrackingStore, prepare_tracking
+from hpsearch.tracking import ModelView, TrackingStore, prepare_tracking
 
 Make = Callable[..., Any]
 
 
 @pytest.fixture
-def shown(make_mirror: Make, make_view: Make, make_view_of_net: Make) -> NetView:
+def shown(make_mirror: Make, make_view: Make, make_model_view: Make) -> ModelView:
     """A workspace that shows a trial and a registered net."""
     mirror = make_mirror()
     mirror.show_trial(make_view(0, State.COMPLETE))
-    net: NetView = make_view_of_net(1)
-    mirror.show_net(net)
+    net: ModelView = make_model_view(1)
+    mirror.show_model(net)
     return net
 
 
@@ -43,7 +43,7 @@ def _files(root: Path) -> set[Path]:
 
 
 def test_a_copy_writes_nothing_into_the_workspace_it_was_copied_from(
-    shown: NetView, workspace: Workspace, tmp_path: Path, make_mirror: Make, make_view: Make
+    shown: ModelView, workspace: Workspace, tmp_path: Path, make_mirror: Make, make_view: Make
 ) -> None:
     copy = tmp_path / "a copy"
     shutil.copytree(workspace.root, copy)
@@ -58,7 +58,7 @@ def test_a_copy_writes_nothing_into_the_workspace_it_was_copied_from(
 
 @pytest.mark.usefixtures("_plain_mlflow")
 def test_the_model_of_a_moved_workspace_loads_with_plain_mlflow(
-    shown: NetView, workspace: Workspace, tmp_path: Path
+    shown: ModelView, workspace: Workspace, tmp_path: Path
 ) -> None:
     moved = tmp_path / "moved"
     workspace.root.rename(moved)
@@ -73,7 +73,7 @@ def test_the_model_of_a_moved_workspace_loads_with_plain_mlflow(
 
 
 def test_locations_outside_the_workspace_are_not_changed(
-    shown: NetView, workspace: Workspace, tmp_path: Path
+    shown: ModelView, workspace: Workspace, tmp_path: Path
 ) -> None:
     client = MlflowClient(f"sqlite:///{workspace.mlflow_db}")
     beside = f"{workspace.mlflow_artifacts.as_uri()}-of-others"
@@ -88,7 +88,7 @@ def test_locations_outside_the_workspace_are_not_changed(
 
 
 def test_a_database_outside_the_workspace_keeps_its_locations(
-    shown: NetView, workspace: Workspace, tmp_path: Path
+    shown: ModelView, workspace: Workspace, tmp_path: Path
 ) -> None:
     """Several workspaces may share one, each with artifacts of its own."""
     shared = tmp_path / "shared.db"
@@ -99,12 +99,12 @@ def test_a_database_outside_the_workspace_keeps_its_locations(
 
 
 def test_the_example_is_classified_the_same_after_a_move(
-    shown: NetView, workspace: Workspace, tmp_path: Path, make_mirror: Make
+    shown: ModelView, workspace: Workspace, tmp_path: Path, make_mirror: Make
 ) -> None:
     moved = tmp_path / "moved"
     workspace.root.rename(moved)
     store = _store(moved)
     mirror = make_mirror(uri=store.uri, artifacts=store.artifacts, repair=True)
-    assert mirror.show_net(shown) == "1"
+    assert mirror.show_model(shown) == "1"
     assert list(mirror.repairs) == []
     assert np.shape(shown.example) == (2, 4, 4, 3)

@@ -16,11 +16,11 @@ from mlflow import MlflowClient
 
 import hpsearch
 from hpsearch.engine.models import Model
-from hpsearch.tracking import NetView, TrackingStore, rehearse_model
+from hpsearch.tracking import ModelView, TrackingStore, rehearse_model
 from hpsearch.trainers.two_layer_net.net import make_parameters
 from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
 from tests.engine.models.conftest import IMAGES, NUMBERS, make_examples, make_net
-from tests.tracking.conftest import view_net
+from tests.tracking.conftest import describe_model
 
 Make = Callable[..., Any]
 
@@ -98,7 +98,7 @@ def test_the_model_of_any_trainer_predicts_in_mlflow_as_it_does(
 ) -> None:
     model: Model = train_own(name)
     images = make_examples(IMAGES)[0].reshape(-1, *(4, 4, 3))
-    make_mirror().show_net(view_net(model, tmp_path / "out", images[:2]))
+    make_mirror().show_model(describe_model(model, tmp_path / "out", images[:2]))
     shutil.rmtree(tmp_path / "study")
     served = load_best()
     predicted = served.predict(images)
@@ -118,7 +118,7 @@ def test_a_regression_of_any_trainer_takes_numbers_or_a_frame_in_mlflow(
     model: Model = train_own("Slope", NUMBERS)
     X, _ = make_examples(NUMBERS)
     examples = pd.DataFrame(X, columns=["x0", "x1"]) if has_names else X
-    make_mirror().show_net(view_net(model, tmp_path / "out", examples[:2]))
+    make_mirror().show_model(describe_model(model, tmp_path / "out", examples[:2]))
     predicted = load_best().predict(examples)
     assert predicted.dtype == np.float64
     assert np.array_equal(predicted, model.predict(X))
@@ -130,7 +130,7 @@ def test_the_model_of_any_trainer_is_served_in_a_new_process_without_the_study(
 ) -> None:
     model: Model = train_own()
     images = make_examples(IMAGES)[0].reshape(-1, *(4, 4, 3))
-    make_mirror().show_net(view_net(model, tmp_path / "out", images[:2]))
+    make_mirror().show_model(describe_model(model, tmp_path / "out", images[:2]))
     for folder in ("study", "out"):
         shutil.rmtree(tmp_path / folder)
     found = _serve_elsewhere(store, images, tmp_path, "optuna", "joblib")
@@ -145,22 +145,22 @@ def test_a_two_layer_net_is_served_without_this_package(
     preprocessing = Preprocessing(np.full(48, 120, np.float32))
     net = make_net(make_parameters(48, 5, 3, 0.1, rng), preprocessing)
     images = rng.integers(0, 256, (20, 4, 4, 3), np.uint8)
-    make_mirror().show_net(view_net(net, tmp_path / "out", images[:2]))
+    make_mirror().show_model(describe_model(net, tmp_path / "out", images[:2]))
     found = _serve_elsewhere(store, images, tmp_path, "hpsearch", "optuna")
     assert found == [net.predict(images).tolist(), "int64"]
 
 
 def test_what_a_served_model_requires_is_what_its_trainer_does(
-    make_mirror: Make, train_own: Make, make_view_of_net: Make, store: TrackingStore, tmp_path: Path
+    make_mirror: Make, train_own: Make, make_model_view: Make, store: TrackingStore, tmp_path: Path
 ) -> None:
     """A two-layer net brings code of its own; any other model needs this package."""
     mirror, images = make_mirror(), np.zeros((2, 4, 4, 3), np.uint8)
-    own = view_net(train_own(), tmp_path / "out", images, requirements=("scipy",))
+    own = describe_model(train_own(), tmp_path / "out", images, requirements=("scipy",))
     for view, expected in (
-        (make_view_of_net(1), {"mlflow", "numpy", "safetensors"}),
+        (make_model_view(1), {"mlflow", "numpy", "safetensors"}),
         (own, {"mlflow", "numpy", "safetensors", "hpsearch", "scipy"}),
     ):
-        mirror.show_net(view)
+        mirror.show_model(view)
         assert store.artifacts is not None
         newest = max(store.artifacts.rglob("requirements.txt"), key=lambda p: p.stat().st_mtime_ns)
         assert {line.partition("==")[0] for line in newest.read_text().splitlines()} == expected
@@ -173,16 +173,16 @@ def test_a_model_that_differs_in_plain_values_alone_is_found_to_be_another(
     X, _ = make_examples(NUMBERS)
     model, other = train_own("Slope", NUMBERS), train_own("Slope", NUMBERS)
     other.trainer.slope += 1
-    view: NetView = view_net(model, tmp_path / "out", X[:2])
-    view_net(other, tmp_path / "other", X[:2])
-    make_mirror().show_net(view)
+    view: ModelView = describe_model(model, tmp_path / "out", X[:2])
+    describe_model(other, tmp_path / "other", X[:2])
+    make_mirror().show_model(view)
     assert store.artifacts is not None
     (manifest,) = store.artifacts.rglob("manifest.json")
     mirror = make_mirror(repair=True)
-    mirror.show_net(view)
+    mirror.show_model(view)
     assert list(mirror.repairs) == []
     shutil.copy(tmp_path / "other" / "manifest.json", manifest)
     mirror = make_mirror(repair=True)
-    mirror.show_net(view)
+    mirror.show_model(view)
     (repair,) = mirror.repairs
     assert "it is another model" in repair

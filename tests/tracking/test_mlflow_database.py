@@ -137,7 +137,7 @@ def test_a_database_made_again_in_the_same_process_is_the_one_that_is_written(
     """A pooled connection would go on with the deleted file."""
     from mlflow import MlflowClient
 
-    from hpsearch.tracking.failures import translate_mlflow_errors
+    from hpsearch.tracking.store import translate_mlflow_errors
 
     with translate_mlflow_errors(store):
         prepare_tracking(store)

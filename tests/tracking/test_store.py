@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from hpsearch.engine.records import State
 from hpsearch.engine.workspace import Workspace
 from hpsearch.tracking import StudyView, TrackingStore
-from hpsearch.tracking.settings import mlflow_settings
+from hpsearch.tracking.store import mlflow_settings
 
 Make = Callable[..., Any]
 
@@ -63,15 +63,15 @@ def test_a_programs_own_mlflow_is_as_it_was_and_the_study_is_shown_whole(
     store: TrackingStore,
     make_mirror: Make,
     make_view: Make,
-    make_view_of_net: Make,
+    make_model_view: Make,
     repair: bool,
 ) -> None:
-    before, net = _state(), make_view_of_net(1)
+    before, net = _state(), make_model_view(1)
     view = make_view(0, State.COMPLETE)
     mirror = make_mirror(repair=repair)
     for _ in range(2):
         mirror.show_trial(view)
-        mirror.show_net(net)
+        mirror.show_model(net)
         mirror.show_study(StudyView("FINISHED", "a study", [view.record], {"test_accuracy": 0.5}))
     assert _state() == before
     client = MlflowClient(store.uri, store.uri)
@@ -150,3 +150,20 @@ def test_run_study_in_a_notebook_with_an_active_run(tmp_path: Path, migrated_mlf
         [sys.executable, "-c", _NOTEBOOK], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////w/mlflow.db", "http://127.0.0.1:5000"])
+def test_a_uri_without_a_password_is_shown_as_it_is(uri: str) -> None:
+    assert TrackingStore(uri, Path("/w")).shown() == uri
+
+
+def test_a_password_is_redacted_wherever_it_occurs() -> None:
+    store = TrackingStore("http://me:secret@mlflow.example", None)
+    assert store.shown() == "http://me:***@mlflow.example"
+    assert store.without_password("refused: me:secret") == "refused: me:***"
+    assert store.without_password("refused") == "refused"
+
+
+def test_a_server_is_distinguished_from_a_database() -> None:
+    assert TrackingStore("https://mlflow.example", None).is_server
+    assert not TrackingStore("sqlite:////w/mlflow.db", Path("/w")).is_server
