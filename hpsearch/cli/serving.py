@@ -75,6 +75,7 @@ def _print_studies(options: RunOptions, port: int) -> None:
 def _serve(store: TrackingStore, port: int, interruption: Interruption) -> int:
     """Run MLflow's server until interrupted; return 0, or its status if it ended by itself."""
     command = ["mlflow", "server", "--host", _HOST, "--port", str(port), "--workers", "1"]
+    command += ["--app-name", "hpsearch"]
     interruption.begin_study("MLflow's server")
     # In a session of its own, so that Ctrl-C reaches it only once, through this process.
     server = subprocess.Popen(
