@@ -186,6 +186,6 @@ def _describe_examples(schema: Schema) -> str:
 
 def _list_evaluations(evaluations: Evaluations) -> list[str]:
     return [
-        f"- {one.describe()}, net {one.net_sha256[:12]}: {evaluations.count(one)['note']}"
+        f"- {one.describe()}, model {one.net_sha256[:12]}: {evaluations.count(one)['note']}"
         for one in evaluations.own
     ]
