@@ -213,6 +213,10 @@ class MlflowPublisher:
         view = TrialView(record, load_history(folder / HISTORY_FILE), list_pictures(folder))
         self._use(lambda mirror: mirror.show_trial(view))
 
+    def _show_drawn(self, record: TrialRecord, drawn: Future[list[Path]]) -> None:
+        drawn.result()
+        self._show_ended(record)
+
     def _show_study(
         self, status: str, records: Sequence[TrialRecord], verdict: Verdict, model: Model | None
     ) -> None:
@@ -228,8 +232,8 @@ class MlflowPublisher:
             page = drawer.draw_study()
         try:
             if best_trial and curves:
-                curves.result()
-                self._show_ended(best_trial)
+                # A trial that cannot be drawn does not hide the study.
+                self._try(lambda: self._show_drawn(best_trial, curves))
             if self._repair:
                 known = view_study(session, status, records, verdict, ())
                 self._use(lambda mirror: mirror.check_study(known))
