@@ -1,7 +1,7 @@
 """Studies in Python and notebooks: run them; read their status, trials, curves and best model."""
 
 import html
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,7 @@ class Study:
             *describe_verdict(read_verdict(self.search)),
             *(f"{one.text}: {one.note}" for one in status.evaluations),
         ]
-        counts = ", ".join(f"{n} {state}" for state, n in asdict(status.trials).items() if n)
+        counts = status.trials.describe()
         trials = self.trials()
         metric = self.definition.metric
         complete = trials[trials["state"] == State.COMPLETE]

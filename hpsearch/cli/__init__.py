@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from hpsearch.api.terminal.interruption import INTERRUPTED, Interruption
-from hpsearch.api.terminal.streams import guard_standard_streams
+from hpsearch.api.terminal.standard_streams import guard_standard_streams
 
 __all__ = ["main"]
 

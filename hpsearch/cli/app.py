@@ -11,18 +11,16 @@ from typing import Annotated
 import typer
 
 from hpsearch.api.terminal.interruption import INTERRUPTED, Interruption
-from hpsearch.api.terminal.streams import take_failure
+from hpsearch.api.terminal.standard_streams import take_failure
 from hpsearch.cli import (
-    check,
-    doctor,
+    checking,
     inspect,
     keep,
-    listing,
-    report,
-    run,
-    serving,
     starting,
+    study_list,
+    study_run,
     upkeep,
+    viewing,
 )
 from hpsearch.cli.unexpected import (
     check_encoding,
@@ -44,25 +42,27 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_program)
-    app.command("run", short_help="Run a study, or continue it.")(run.run)
-    app.command("list", short_help="List studies, run and to run.")(listing.list_studies)
-    app.command("new", short_help="Write a study file to begin from.")(starting.new)
+    app.command("run", short_help="Run a study, or continue it.")(study_run.run)
+    app.command("list", short_help="List studies and their state.")(study_list.list_studies)
+    app.command("new", short_help="Write a new study file.")(starting.new)
     app.command("schema", short_help="Print the JSON schema of study files.")(starting.schema)
-    app.command("status", short_help="Show how a study stands.")(inspect.status)
+    app.command("status", short_help="Show a study's status.")(inspect.status)
     app.command("trials", short_help="List a study's trials.")(inspect.trials)
-    app.command("best", short_help="Write a study's best net to a folder.")(keep.best)
-    app.command("score", short_help="Score the best net on the test split, once.")(keep.score)
-    app.command("replay", short_help="Train a trial again and compare the nets.")(keep.replay)
+    app.command("best", short_help="Export a study's best model.")(keep.best)
+    app.command("score", short_help="Evaluate the best model on the test split.")(keep.score)
+    app.command("replay", short_help="Train a trial again and compare the models.")(keep.replay)
     app.command("draw", short_help="Draw curves and models of trials.")(keep.draw)
-    app.command("report", short_help="Write a study's page, one HTML file.")(report.report)
-    app.command("ui", short_help="Browse all studies of a workspace in MLflow.")(serving.ui)
-    app.command("reconcile", short_help="Repair what MLflow shows.")(keep.reconcile)
-    app.command("doctor", short_help="Look over all that a run needs, before it.")(doctor.doctor)
-    app.command("check-trainer", short_help="Check what a study's trainer guarantees.")(
-        check.check_trainer
+    app.command("report", short_help="Write an HTML report of one or more studies.")(viewing.report)
+    app.command("ui", short_help="Start MLflow's server on a workspace.")(viewing.ui)
+    app.command("reconcile", short_help="Compare MLflow with the record; repair it.")(
+        keep.reconcile
     )
-    app.command("copy", short_help="Copy a study's record into another storage.")(upkeep.copy)
-    app.command("clean", short_help="Remove what no study of a workspace needs.")(upkeep.clean)
+    app.command("doctor", short_help="Check the environment before a run.")(checking.doctor)
+    app.command("check-trainer", short_help="Check what a study's trainer guarantees.")(
+        checking.check_trainer
+    )
+    app.command("copy", short_help="Copy a study into another storage.")(upkeep.copy)
+    app.command("clean", short_help="Remove unneeded files from a workspace.")(upkeep.clean)
     app.command("delete", short_help="Delete a study.")(upkeep.delete)
     return app
 
@@ -81,7 +81,7 @@ def _program(
         ),
     ] = False,
 ) -> None:
-    """Search the hyperparameters of a two-layer net, reproducibly."""
+    """Reproducible hyperparameter search with experiment tracking."""
 
 
 def main(arguments: Sequence[str] | None, interruption: Interruption) -> int:

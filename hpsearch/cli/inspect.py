@@ -21,12 +21,12 @@ def status(
     study: StudyArgument,
     as_json: JsonOption = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Redraw until the study is no longer run, or Ctrl-C.")
+        bool, typer.Option("--watch", help="Refresh until the run ends, or Ctrl-C.")
     ] = False,
     workspace: WorkspaceOption = Path("workspace"),
     storage: StorageOption = None,
 ) -> None:
-    """Show how a study stands.
+    """Show a study's status: trials, best model, test evaluations, cost.
 
     Example: hpsearch status quickstart --watch
     """

@@ -73,8 +73,9 @@ def best(
 
 def score(
     study: StudyArgument,
-    spend_another_look: Annotated[
-        bool, typer.Option("--spend-another-look", help="Although the one evaluation is spent.")
+    evaluate_again: Annotated[
+        bool,
+        typer.Option("--evaluate-again", help="Evaluate another model, although one was."),
     ] = False,
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,
@@ -82,22 +83,22 @@ def score(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate the best model on the test split; a second time must be asked for, and is recorded.
+    """Evaluate the best model on the test split; every evaluation is recorded and counted.
 
-    Example: hpsearch score cifar10 --spend-another-look
+    Example: hpsearch score cifar10 --evaluate-again
     """
     options = make_options(workspace, data_dir=data_dir, storage=storage, tracking_uri=tracking_uri)
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
         if not is_complete(session.search):
             raise RefusedError(
-                f"{search.definition.name}: the search has not ended; it must not go on from what "
-                "a test evaluation has told"
+                f"{search.definition.name}: expected a complete study: a search must not continue "
+                "after an evaluation on the test split"
             )
         model = _best_model(session)
         ledger = session.folder.test_ledger
         evaluation = evaluate_once(
-            model, session.data, session.search, ledger, spend_another=spend_another_look
+            model, session.data, session.search, ledger, again=evaluate_again
         )
         count = read_evaluations(session.search, ledger).count(evaluation)
         if as_json:
@@ -110,13 +111,14 @@ def score(
 def replay(
     study: StudyArgument,
     trial: Annotated[
-        int | None, typer.Argument(metavar="[TRIAL]", help="Its number; the best if left out.")
+        int | None,
+        typer.Argument(metavar="[TRIAL]", help="Trial number.  [default: the best]"),
     ] = None,
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Train a trial again from its record and compare the nets, bit for bit.
+    """Train a trial again from its record and compare the models, bit for bit.
 
     Example: hpsearch replay quickstart 3
     """
@@ -131,10 +133,10 @@ def replay(
     outcome = replay_trial(search, number, folder, data)
     record, differences = outcome.record, outcome.list_differences()
     if outcome.is_equal:
-        what = f"net {record.net_sha256}" if record.net_sha256 else "accuracies of all epochs"
-        print(f"equal: {what}")
+        net_sha256 = record.net_sha256
+        print(f"equal: model {net_sha256}" if net_sha256 else "equal: scores of all epochs")
         if refit_sha256 := outcome.refit_sha256[0]:
-            print(f"equal: trained on all examples, net {refit_sha256}")
+            print(f"equal: trained on all examples, model {refit_sha256}")
     else:
         change = outcome.val_scores[-1] - record.val_scores[-1]
         why = "these versions differ" if differences else "all recorded versions are equal"
@@ -143,7 +145,7 @@ def replay(
     for difference in differences:
         say(difference)
     if outcome.restored:
-        say(f"its checkpoint is back in {folder.trial(number)}")
+        say(f"its checkpoint was restored in {folder.trial(number)}")
     if not outcome.is_equal:
         raise typer.Exit(1)
 
@@ -191,7 +193,7 @@ def reconcile(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare all that MLflow shows with the record, and correct what is missing or false.
+    """Compare what MLflow has with the study's record, and correct it where they differ.
 
     Runs, parameters, metrics, tags and files are compared, and the best model is loaded from the
     registry. Exits with 4 if anything could not be corrected.
@@ -215,7 +217,7 @@ def reconcile(
             return
         for repair in repairs:
             say(repair)
-        print(f"{name}: {n_trials} trials shown in MLflow, {len(repairs)} repairs")
+        print(f"{name}: {n_trials} trials compared with MLflow, {len(repairs)} repairs")
 
 
 def _best_model(session: Session) -> Model:

@@ -17,6 +17,7 @@ __all__ = [
     "DevicesOption",
     "JsonOption",
     "StorageOption",
+    "StudiesArgument",
     "StudyArgument",
     "StudyFileArgument",
     "TrackingOption",
@@ -49,7 +50,7 @@ StudyFileArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="[STUDY]",
-        help="A study file, or the stem of one in studies/.",
+        help="A study file, or the name of one in studies/.",
         autocompletion=complete_study_file,
     ),
 ]
@@ -57,7 +58,15 @@ StudyArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="STUDY",
-        help="The name of a study that has run, or its file.",
+        help="Name or file of a study that has run.",
+        autocompletion=complete_recorded_study,
+    ),
+]
+StudiesArgument: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="STUDY...",
+        help="Names or files of studies that have run; several are compared.",
         autocompletion=complete_recorded_study,
     ),
 ]
@@ -68,7 +77,7 @@ WorkspaceOption: TypeAlias = Annotated[
         "--workspace",
         envvar=environment_variables.WORKSPACE,
         metavar="DIR",
-        help="Where everything is kept.",
+        help="Folder of all studies, data and models.",
     ),
 ]
 DataDirOption: TypeAlias = Annotated[
@@ -77,7 +86,7 @@ DataDirOption: TypeAlias = Annotated[
         "--data-dir",
         envvar=environment_variables.DATA_DIR,
         metavar="DIR",
-        help="Where data sets lie.",
+        help="Folder with data sets.",
     ),
 ]
 StorageOption: TypeAlias = Annotated[
@@ -87,8 +96,8 @@ StorageOption: TypeAlias = Annotated[
         envvar=environment_variables.STORAGE,
         show_envvar=True,
         metavar="URL",
-        help="Optuna's storage; without it a journal file in the workspace. Leave the password "
-        "out: PGPASSWORD or ~/.pgpass gives it.",
+        help="Optuna's storage; passwords are read from PGPASSWORD or ~/.pgpass.  [default: a "
+        "journal file in the workspace]",
     ),
 ]
 TrackingOption: TypeAlias = Annotated[
@@ -97,7 +106,7 @@ TrackingOption: TypeAlias = Annotated[
         "--tracking-uri",
         envvar=environment_variables.TRACKING_URI,
         metavar="URI",
-        help="MLflow's store or server; without it a database in the workspace.",
+        help="MLflow's store or server.  [default: a database in the workspace]",
     ),
 ]
 DevicesOption: TypeAlias = Annotated[

@@ -44,43 +44,41 @@ _OPTIONS = {
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the study and of its file.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the study and its file.")],
     source: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"One of {', '.join(SOURCE_NAMES)}.  [default: digits, or that of own data]",
+            help=f"One of {', '.join(SOURCE_NAMES)}.  [default: digits, or that of the given data]",
             autocompletion=lambda: list(SOURCE_NAMES),
         ),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Own images: a folder with a sub-folder for each class."),
+        typer.Option(metavar="DIR", help="Your images: a folder with a sub-folder for each class."),
     ] = None,
     table: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Own table: a CSV or Parquet file.")
+        Path | None, typer.Option(metavar="FILE", help="Your table: a CSV or Parquet file.")
     ] = None,
     arrays: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Own arrays: an .npz file with X and y.")
+        Path | None, typer.Option(metavar="FILE", help="Your arrays: an .npz file with X and y.")
     ] = None,
     load: Annotated[
         str | None,
         typer.Option(metavar="MODULE:FUNCTION", help="A function in studies/ that returns data."),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column to predict, of a table.")
+        str | None, typer.Option(metavar="COLUMN", help="The column of the table to predict.")
     ] = None,
     regression: Annotated[
         bool, typer.Option("--regression", help="Predict a number, not a class.")
     ] = False,
     trainer: Annotated[
         str | None,
-        typer.Option(
-            metavar="MODULE:CLASS", help="A trainer of one's own; its module in studies/."
-        ),
+        typer.Option(metavar="MODULE:CLASS", help="Your trainer; its module must be in studies/."),
     ] = None,
 ) -> None:
-    """Write studies/NAME.toml, a commented study file to begin from; it runs as it is.
+    """Write studies/NAME.toml, a commented study file that can be run and edited.
 
     Example: hpsearch new pets --images ~/pets
     """
@@ -111,7 +109,7 @@ def new(
     )
     if isinstance(own, FolderContents) and own.unreadable:
         n = len(own.unreadable)
-        say(f"       but a run refuses the folder until {n} unreadable files are gone: see above")
+        say(f"       but a run refuses the folder until the {n} unreadable files above are removed")
 
 
 def _choose_source(named: str | None, given: Sequence[str]) -> str:
@@ -132,7 +130,7 @@ def _choose_path(name: str) -> Path:
     if path.parent != Path("studies"):
         raise UsageError(f"{name}: expected the name of a study, not a path")
     if path.exists():
-        raise UsageError(f"{path}: is there already; expected the name of a new study")
+        raise UsageError(f"{path}: exists; expected the name of a new study")
     return path
 
 

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from hpsearch.api.terminal.running import GAP, fit_columns
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.records import State, TrialRecord, best_of
 from hpsearch.foundations.text import shorten_duration, shorten_number
 
 __all__ = ["tabulate_trials"]
-
-_GAP = 2
 
 
 def tabulate_trials(
@@ -18,8 +17,8 @@ def tabulate_trials(
 ) -> Table:
     """Tabulate trials, one line each, with as many searched hyperparameters as fit in `width`.
 
-    Columns that do not fit are left out, the last ones first, rather than cut: a value without its
-    last digits is another value.
+    Columns that do not fit are left out rather than cut: a value without its last digits is
+    another value.
 
     Parameters
     ----------
@@ -33,28 +32,25 @@ def tabulate_trials(
     metric, best = definition.metric, best_of(records)
     columns = {
         "trial": [f"{r.number} *" if r is best else f"{r.number}  " for r in records],
-        "state": [str(r.state).lower() for r in records],
+        "state": [r.state.label for r in records],
         metric.val_name: ["" if r.value is None else metric.format(r.value) for r in records],
         "epochs run": [str(len(r.val_scores)) for r in records],
         "duration": [shorten_duration(r.duration_s) for r in records],
     }
-    n_always = len(columns)
     for name in definition.search.space.searched():
         columns[name] = [shorten_number(r.searched.get(name, "")) for r in records]
-    widths = {name: max(map(len, (name, *cells))) for name, cells in columns.items()}
-    while len(columns) > n_always and sum(widths[name] + _GAP for name in columns) > width:
-        columns.popitem()
+    kept = fit_columns(columns, width, n_always=3)
     table = Table(
         box=None,
-        padding=(0, _GAP, 0, 0),
+        padding=(0, GAP, 0, 0),
         header_style="dim",
         pad_edge=False,
-        caption=_describe(len(widths) - len(columns), best is not None),
+        caption=_describe(len(columns) - len(kept), best is not None),
         caption_justify="left",
     )
-    for name in columns:
+    for name in kept:
         table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
-    for record, row in zip(records, zip(*columns.values(), strict=True), strict=True):
+    for record, row in zip(records, zip(*kept.values(), strict=True), strict=True):
         table.add_row(*row, style="dim" if record.state != State.COMPLETE else "")
     return table
 

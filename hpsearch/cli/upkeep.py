@@ -36,13 +36,13 @@ def copy(
     data_dir: DataDirOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Copy a study's record into another storage, where it continues as if it had begun there.
+    """Copy a study's record into another storage, where it can be continued.
 
     Example: hpsearch copy cifar10 --to-storage postgresql+psycopg:///optuna
     """
     options = make_options(workspace, data_dir=data_dir, storage=storage)
     if to_storage == storage:
-        raise UsageError("--to-storage: expected another storage than the study is in")
+        raise UsageError("--to-storage: expected a storage other than the one that the study is in")
     search, _ = open_recorded_study(study, options)
     with open_session(search.definition, options) as session:
         n_trials = copy_study(session.search, open_storage(to_storage, session.folder.journal))
@@ -50,19 +50,19 @@ def copy(
     stores = "--storage URL --tracking-uri URI" + repeat_options(options, "--data-dir")
     say(
         f"{name}: {n_trials} trials copied\n"
-        f"next:  hpsearch reconcile {name} {stores}   show them in MLflow\n"
+        f"next:  hpsearch reconcile {name} {stores}   write them to MLflow\n"
         f"       hpsearch run {study} {stores}         continue"
     )
 
 
 def clean(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
     ] = False,
     workspace: WorkspaceOption = Path("workspace"),
     storage: StorageOption = None,
 ) -> None:
-    """Remove what no study of a workspace needs; never a record, a best net or a ledger.
+    """Remove unneeded files from a workspace; records, best models and test evaluations stay.
 
     Example: hpsearch clean --dry-run
     """
@@ -72,19 +72,19 @@ def clean(
         for leftover in leftovers:
             where = leftover.path.relative_to(options.workspace.root)
             if leftover.is_needed:
-                say(f"left alone  {where}: {leftover.reason}")
+                say(f"kept  {where}: {leftover.reason}")
                 continue
             if not dry_run:
                 remove_leftover(leftover)
             freed += leftover.n_bytes
-            done = "would go" if dry_run else "removed"
-            say(f"{done:<10} {shorten_bytes(leftover.n_bytes):>8}  {where}: {leftover.reason}")
+            done = "would be removed" if dry_run else "removed"
+            say(f"{done:<16} {shorten_bytes(leftover.n_bytes):>8}  {where}: {leftover.reason}")
     print(f"{shorten_bytes(freed)} {'would be' if dry_run else ''} freed".replace("  ", " "))
 
 
 def delete(
     study: StudyArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     workspace: WorkspaceOption = Path("workspace"),
     storage: StorageOption = None,
     tracking_uri: TrackingOption = None,

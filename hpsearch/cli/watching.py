@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -90,7 +89,7 @@ def _tabulate(status: Status, verdict: Sequence[str], definition: StudyDefinitio
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")  # a truncated hash is useless
     table.add_row("study", f"{status.study} ({status.state})")
-    table.add_row("trials", ", ".join(f"{n} {state}" for state, n in asdict(status.trials).items()))
+    table.add_row("trials", status.trials.describe())
     if folds := status.n_folds:
         table.add_row("validation", f"{folds}-fold cross-validation")
     if best:
@@ -98,15 +97,15 @@ def _tabulate(status: Status, verdict: Sequence[str], definition: StudyDefinitio
         table.add_row("best", f"trial {best.number}, {value_of_best}")
         searched = {name: best.params[name] for name in definition.search.space.searched()}
         table.add_row("", "  ".join(f"{name}={shorten_number(v)}" for name, v in searched.items()))
-        table.add_row("net", best.net_sha256 or "-")
+        table.add_row("model", best.net_sha256 or "-")
     if status.refit:
-        table.add_row("refit", describe_refit_state(status.refit.state))
+        table.add_row("best model", describe_refit_state(status.refit.state))
     for index, line in enumerate(verdict):
         table.add_row("" if index else "verdict", line)
     if due := status.n_confirmations_due:
-        table.add_row("confirm", f"still to be trained: {due}")
+        table.add_row("confirmations", f"{due} not started or interrupted")
     for one in status.evaluations:
-        table.add_row("test", f"{one.text}, net {one.evaluation.net_sha256[:12]}")
+        table.add_row("test", f"{one.text}, model {one.evaluation.net_sha256[:12]}")
         table.add_row("", one.note)
     if not status.evaluations:
         table.add_row("test", "not evaluated")
@@ -114,14 +113,13 @@ def _tabulate(status: Status, verdict: Sequence[str], definition: StudyDefinitio
         table.add_row("", Text(problem, style="yellow"))
     table.add_row(
         "core time",
-        f"{shorten_duration(cost.training)} in training"
-        f" ({shorten_duration(cost.pruned)} of it in pruned trials),"
-        f" {shorten_duration(cost.overhead)} besides",
+        f"training {shorten_duration(cost.training)}"
+        f" (pruned trials {shorten_duration(cost.pruned)}),"
+        f" overhead {shorten_duration(cost.overhead)}",
     )
     table.add_row(
-        "lag",
-        f"{cost.waited_for_lag_share:.1%} of the workers' time they were free"
-        " and no trial might start yet, as it must know earlier ones",
+        "idle",
+        f"{cost.waited_for_lag_share:.1%} of the workers' time, waiting for earlier trials (lag)",
     )
     table.add_row(
         "disk",
@@ -132,12 +130,12 @@ def _tabulate(status: Status, verdict: Sequence[str], definition: StudyDefinitio
     for index, problem in enumerate(status.record.problems if status.record else ()):
         table.add_row("" if index else "record", Text(problem, style="red"))
     for number, retry in status.retries:
-        table.add_row("", f"ran again: {describe_retry(number, retry)}")
+        table.add_row("", f"run again: {describe_retry(number, retry)}")
     if numbers := status.ended_by_machine:
         table.add_row(
             "",
-            f"not that of an undisturbed run: the workers of {list_trials(numbers)} died again and"
-            " again; `hpsearch run` with --retry-failed runs failed trials again",
+            f"differs from that of an undisturbed run: the workers of {list_trials(numbers)} died"
+            " repeatedly; `hpsearch run` with --retry-failed runs failed trials again",
         )
     for index, line in enumerate(status.differences):
         table.add_row("" if index else "versions", line)

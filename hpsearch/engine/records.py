@@ -34,14 +34,13 @@ __all__ = [
 ]
 
 
-# Names of attributes that the coordinator writes into a study's record.
+# Names of attributes of a study's record; the last four identify the study and its data.
 SESSIONS = "sessions"
 MLFLOW_ADDRESS = "mlflow"
 SELECTION = "selection"
 CONFIRMATIONS = "confirmations"
 REFITS = "refits"
 TEST_EVALUATIONS = "test_evaluations"
-# And of those that identify the study and its data.
 IDENTITY_FIELDS = "definition"
 DATA = "data_checksum"
 TRAINING_DATA = "training_data"
@@ -56,6 +55,11 @@ class State(StrEnum):
     COMPLETE = "COMPLETE"
     PRUNED = "PRUNED"
     FAILED = "FAILED"
+
+    @property
+    def label(self) -> str:
+        """The state as it is printed."""
+        return "interrupted" if self is State.WAITING else self.lower()
 
     @property
     def is_finished(self) -> bool:

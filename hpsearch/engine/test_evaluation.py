@@ -35,7 +35,7 @@ def evaluate_once(
     search: SearchStudy,
     ledger: Path,
     *,
-    spend_another: bool = False,
+    again: bool = False,
 ) -> TestEvaluation:
     """Evaluate `model` on the test split, if permitted; a model is never evaluated twice.
 
@@ -49,8 +49,8 @@ def evaluate_once(
         The study, locked by this process; its record has its evaluations.
     ledger : Path
         The workspace's ledger; created with the first evaluation.
-    spend_another : bool
-        Whether to permit another evaluation after the study's only one was spent.
+    again : bool
+        Whether to permit another evaluation, after the one that a study has.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def evaluate_once(
     Raises
     ------
     RefusedError
-        If the evaluation was spent, or begun, for another model.
+        If another model was evaluated, or its evaluation begun.
     DamagedDataError
         If the ledger or the test split is damaged.
     StoreError
@@ -76,11 +76,11 @@ def evaluate_once(
         add_event(search, ledger, "scored", _describe(done))
         return done
     is_own = sha256 in known.begun
-    if (known.begun or known.is_torn) and not is_own and not spend_another:
-        whom = f"the net {known.begun[-1][:12]}" if known.begun else "a net that is not known"
+    if (known.begun or known.is_torn) and not is_own and not again:
+        whom = f"model {known.begun[-1][:12]}" if known.begun else "an unknown model"
         raise RefusedError(
-            f"{search.definition.name}: its test evaluation was spent on {whom}; another, for "
-            f"{sha256[:12]}, must be asked for: --spend-another-look"
+            f"{search.definition.name}: {whom} was evaluated on the test split, which is done once "
+            f"per study; expected --evaluate-again to evaluate {sha256[:12]} too"
         )
     add_event(search, ledger, "begun", begun)
     examples, targets = _open_test_split(data)

@@ -25,6 +25,21 @@ _BOUNDS = {
 }
 
 
+# Wording of pydantic's error types for a value of another type.
+_KINDS = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "tuple_type": "a list",
+    "too_short": "at least 1 item",
+}
+
+
 class Table(BaseModel):
     """A table of a study file."""
 
@@ -74,7 +89,11 @@ def reword_error(error: ErrorDetails) -> str:
     if error["type"] in _BOUNDS:
         key, wording = _BOUNDS[error["type"]]
         return f"must be {wording.format(error['ctx'][key])}, got {error['input']!r}"
+    if kind := _KINDS.get(error["type"]):
+        return f"expected {kind}, got {error['input']!r}"
     match error["type"]:
+        case "literal_error":
+            return f"expected {error['ctx']['expected']}, got {error['input']!r}"
         case "value_error":
             return message
         case "missing":

@@ -146,14 +146,15 @@ def suggest(given: str, known: Iterable[str]) -> str:
 
 
 def describe_refit_state(state: str) -> str:
-    """How the training of the best setting on the examples of all folds stands."""
-    on_all = "on all examples but those for the test"
+    """State of the training of the best hyperparameters on the examples of all folds."""
+    on_all = "again on the examples of all folds"
     known = {
-        "COMPLETE": f"was trained once more, {on_all}; that net has no validation score of its own",
-        "PRUNED": f"diverged when trained once more, {on_all}, so there is no best net",
-        "FAILED": f"failed when trained once more, {on_all}, so there is no best net",
+        "COMPLETE": f"were trained {on_all}; that model has no validation score of its own",
+        "PRUNED": f"diverged when trained {on_all}, so there is no best model",
+        "FAILED": f"failed when trained {on_all}, so there is no best model",
     }
-    return f"the best setting {known.get(state, f'is still to be trained once more, {on_all}')}"
+    default = f"will be trained {on_all} when all trials have ended"
+    return f"the best hyperparameters {known.get(state, default)}"
 
 
 def redact(text: str, *addresses: str) -> str:

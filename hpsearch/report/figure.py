@@ -14,6 +14,7 @@ __all__ = [
     "COMPLETE",
     "FADED",
     "MUTED",
+    "STUDIES",
     "describe_trial",
     "line_hover",
     "make_figure",
@@ -24,6 +25,8 @@ __all__ = [
 # Okabe & Ito 2008, lightened for contrast on a dark page too.
 COMPLETE, BEST, FADED = "#2f8fd0", "#e0692a", "rgba(140,140,140,0.45)"
 MUTED = "#8a8f96"
+# Of studies that are compared; Okabe & Ito 2008.
+STUDIES = ("#2f8fd0", "#e0692a", "#009e73", "#cc79a7", "#b8a800", "#8a8f96")
 
 _MARGINS = {"l": 52, "r": 12, "t": 12, "b": 44}
 
@@ -68,7 +71,7 @@ def describe_trial(record: TrialRecord) -> str:
     metric = record.metric
     note = " (diverged)" if record.diverged else ""
     lines = [
-        f"<b>trial {record.number}</b> {record.state.lower()}{note}",
+        f"<b>trial {record.number}</b> {record.state.label}{note}",
         f"{metric.val_name} {metric.format(record.value)}",
     ]
     if record.state == State.PRUNED:

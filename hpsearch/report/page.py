@@ -1,56 +1,38 @@
 """Rendering of the page as one self-contained file, which fetches nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
-from plotly.graph_objects import Figure
-from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from hpsearch.datasets import PreparedData, open_folds, open_validation
+from hpsearch.datasets import PreparedData, open_validation
 from hpsearch.engine.definition import format_definition
-from hpsearch.engine.records import SESSIONS, State
-from hpsearch.engine.search import SearchStudy, measure_importances
-from hpsearch.engine.selection import Examination, diagnose, examine, examine_folds, group_ablation
+from hpsearch.engine.records import State
+from hpsearch.engine.search import SearchStudy
+from hpsearch.engine.selection import diagnose, recommend
 from hpsearch.engine.workspace import StudyFolder
 from hpsearch.foundations.errors import StoreError
 from hpsearch.foundations.files import write_atomically
-from hpsearch.foundations.metrics import Task
-from hpsearch.foundations.png import encode_drawing
 from hpsearch.foundations.text import shorten_number
 from hpsearch.foundations.versions import code_version, package_versions
-from hpsearch.report import course, images, space, wording
+from hpsearch.report import texts
 from hpsearch.report.figure import describe_trial
 from hpsearch.report.material import Material, gather
+from hpsearch.report.model_section import show_model
+from hpsearch.report.sections import (
+    draw_sections,
+    draw_slices,
+    draw_timeline_section,
+    embed_json,
+)
+from hpsearch.report.trial_table import list_columns, list_rows
 from hpsearch.trainers import Finding
 
-__all__ = ["write_report"]
-
-_N_MISTAKES = 24
-
-
-@dataclass(frozen=True)
-class Plot:
-    """An interactive figure of the page."""
-
-    title: str
-    figure: Figure | dict[str, Any]
-    note: str = ""
-
-    @property
-    def json(self) -> Markup:
-        """The figure as JSON for the page's script."""
-        return _embed_json(self.figure)
-
-
-def _embed_json(value: Any) -> Markup:
-    """Encode a value as JSON for the page's scripts, with `<` escaped, which could end them."""
-    return Markup(str(to_json(value, validate=False)).replace("<", "\\u003c"))
+__all__ = ["render", "write_report"]
 
 
 def write_report(
@@ -80,6 +62,31 @@ def write_report(
     StoreError
         If it cannot be written.
     """
+    return render("page.html", _collect(gather(search, folder, data)), path)
+
+
+def render(template: str, content: Mapping[str, Any], path: Path) -> Path:
+    """Render a template to a file that fetches nothing.
+
+    Parameters
+    ----------
+    template : str
+        A file of this package.
+    content : mapping
+        The template's variables, without those of ``base.html`` that are the same for all pages.
+    path : Path
+        The file to write.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
     environment = Environment(
         loader=PackageLoader("hpsearch", "report"),
         autoescape=True,
@@ -88,7 +95,8 @@ def write_report(
         lstrip_blocks=True,
     )
     environment.filters["number"] = shorten_number
-    page = environment.get_template("page.html").render(_collect(gather(search, folder, data)))
+    environment.filters["anchor"] = _make_anchor
+    page = environment.get_template(template).render(plotly=Markup(get_plotlyjs()), **content)
     try:
         write_atomically(path, page.encode())
     except OSError as error:
@@ -96,147 +104,69 @@ def write_report(
     return path
 
 
+def _make_anchor(heading: str) -> str:
+    return re.sub(r"\W+", "-", heading.lower())
+
+
 def _collect(material: Material) -> dict[str, Any]:
-    definition, best = material.definition, material.best
-    found = _examine(material)
-    return {
-        "plotly": Markup(get_plotlyjs()),
+    definition, best, records = material.definition, material.best, material.records
+    findings = _diagnose(material)
+    names = list(definition.search.space.searched())
+    content: dict[str, Any] = {
+        "heading": definition.name,
         "definition": definition,
-        "question": wording.describe_search(material),
+        "question": texts.describe_search(material),
         "best": best,
-        "answer": wording.answer_lines(material),
-        "diagnosis": _diagnose(material),
-        "trials": _embed_json({r.number: describe_trial(r) for r in material.records}),
-        "plots": list(_draw(material)),
-        "slices": list(_draw_slices(material)),
-        "timeline": _draw_timeline(material),
-        **_show_model(material, found),
-        "cost": wording.cost_rows(material.status.cost),
+        "answer": texts.answer_lines(material),
+        "recommendations": _recommend(material, findings),
+        "diagnosis": findings,
+        "trial_texts": embed_json({r.number: describe_trial(r) for r in records}),
+        "columns": list_columns(names, records, definition.metric),
+        "rows": list_rows(names, records, best),
+        "states": sorted({record.state.label for record in records}),
+        "plots": list(draw_sections(material)),
+        "slices": list(draw_slices(material)),
+        "timeline": draw_timeline_section(material),
+        **show_model(material),
+        "cost": texts.cost_rows(material.status.cost),
         "lag_share": material.status.cost.waited_for_lag_share,
         "failed": material.of_state(State.FAILED),
         "study_file": format_definition(definition),
         "origin": _list_origin(material),
     }
+    return content | {"contents": _list_contents(content)}
 
 
-def _draw(material: Material) -> Iterator[Plot]:
-    """Draw the figures of the whole study for which there are enough trials."""
-    records, search = material.records, material.search
-    if material.best:
-        figure = course.draw_best_so_far(records, material.definition.threads_per_trial)
-        yield Plot(wording.title_course(material), figure, "Each dot is a trial that ended then.")
-    if any(record.val_scores for record in records):
-        note = "Orange: the best. Blue: complete. Grey: pruned or failed."
-        figure = course.draw_learning_curves(records, material.best)
-        yield Plot(wording.title_curves(material), figure, note)
-    names = list(material.definition.search.space.searched())
-    complete = material.of_state(State.COMPLETE)
-    if material.definition.search.sampler.name == "ablation":
-        yield from _draw_ablation(material)
-    elif len(complete) > 1:
-        if parallel := space.draw_parallel(search.optuna_study, names, complete):
-            note = "A line for each complete trial. Orange: the best. Blue: the next best."
-            yield Plot("All settings at once", parallel, note)
-        if importances := measure_importances(search.optuna_study):
-            figure = space.draw_importances(importances)
-            note = "Optuna's PED-ANOVA over the complete trials; with few of them a rough guess."
-            yield Plot(wording.title_importances(importances), figure, note)
-
-
-def _draw_ablation(material: Material) -> Iterator[Plot]:
-    whole, without = group_ablation(material.records)
-    if whole and without:
-        note = "Dots are seeds, bars their means; grey: the seeds of the whole setting."
-        figure = space.draw_ablation(whole, without, material.definition.metric)
-        yield Plot(wording.title_ablation(whole, without, material.definition.metric), figure, note)
-
-
-def _draw_slices(material: Material) -> Iterator[Plot]:
-    if material.of_state(State.COMPLETE):
-        searched = material.definition.search.space
-        for name in searched.searched():
-            yield Plot(name, space.draw_slice(name, searched, material.records, material.best))
-
-
-def _draw_timeline(material: Material) -> Plot | None:
-    timed = [record for record in material.records if record.started_at and record.ended_at]
-    if not timed:
-        return None
-    sessions = (material.search.attribute(SESSIONS) or {}).values()
-    n_workers = max((int(one["n_jobs"]) for one in sessions), default=1)
-    figure = course.draw_timeline(timed, n_workers)
-    return Plot(
-        wording.title_timeline(material, n_workers), figure, wording.describe_timeline(timed)
-    )
-
-
-def _examine(material: Material) -> Examination | None:
-    """Examine the best model on the validation examples; with folds each on those of its fold.
-
-    None without models or examples.
-    """
-    data, models = material.data, material.fold_models
-    if data is None or not data.class_names or not (material.model or models):
-        return None
-    examples, labels = open_validation(data)
-    if models:
-        folds = open_folds(data)
-        return examine_folds(models, folds, examples, labels, n_mistakes=_N_MISTAKES)
-    assert material.model is not None
-    return examine(material.model, examples, labels, n_mistakes=_N_MISTAKES)
-
-
-def _show_model(material: Material, found: Examination | None) -> dict[str, Any]:
-    """Collect what the page shows of the best model, or the reason why it shows nothing."""
-    model, data = material.model, material.data
-    shown: dict[str, Any] = {
-        "model_lack": material.model_lack,
-        "pictures": [],
-        "confusion": None,
-        "mistakes": [],
+def _list_contents(content: Mapping[str, Any]) -> list[str]:
+    """List the headings of the sections that the page has, in their order."""
+    plots = [one.heading for one in content["plots"]]
+    headings = {
+        "Result": True,
+        "Best hyperparameters": content["best"],
+        "Recommendation": content["best"],
+        **dict.fromkeys(plots[:2], True),
+        "Trials": content["rows"],
+        **dict.fromkeys(plots[2:], True),
+        "Slices": content["slices"],
+        "Timeline": content["timeline"],
+        "Best model": content["pictures"] or content["model_lack"],
+        **({content["predictions"].heading: True} if content["predictions"] else {}),
+        "Mistakes": content["mistakes"],
+        "Diagnosis": content["diagnosis"],
+        "Failures": content["failed"],
+        "Cost": True,
+        "Reproduction": True,
     }
-    if data and found:
-        figure = images.draw_confusion(found, data.class_names)
-        title = wording.title_confusion(found, data.class_names)
-        note = wording.describe_confusion(found, len(data.folds))
-        shown["confusion"] = Plot(title, figure, note)
-        if data.image_shape:
-            shown["mistakes"] = list(_show_mistakes(found, data))
-    if data and data.schema.task == Task.REGRESSION and material.predictions is not None:
-        shown["confusion"] = _plot_predictions(material.predictions, data)
-    if model and data:
-        shown["pictures"] = [
-            {
-                "title": name.replace("_", " "),
-                "image": images.embed(encode_drawing(picture.drawing)),
-                "caption": picture.caption,
-            }
-            for name, picture in model.trainer.figures(is_best=True).items()
-            if not isinstance(picture.drawing, Mapping)
-        ]
-    return shown
+    return [heading for heading, is_shown in headings.items() if is_shown]
 
 
-def _plot_predictions(predicted: NDArray[Any], data: PreparedData) -> Plot:
-    """Plot predicted values over true ones, on the validation split or out of fold."""
-    _, targets = open_validation(data)
-    figure = images.draw_predictions(targets, predicted, data.schema.target)
-    measured = data.schema.metric.measure(targets, predicted)
-    note = ", ".join(f"val_{name} {value:.4g}" for name, value in measured.items())
-    return Plot(wording.title_predictions(len(data.folds)), figure, f"{note}.")
-
-
-def _show_mistakes(found: Examination, data: PreparedData) -> Iterator[dict[str, Any]]:
-    names, (pixels, _) = data.class_names, open_validation(data)
-    assert data.image_shape is not None
-    for mistake in found.mistakes:
-        yield {
-            "image": images.embed_image(pixels[mistake.index], data.image_shape),
-            "label": names[mistake.label],
-            "predicted": names[mistake.predicted],
-            "probability": f"{mistake.probability:.0%}",
-            "index": mistake.index,
-        }
+def _recommend(material: Material, findings: Sequence[Finding]) -> list[str]:
+    if material.best is None:
+        return []
+    space, hyperparameters = material.definition.search.space, material.best.hyperparameters
+    changes = recommend(findings, material.records, space, hyperparameters)
+    advice = [one.advice for one in findings if one.advice]
+    return [*map(texts.describe_recommendation, changes), *advice]
 
 
 def _diagnose(material: Material) -> list[Finding]:
@@ -254,6 +184,7 @@ def _diagnose(material: Material) -> list[Finding]:
         material.definition.search.space,
         found,
         material.definition.metric,
+        material.definition.trainer.load().capacity,
     )
 
 

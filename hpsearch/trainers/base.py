@@ -6,7 +6,7 @@ predictions and hashes. A trainer trains one epoch and returns its state.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -107,12 +107,16 @@ class Finding:
     evidence : str
         The figures that support it.
     advice : str
-        What to try; empty if nothing is wrong.
+        What to try that `changes` cannot express; empty if nothing is wrong.
+    changes : mapping
+        Hyperparameters to change: +1 for a higher value, -1 for a lower one. The page combines
+        those of all findings, and checks them against the trials of the search.
     """
 
     claim: str
     evidence: str
     advice: str = ""
+    changes: Mapping[str, int] = field(default_factory=dict)
 
 
 class Trainer(ABC):
@@ -142,6 +146,9 @@ class Trainer(ABC):
         Declaration of the trainer's own keys in the table ``[trainer]`` of a study file.
     renamed : mapping
         Former names of hyperparameters, which are refused, and their present names.
+    capacity : mapping
+        Hyperparameters that change how closely the model can fit the training data: +1 if a higher
+        value means a closer fit, -1 if it means a looser one.
     has_epochs : bool
         Whether training takes several epochs. If not, a trial is one call of `train_epoch`.
     model_file : str
@@ -159,6 +166,7 @@ class Trainer(ABC):
     Hyperparameters: "ClassVar[type[BaseModel] | None]" = None
     Settings: "ClassVar[type[BaseModel] | None]" = None
     renamed: ClassVar[Mapping[str, str]] = _NOTHING
+    capacity: ClassVar[Mapping[str, int]] = _NOTHING
     has_epochs: ClassVar[bool] = True
     model_file: ClassVar[str] = "model.safetensors"
     requirements: ClassVar[tuple[str, ...]] = ()

@@ -225,7 +225,7 @@ def test_a_longer_study_is_refitted_for_a_new_winner_and_not_tested_again(
     data = prepare_data(search.definition, RunOptions(workspace))
     folder = workspace.study("small")
     net = find_best_model(search.definition, search.records(), folder, data, read_refits(search))
-    with pytest.raises(RefusedError, match="spend-another-look"):
+    with pytest.raises(RefusedError, match="evaluate-again"):
         evaluate_once(net, data, search, folder.test_ledger)
     assert len(read_evaluations(search, folder.test_ledger).own) == 1
     assert not _of(conduct(folded(trials=2, first=first)), TrialStarted)

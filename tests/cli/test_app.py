@@ -119,7 +119,7 @@ def test_status_has_all_that_programs_rely_on(program: Program, has_run: Path) -
     assert status["study"] == "small"
     assert status["complete"] is True
     assert status["trials"].keys() == {
-        *("total", "complete", "pruned", "failed", "running", "waiting")
+        *("total", "complete", "pruned", "failed", "running", "waiting", "interrupted")
     }
     assert status["best"].keys() == {"number", "value", "params", "net_sha256"}
     assert len(status["fingerprint"]) == 64
@@ -162,8 +162,8 @@ def test_a_study_is_known_by_its_name_when_its_file_is_gone(
 def test_a_complete_study_run_again_says_so(program: Program, has_run: Path) -> None:
     code, output, _ = program("run", has_run, "--backend", "threading")
     assert code == 0
-    assert "6 trials, 6 done" in output
-    assert "not opened again" in output
+    assert "6 of 6 trials done" in output
+    assert "(from the record)" in output
 
 
 def test_best_writes_a_net_that_loads(program: Program, has_run: Path, tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_a_second_evaluation_must_be_asked_for(program: Program, has_run: Path) 
         path.write_text("".join(x.replace(net, net[::-1]) if key in x else x for x in lines))
     code, _, error = program("score", has_run)
     assert code == 5
-    assert_one_line(error, "--spend-another-look")
-    assert program("score", has_run, "--spend-another-look")[0] == 0
+    assert_one_line(error, "--evaluate-again")
+    assert program("score", has_run, "--evaluate-again")[0] == 0
     assert json.loads(program("status", has_run, "--json")[1])["test"]["looks"][1]["n"] == 100
 
 
@@ -240,8 +240,8 @@ def test_nothing_is_scored_before_the_confirmations(
     search.note("confirm", {"top": 1, "seeds": 1})
     code, _, error = program("score", has_run)
     assert code == 5
-    assert_one_line(error, "the search has not ended")
-    assert "still to be trained: 1" in program("status", has_run)[1]
+    assert_one_line(error, "expected a complete study")
+    assert "1 not started or interrupted" in program("status", has_run)[1]
 
 
 def test_a_study_in_which_no_trial_is_complete_ends_and_reconciles(
@@ -258,7 +258,7 @@ def test_a_study_in_which_no_trial_is_complete_ends_and_reconciles(
     assert_one_line(error, "no trial is complete yet")
     code, output, error = program("reconcile", study_file)
     assert code == 0, error
-    assert "2 trials shown in MLflow" in output
+    assert "2 trials compared with MLflow" in output
 
 
 def test_a_study_that_is_being_run_is_refused(
@@ -321,4 +321,4 @@ def test_the_test_split_is_not_opened_before_the_search_has_ended(
 def test_reconcile_says_what_it_did(program: Program, has_run: Path) -> None:
     code, output, _ = program("reconcile", has_run)
     assert code == 0
-    assert "6 trials shown in MLflow" in output
+    assert "6 trials compared with MLflow" in output

@@ -1,6 +1,7 @@
 """What a run prints about its trials and its end."""
 
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,17 +10,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hpsearch.api.terminal.display import _Lines
-from hpsearch.api.terminal.outcome import (
-    describe_confirmation,
-    describe_record,
-    describe_refit,
-    print_outcome,
-)
+from hpsearch.api.terminal.lines import LineDisplay
+from hpsearch.api.terminal.outcome import print_outcome
+from hpsearch.api.terminal.trial_lines import describe_ended
 from hpsearch.engine.definition import StudyDefinition
 from hpsearch.engine.evaluations import TestEvaluation
 from hpsearch.engine.records import Confirmation, Refit, State, TrialRecord
 from hpsearch.engine.scheduling import (
+    ConfirmationEnded,
     EvaluationRefused,
     Event,
     MirrorBehind,
@@ -76,18 +74,21 @@ def shown(define: Callable[..., StudyDefinition]) -> Callable[..., str]:
     return show
 
 
+def _fields(event: Event) -> list[str]:
+    return re.split(r" {2,}", describe_ended(event, ACCURACY) or "")
+
+
 def test_a_score_is_given_with_its_size_and_whether_it_is_new(shown: Callable[..., str]) -> None:
     text = shown(TestScored(SCORE, "3rd evaluation of these", is_new=True))
-    assert (
-        "test_accuracy 0.5123 (95 % CI 0.502-0.522) on 10,000 images (evaluated just now)" in text
+    assert text == (
+        "test_accuracy 0.5123 (95 % CI 0.502-0.522); 0.5040 on the first 1,000, "
+        "3rd evaluation of these\n"
     )
-    assert "3rd evaluation of these" in text
-    assert "0.5040 on the first 1,000" in text
-    assert "not opened again" in shown(TestScored(SCORE, "", is_new=False))
+    assert "(from the record)" in shown(TestScored(SCORE, "", is_new=False))
 
 
 def test_a_refused_evaluation_says_how_to_ask_for_it(shown: Callable[..., str]) -> None:
-    assert "hpsearch score small --spend-another-look" in shown(REFUSED)
+    assert "hpsearch score small --evaluate-again" in shown(REFUSED)
 
 
 def test_a_workspace_with_brackets_in_its_name_is_printed_as_it_is(
@@ -116,7 +117,7 @@ def test_commands_to_try_next_find_the_same_stores(
     text = console.file.getvalue()  # type: ignore[attr-defined]
     stores = "--storage postgresql+psycopg://me@db/optuna --tracking-uri URL"
     assert f"hpsearch reconcile small {stores}" in text
-    assert f"hpsearch score small --spend-another-look {stores}" in text
+    assert f"hpsearch score small --evaluate-again {stores}" in text
     assert "hpsearch status small --storage postgresql+psycopg://me@db/optuna" in text
     assert "hpsearch ui --tracking-uri URL" in text
     assert "geheim" not in text
@@ -183,40 +184,33 @@ def test_a_study_without_a_complete_trial_says_so(shown: Callable[..., str]) -> 
     assert "1 of 8 trials done" in text
 
 
-def test_a_trial_is_described_on_a_line() -> None:
-    line = describe_record(_record(3, State.COMPLETE, 0.5))
-    assert line.split() == [
-        *("trial", "3", "complete", "val_accuracy", "0.5000", "1", "min", "1", "s"),
-        "learning_rate=3.1",
-    ]
-    assert "diverged" in describe_record(_record(0, State.PRUNED, diverged=True))
-
-
 def test_a_refit_is_described_on_a_line_and_told_in_any_case_if_there_is_no_net(
     shown: Callable[..., str],
 ) -> None:
     complete = Refit(7, State.COMPLETE, "net", 12.0, None)
     failed = Refit(7, State.FAILED, None, 1.0, "ValueError: broken [x]")
-    assert "trial    7, on all examples  complete" in describe_refit(complete)
-    assert "ValueError: broken" in describe_refit(failed)
+    assert _fields(RefitEnded(complete))[:2] == ["trial 7, on all examples", "complete"]
+    assert _fields(RefitEnded(failed))[-1] == "ValueError: broken [x]"
     assert not shown(RefitEnded(complete))
     text = shown(RefitEnded(failed))
-    assert "so there is no best net" in text
+    assert "so there is no best model" in text
     assert "(ValueError: broken [x])" in text
     assert "diverged" in shown(RefitEnded(Refit(7, State.PRUNED, None, 1.0, None)))
 
 
 def test_a_confirmation_is_described_on_a_line() -> None:
     one = Confirmation(3, 2, State.COMPLETE, 0.5, "net", 61.0, None)
-    assert describe_confirmation(one, ACCURACY).split() == [
-        *("trial", "3,", "fresh", "seed", "2", "complete", "val_accuracy", "0.5000"),
-        *("1", "min", "1", "s"),
-    ]
-    assert "diverged" in describe_confirmation(
-        Confirmation(3, 2, State.PRUNED, None, None, 1, None), ACCURACY
-    )
+    fields = ["trial 3, fresh seed 2", "complete", "val_accuracy 0.5000", "1 min 1 s"]
+    assert _fields(ConfirmationEnded(one)) == fields
+    diverged = Confirmation(3, 2, State.PRUNED, None, None, 1, None)
+    assert _fields(ConfirmationEnded(diverged))[-1] == "diverged"
     lost = Confirmation(3, 2, State.FAILED, None, None, 1.0, "OSError: x")
-    assert "failed   OSError: x val_accuracy -" in describe_confirmation(lost, ACCURACY)
+    assert _fields(ConfirmationEnded(lost))[1:] == [
+        "failed",
+        "val_accuracy -",
+        "1.0 s",
+        "OSError: x",
+    ]
 
 
 @pytest.mark.parametrize("reason", ["KeyError: '[/]'", "ValueError: [red] is no colour"])
@@ -225,7 +219,7 @@ def test_a_reason_is_printed_as_it_is_whatever_is_in_it(
 ) -> None:
     """Square brackets are markup to rich, and an exception's text may hold any."""
     console = Console(file=io.StringIO(), width=300)
-    lines = _Lines(console, RunOptions(Workspace(Path("/w"))))
+    lines = LineDisplay(console, RunOptions(Workspace(Path("/w"))))
     lines.show(StudyOpened(define(), [], 2))
     lines.show(TrialEnded(_record(0, State.FAILED, reason=reason)))
     assert reason in console.file.getvalue()  # type: ignore[attr-defined]

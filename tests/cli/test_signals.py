@@ -143,7 +143,7 @@ def test_what_a_study_waits_for_is_reported_and_another_signal_ends_it(start: St
     reason = process.stderr.readline()
     assert reason == ("hpsearch: stopping: waiting for the epoch (Ctrl-C again: without waiting)\n")
     process.send_signal(signal.SIGINT)
-    message = "hpsearch: stopped without waiting; the same command continues\n"
+    message = "hpsearch: interrupted without waiting; the same command continues\n"
     assert _end(process) == (130, "", message)
 
 

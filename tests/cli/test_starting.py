@@ -63,7 +63,7 @@ def test_own_images_go_from_a_folder_to_a_scored_net(
     file.write_text(file.read_text().replace("/own", "/elsewhere"))
     code, output, error = program("run", "mine", "--trials", "1", "--backend", "threading")
     assert code == 0, error
-    assert "1 trials, 1 done" in output
+    assert "1 of 1 trials done" in output
     Image.new("RGB", (9, 9)).save(here / "elsewhere" / "dark" / "0.png")
     code, _, error = program("run", "mine", "--trials", "2")
     assert code == 5
@@ -76,7 +76,7 @@ def test_a_study_file_is_never_overwritten(here: Path, capsys: pytest.CaptureFix
     path.write_text("precious")
     capsys.readouterr()
     assert main(["new", "mine"]) == 2
-    assert_one_line(capsys.readouterr().err, "is there already")
+    assert_one_line(capsys.readouterr().err, "exists; expected")
     assert path.read_text() == "precious"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hpsearch.api.terminal.streams import guard, take_failure
+from hpsearch.api.terminal.standard_streams import guard, take_failure
 from hpsearch.engine.workspace import Workspace
 from tests.cli.lines import assert_one_line, assert_stopped
 
@@ -118,7 +118,7 @@ def test_a_study_goes_on_without_standard_output_and_its_log_has_it_all(
     else:
         assert done.stderr == ""
     content = log.read_text()
-    assert "small: 6 trials, 0 done" in content
+    assert "small: 0 of 6 trials done" in content
     assert all(f"trial {number:>4}  " in content for number in range(6))
     assert "test_accuracy" in content
 
@@ -133,7 +133,7 @@ def test_the_log_has_each_run_and_the_time_of_each_line(
     lines = log.read_text().splitlines()
     times = [line.split("  ", 1)[0] for line in lines]
     assert all(len(one) == len("2026-11-28T09:01:11+00:00") for one in times)
-    assert sum("small: 6 trials, 6 done" in line for line in lines) == 2
+    assert sum("small: 6 of 6 trials done" in line for line in lines) == 2
 
 
 def test_the_log_has_the_error_that_ended_a_run(

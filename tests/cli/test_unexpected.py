@@ -37,7 +37,7 @@ def test_an_unexpected_error_is_one_line_that_names_the_file_with_its_traceback(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("hpsearch.cli.listing.list_study_files", fail)
+    monkeypatch.setattr("hpsearch.cli.study_list.list_study_files", fail)
     assert main(["list", "--workspace", str(workspace.root)]) == code
     told = capsys.readouterr().err
     assert_one_line(told, type(error).__name__)
@@ -53,7 +53,7 @@ def test_an_unexpected_error_is_one_line_that_names_the_file_with_its_traceback(
 def test_without_a_workspace_the_traceback_is_in_the_folder_for_temporary_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpsearch.cli.listing.list_study_files", lambda: 1 / 0)
+    monkeypatch.setattr("hpsearch.cli.study_list.list_study_files", lambda: 1 / 0)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert main(["list", "--workspace", str(tmp_path / "none")]) == 1
     assert_one_line(capsys.readouterr().err, "ZeroDivisionError", f"{tmp_path}/hpsearch-error-")

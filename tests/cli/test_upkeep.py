@@ -130,7 +130,7 @@ def test_cleaning_removes_only_what_is_not_needed(
     code, output, error = program("clean", "--dry-run")
     assert code == 0, error
     assert "outdated" in output
-    assert "would go" in output
+    assert "would be removed" in output
     assert _tree(workspace.root) == tree
 
     code, output, error = program("clean")
@@ -161,7 +161,7 @@ def test_cleaning_leaves_a_running_study_and_its_data_alone(
         tree = _tree(workspace.root)
         code, output, _ = program("clean")
         assert code == 0
-        assert "left alone" in output
+        assert "kept" in output
         assert "is being run by" in output
         assert _tree(workspace.root) == tree
 

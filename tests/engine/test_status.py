@@ -28,8 +28,8 @@ from hpsearch.engine.search import (
     open_storage,
 )
 from hpsearch.engine.selection import Selection, note_selection
-from hpsearch.engine.status import read_status
-from hpsearch.engine.trial_files import CHECKPOINT_FILE
+from hpsearch.engine.status import TrialCounts, read_status
+from hpsearch.engine.trial_files import CHECKPOINT_FILE, HISTORY_FILE, Epoch, save_history
 from hpsearch.engine.workspace import StudyFolder
 
 
@@ -111,6 +111,7 @@ def test_trials_are_counted_by_state_and_add_up(study: SearchStudy, folder: Stud
         "failed": 1,
         "running": 1,
         "waiting": 3,
+        "interrupted": 0,
     }
 
 
@@ -123,7 +124,7 @@ def test_a_trial_without_a_coordinator_waits(
     elif how == "revoked":
         _grant(folder, os.getpid()).revoke()
     counts = _trials(study, folder)
-    assert (counts["running"], counts["waiting"]) == (0, 4)
+    assert (counts["running"], counts["waiting"], counts["interrupted"]) == (0, 4, 1)
 
 
 def test_a_study_of_no_trials_yet_has_no_best(
@@ -167,6 +168,46 @@ def test_cost_is_in_core_seconds_of_all_sessions(
     doubled = {k: 2 * v for k, v in expected.items()}
     rest = {"overhead": 24.0}
     assert read_status(threaded, folder).as_json()["cost"] == doubled | share | rest
+
+
+def test_overhead_of_a_running_study_never_shrinks_when_a_trial_ends(
+    study: SearchStudy, folder: StudyFolder
+) -> None:
+    """The time that running trials have taken is training, before it is recorded as such."""
+    lease = _grant(folder, os.getpid())
+
+    def overhead(wall_s: float, in_flight_s: float) -> float:
+        session = {"n_jobs": 2, "wall_s": wall_s, "waited_for_lag_s": 0.0}
+        study.note(SESSIONS, {lease.token: session | {"in_flight_s": in_flight_s}})
+        return float(read_status(study, folder).as_json()["cost"]["overhead"])
+
+    before = overhead(30.0, 20.0)
+    assert before == 60 - 34 - 20
+    trial = study.optuna_study._storage.get_all_trials(study.optuna_study._study_id)[4]
+    study.optuna_study._storage.set_trial_user_attr(trial._trial_id, "duration_s", 20.5)
+    study.optuna_study.tell(4, 0.5)
+    assert overhead(31.0, 0.0) >= before
+
+
+def test_epochs_of_interrupted_trials_are_training_not_overhead(
+    study: SearchStudy, folder: StudyFolder
+) -> None:
+    study.note(SESSIONS, {"a": {"n_jobs": 2, "wall_s": 30.0, "waited_for_lag_s": 0.0}})
+    before = read_status(study, folder).as_json()["cost"]["overhead"]
+    folder.trial(4).mkdir(parents=True)
+    save_history(folder.trial(4) / HISTORY_FILE, [Epoch(1, 0.5, 6.5, 0.0, {})])
+    assert read_status(study, folder).as_json()["cost"]["overhead"] == before - 6.5
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ((8, 2, 1, 1, 1, 3, 1), "1 pruned, 1 failed, 1 running, 1 interrupted, 2 not started"),
+        ((8, 8, 0, 0, 0, 0, 0), "8 of 8 trials complete"),
+    ],
+)
+def test_counts_name_the_states_of_trials(counts: tuple[int, ...], text: str) -> None:
+    assert TrialCounts(*counts).describe().endswith(text)
 
 
 def test_disk_use_is_counted_whatever_lies_in_the_folder(

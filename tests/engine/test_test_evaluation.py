@@ -104,7 +104,7 @@ def test_the_same_net_again_opens_nothing(
     evaluation = evaluate(net)
     _forbid_the_split(monkeypatch)
     assert evaluate(net) == evaluation
-    assert evaluate(net, spend_another=True) == evaluation
+    assert evaluate(net, again=True) == evaluation
 
 
 def test_a_second_evaluation_is_refused(
@@ -117,7 +117,7 @@ def test_a_second_evaluation_is_refused(
     evaluate(net)
     before = ledger.read_bytes()
     _forbid_the_split(monkeypatch)
-    with pytest.raises(RefusedError, match="--spend-another-look"):
+    with pytest.raises(RefusedError, match="--evaluate-again"):
         evaluate(other_net)
     assert ledger.read_bytes() == before
 
@@ -126,7 +126,7 @@ def test_a_second_evaluation_that_is_asked_for_is_recorded(
     net: Model, other_net: Model, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     evaluate(net)
-    evaluate(other_net, spend_another=True)
+    evaluate(other_net, again=True)
     assert _nets(search, ledger) == [net.sha256(), other_net.sha256()]
 
 
@@ -181,7 +181,7 @@ def test_a_line_lost_from_the_ledger_is_reported(
     net: Model, other_net: Model, evaluate: Evaluate, search: SearchStudy, ledger: Path
 ) -> None:
     evaluate(net)
-    evaluate(other_net, spend_another=True)
+    evaluate(other_net, again=True)
     lines = ledger.read_text().splitlines(keepends=True)
     for index in range(len(lines) - 1):
         ledger.write_text("".join(lines[:index] + lines[index + 1 :]))
@@ -250,7 +250,7 @@ def test_an_evaluation_asked_for_after_a_crash_leaves_the_first_net_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _begin(net, evaluate, monkeypatch)
-    evaluate(other_net, spend_another=True)
+    evaluate(other_net, again=True)
     evaluate(net)
     assert set(_nets(search, ledger)) == {net.sha256(), other_net.sha256()}
 
@@ -271,7 +271,7 @@ def test_evaluations_of_the_same_images_are_counted_over_all_studies(
         "1st evaluation of these 100 images in this workspace: a"
     )
     evaluate_once(net, digits, b, ledger)
-    third = evaluate_once(other_net, digits, b, ledger, spend_another=True)
+    third = evaluate_once(other_net, digits, b, ledger, again=True)
     count = read_evaluations(b, ledger).count(third)
     assert count["note"] == "3rd evaluation of these 100 images in this workspace: a, b, b"
     assert read_evaluations(a, ledger).count(first)["note"] == (

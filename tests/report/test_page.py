@@ -62,6 +62,8 @@ class Page(HTMLParser):
         self.figures: list[Any] = []
         self.raw: list[str] = []
         self.styles: list[str] = []
+        self.anchors: list[str] = []
+        self.rows: list[list[float | None]] = []
         self._inside = ""
         self.feed(text)
 
@@ -70,6 +72,14 @@ class Page(HTMLParser):
         self._inside = "json" if dict(attrs).get("type") == "application/json" else tag
         self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "srcset", "data")]
         self.styles += [v or "" for k, v in attrs if k == "style"]
+        named = dict(attrs)
+        if tag == "section":
+            self.anchors.append(named.get("id") or "")
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag == "td":
+            value = named.get("data-value")
+            self.rows[-1].append(float(value) if value else None)
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = ""
@@ -82,6 +92,12 @@ class Page(HTMLParser):
             self.styles.append(data)
         elif self._inside != "script":
             self.words.append(data)
+
+    @property
+    def links(self) -> list[str]:
+        return [address for address in self.addresses if address.startswith("#")][
+            : len(self.anchors)
+        ]
 
     @property
     def text(self) -> str:
@@ -174,9 +190,9 @@ def test_an_ablation_has_its_figure_in_place_of_the_importances(
     page = read(record(*[State.COMPLETE] * 6, sampler="ablation", space=space))
     names = [set(t.get("y", ())) for figure in page.figures for t in figure.get("data", ())]
     assert {"no dropout", "no label_smoothing"} in names
-    assert "Nothing that was left out is missed" in page.text  # later trials are better there
-    assert "All settings at once" not in page.text
-    assert "mattered most" not in page.text
+    assert "No change lowers the score." in page.text  # later trials are better there
+    assert "Parallel coordinates" not in page.text
+    assert "Importances" not in page.text
 
 
 def test_the_verdict_comes_first(finished: Page) -> None:
@@ -191,20 +207,45 @@ def test_the_page_shows_the_net_its_mistakes_the_cost_and_how_to_reproduce_it(
     finished: Page,
 ) -> None:
     for words in (
-        *(
-            "The best was found after",
-            "All settings at once",
-            "val_accuracy over each hyperparameter",
-        ),
-        *("mattered most", "busy", "The best model", "Most often it takes"),
-        *("best weights", "First-layer weights, an image for each hidden unit"),
-        *("class weights", "contribute most for each class", "filmstrip", "after epochs 0, 1"),
-        *("The mistakes that it is surest of", "Diagnosis of trial", "What it cost"),
-        *("To do it again", 'source = "digits"', "fingerprint", "data checksum"),
+        *("The best was found after", "Parallel coordinates", "Recommendation"),
+        *("val_accuracy of each trial over each hyperparameter", "busy", "Best model"),
+        *("Confusion matrix", "The most frequent error", "complete trials are too few"),
+        *("Best weights", "First-layer weights, an image for each hidden unit"),
+        *("Class weights", "contribute most for each class", "Filmstrip", "after epochs 0, 1"),
+        *("Mistakes", "Diagnosis Of trial", "Cost", "overhead"),
+        *("Reproduction", 'source = "digits"', "fingerprint", "data checksum"),
     ):
         assert words in finished.text
-    # The trials' texts; 2 of the course, parallel, importances, 3 slices, timeline, confusion.
-    assert len(finished.figures) == 10
+    # Progress, curves, parallel, 3 slices, timeline, confusion; and the trials' texts.
+    assert len(finished.figures) == 9
+
+
+def test_the_contents_link_to_every_section(finished: Page) -> None:
+    assert finished.links == [f"#{anchor}" for anchor in finished.anchors]
+    assert len(finished.links) > 10
+
+
+def test_every_trial_is_in_the_table_with_numbers_to_sort_by(finished: Page) -> None:
+    rows = [cells for cells in finished.rows if len(cells) == 9]
+    assert sorted(cells[0] for cells in rows) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert all(value is not None for cells in rows for value in cells[2:8])
+
+
+@pytest.mark.parametrize(
+    ("n_trials", "validation", "told"),
+    [
+        (19, 150, "19 complete trials are too few"),
+        (25, 18, "with 18 validation examples, of at least 100 needed"),
+        (25, 150, "90 % CI"),
+    ],
+)
+def test_importances_are_claimed_only_from_enough_trials_and_examples(
+    n_trials: int, validation: int, told: str, record: Callable[..., SearchStudy], read: Any
+) -> None:
+    data = {"source": "digits", "train": 600, "validation": validation, "test": 100}
+    page = read(record(*[State.COMPLETE] * n_trials, data=data))
+    assert told in page.text
+    assert ("Contour" in page.text) is (told == "90 % CI")
 
 
 def _write_page_of(trainer: str, folder: Path) -> Page:
@@ -219,11 +260,11 @@ def _write_page_of(trainer: str, folder: Path) -> Page:
 
 def test_the_page_shows_what_any_trainer_draws(tmp_path: Path) -> None:
     page = _write_page_of("Drawing", tmp_path)
-    assert "The best model title Its class. image An image." in page.text
+    assert "Best model Title Its class. Image An image." in page.text
     assert "growth" not in page.text  # images by epoch are MLflow's
     image = "data:image/png;base64," + base64.b64encode(encode_png(drawing_trainer.IMAGE)).decode()
     assert image in page.addresses
-    assert "Most often it takes" in page.text
+    assert "The most frequent error" in page.text
     assert "own.toml , beside the trainer's module drawing_trainer ;" in page.text
     source = hash_source(tmp_path / "drawing_trainer.py", "drawing_trainer")
     assert f"trainer's source {source}" in page.text
@@ -233,14 +274,16 @@ def test_the_page_of_a_trainer_that_draws_nothing_has_no_pictures_of_a_model(
     tmp_path: Path,
 ) -> None:
     page = _write_page_of("Plain", tmp_path)
-    assert "The best model" not in page.text
+    assert "Best model" not in page.text
     assert "It cannot be shown" not in page.text
-    assert "Most often it takes" in page.text
+    assert "The most frequent error" in page.text
 
 
 def test_nothing_is_fetched(finished: Page) -> None:
     assert finished.addresses
-    assert all(address.startswith("data:image/png;base64,") for address in finished.addresses)
+    assert all(
+        address.startswith(("data:image/png;base64,", "#")) for address in finished.addresses
+    )
     assert not {"link", "iframe", "object", "embed", "base"} & {*finished.tags}
     assert finished.styles
     assert not [one for one in finished.styles if "url(" in one or "@import" in one]
@@ -273,7 +316,7 @@ def test_a_page_can_be_made_of_an_incomplete_study(
 ) -> None:
     page = read(record(*states))
     has_best = State.COMPLETE in states
-    assert ("no best net" in page.text) is not has_best
+    assert ("no best model" in page.text) is not has_best
     assert ("</script> 1 < 2" in page.text) is (State.FAILED in states)
     assert "It cannot be shown: " in page.text
 

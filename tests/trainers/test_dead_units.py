@@ -1,11 +1,13 @@
 """Dead hidden units, as the two-layer net's trainer reports them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hpsearch.engine.models import Model
+from hpsearch.trainers import Finding
 from hpsearch.trainers.two_layer_net.net import make_parameters
 from hpsearch.trainers.two_layer_net.preprocessing import Preprocessing
 from tests.conftest import TWO_LAYER_NET
@@ -24,11 +26,14 @@ def _make(n_hidden: int, *, n_blank: int, n_low: int) -> Model:
     return make_net(parameters, Preprocessing(np.full(48, 127, np.float32)))
 
 
-def _diagnose(model: Model, **setting: Any) -> str:
+def _find(model: Model, **setting: Any) -> Sequence[Finding]:
     trainer = TWO_LAYER_NET.load()(SETTING | setting, IMAGES, None)
     trainer.load_state_dict(model.state)
-    found = trainer.diagnose(EXAMPLES, LABELS)
-    return " ".join(f"{one.claim} {one.evidence} {one.advice}" for one in found)
+    return trainer.diagnose(EXAMPLES, LABELS)
+
+
+def _diagnose(model: Model, **setting: Any) -> str:
+    return " ".join(f"{one.claim} {one.evidence}" for one in _find(model, **setting))
 
 
 def test_units_with_equal_activations_for_all_images_are_dead() -> None:
@@ -45,5 +50,6 @@ def test_dead_units_are_reported_if_they_are_many(n_dead: int, is_told: bool) ->
 
 def test_the_advice_is_what_keeps_more_units_at_work() -> None:
     net = _make(5, n_blank=1, n_low=0)
-    assert "a lower learning_rate" in _diagnose(net)
-    assert "a lower soft_threshold" in _diagnose(net, soft_threshold=0.5)
+    assert _find(net)[0].changes == {"learning_rate": -1, "hidden_size": -1}
+    found = _find(net, soft_threshold=0.5)
+    assert found[0].changes == {"soft_threshold": -1, "hidden_size": -1}

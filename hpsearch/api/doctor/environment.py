@@ -38,7 +38,7 @@ from hpsearch.tracking import probe_tracking
 __all__ = ["check_data", "check_recorded", "check_storage", "check_tracking", "check_workers"]
 
 _SERVER_ADVICE = (
-    "start the server; look at --tracking-uri, MLFLOW_TRACKING_USERNAME and "
+    "start the server; check --tracking-uri, MLFLOW_TRACKING_USERNAME and "
     "MLFLOW_TRACKING_PASSWORD, and at the server's --allowed-hosts"
 )
 
@@ -80,7 +80,7 @@ def _make_finding(remark: Remark) -> Finding:
 
 
 def _describe_missing(definition: StudyDefinition, error: MissingDataError) -> Finding:
-    where = "say where it lies with --data-dir"
+    where = "give its folder with --data-dir"
     if definition.data.own() is not None:
         text = f"{definition.data.source} is not on this machine ({error})"
         return Finding("data", text, where, error.exit_code)
@@ -98,7 +98,7 @@ def check_storage(definition: StudyDefinition, options: RunOptions) -> Finding:
         return Finding(
             "storage",
             str(error),
-            "start the server, or look at --storage, PGPASSWORD and ~/.pgpass"
+            "start the server, or check --storage, PGPASSWORD and ~/.pgpass"
             if options.storage_url
             else "give another folder with --workspace",
             error.exit_code,
@@ -163,7 +163,7 @@ def check_workers(
         yield Finding(
             "workers",
             f"{', '.join(survey.blind_hosts)} do not see {root}",
-            "share that folder with them, or a trial that is stopped starts from its first epoch",
+            "share that folder with them, or interrupted trials start again from epoch 1",
         )
     if not survey.failures and not survey.differences:
         yield Finding("workers", f"{survey.n_workers} answer, with equal versions and equal data")

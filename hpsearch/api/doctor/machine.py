@@ -76,7 +76,7 @@ def check_devices(definition: StudyDefinition, devices: Sequence[str]) -> Iterat
 
 
 def _describe_failure(topic: str, error: Exception) -> Finding:
-    advice = "install the package anew (constraints.txt), or look at ulimit -v and free memory"
+    advice = "reinstall the package (constraints.txt), or check ulimit -v and free memory"
     if isinstance(error, MachineError):
         text, advice = str(error), ""
     elif isinstance(error, BrokenProcessPool):
@@ -106,7 +106,7 @@ def check_blas(definition: StudyDefinition) -> Finding:
         return Finding(
             "blas",
             f"{name}, {max(threads)} threads although {wanted} were asked for",
-            "results would differ from other machines'; unset OMP_NUM_THREADS and its kin",
+            "results would differ from other machines'; unset OMP_NUM_THREADS and the like",
         )
     return Finding("blas", f"{name}, {wanted} thread{'s' if wanted > 1 else ''} for each trial")
 
@@ -119,9 +119,7 @@ def check_cores(definition: StudyDefinition, backend: Backend, n_jobs: int | Non
     if n_trials * threads > n_cores:
         return Finding("cores", text, f"fewer would be faster: --jobs {max(1, n_cores // threads)}")
     if n_trials > definition.lag:
-        return Finding(
-            "cores", text, f"no more than lag = {definition.lag} trials are ever in flight together"
-        )
+        return Finding("cores", text, f"no more than lag = {definition.lag} trials run at a time")
     load = os.getloadavg()[0]
     if backend.name != "dask" and load > max(1.0, 0.5 * n_cores):
         return Finding("cores", text, f"the load is {load:.1f} already, so trials will wait")

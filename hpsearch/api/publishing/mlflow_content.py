@@ -138,7 +138,7 @@ def _summarise_study(
     evaluations: Evaluations,
 ) -> str:
     """Summarize a study in Markdown: progress, best trial, verdict, test evaluations."""
-    states = Counter(record.state.lower() for record in records)
+    states = Counter(record.state.label for record in records)
     counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none yet"
     lines = [
         f"**{definition.name}**  {definition.description}".rstrip(),

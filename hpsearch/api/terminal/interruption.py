@@ -166,7 +166,7 @@ class Interruption:
                 return now + _REPORT_AFTER_S
             case "study" if now - self._asked_at > _BURST_S and not self._is_abandoned:
                 if self._owns_process:
-                    self._exit_now("stopped without waiting; the same command continues")
+                    self._exit_now("interrupted without waiting; the same command continues")
                 self._is_abandoned = True
                 # The handler may have run for this signal before `_is_abandoned` was set.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

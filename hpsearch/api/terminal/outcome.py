@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from hpsearch.api.locations import repeat_options
+from hpsearch.api.terminal.running import GAP, fit_columns
 from hpsearch.engine.definition import StudyDefinition
-from hpsearch.engine.records import Confirmation, Refit, State, TrialRecord, describe_retry, rank
+from hpsearch.engine.records import State, TrialRecord, describe_retry, rank
 from hpsearch.engine.scheduling import (
     EvaluationRefused,
     Event,
@@ -24,10 +24,9 @@ from hpsearch.engine.scheduling import (
 )
 from hpsearch.engine.selection import describe_verdict
 from hpsearch.engine.training.survey import WorkerSurvey
-from hpsearch.foundations.metrics import Metric
 from hpsearch.foundations.text import describe_refit_state, shorten_duration, shorten_number
 
-__all__ = ["describe_confirmation", "describe_record", "describe_refit", "print_outcome"]
+__all__ = ["print_outcome"]
 
 _N_BEST = 5
 
@@ -62,25 +61,24 @@ def print_outcome(
             for line in describe_verdict(verdict):
                 console.print(line, highlight=False, soft_wrap=True)
         case TestScored(evaluation, note, is_new):
-            when = "evaluated just now" if is_new else "evaluated before; not opened again"
+            score, _, rest = evaluation.describe_scores().partition(" (")
             first = evaluation.scores.get("accuracy_first_1000")
             of_first = f"; {first:.4f} on the first 1,000" if first and evaluation.n > 1000 else ""
-            score, _, rest = evaluation.describe().partition(" (")
+            when = "" if is_new else " (from the record)"
             console.print(
-                f"[bold]{score}[/] ({rest} ({when}){of_first}", markup=True, soft_wrap=True
+                f"[bold]{score}[/] ({rest}{of_first}, {note}{when}", markup=True, soft_wrap=True
             )
-            console.print(note, highlight=False, markup=False, soft_wrap=True)
         case EvaluationRefused(reason):
             console.print(
                 f"{reason}\n"
-                f"  hpsearch score {name} --spend-another-look"
+                f"  hpsearch score {name} --evaluate-again"
                 + repeat_options(options, "--data-dir", "--storage", "--tracking-uri"),
                 markup=False,
                 soft_wrap=True,
             )
         case StudyEnded(records, is_complete):
             if any(record.state == State.COMPLETE for record in records):
-                console.print(_list_best(records))
+                console.print(_list_best(records, console.width))
             else:
                 console.print(f"{name}: no trial is complete, so there is no best model")
             _print_failures(console, records)
@@ -91,10 +89,10 @@ def print_outcome(
                 console.print(f"{name}: {done} of {definition.trials} trials done")
         case MirrorBehind(reason):
             console.print(
-                f"MLflow is behind ({reason}).\n"
+                f"MLflow is not up to date ({reason}).\n"
                 f"  hpsearch reconcile {name}"
                 + repeat_options(options, "--data-dir", "--storage", "--tracking-uri")
-                + "   shows the rest, once that is put right",
+                + "   writes the rest, once that is mended",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
@@ -105,7 +103,7 @@ def _print_failures(console: Console, records: Sequence[TrialRecord]) -> None:
     failed = [record for record in records if record.state == State.FAILED]
     if failed:
         n_by_machine = sum(record.ended_by_machine for record in failed)
-        by_machine = f", {n_by_machine} of them ended by their machine" if n_by_machine else ""
+        by_machine = f", {n_by_machine} of them as their workers died" if n_by_machine else ""
         console.print(
             f"{len(failed)} trial{'s' if len(failed) != 1 else ''} failed{by_machine}; "
             f"trial {failed[0].number}: {failed[0].reason}; "
@@ -121,67 +119,45 @@ def _print_survey(console: Console, survey: WorkerSurvey, options: RunOptions) -
     if survey.blind_hosts:
         console.print(
             f"workers on {', '.join(survey.blind_hosts)} do not see {options.workspace.root}: "
-            "a trial that they are stopped at starts again from its first epoch",
+            "a trial that is interrupted there starts again from its first epoch",
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
     for difference in survey.differences:
         console.print(
-            f"not an equal machine, so results may differ in the last digits: {difference}",
+            f"machines differ, so results may differ in the last digits: {difference}",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
 
 
-def describe_record(record: TrialRecord) -> str:
-    """Describe a trial in one line."""
-    value = record.metric.format(record.value)
-    setting = " ".join(f"{k}={shorten_number(v)}" for k, v in record.searched.items())
-    note = " diverged" if record.diverged else f" {record.reason}" if record.reason else ""
-    note = f" by its machine:{note}" if record.ended_by_machine else note
-    return (
-        f"trial {record.number:>4}  {record.state.lower():<8}{note} "
-        f"{record.metric.val_name} {value}  "
-        f"{shorten_duration(record.duration_s):>6}  {setting}"
-    )
-
-
-def describe_confirmation(one: Confirmation, metric: Metric) -> str:
-    """Describe a confirmation in one line."""
-    value = metric.format(one.val_score)
-    note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
-    return (
-        f"trial {one.number:>4}, fresh seed {one.replicate}  {one.state.lower():<8}{note} "
-        f"{metric.val_name} {value}  {shorten_duration(one.duration_s):>6}"
-    )
-
-
-def describe_refit(one: Refit) -> str:
-    """Describe the refit in one line."""
-    note = f" {one.reason}" if one.reason else " diverged" if one.state == State.PRUNED else ""
-    return (
-        f"trial {one.number:>4}, on all examples  {one.state.lower():<8}{note} "
-        f"{shorten_duration(one.duration_s):>6}"
-    )
-
-
-def _list_best(records: Sequence[TrialRecord]) -> Table:
-    """Tabulate the best trials, one per column: hyperparameters' names are too long for it."""
+def _list_best(records: Sequence[TrialRecord], width: int) -> Table:
+    """Tabulate the best trials, one per column, as many as fit: names are too long for columns."""
     complete = rank(records)
     best = complete[:_N_BEST]
-    table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), title=f"best of {len(complete)} complete trials"
-    )
-    table.add_column("trial", no_wrap=True)
-    for record in best:
-        table.add_column(str(record.number), justify="right", no_wrap=True)
     metric = best[0].metric
-    table.add_row(metric.val_name, *(metric.format(record.value) for record in best), style="bold")
-    for name in best[0].searched:
-        table.add_row(name, *(shorten_number(record.searched[name]) for record in best))
-    table.add_row("training", *(shorten_duration(record.duration_s) for record in best))
+    names = ["trial", metric.val_name, *best[0].searched, "training time"]
+    columns = {
+        record.number: [
+            str(record.number),
+            metric.format(record.value),
+            *(shorten_number(record.searched[name]) for name in best[0].searched),
+            shorten_duration(record.duration_s),
+        ]
+        for record in best
+    }
+    shown = fit_columns({"": names, **{str(n): cells for n, cells in columns.items()}}, width)
+    title = f"best {len(shown) - 1} of {len(complete)} complete trials"
+    table = Table(
+        box=None, padding=(0, GAP, 0, 0), pad_edge=False, title=title, title_justify="left"
+    )
+    for index, (head, *_) in enumerate(shown.values()):
+        table.add_column(head, justify="right" if index else "left", no_wrap=True)
+    for number, row in enumerate(zip(*shown.values(), strict=True)):
+        if number:  # the first row is the heading
+            table.add_row(*row, style="bold" if number == 1 else "")
     return table
 
 
@@ -190,10 +166,10 @@ def _print_next(console: Console, name: str, options: RunOptions) -> None:
     tracking = repeat_options(options, "--tracking-uri")
     source = repeat_options(options, "--data-dir", "--storage")
     commands = {
-        f"hpsearch report {name} --open{where}": "read what came out, on one page",
-        f"hpsearch ui{tracking}": "browse all trials in MLflow",
-        f"hpsearch best {name} --out best{source}": "keep the best model",
-        f"hpsearch status {name}{where}": "where the study stands",
+        f"hpsearch report {name} --open{where}": "open the study's page",
+        f"hpsearch ui{tracking}": "browse the trials in MLflow",
+        f"hpsearch best {name} --out best{source}": "export the best model",
+        f"hpsearch status {name}{where}": "show the study's status",
     }
     width = max(map(len, commands))
     for index, (command, purpose) in enumerate(commands.items()):

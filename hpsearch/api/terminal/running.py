@@ -1,4 +1,4 @@
-"""The table of running trials."""
+"""Tables of trials that fit the terminal's width: whole columns are left out, no value is cut."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from hpsearch.engine.trial_files import Epoch
 from hpsearch.foundations.metrics import Metric
 from hpsearch.foundations.text import shorten_number
 
-__all__ = ["RunningTrial", "tabulate_running"]
+__all__ = ["GAP", "RunningTrial", "fit_columns", "tabulate_running"]
 
-_GAP = 2
-# As wide as the longest number, 0.0004003.
+GAP = 2
+# As wide as the longest number, 0.0004003, so that columns keep their place while values change.
 _MIN_WIDTH = 9
 
 
@@ -33,32 +33,50 @@ def tabulate_running(
 
     Each trial takes one line: a table that wraps cannot be read while it is redrawn.
     """
-    columns = ("trial", "epoch", metric.val_name, "train_loss")
-    names = _choose(searched, width, columns)
-    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="dim", pad_edge=False)
-    for name in (*columns, *names):
+    trials = list(running)
+    last = [trial.epochs[-1] if trial.epochs else None for trial in trials]
+    columns = {
+        "trial": [trial.name for trial in trials],
+        "epoch": [f"{len(t.epochs)}/{t.hyperparameters.get('epochs', '?')}" for t in trials],
+        metric.val_name: [metric.format(epoch.val_score) if epoch else "" for epoch in last],
+        "train_loss": [_format_loss(epoch) if epoch else "" for epoch in last],
+    }
+    for name in searched:
+        if name != "epochs":
+            columns[name] = [shorten_number(t.hyperparameters.get(name, "")) for t in trials]
+    table = Table(box=None, padding=(0, GAP, 0, 0), header_style="dim", pad_edge=False)
+    kept = fit_columns(columns, width, least=_MIN_WIDTH)
+    for name in kept:
         table.add_column(name, justify="right", no_wrap=True)
-    for trial in running:
-        setting = trial.hyperparameters
-        table.add_row(
-            trial.name,
-            f"{len(trial.epochs)}/{setting.get('epochs', '?')}",
-            metric.format(trial.epochs[-1].val_score) if trial.epochs else "",
-            _format_loss(trial.epochs[-1]) if trial.epochs else "",
-            *(shorten_number(setting.get(name, "")) for name in names),
-        )
+    for row in zip(*kept.values(), strict=True):
+        table.add_row(*row)
     return table
 
 
-def _choose(searched: Sequence[str], width: int, columns: Sequence[str]) -> list[str]:
-    left = width - sum(max(len(name), _MIN_WIDTH) + _GAP for name in columns)
-    chosen = []
-    for name in searched:
-        needed = max(len(name), _MIN_WIDTH) + _GAP
-        if name != "epochs" and needed <= left:
-            chosen.append(name)
+def fit_columns(
+    columns: Mapping[str, Sequence[str]], width: int, *, least: int = 0, n_always: int = 1
+) -> dict[str, Sequence[str]]:
+    """Leave out columns that do not fit in `width`; the first `n_always` are kept.
+
+    Parameters
+    ----------
+    columns : mapping
+        Heading to cells, the most important column first.
+    width : int
+        Width of the terminal in characters.
+    least : int
+        Minimum width of a column.
+    n_always : int
+        Number of columns that are never left out.
+    """
+    kept: dict[str, Sequence[str]] = {}
+    left = width + GAP  # the last column needs no gap
+    for name, cells in columns.items():
+        needed = max(least, *map(len, (name, *cells))) + GAP
+        if needed <= left or len(kept) < n_always:
+            kept[name] = cells
             left -= needed
-    return chosen
+    return kept
 
 
 def _format_loss(epoch: Epoch) -> str:

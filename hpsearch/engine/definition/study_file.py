@@ -1,6 +1,7 @@
 """Study files: find, read and write them, and compare the definitions in two of them."""
 
 import contextlib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -114,17 +115,48 @@ def parse_definition(text: str, path: Path) -> StudyDefinition:
     try:
         definition = StudyDefinition.model_validate({"name": path.stem} | content)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_describe(error)}") from error
+        raise UsageError(f"{path}: {_describe(error, content)}") from error
     definition.check(f"{path}: ")
     return definition
 
 
-def _describe(error: ValidationError) -> str:
+def _describe(error: ValidationError, content: Mapping[str, Any]) -> str:
     first, *others = error.errors(include_url=False)
     key = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
     message = reword_error(first)
+    match [part for part in first["loc"] if part not in _TAGS], first["type"]:
+        case ["search", "space", str(name), *_], "missing":
+            message += f"; expected a value or a range, {name} = {{ low = ..., high = ... }}"
+        case ["search", "space", str(name)], kind if kind != "union_tag_invalid":
+            message += _show_range(name, content["search"]["space"][name])
     more = f" (and {len(others)} more)" if others else ""
     return f"{key or 'the study'}: {message}{more}"
+
+
+def _show_range(name: str, given: Any) -> str:
+    """Show a valid range of the two numbers in `given`; empty if there are not two."""
+    numbers = sorted({*_list_numbers(given)})
+    if len(numbers) != 2 or (isinstance(given, dict) and not {"low", "high"} - given.keys()):
+        return ""
+    return f"; a range is {name} = {{ low = {numbers[0]}, high = {numbers[1]} }}"
+
+
+def _list_numbers(given: Any) -> Iterator[int | float]:
+    """Yield the numbers of a range in whatever form it was written."""
+    match given:
+        case bool():
+            return
+        case int() | float():
+            yield given
+        case str():
+            for text in re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?", given):
+                yield float(text) if set(text) & set(".e") else int(text)
+        case dict():
+            for value in given.values():
+                yield from _list_numbers(value)
+        case list():
+            for value in given:
+                yield from _list_numbers(value)
 
 
 def format_definition(definition: StudyDefinition) -> str:

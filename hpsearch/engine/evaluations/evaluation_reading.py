@@ -67,12 +67,16 @@ class TestEvaluation:
         """The confidence interval, formatted."""
         return f"95 % CI {self.metric.round(self.low)}-{self.metric.round(self.high)}"
 
-    def describe(self) -> str:
+    def describe_scores(self) -> str:
         """Format all scores in one line."""
         metric = self.metric
         head = f"{metric.test_name} {metric.format(self.scores[metric.name])} ({self.interval})"
         others = [f", test_{name} {self.scores[name]:.4g}" for name in metric.others]
-        return f"{head}{''.join(others)} on {self.n:,} {self.unit}"
+        return f"{head}{''.join(others)}"
+
+    def describe(self) -> str:
+        """Format all scores and the number of examples in one line."""
+        return f"{self.describe_scores()} on {self.n:,} {self.unit}"
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ class _Scheduler:
             if job is None:
                 return
             self._jobs[job.folder] = job
+            self.clock.start(job.folder, _read_history(job))
             self.pool.submit(job)
             yield _advance(job, ()) if job.is_refit or job.replicate else TrialStarted(job)
 
@@ -170,6 +171,7 @@ class _Scheduler:
             self.refits if job.is_refit else self.confirmations if job.replicate else self.trials
         )
         del self._jobs[job.folder]
+        self.clock.stop(job.folder)
         self._written_at.pop(job.folder, None)
         if isinstance(result, WorkerLostError):
             result = self._judge_loss(job, result)
@@ -188,7 +190,7 @@ class _Scheduler:
         failure: HpsearchError | None = None
         is_ending = self.halted is not None or not self.pool.retries
         if isinstance(loss, NoWorkersError):
-            advice = "look at free memory and ulimit -v; `hpsearch doctor` tries a step"
+            advice = "check free memory and ulimit -v; `hpsearch doctor` tries a step"
             failure = (
                 StoreError(str(loss)) if self.is_cluster else MachineError(f"{loss}; {advice}")
             )

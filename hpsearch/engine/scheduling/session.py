@@ -5,8 +5,9 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hpsearch.datasets import PreparedData, open_splits
 from hpsearch.engine.definition import StudyDefinition
@@ -23,6 +24,7 @@ from hpsearch.engine.search import (
     parse_holder,
     watch_record,
 )
+from hpsearch.engine.trial_files import Epoch
 from hpsearch.engine.workspace import StudyFolder
 from hpsearch.foundations.errors import RefusedError, StoreError
 from hpsearch.foundations.files import HeldElsewhereError, holding_file
@@ -174,6 +176,7 @@ class SessionClock:
     waits_for_lag: bool = False
     _started: float = field(default_factory=time.monotonic)
     _waited_s: float = 0.0
+    _running: dict[Path, float] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def measuring(self, n_free: int) -> Iterator[None]:
@@ -183,13 +186,24 @@ class SessionClock:
         if self.waits_for_lag:
             self._waited_s += n_free * (time.monotonic() - started)
 
+    def start(self, folder: Path, epochs: Sequence[Epoch]) -> None:
+        """Start the time of a job in `folder`, that of its earlier `epochs` included."""
+        trained_s = sum(epoch.duration_s for epoch in epochs)
+        self._running[folder] = time.monotonic() - trained_s
+
+    def stop(self, folder: Path) -> None:
+        """Stop the time of a job; from now on its record has it."""
+        del self._running[folder]
+
     def note(self) -> None:
         """Write the session's cost so far to the study's record."""
+        now = time.monotonic()
         search = self.session.search
         sessions = dict(search.attribute(SESSIONS) or {})
         sessions[self.session.lease.token] = {
             "n_jobs": self.n_jobs,
             "wall_s": round(time.monotonic() - self._started, 3),
             "waited_for_lag_s": round(self._waited_s, 3),
+            "in_flight_s": round(sum(now - started for started in self._running.values()), 3),
         }
         search.note(SESSIONS, sessions)

@@ -5,7 +5,11 @@ from optuna.trial import Trial
 from hpsearch.engine.search.copying import copy_study, delete_study
 from hpsearch.engine.search.distributions import suggest_hyperparameters
 from hpsearch.engine.search.holding import HOLDER, Holder, held_storage, parse_holder
-from hpsearch.engine.search.importances import import_importances, measure_importances
+from hpsearch.engine.search.importances import (
+    Importance,
+    import_importances,
+    measure_importances,
+)
 from hpsearch.engine.search.integrity import check_record, watch_record
 from hpsearch.engine.search.journal_checksums import Problem
 from hpsearch.engine.search.pruning import PruningRule
@@ -38,6 +42,7 @@ from hpsearch.engine.search.trial_attributes import write_hyperparameters, write
 __all__ = [
     "HOLDER",
     "Holder",
+    "Importance",
     "Problem",
     "PruningRule",
     "SearchStudy",

@@ -16,6 +16,7 @@ from hpsearch.engine.selection.classifier_examination import (
 )
 from hpsearch.engine.selection.diagnosis import diagnose
 from hpsearch.engine.selection.judgement import judge_selection, note_selection, read_verdict
+from hpsearch.engine.selection.recommendation import Recommendation, recommend
 from hpsearch.engine.selection.statistical_tests import mean_interval, wilson_interval
 from hpsearch.engine.selection.trial_tables import group_ablation, write_table
 from hpsearch.engine.selection.verdict import (
@@ -32,6 +33,7 @@ __all__ = [
     "Confirmed",
     "Examination",
     "Mistake",
+    "Recommendation",
     "RunnerUp",
     "Selection",
     "Verdict",
@@ -51,6 +53,7 @@ __all__ = [
     "measure_verdict",
     "note_selection",
     "read_verdict",
+    "recommend",
     "shed_checkpoints",
     "wilson_interval",
     "write_table",

@@ -4,6 +4,7 @@ Also by its place in the search space. Trainers diagnose their models themselves
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ _FITTED = 0.95
 _CHANGE = 0.01
 # Fraction of a range, at either end, that counts as its edge.
 _EDGE = 0.05
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 def diagnose(
@@ -36,6 +38,7 @@ def diagnose(
     space: SearchSpace,
     found: Sequence[Finding] = (),
     metric: Metric = ACCURACY,
+    capacity: Mapping[str, int] = _NOTHING,
 ) -> list[Finding]:
     """Diagnose a complete trial by its learning curves, its model and its hyperparameters.
 
@@ -52,6 +55,8 @@ def diagnose(
     metric : Metric
         Metric of the study. Gap and end of the curve are diagnosed only for accuracy, as the
         thresholds depend on its scale.
+    capacity : mapping
+        See `Trainer.capacity`.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def diagnose(
         findings += _read_loss(epochs)
     if epochs and metric is ACCURACY:
         if metric.train_name in epochs[-1].metrics:
-            findings.append(_read_gap(epochs[-1], metric))
+            findings.append(_read_gap(epochs[-1], metric, capacity))
         findings += _read_end(epochs)
     return [*findings, *found, *_list_edges(hyperparameters, space)]
 
@@ -85,7 +90,7 @@ def _read_loss(epochs: Sequence[Epoch]) -> Iterator[Finding]:
             "The loss is still falling in nearly a straight line: the learning rate is low.",
             f"{figures}: from the second to the last it falls {late / early:.0%} as far as from "
             "the first to the second.",
-            "Try a higher learning rate, less decay of it, or more epochs.",
+            changes={"learning_rate": 1, "epochs": 1},
         )
     elif early > 0:
         yield Finding(
@@ -96,11 +101,11 @@ def _read_loss(epochs: Sequence[Epoch]) -> Iterator[Finding]:
         yield Finding(
             "The loss does not fall: the learning rate is too high, or the regularization is.",
             f"{figures}.",
-            "Try a lower learning rate.",
+            changes={"learning_rate": -1},
         )
 
 
-def _read_gap(last: Epoch, metric: Metric) -> Finding:
+def _read_gap(last: Epoch, metric: Metric, capacity: Mapping[str, int]) -> Finding:
     train_score = last.measured(metric.train_name)
     gap = train_score - last.val_score
     figures = (
@@ -111,7 +116,7 @@ def _read_gap(last: Epoch, metric: Metric) -> Finding:
         return Finding(
             "A large gap between training and validation accuracy: it overfits.",
             figures,
-            "Try stronger regularization, a smaller model, or fewer epochs.",
+            changes={name: -sign for name, sign in capacity.items()} | {"epochs": -1},
         )
     if gap > _SMALL_GAP:
         return Finding(
@@ -127,7 +132,7 @@ def _read_gap(last: Epoch, metric: Metric) -> Finding:
     return Finding(
         "No gap between training and validation accuracy: the capacity is low.",
         figures,
-        "Try a larger model, weaker regularization, or longer training.",
+        changes={**capacity, "epochs": 1},
     )
 
 
@@ -145,14 +150,14 @@ def _read_end(epochs: Sequence[Epoch]) -> Iterator[Finding]:
             "The validation accuracy is past its peak.",
             f"It was {peak:.3f} up to epoch {int(means.argmax()) + n} ({over}) and ended at "
             f"{last:.3f}.",
-            "Try fewer epochs, or a learning rate that falls faster.",
+            changes={"epochs": -1},
         )
     elif last - before > _CHANGE:
         yield Finding(
             "The validation accuracy was still rising at the end.",
             f"It rose from {before:.3f} to {last:.3f} in the last {n} of {len(epochs)} epochs "
             f"({over}).",
-            "Try more epochs.",
+            changes={"epochs": 1},
         )
 
 
@@ -162,10 +167,10 @@ def _list_edges(hyperparameters: Mapping[str, Any], space: SearchSpace) -> Itera
         if edge := _find_edge(value, searched):
             end, limit = edge
             yield Finding(
-                f"{name} is best at the edge of the search space: widen it.",
+                f"The best value of {name} is at the edge of the search space.",
                 f"{name} is {shorten_number(value)}, at the {end} end of what was searched, "
                 f"{shorten_number(limit)}.",
-                f"Search {'lower' if end == 'lower' else 'higher'} values too, if there are any.",
+                changes={name: -1 if end == "lower" else 1},
             )
 
 

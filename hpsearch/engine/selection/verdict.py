@@ -188,8 +188,13 @@ def _describe_selection(selection: Selection, metric: Metric) -> Iterator[str]:
 
 def _describe_test(rival: RunnerUp, metric: Metric) -> str:
     if metric is ACCURACY:
-        return f"McNemar p = {rival.p_value:.2g}, {rival.n_differ:,} discordant examples"
-    return f"paired t-test p = {rival.p_value:.2g}"
+        examples = "example" if rival.n_differ == 1 else "examples"
+        return f"McNemar p = {_format_p(rival.p_value)}, {rival.n_differ:,} discordant {examples}"
+    return f"paired t-test p = {_format_p(rival.p_value)}"
+
+
+def _format_p(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _describe_confirmed(one: Confirmed, metric: Metric) -> str:

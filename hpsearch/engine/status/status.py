@@ -22,7 +22,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TrialCounts:
-    """Number of trials by state; `total` if all of the study have ended."""
+    """Number of trials by state; `waiting` are the `interrupted` and those not started."""
 
     total: int
     complete: int
@@ -30,6 +30,14 @@ class TrialCounts:
     failed: int
     running: int
     waiting: int
+    interrupted: int
+
+    def describe(self) -> str:
+        """Format as ``3 of 8 trials complete, 1 running, 4 not started``."""
+        counts = asdict(self) | {"not started": max(0, self.waiting - self.interrupted)}
+        states = ("pruned", "failed", "running", "interrupted", "not started")
+        others = [f"{counts[state]} {state}" for state in states if counts[state]]
+        return ", ".join([f"{self.complete} of {self.total} trials complete", *others])
 
     @property
     def ended(self) -> int:
@@ -197,10 +205,10 @@ class Status:
 
     @property
     def state(self) -> str:
-        """``running``, ``complete`` or ``stopped``."""
+        """``running``, ``complete`` or ``interrupted``."""
         if self.is_running:
             return "running"
-        return "complete" if self.is_complete else "stopped"
+        return "complete" if self.is_complete else "interrupted"
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``hpsearch status --json`` prints; all values are JSON types."""

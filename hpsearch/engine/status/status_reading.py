@@ -38,9 +38,10 @@ from hpsearch.engine.status.status import (
     Status,
     TrialCounts,
 )
-from hpsearch.engine.trial_files import CHECKPOINT_FILE
+from hpsearch.engine.trial_files import CHECKPOINT_FILE, HISTORY_FILE, load_history
 from hpsearch.engine.workspace import StudyFolder
 from hpsearch.foundations.differences import compare_versions
+from hpsearch.foundations.errors import DamagedDataError
 
 __all__ = ["read_status"]
 
@@ -95,13 +96,14 @@ def read_status(search: SearchStudy, folder: StudyFolder, *, check: bool = False
             read_refits(search),
             search.attribute(SESSIONS) or {},
             definition.threads_per_trial,
+            _measure_unfinished(search, folder, records, lease if is_running else None),
         ),
         disk=_measure(folder),
     )
 
 
 def _count(records: Sequence[TrialRecord], total: int, *, is_running: bool) -> TrialCounts:
-    """Count trials by state; those left running by a dead coordinator count as waiting."""
+    """Count trials by state; those left running by a dead coordinator are interrupted."""
     states = Counter(record.state for record in records)
     running = states[State.RUNNING] if is_running else 0
     finished = states[State.COMPLETE] + states[State.PRUNED] + states[State.FAILED]
@@ -113,6 +115,7 @@ def _count(records: Sequence[TrialRecord], total: int, *, is_running: bool) -> T
         failed=states[State.FAILED],
         running=running,
         waiting=total - finished - running,
+        interrupted=len(records) - finished - running,
     )
 
 
@@ -161,6 +164,7 @@ def _add_up(
     refits: Sequence[Refit],
     sessions: Mapping[str, Mapping[str, float]],
     threads: int,
+    unfinished_s: float,
 ) -> Cost:
     """Sum core-seconds of training, pruned trials, refits, confirmations, and overhead."""
     training = threads * sum(record.duration_s for record in records)
@@ -174,10 +178,34 @@ def _add_up(
         pruned=round(pruned, 3),
         refit=round(refitting, 3),
         confirm=round(confirming, 3),
-        overhead=round(max(0.0, paid - training - refitting - confirming), 3),
+        overhead=round(
+            max(0.0, paid - training - refitting - confirming - threads * unfinished_s), 3
+        ),
         waited_for_lag=round(waited, 3),
         waited_for_lag_share=round(waited / paid, 4) if paid else 0.0,
     )
+
+
+def _measure_unfinished(
+    search: SearchStudy,
+    folder: StudyFolder,
+    records: Sequence[TrialRecord],
+    lease: FileLease | None,
+) -> float:
+    """Measure the training time of unfinished trials, so that it is not counted as overhead.
+
+    While the study runs, the coordinator has noted it; else it is that of the completed epochs.
+    """
+    session = (search.attribute(SESSIONS) or {}).get(lease.token) if lease else None
+    if session:
+        return float(session.get("in_flight_s", 0.0))
+    trained_s = 0.0
+    for record in records:
+        if not record.state.is_finished:
+            with contextlib.suppress(DamagedDataError):
+                epochs = load_history(folder.trial(record.number) / HISTORY_FILE)
+                trained_s += sum(epoch.duration_s for epoch in epochs)
+    return trained_s
 
 
 def _measure(folder: StudyFolder) -> DiskUse:

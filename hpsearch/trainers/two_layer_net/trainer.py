@@ -112,6 +112,9 @@ class TwoLayerNetTrainer(Trainer):
 
     Hyperparameters = Hyperparameters
     Settings = TwoLayerNetSettings
+    capacity: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"hidden_size": 1, "reg": -1, "dropout": -1, "input_dropout": -1, "label_smoothing": -1}
+    )
     renamed: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "initial_field": "receptive_field_radius",
@@ -350,8 +353,7 @@ class TwoLayerNetTrainer(Trainer):
             Finding(
                 f"Of the hidden units {n_dead / n_hidden:.0%} do nothing.",
                 f"{n_dead:,} of {n_hidden:,} have the same value for each of {len(X):,} examples.",
-                f"Try a lower {remedy}, which keeps more of them at work, or a smaller "
-                "hidden_size.",
+                changes={remedy: -1, "hidden_size": -1},
             )
         ]
 

@@ -112,7 +112,7 @@ def test_ranges_choices_and_fixed_values_are_read_and_defaults_are_fixed() -> No
         ({"rate": {"low": -0.1, "high": 1.0}}, "must be above 0, got -0.1"),
         ({"rate": 1.0, "depth": {"choices": [2, 10]}}, "must be 9 or less, got 10"),
         ({"rate": 1.0, "depth": {"low": 0, "high": 2}}, "must be 1 or more, got 0"),
-        ({"rate": 1.0, "depth": 2.5}, "valid integer"),
+        ({"rate": 1.0, "depth": 2.5}, "integer"),
         ({"rate": 1.0, "loss": "mse"}, "'log' or 'hinge'"),
         ({"rate": 1.0, "loss": {"low": 1, "high": 2}}, "range"),
         ({}, "rate"),

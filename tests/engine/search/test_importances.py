@@ -26,12 +26,25 @@ def _make_study(accuracies: list[float]) -> optuna.Study:
 def test_the_hyperparameter_that_explains_the_accuracies_comes_first() -> None:
     importances = measure_importances(_make_study([number / 40 for number in range(40)]))
     assert list(importances) == ["reg", "dropout"]
-    assert importances["reg"] > 0.6
-    assert sum(importances.values()) == pytest.approx(1)
+    reg, dropout = importances["reg"], importances["dropout"]
+    assert reg.share > 0.6
+    assert reg.share + dropout.share == pytest.approx(1)
+    assert reg.low <= reg.share <= reg.high
+    assert reg.low > dropout.high
 
 
-@pytest.mark.parametrize("accuracies", [[], [0.5], [0.5] * 20])
-def test_importances_are_empty_if_no_trial_stands_out(accuracies: list[float]) -> None:
+def test_importances_of_pure_noise_have_intervals_that_overlap() -> None:
+    study = _make_study([(number * 0.618) % 1 for number in range(30)])
+    for trial in study.get_trials(deepcopy=False):
+        trial.params["reg"] = (trial.number * 0.414) % 1
+    first, second = measure_importances(study).values()
+    assert second.high > first.low
+
+
+@pytest.mark.parametrize("accuracies", [[], [0.5], [0.5] * 20, [n / 19 for n in range(19)]])
+def test_importances_are_empty_if_no_trial_stands_out_or_they_are_too_few(
+    accuracies: list[float],
+) -> None:
     assert measure_importances(_make_study(accuracies)) == {}
 
 

@@ -1,9 +1,10 @@
-"""``hpsearch ui``: MLflow's server on a workspace, as a child process."""
+"""``hpsearch report`` and ``ui``: a study's page, and MLflow's server as a child process."""
 
 import os
 import socket
 import subprocess
 import sys
+import webbrowser
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -14,25 +15,69 @@ from hpsearch.api.locations import make_options, open_recorded_study
 from hpsearch.api.publishing.mlflow_publisher import tracking_store
 from hpsearch.api.terminal.console import say
 from hpsearch.api.terminal.interruption import Interruption
-from hpsearch.cli.options import TrackingOption, WorkspaceOption
-from hpsearch.engine.scheduling import RunOptions
+from hpsearch.cli.options import StorageOption, StudiesArgument, TrackingOption, WorkspaceOption
+from hpsearch.engine.scheduling import RunOptions, find_prepared
+from hpsearch.engine.search import import_importances
 from hpsearch.engine.status import read_status
-from hpsearch.foundations.errors import HpsearchError, StoreError, UsageError
+from hpsearch.foundations.errors import HpsearchError, MachineError, StoreError, UsageError
+from hpsearch.foundations.files import expand
 from hpsearch.tracking import TrackingStore, prepare_tracking, study_page
 
-__all__ = ["ui"]
+__all__ = ["report", "ui"]
 
 _HOST = "127.0.0.1"
 _TICK_S = 0.2
 
 
+def report(
+    studies: StudiesArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File to write.  [default: in the folder of the study or workspace]",
+        ),
+    ] = None,
+    opens: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    workspace: WorkspaceOption = Path("workspace"),
+    storage: StorageOption = None,
+) -> None:
+    """Write a study's page, one self-contained HTML file; of several studies, a comparison.
+
+    Example: hpsearch report quickstart --open
+    """
+    import_importances()
+    from hpsearch.report.comparison_page import write_comparison  # imports plotly, for a second
+    from hpsearch.report.page import write_report
+
+    out = expand(out) if out else None
+    options = make_options(workspace, storage=storage)
+    opened = [open_recorded_study(study, options) for study in studies]
+    search, folder = opened[0]
+    default = folder.report if len(opened) == 1 else options.workspace.root / "comparison.html"
+    path = (out or default).resolve()
+    if out is None:
+        folder.create()  # with --storage the study may have run in another workspace
+    if not path.parent.is_dir() or path.is_dir():
+        raise UsageError(f"--out {out}: expected the name of a file in a folder that exists")
+    if len(opened) > 1:
+        say(write_comparison(opened, path))
+    else:
+        data = None
+        with suppress(MachineError, UsageError):  # the trainer cannot be imported here
+            data = find_prepared(search.definition, options.workspace.data)
+        say(write_report(search, folder, data, path))
+    if opens:
+        webbrowser.open(path.as_uri())
+
+
 def ui(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
     workspace: WorkspaceOption = Path("workspace"),
     tracking_uri: TrackingOption = None,
 ) -> None:
-    """Browse all studies of a workspace in MLflow, until Ctrl-C.
+    """Start MLflow's server on a workspace, until Ctrl-C.
 
     Example: hpsearch ui --port 5001
     """
@@ -48,7 +93,7 @@ def ui(
         )
     _check_port(port)
     prepare_tracking(store)
-    print(f"MLflow at http://{_HOST}:{port}  (Ctrl-C ends it)")
+    print(f"MLflow at http://{_HOST}:{port}  (Ctrl-C stops it)")
     _print_studies(options, port)
     sys.stdout.flush()
     if status := _serve(store, port, context.obj):

@@ -15,7 +15,7 @@ import pytest
 from torture import find_port
 
 from hpsearch.cli import main
-from hpsearch.cli.serving import _environment
+from hpsearch.cli.viewing import _environment
 from hpsearch.engine.workspace import Workspace
 from hpsearch.tracking import TrackingStore
 

@@ -16,8 +16,8 @@ def test_an_empty_workspace_lists_only_study_files(
 ) -> None:
     code, output, _ = program("list")
     assert code == 0
-    assert "no study has run in" in output
-    assert "hpsearch run quickstart" in output
+    (line,) = (line for line in output.splitlines() if line.startswith("quickstart "))
+    assert line.split()[1:3] == ["not", "started"]
 
 
 def test_a_study_is_listed_with_its_state_and_scores(program: Program, has_run: Path) -> None:
@@ -31,6 +31,27 @@ def test_a_study_is_listed_with_its_state_and_scores(program: Program, has_run: 
     # Only `status` compares the record with its checksums.
     assert listed["studies"] == [status | {"record": None}]
     assert {"quickstart", "cifar10"} <= {file["name"] for file in listed["files"]}
+
+
+def test_a_study_that_has_run_is_listed_once(
+    program: Program, has_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").mkdir()
+    has_run.rename(tmp_path / "studies" / "small.toml")
+    lines = program("list")[1].splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("small")] == ["complete"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_narrow_terminal_gets_fewer_columns(
+    width: int, program: Program, has_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    output = program("list")[1]
+    assert "…" not in output
+    assert max(map(len, output.splitlines())) <= width
+    assert ("description" in output) is (width == 120)
 
 
 def test_an_unreadable_study_does_not_hide_the_others(

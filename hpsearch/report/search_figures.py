@@ -1,4 +1,4 @@
-"""Figures of the search space: parallel coordinates, importances, ablation, slices."""
+"""Figures of the search space: parallel coordinates, importances, contour, ablation, slices."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,12 @@ from statistics import fmean
 from typing import Any
 
 import optuna
-from optuna.visualization import plot_parallel_coordinate
+from optuna.visualization import plot_contour, plot_parallel_coordinate
 from plotly.graph_objects import Bar, Figure, Scatter
 
 from hpsearch.engine.definition import Choices, ParameterSpace, Range, SearchSpace
 from hpsearch.engine.records import State, TrialRecord, rank
+from hpsearch.engine.search import Importance
 from hpsearch.foundations.metrics import Metric
 from hpsearch.report.figure import (
     BEST,
@@ -25,6 +26,7 @@ from hpsearch.report.figure import (
 
 __all__ = [
     "draw_ablation",
+    "draw_contour",
     "draw_importances",
     "draw_parallel",
     "draw_slice",
@@ -76,23 +78,62 @@ def draw_parallel(
     return with_traces(parallel, [line for line, _ in drawn])
 
 
-def draw_importances(importances: Mapping[str, float]) -> Figure:
-    """Draw a bar for each hyperparameter, the largest on top."""
+def draw_importances(importances: Mapping[str, Importance]) -> Figure:
+    """Draw a bar and an interval for each hyperparameter, the largest on top."""
     names = list(importances)[::-1]
-    figure = make_figure(80 + 30 * len(names), margin={"l": 150, "r": 40, "t": 8, "b": 44})
+    shown = [importances[name] for name in names]
+    figure = make_figure(80 + 30 * len(names), margin={"l": 150, "r": 20, "t": 8, "b": 44})
     figure.update_xaxes(title="share of the importance", tickformat=".0%", rangemode="tozero")
     figure.add_trace(
         Bar(
             orientation="h",
-            x=[importances[name] for name in names],
+            x=[one.share for one in shown],
             y=names,
             marker={"color": COMPLETE},
-            texttemplate="%{x:.0%}",
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [max(0.0, one.high - one.share) for one in shown],
+                "arrayminus": [max(0.0, one.share - one.low) for one in shown],
+                "color": BEST,
+                "thickness": 1.5,
+            },
+            customdata=[[one.low, one.high] for one in shown],
+            hovertemplate="%{y}: %{x:.0%} (%{customdata[0]:.0%} to %{customdata[1]:.0%})"
+            "<extra></extra>",
         )
     )
+    return figure
+
+
+def draw_contour(study: optuna.Study, first: str, second: str) -> Figure | None:
+    """Draw Optuna's contour plot of two hyperparameters; None if the trials are too few."""
+    quiet = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        drawn = plot_contour(study, params=[first, second])
+    except (ValueError, RuntimeError, ZeroDivisionError):
+        return None
+    finally:
+        optuna.logging.set_verbosity(quiet)
+    if not drawn.data:
+        return None
+    contour, dots = drawn.data[0], drawn.data[1]
+    is_better_high = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    contour.update(
+        # From transparent to blue: works on light and dark backgrounds.
+        colorscale=[[0, "rgba(47,143,208,0)"], [1, "rgba(47,143,208,0.9)"]],
+        reversescale=not is_better_high,
+        showscale=False,
+        line={"width": 0.5, "color": FADED},
+        hoverinfo="skip",
+    )
+    dots.update(marker={"color": MUTED, "size": 5, "line": {"width": 0}}, hoverinfo="skip")
+    figure = make_figure(420, margin={"l": 60, "r": 12, "t": 12, "b": 48})
+    figure.add_traces([contour, dots])
+    axes = drawn.layout
+    figure.update_xaxes(title=axes.xaxis.title.text, type=axes.xaxis.type, range=axes.xaxis.range)
+    figure.update_yaxes(title=axes.yaxis.title.text, type=axes.yaxis.type, range=axes.yaxis.range)
     return figure
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from hpsearch.engine.records import State, TrialRecord
-from hpsearch.engine.selection import Examination, describe_verdict
+from hpsearch.engine.search import Importance
+from hpsearch.engine.selection import Recommendation, describe_verdict
 from hpsearch.engine.status import Cost
 from hpsearch.foundations.metrics import Metric
 from hpsearch.foundations.text import describe_refit_state, shorten_duration
@@ -13,16 +14,16 @@ from hpsearch.report.material import Material
 __all__ = [
     "answer_lines",
     "cost_rows",
-    "describe_confusion",
+    "describe_ablation",
+    "describe_curves",
+    "describe_importances",
+    "describe_occupancy",
+    "describe_progress",
+    "describe_recommendation",
     "describe_search",
     "describe_timeline",
-    "title_ablation",
-    "title_confusion",
-    "title_course",
-    "title_curves",
-    "title_importances",
-    "title_predictions",
-    "title_timeline",
+    "explain_no_importances",
+    "note_progress",
 ]
 
 
@@ -54,7 +55,7 @@ def _describe_judging(material: Material) -> str:
     if source.n_folds is None:
         return f"trained on {source.train:,} of them and judged on {source.validation:,} others"
     among = f"the {data.split_spec.n_train:,}" if data else "those"
-    return f"judged by {source.n_folds}-fold cross-validation on {among} that are not for the test"
+    return f"judged by {source.n_folds}-fold cross-validation on {among} outside the test split"
 
 
 def answer_lines(material: Material) -> list[str]:
@@ -85,79 +86,87 @@ def answer_lines(material: Material) -> list[str]:
     if not evaluations:
         lines.append("No model has been evaluated on the test split.")
     elif not mine:
-        lines.append("The test split was used for another model.")
+        lines.append("Another model was evaluated on the test split.")
     lines += [_sentence(one.note) for one in mine or evaluations]
     lines += [_sentence(problem) for problem in material.status.evaluation_problems]
     return lines
 
 
-def describe_confusion(found: Examination, n_folds: int) -> str:
-    """How many examples are wrong, and whose predictions those are."""
-    wrong = f"{found.n_wrong:,} of {found.n_images:,} validation examples get a wrong class"
-    if not n_folds:
-        return f"{wrong}."
-    return (
-        f"{wrong} from the one of the {n_folds} models of cross-validation whose training did"
-        " not see them."
-    )
-
-
-def title_predictions(n_folds: int) -> str:
-    """Whose predictions they are."""
-    if not n_folds:
-        return "Predictions of the best model on the validation split"
-    return f"Out-of-fold predictions of the best trial in {n_folds}-fold cross-validation"
-
-
-def title_course(material: Material) -> str:
+def describe_progress(material: Material) -> str:
     """State when the best trial was found."""
     best = material.best
     if best is None or best.ended_at is None:
-        return "The best so far"
+        return "The best so far."
     ended = [r for r in material.records if r.state.is_finished and r.ended_at]
     until = [r for r in ended if r.ended_at and r.ended_at <= best.ended_at]
     threads = material.definition.threads_per_trial
     spent, total = (threads * sum(r.duration_s for r in rs) for rs in (until, ended))
     return (
         f"The best was found after {shorten_duration(spent)} of {shorten_duration(total)} "
-        "of training"
+        "of training."
     )
 
 
-def title_curves(material: Material) -> str:
+def describe_curves(material: Material) -> str:
     """State how many trials were pruned, and their share of the training time."""
     n_pruned, n = len(material.of_state(State.PRUNED)), len(material.records)
     if not n_pruned:
-        return f"The learning curves of {_plural(n, 'trial')}"
+        return f"Of {_plural(n, 'trial')}; none was pruned."
     share = material.status.cost.pruned / (material.status.cost.training or 1)
-    return f"{n_pruned} of {n} trials were ended early; they took {share:.0%} of the training time"
+    return f"{n_pruned} of {n} trials were pruned; they took {share:.0%} of the training time."
 
 
-def title_importances(importances: Mapping[str, float]) -> str:
-    """State the most important hyperparameter."""
-    name, share = next(iter(importances.items()))
-    return f"{name} mattered most, with {share:.0%} of the importance"
+def describe_importances(importances: Mapping[str, Importance]) -> str:
+    """State the most important hyperparameter, or that it cannot be distinguished."""
+    (name, first), *others = importances.items()
+    rivals = [other for other, one in others if one.high > first.low]
+    interval = f"90 % CI {first.low:.0%}-{first.high:.0%}"
+    share = f"{name} has {first.share:.0%} of the importance ({interval})"
+    if rivals:
+        return f"{share}, not clearly more than {_enumerate(rivals)}."
+    return f"{share}, more than any other."
 
 
-def title_ablation(
+def explain_no_importances(n_complete: int, n_examples: int | None, least: int) -> str:
+    """Explain why no importances are shown."""
+    if n_examples is not None and n_examples < least:
+        return (
+            f"Not estimated: with {n_examples} validation examples, of at least {least} needed, "
+            "differences between trials are mostly noise."
+        )
+    return (
+        f"Not estimated: {_plural(n_complete, 'complete trial')} are too few, or no hyperparameter "
+        "stands out among them."
+    )
+
+
+def describe_recommendation(one: Recommendation) -> str:
+    """Describe a recommended change of the search, with its reasons."""
+    reasons = "; ".join(reason[0].lower() + reason[1:] for reason in one.reasons)
+    change = {1: f"Search higher {one.name}", -1: f"Search lower {one.name}", 0: f"Keep {one.name}"}
+    return f"{change[one.direction]}: {reasons}."
+
+
+def describe_ablation(
     whole: Sequence[float], without: Mapping[str, Sequence[float]], metric: Metric
 ) -> str:
     """State the change that lowers the score most."""
     worst = min(without, key=lambda change: metric.sign * fmean(without[change]))
     lost = metric.sign * (fmean(whole) - fmean(without[worst]))
     if lost <= 0:
-        return "Nothing that was left out is missed"
-    return f"What costs most: {worst}, {lost:.2g} of {metric.val_name}"
+        return "No change lowers the score."
+    return f"The largest loss: {worst}, {lost:.2g} of {metric.val_name}."
 
 
-def title_timeline(material: Material, n_lanes: int) -> str:
-    """State how busy the workers were."""
-    cost = material.status.cost
-    busy = cost.training + cost.refit + cost.confirm
-    paid = busy + cost.overhead
-    if not paid:
-        return f"{_plural(n_lanes, 'trial')} at a time"
-    return f"{_plural(n_lanes, 'worker')}, busy {busy / paid:.0%} of the time"
+def describe_occupancy(n_workers: int, busy: float) -> str:
+    """State how busy the workers were, by the bars of the timeline."""
+    return f"{_plural(n_workers, 'worker')}, busy {busy:.0%} of the time shown."
+
+
+def note_progress(is_split: bool) -> str:
+    """Describe how the figure of the best score so far is read."""
+    note = "Each dot is a trial when it ended: blue complete, grey pruned. Orange: best so far."
+    return f"{note} Above, the range of most trials; below, all of them." if is_split else note
 
 
 def describe_timeline(records: Sequence[TrialRecord]) -> str:
@@ -169,49 +178,38 @@ def describe_timeline(records: Sequence[TrialRecord]) -> str:
     }
     resumed = [r for r in records if r.duration_s > drawn[r.number] + 1]
     if not resumed:
-        return "A bar for each trial."
+        return "A bar for the training of each trial."
     left_out = sum(r.duration_s - drawn[r.number] for r in resumed)
     return (
-        f"A bar for each trial; of {_plural(len(resumed), 'trial')} taken up again after a stop, "
-        f"the last part alone: {shorten_duration(left_out)} of training before it is not drawn."
-    )
-
-
-def title_confusion(examination: Examination, class_names: tuple[str, ...]) -> str:
-    """State the pair of classes that is confused most often."""
-    pair = examination.worst_pair()
-    if pair is None:
-        return "No validation image is wrong"
-    label, predicted = pair
-    n, of = int(examination.confusion[pair]), int(examination.confusion[label].sum())
-    return (
-        f"Most often it takes {class_names[label]} for {class_names[predicted]}: {n} of {of} images"
+        f"A bar for the training of each trial; of {_plural(len(resumed), 'resumed trial')}, the "
+        f"last part only: {shorten_duration(left_out)} of training before it is not drawn."
     )
 
 
 def cost_rows(cost: Cost) -> list[tuple[str, str, str]]:
     """List name, core time and share of each kind of cost."""
     parts = {
-        "training that ended complete or failed": cost.training - cost.pruned,
-        "training that was pruned away": cost.pruned,
-        "training the best on all examples": cost.refit,
-        "confirming on fresh seeds": cost.confirm,
-        "overhead: starting, waiting, recording": cost.overhead,
+        "training, complete and failed trials": cost.training - cost.pruned,
+        "training, pruned trials": cost.pruned,
+        "training of the best hyperparameters on all folds": cost.refit,
+        "confirmation on fresh seeds": cost.confirm,
+        "overhead (starting, waiting, recording)": cost.overhead,
     }
     total = sum(parts.values())
     rows = [
         (name, shorten_duration(seconds), f"{seconds / total:.1%}" if total else "")
         for name, seconds in parts.items()
-        if seconds or name not in ("training the best on all examples", "confirming on fresh seeds")
+        if seconds or name in ("training, complete and failed trials", "training, pruned trials")
     ]
-    return [*rows, ("in all", shorten_duration(total), "")]
+    return [*rows, ("total", shorten_duration(total), "")]
 
 
 def _count_trials(material: Material) -> str:
-    trials = material.status.trials
-    counted = [f"{trials.total} trials in all", f"{trials.complete} complete"]
-    names = ("pruned", "failed", "running", "waiting")
-    return ", ".join(counted + [f"{n} {name}" for name in names if (n := getattr(trials, name))])
+    return material.status.trials.describe()
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _plural(n: int, word: str) -> str:

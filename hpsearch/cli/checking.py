@@ -1,7 +1,8 @@
-"""``hpsearch doctor``: check of the environment before a long run."""
+"""``hpsearch doctor`` and ``check-trainer``: checks before a long run."""
 
 import dataclasses
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from hpsearch.api.doctor import Finding, examine
 from hpsearch.api.locations import make_options, repeat_options
-from hpsearch.api.terminal.console import make_console
+from hpsearch.api.terminal.console import make_console, say
 from hpsearch.cli.options import (
     BackendOption,
     DataDirOption,
@@ -24,17 +25,22 @@ from hpsearch.cli.options import (
     split_devices,
 )
 from hpsearch.engine.definition import find_study_file, load_definition
+from hpsearch.engine.scheduling import check_study_trainer
+from hpsearch.foundations.errors import UsageError
+from hpsearch.trainers.conformance import Check, describe_guarantees
 
-__all__ = ["doctor"]
+__all__ = ["check_trainer", "doctor"]
 
 _RUN_OPTIONS = ("--jobs", "--backend", "--devices", "--data-dir", "--storage", "--tracking-uri")
 _STYLES = {"ok": "green", "!": "yellow", "x": "bold red"}
+_OUTCOMES = {True: "holds", False: "does not hold", None: "not applicable"}
 
 
 def doctor(
     study: StudyFileArgument = "quickstart",
     jobs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Trials at a time.  [default: cores]")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Trials at a time.  [default: all cores]"),
     ] = None,
     backend: BackendOption = "loky",
     devices: DevicesOption = "",
@@ -44,7 +50,7 @@ def doctor(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look over all that a run needs, before it: versions, cores, disk, data, stores, workers.
+    """Check the environment before a run: versions, cores, disk, data, stores, workers.
 
     Leaves nothing behind. Exits with the code that the run would fail with, or 0.
 
@@ -87,3 +93,32 @@ def _print(console: Console, finding: Finding) -> None:
         markup=True,
     )
     console.print(f"{finding.text}{advice}", soft_wrap=True, highlight=False, markup=False)
+
+
+def check_trainer(
+    study: StudyFileArgument = "quickstart",
+    workspace: WorkspaceOption = Path("workspace"),
+    data_dir: DataDirOption = None,
+) -> None:
+    """Train a study's trainer for two epochs, several times, and report which guarantees hold.
+
+    Exits with code 2 if one of them does not hold, except prefix stability (whether the first
+    epochs are the same in a longer training). Runs in the same workspace print the outcome.
+
+    Example: hpsearch check-trainer quickstart
+    """
+    definition = load_definition(find_study_file(study))
+    options = make_options(workspace, data_dir=data_dir)
+    results = []
+    for result in check_study_trainer(definition, options):
+        results.append(result)
+        say(f"{result.check:<18} {_OUTCOMES[result.holds]:<15} {result.detail}")
+    say(describe_guarantees(definition.trainer.path, results))
+    # That trials of other lengths are not comparable is a property of a schedule, not an error.
+    broken = [one.check for one in results if one.holds is False and one.check is not Check.PREFIX]
+    if broken:
+        raise UsageError(
+            f"trainer {definition.trainer.path}: does not hold: {', '.join(broken)}; "
+            "docs/trainers.md says what to change"
+        )
+    say(f"next:  hpsearch run {shlex.quote(study)}" + repeat_options(options, "--data-dir"))

@@ -40,26 +40,26 @@ def run(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", "-j", min=1, metavar="N", help="Trials at a time.  [default: cores]"
+            "--jobs", "-j", min=1, metavar="N", help="Trials at a time.  [default: all cores]"
         ),
     ] = None,
     backend: BackendOption = "loky",
     devices: DevicesOption = "",
     trials: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Trials that the study shall have in all."),
+        typer.Option(min=1, metavar="N", help="Total number of trials, including those done."),
     ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
             parser=parse_duration,
             metavar="DURATION",
-            help="Stop after 90s, 10m or 1h30m; run again to continue.",
+            help="Interrupt after 90s, 10m or 1h30m; the same command continues.",
         ),
     ] = None,
     retry_failed: Annotated[
         bool,
-        typer.Option("--retry-failed", help="Run failed trials again, under their numbers."),
+        typer.Option("--retry-failed", help="Run failed trials again, with the same seeds."),
     ] = False,
     workspace: WorkspaceOption = Path("workspace"),
     data_dir: DataDirOption = None,
@@ -67,7 +67,7 @@ def run(
     tracking_uri: TrackingOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the outcome.")] = False,
 ) -> None:
-    """Run a study, or continue it; when all trials have ended, score its best model once.
+    """Run or continue a study; its best model is evaluated once on the test split at the end.
 
     Example: hpsearch run cifar10 --jobs 2 --data-dir ~/datasets
     """
@@ -94,10 +94,10 @@ def run(
                 is_complete = event.is_complete
         if interruption.is_asked:
             raise InterruptedStudyError(
-                f"{definition.name}: stopped; all epochs are saved, and the same command continues"
+                f"{definition.name}: interrupted; all epochs are saved, the same command continues"
             )
         if not is_complete:
-            display.say("the time is up; the same command continues")
+            display.say("interrupted: --timeout is over; the same command continues")
 
 
 def _with_trials(definition: StudyDefinition, trials: int | None) -> StudyDefinition:
