@@ -19,6 +19,7 @@ from hpsearch.engine.definition import load_definition
 from hpsearch.engine.scheduling import find_prepared
 from hpsearch.engine.trial_files import HISTORY_FILE
 from hpsearch.engine.workspace import Workspace
+from tests.extras import import_torch
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "run_study.py"
@@ -35,6 +36,11 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "softmax_regression/softmax_digits.toml": {"epochs = 15": "epochs = 60"},
     "sklearn_table/linear_tumours.toml": {},
     "sklearn_table/boosted_tumours.toml": {},
+    "torch_cifar10/convnet_cifar10.toml": {
+        "trials = 10": "trials = 6",
+        "train = 8000": "train = 1500",
+        "validation = 1000": "validation = 500",
+    },
 }
 
 
@@ -68,6 +74,8 @@ def test_an_examples_study_has_one_outcome(
     status: Callable[[Path, Workspace], Any],
     tmp_path: Path,
 ) -> None:
+    if example.startswith("torch"):
+        import_torch()
     file = write_study(example, tmp_path)
     alone, two, killed = (make_workspace(name) for name in ("alone", "two", "killed"))
     words = [str(file), "--jobs", "1", "--backend", "threading", "--workspace", str(alone.root)]
