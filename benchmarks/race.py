@@ -37,7 +37,7 @@ def vary(study: str, seed: int, **search: Any) -> StudyDefinition:
 
 
 def follow(definition: StudyDefinition, data: PreparedData, folder: Path) -> Iterator[Moment]:
-    """Run one trial after the other: by law 1 the same trials as with any number of workers."""
+    """Run one trial after the other: the same trials as with any number of workers."""
     core_s = 0.0
     for _, result in _run_all(definition, data, folder):
         for epoch in result.epochs:

@@ -110,7 +110,7 @@ def _accuracy(setting: dict[str, float]) -> float:
 
 
 def idle_share(n_workers: int, lag: int) -> float:
-    """Fraction of the workers' time lost to law 1, with an infinitely fast coordinator."""
+    """Fraction of the workers' time lost to the lag rule, with an infinitely fast coordinator."""
     n_trials = 20 * n_workers + 2 * lag
     durations = draw_durations(1, _TRIAL_S)
     return simulate(FreeCoordinator(), n_workers, lag, n_trials, durations).waited_for_lag

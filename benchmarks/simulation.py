@@ -136,7 +136,7 @@ def simulate(
     n_trials: int,
     duration_s: Callable[[int], float],
 ) -> Load:
-    """Simulate `n_trials` trials under law 1.
+    """Simulate `n_trials` trials under the lag rule.
 
     Parameters
     ----------

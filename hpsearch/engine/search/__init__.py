@@ -1,4 +1,4 @@
-"""Optuna under law 1: storages, samplers and pruners that use only what trial k may know."""
+"""Optuna under the lag rule: trial k is proposed from the finished trials up to k - lag only."""
 
 from optuna.trial import Trial
 

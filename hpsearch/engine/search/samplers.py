@@ -89,7 +89,7 @@ class Proposal(NamedTuple):
 
 
 class LaggedSampler(BaseSampler):
-    """Proposes hyperparameters for trial k from the trials that it may know (law 1).
+    """Proposes hyperparameters for trial k from the finished trials up to k - lag.
 
     A proposal is a function of these trials and the trial's number, so it can be made before the
     trial starts.
@@ -162,7 +162,7 @@ class LaggedSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Refuse: law 1 would not hold for a hyperparameter outside the definition."""
+        """Refuse: the lag rule would not hold for a hyperparameter outside the definition."""
         raise KeyError(f"{param_name} is not searched by the study {self._definition.name}")
 
 

@@ -22,7 +22,7 @@ __all__ = ["DATA", "SearchStudy"]
 
 
 class SearchStudy:
-    """One study under law 1. Only the coordinator calls methods that write.
+    """One study under the lag rule. Only the coordinator calls methods that write.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A study with simulated training, so that law 1 can be tested in any order of trials."""
+"""A study with simulated training, so that the lag rule can be tested in any order of trials."""
 
 import dataclasses
 from collections.abc import Callable

@@ -67,7 +67,7 @@ def test_a_proposal_made_ahead_is_the_one_made_at_the_start(
     assert attrs == [trial.system_attrs for trial in asked.optuna_study.trials]
 
 
-def test_proposals_ahead_are_limited_by_n_ahead_and_law_1(
+def test_proposals_ahead_are_limited_by_n_ahead_and_the_lag_rule(
     define: Callable[..., StudyDefinition],
     open_study: Callable[..., SearchStudy],
 ) -> None:

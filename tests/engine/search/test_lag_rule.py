@@ -1,4 +1,4 @@
-"""Law 1: trial k depends on the finished trials up to k - lag, and on nothing else."""
+"""The lag rule: trial k depends on the finished trials up to k - lag, and on nothing else."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
-"""Law 1 on real workers: processes, threads and a Dask cluster, for all that is offered.
+"""The lag rule on real workers: processes, threads and a Dask cluster, for all that is offered.
 
 Each sampler and each pruner comes up here, in pairs; every combination of the two, in every
-order of ends, does so in tests/search/test_law_one.py, where trainings cost nothing.
+order of ends, does so in tests/engine/search/test_lag_rule.py, where trainings cost nothing.
 """
 
 import importlib.util
@@ -17,7 +17,7 @@ from hpsearch.engine.records import fingerprint
 from hpsearch.engine.scheduling import Event, ModelChosen
 from hpsearch.engine.search import SearchStudy
 from hpsearch.engine.workspace import Workspace
-from tests.engine.search.test_law_one import GRID, PRUNERS, SAMPLERS
+from tests.engine.search.test_lag_rule import GRID, PRUNERS, SAMPLERS
 
 # In an order that keeps loky's processes alive from one study to the next.
 WORKERS = [("loky", 1), ("loky", 2), ("loky", 4), ("threading", 4), ("dask", 2)]
