@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from hpsearch.api.terminal.lines import LineDisplay, OutcomeDisplay
 from hpsearch.api.terminal.standard_streams import guard, take_failure
 from hpsearch.engine.workspace import Workspace
 from tests.cli.lines import assert_one_line, assert_stopped
@@ -119,7 +120,7 @@ def test_a_study_goes_on_without_standard_output_and_its_log_has_it_all(
         assert done.stderr == ""
     content = log.read_text()
     assert "small: 0 of 6 trials done" in content
-    assert all(f"trial {number:>4}  " in content for number in range(6))
+    assert all(f"  trial {number}  " in content for number in range(6))
     assert "test_accuracy" in content
 
 
@@ -172,13 +173,11 @@ def test_a_display_that_fails_does_not_stop_a_study(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from hpsearch.api.terminal import display
-
     def fail(*_: Any) -> None:
         raise RuntimeError("no such style")
 
-    monkeypatch.setattr(display._Quiet, "show", fail)
-    monkeypatch.setattr(display._Lines, "show", lambda self, event: None)
+    monkeypatch.setattr(OutcomeDisplay, "show", fail)
+    monkeypatch.setattr(LineDisplay, "show", lambda self, event: None)  # the log's
     code, _, error = program("run", has_run, "--quiet")
     assert code == 0
     assert_one_line(error, "the display has failed (RuntimeError: no such style)", "study.log")
