@@ -104,7 +104,7 @@ def test_a_regression_on_a_table_with_groups_is_searched_refitted_and_served(
 
     page = _strip(study.folder.report.read_text())
     assert "3-fold cross-validation on the" in page
-    assert "that net has no validation score of its own" in page
+    assert "that model has no validation score of its own" in page
     assert "Out-of-fold predictions of the best trial in 3-fold cross-validation" in page
     assert "on the validation split" not in page
 
@@ -119,11 +119,11 @@ def test_images_are_shown_with_the_mistakes_of_nets_that_had_not_seen_them(
     n_wrong = round((1 - status["best"]["value"]) * 1497)
     page = _strip(study.folder.report.read_text())
     assert (
-        f"{n_wrong:,} of 1,497 validation examples get a wrong class from the one of the 3 models"
+        f"{n_wrong:,} of 1,497 validation examples are misclassified by the one of the 3 models"
         " of cross-validation whose training did not see them."
     ) in page
-    assert "The best model" in page
-    assert page.count("taken for") == 24
+    assert "Best model" in page
+    assert page.count(", predicted ") == 24
 
     number = status["best"]["number"]
     shown = study.folder.trial(number)

@@ -190,7 +190,7 @@ def test_more_trials_keep_the_first_and_a_new_best_net_is_not_scored(
     assert fingerprint(after[:1]) == fingerprint(before)
     assert after[1].value > after[0].value
     (refused,) = _of(events, EvaluationRefused)
-    assert f"was spent on the net {after[0].net_sha256[:12]}" in refused.reason
+    assert f"model {after[0].net_sha256[:12]} was evaluated on the test split" in refused.reason
     known = read_evaluations(recorded(workspace), workspace.study("small").test_ledger)
     assert [one.net_sha256 for one in known.own] == [after[0].net_sha256]
     assert known.problems == []

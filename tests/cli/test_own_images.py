@@ -49,7 +49,7 @@ def test_a_new_study_on_own_images_says_what_is_in_the_folder(
         "bright/wrong.png = dark/1.png",
         "dark/broken.jpg: expected an image",
         "bright/notes.txt: expected an image",
-        "until 2 unreadable files are gone",
+        "until the 2 unreadable files above are removed",
     ):
         assert words in output
     assert data.train + data.validation + data.test == 79

@@ -95,13 +95,13 @@ def test_ordinals_end_as_in_english() -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("WAITING", "is still to be trained once more"),
+        ("WAITING", "will be trained again on the examples of all folds"),
         ("COMPLETE", "no validation score of its own"),
-        ("PRUNED", "diverged when trained once more"),
-        ("FAILED", "failed when trained once more"),
+        ("PRUNED", "diverged when trained again"),
+        ("FAILED", "failed when trained again"),
     ],
 )
 def test_how_a_refit_stands_is_said(state: str, words: str) -> None:
     said = describe_refit_state(state)
     assert words in said
-    assert ("there is no best net" in said) == (state in ("PRUNED", "FAILED"))
+    assert ("there is no best model" in said) == (state in ("PRUNED", "FAILED"))
