@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 _RUN = [sys.executable, "-c", "from hpsearch.cli import main; main()", "run"]
-_ROWS, _COLUMNS = 40, 110
+_ROWS, _COLUMNS = 24, 110
 _UP, _ERASE = "\x1b[1A", "\x1b[2K"
 _TOKEN = re.compile(r"\x1b\[1A|\x1b\[2K|\n|\r|\x1b\[\?25[lh]|(?:(?!\x1b\[(?:1A|2K|\?))[^\n\r])+")
 _COUNT = re.compile(r"(\d+)/(\d+)")
@@ -102,6 +102,17 @@ def _restore_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def crop(screen: str) -> str:
+    """Return the last rows, which a terminal of that height shows."""
+    return "\n".join(screen.split("\n")[-_ROWS:])
+
+
+def leave_out(shown: str, screen: str) -> str:
+    """Return the lines of `screen` that are not among those `shown` before."""
+    before = set(shown.split("\n"))
+    return "\n".join(line for line in screen.strip().split("\n") if line not in before)
+
+
 def draw(title: str, screens: list[str]) -> str:
     """Draw the screens below each other as an SVG, in the reader's default fixed-width font."""
     console = Console(record=True, width=_COLUMNS, file=io.StringIO())
@@ -122,7 +133,8 @@ def main() -> None:
         ended = watch([*_RUN, options.study], folder)
     prompt = f"\x1b[1m$ hpsearch run {options.study}\x1b[0m"
     half_way = next(filter(is_half_way, began), "")
-    shown = [prompt, half_way, "^C", began[-1].strip(), "", prompt, ended[-1].strip()]
+    stopped = leave_out(half_way, began[-1])
+    shown = [prompt, crop(half_way), "^C", stopped, "", prompt, crop(ended[-1].strip())]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(draw("hpsearch", shown), encoding="utf-8")
     print(options.out)

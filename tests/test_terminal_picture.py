@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from terminal_picture import draw, is_half_way, read_screens, watch
+from terminal_picture import crop, draw, is_half_way, leave_out, read_screens, watch
 
 LIVE = """
 import time
@@ -50,6 +50,12 @@ def test_a_command_is_stopped_half_way(tmp_path: Path) -> None:
 )
 def test_what_is_erased_is_gone(written: str, expected: list[str]) -> None:
     assert list(read_screens(written)) == expected
+
+
+def test_a_screen_has_the_rows_of_its_terminal_and_nothing_twice() -> None:
+    long = "\n".join(map(str, range(100)))
+    assert crop(long).split("\n") == [str(n) for n in range(76, 100)]
+    assert leave_out("a\nb", "a\nb\nc\n") == "c"
 
 
 def test_a_drawing_asks_for_nothing_from_the_network() -> None:
