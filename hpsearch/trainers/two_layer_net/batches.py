@@ -65,7 +65,7 @@ class BatchReader:
         self._products = np.empty((n, len(split.waves.down) if split.waves else 0), np.float32)
         self._projected = np.empty((n, n_inputs), np.float32)
         self._blocks = Blocks(n_inputs)
-        self._room = zeros((n * self._blocks.count * self._blocks.size,))
+        self._buffer = zeros((n * self._blocks.count * self._blocks.size,))
 
     def __call__(self, numbers: Numbers, rng: np.random.Generator) -> Float32:
         """Return the inputs of examples `numbers` in blocks, (B, n, K); valid until the next call.
@@ -80,7 +80,7 @@ class BatchReader:
         """Preprocess the rows `numbers` of `rows`."""
         preprocessing = self._preprocessing
         if preprocessing.contrast_floor is None and preprocessing.components is None:
-            inputs = self._make_room(len(numbers))
+            inputs = self._view_buffer(len(numbers))
             _read_less(rows, numbers, preprocessing.mean_image, inputs)
             return inputs
         centred = self._centre(rows, numbers)
@@ -91,9 +91,9 @@ class BatchReader:
         projected = preprocessing.project(centred, out=self._projected[: len(numbers)])
         return self._scale(projected, self._all[: len(numbers)], self._ones)
 
-    def _make_room(self, n_images: int) -> Float32:
+    def _view_buffer(self, n_images: int) -> Float32:
         shape = (self._blocks.count, n_images, self._blocks.size)
-        return self._room[: math.prod(shape)].reshape(shape)
+        return self._buffer[: math.prod(shape)].reshape(shape)
 
     def _centre(self, rows: Pixels, numbers: Numbers) -> Float32:
         """Apply all of `Preprocessing.apply` before its projection to the rows `numbers`."""
@@ -106,7 +106,7 @@ class BatchReader:
 
     def _scale(self, products: Float32, numbers: Numbers, scales: Float32) -> Float32:
         """Scale the first components of the rows `numbers` of `products`, in blocks."""
-        inputs = self._make_room(len(numbers))
+        inputs = self._view_buffer(len(numbers))
         _read_times(products, numbers, scales, inputs)
         return inputs
 
@@ -153,7 +153,7 @@ class PixelReader:
         n = min(batch_size, len(split.train_rows))
         self._draw_images = _ImageDrawer(split, n, augmentation)
         self._mean_image = split.image_preprocessing.mean_image
-        self._rooms: dict[int, PackedPixels] = {}
+        self._buffers: dict[int, PackedPixels] = {}
 
     def __call__(self, numbers: Numbers, rng: np.random.Generator) -> PackedPixels:
         """Return the images `numbers`, packed; valid until the next call.
@@ -161,10 +161,10 @@ class PixelReader:
         Fastest if `numbers` ascend.
         """
         n = len(numbers)
-        if n not in self._rooms:
-            self._rooms[n] = PackedPixels.room(n, self._mean_image)
-        self._rooms[n].take(*self._draw_images(numbers, rng))
-        return self._rooms[n]
+        if n not in self._buffers:
+            self._buffers[n] = PackedPixels.allocate(n, self._mean_image)
+        self._buffers[n].take(*self._draw_images(numbers, rng))
+        return self._buffers[n]
 
 
 class _ImageDrawer:

@@ -75,8 +75,8 @@ class _WholeNumbers:
     def __init__(self, layout: NetLayout, dhidden: Float32) -> None:
         n_panels, n, _ = dhidden.shape
         self._dhidden = dhidden
-        self._W1_rounded = Rounded.room(1, layout.inputs.count, layout.inputs.size)
-        self._dhidden_rounded = Rounded.room(n_panels, 1, n)
+        self._W1_rounded = Rounded.allocate(1, layout.inputs.count, layout.inputs.size)
+        self._dhidden_rounded = Rounded.allocate(n_panels, 1, n)
         self._ones = np.full((1, self._dhidden_rounded.words.shape[3]), _ONES, np.int32)
         self._no_rests = np.zeros((1, n), np.float32)
 

@@ -198,9 +198,9 @@ class _W2ByClasses:
     """Buffer for W2 in panels of classes, as scores need it: two views of the same memory."""
 
     def __init__(self, layout: NetLayout) -> None:
-        room = zeros((layout.units.count, LANES, layout.classes.count * LANES))
-        self.by_unit = room[:, :, : layout.classes.length]
-        self.panels = room.reshape(len(room), LANES, -1, LANES).swapaxes(1, 2)
+        buffer = zeros((layout.units.count, LANES, layout.classes.count * LANES))
+        self.by_unit = buffer[:, :, : layout.classes.length]
+        self.panels = buffer.reshape(len(buffer), LANES, -1, LANES).swapaxes(1, 2)
 
 
 @compiled("void(float32[::1])")

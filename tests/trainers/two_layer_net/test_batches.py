@@ -97,7 +97,7 @@ def test_images_are_augmented_before_they_are_projected(any_split: Split, split:
 
 
 def _pack(rows: NDArray[np.uint8], split: Split) -> PackedPixels:
-    pixels = PackedPixels.room(len(rows), split.preprocessing.mean_image)
+    pixels = PackedPixels.allocate(len(rows), split.preprocessing.mean_image)
     pixels.take(rows, np.arange(len(rows)))
     return pixels
 

@@ -24,7 +24,7 @@ def test_hidden_units_and_gradients_are_products_with_the_inputs(are_packed: boo
     rows = rng.integers(0, 256, (N, N_PIXELS), np.uint8)
     mean_image = rng.uniform(0, 255, N_PIXELS).astype(np.float32)
     X, gradient = rows - mean_image, rng.standard_normal((N, N_UNITS)).astype(np.float32)
-    pixels = PackedPixels.room(N, mean_image)
+    pixels = PackedPixels.allocate(N, mean_image)
     pixels.take(rows, np.arange(N))
     inputs = pixels if are_packed else Blocks(N_PIXELS).cut(X)
     layout, units = NetLayout.of(net), Panels(N_UNITS)

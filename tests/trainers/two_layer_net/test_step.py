@@ -46,7 +46,7 @@ def _draw_floats(rng: np.random.Generator) -> Inputs:
 
 
 def _draw_pixels(rng: np.random.Generator) -> Inputs:
-    pixels = PackedPixels.room(8, np.full(700, 127.5, np.float32))
+    pixels = PackedPixels.allocate(8, np.full(700, 127.5, np.float32))
     pixels.take(rng.integers(127, 129, (8, 700), np.uint8), np.arange(8))
     return pixels
 

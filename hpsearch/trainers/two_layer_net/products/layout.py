@@ -148,9 +148,9 @@ class NetLayout:
 def zeros(shape: tuple[int, ...]) -> Float32:
     """Return zeros aligned to a cache line, so that no vector of LANES numbers spans two lines."""
     n, spare = math.prod(shape), _LINE // 4
-    room = np.zeros(n + spare, np.float32)
-    skipped = -room.ctypes.data % _LINE // 4
-    return room[skipped : skipped + n].reshape(shape)
+    buffer = np.zeros(n + spare, np.float32)
+    skipped = -buffer.ctypes.data % _LINE // 4
+    return buffer[skipped : skipped + n].reshape(shape)
 
 
 def zero_words(shape: tuple[int, ...]) -> Words:

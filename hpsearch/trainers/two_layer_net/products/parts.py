@@ -61,13 +61,13 @@ def cut_into_parts(shape: tuple[int, ...]) -> list[Part]:
             _cut_evenly(n_blocks, n_blocks_cuts), _cut_evenly(n_panels, n_panels_cuts)
         )
     )
-    room = zeros((max(_count(blocks) * _count(panels) for blocks, panels in cuts) * panel_size,))
+    buffer = zeros((max(_count(blocks) * _count(panels) for blocks, panels in cuts) * panel_size,))
     parts = []
     for index, (blocks, panels) in enumerate(cuts):
         n = _count(blocks) * _count(panels) * panel_size
-        gradient = room[:n].reshape(_count(blocks), _count(panels), size, LANES)
+        gradient = buffer[:n].reshape(_count(blocks), _count(panels), size, LANES)
         start = (blocks.start * n_panels + panels.start) * panel_size
-        parts.append(Part(index, blocks, panels, slice(start, start + n), gradient, room[:n]))
+        parts.append(Part(index, blocks, panels, slice(start, start + n), gradient, buffer[:n]))
     return parts
 
 

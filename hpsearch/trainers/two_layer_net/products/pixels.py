@@ -78,7 +78,7 @@ class PackedPixels:
     mean_rests: Float32
 
     @classmethod
-    def room(cls, n: int, mean_image: Float32) -> "PackedPixels":
+    def allocate(cls, n: int, mean_image: Float32) -> "PackedPixels":
         """Allocate for `n` images, from which `mean_image`, shape (D,), is subtracted."""
         blocks = Blocks(len(mean_image))
         n_groups, n_fours = math.ceil(blocks.size / LANES), math.ceil(n / BYTES)
@@ -103,7 +103,7 @@ class PackedPixels:
 
 
 def multiply_pixels(
-    pixels: PackedPixels, weights: Float32, biases: Float32, room: Rounded, out: Float32
+    pixels: PackedPixels, weights: Float32, biases: Float32, buffer: Rounded, out: Float32
 ) -> None:
     """Write biases + (pixels - means) @ weights to `out`.
 
@@ -115,7 +115,7 @@ def multiply_pixels(
         In blocks and panels.
     biases : float32 array, shape (P, 1, LANES)
         In panels.
-    room : Rounded
+    buffer : Rounded
         Overwritten: one panel, into which the weights are rounded panel by panel.
     out : float32 array, shape (P, n, LANES)
         n rows, in panels.
@@ -129,7 +129,7 @@ def multiply_pixels(
     if (
         weights.shape != (n_blocks, n_panels, size, LANES)
         or biases.shape != (n_panels, 1, LANES)
-        or room.words.shape[1:] != (PLANES, n_blocks, n_words, LANES)
+        or buffer.words.shape[1:] != (PLANES, n_blocks, n_words, LANES)
         or out.shape != (n_panels, pixels.n, LANES)
         or not (weights.strides[3] == biases.strides[2] == out.strides[2] == _NEIGHBOUR)
     ):
@@ -140,9 +140,9 @@ def multiply_pixels(
         pixels.mean_rests,
         weights,
         biases,
-        room.words,
-        room.scales,
-        room.sums,
+        buffer.words,
+        buffer.scales,
+        buffer.sums,
         out,
     )
 
@@ -211,9 +211,9 @@ def _cut(image: Pixels, size: int, blocks: Pixels) -> None:
     """Copy an image into blocks of `size` pixels."""
     for block in range(len(blocks)):
         part = image[block * size : min((block + 1) * size, len(image))]
-        room = blocks[block]
+        buffer = blocks[block]
         for j in range(len(part)):
-            room[j] = part[j]
+            buffer[j] = part[j]
 
 
 @compiled(

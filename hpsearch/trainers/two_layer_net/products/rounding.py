@@ -70,7 +70,7 @@ class Rounded:
     sums: Float32
 
     @classmethod
-    def room(cls, n_panels: int, n_blocks: int, size: int) -> "Rounded":
+    def allocate(cls, n_panels: int, n_blocks: int, size: int) -> "Rounded":
         """Allocate for `n_blocks` of `size` rows each, padded to a multiple of LANES rows."""
         n_words = math.ceil(size / LANES) * LANES // BYTES
         words = zero_words((n_panels, PLANES, n_blocks, n_words, LANES))
@@ -213,7 +213,7 @@ def round_panels(
             per_scale[lane] = 0 if largest == 0 else np.float32(_LARGEST) / largest
             scale[lane] = largest / np.float32(_LARGEST)
         for block in range(n_blocks):
-            room = words[p, :, block]
-            _pack_rows(panels[block, p], factors[block], rests[block], per_scale, room, total)
+            buffer = words[p, :, block]
+            _pack_rows(panels[block, p], factors[block], rests[block], per_scale, buffer, total)
         for lane in range(LANES):
             total[lane] *= scale[lane]

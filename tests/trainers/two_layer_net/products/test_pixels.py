@@ -43,7 +43,7 @@ def _make(n: int, n_pixels: int, n_units: int) -> tuple[Pixels, Float32, Float32
 
 def _pack(rows: Pixels, mean_image: Float32) -> PackedPixels:
     """Drop the first three and reverse the order."""
-    pixels = PackedPixels.room(len(rows) - 3, mean_image)
+    pixels = PackedPixels.allocate(len(rows) - 3, mean_image)
     pixels.take(rows, np.arange(3, len(rows))[::-1].copy())
     return pixels
 
@@ -55,14 +55,14 @@ def _centre(rows: Pixels, mean_image: Float32) -> NDArray[np.float64]:
 def _forward(pixels: PackedPixels, W: Float32, b: Float32) -> Float32:
     blocks, panels = Blocks(len(W)), Panels(W.shape[1])
     out = np.full((panels.count, pixels.n, LANES), np.nan, np.float32)
-    room = Rounded.room(1, blocks.count, blocks.size)
-    multiply_pixels(pixels, panels.cut(W, blocks), panels.cut(b)[0], room, out)
+    buffer = Rounded.allocate(1, blocks.count, blocks.size)
+    multiply_pixels(pixels, panels.cut(W, blocks), panels.cut(b)[0], buffer, out)
     return panels.join(out[np.newaxis])
 
 
 def _backward(pixels: PackedPixels, dhidden: Float32, n_pixels: int) -> Float32:
     blocks, panels = Blocks(n_pixels), Panels(dhidden.shape[1])
-    rounded = Rounded.room(panels.count, 1, len(dhidden))
+    rounded = Rounded.allocate(panels.count, 1, len(dhidden))
     ones = np.full((1, rounded.words.shape[3]), ONES, np.int32)
     rounded.take(panels.cut(dhidden), ones, np.zeros((1, len(dhidden)), np.float32))
     out = np.full((blocks.count, panels.count, blocks.size, LANES), np.nan, np.float32)
@@ -134,10 +134,10 @@ def test_numbers_that_are_not_finite_affect_only_their_unit(strange: float) -> N
 def test_another_number_of_images_is_refused() -> None:
     rows, mean_image, *_ = _make(5, 20, 1)
     with pytest.raises(ValueError, match="room for 3 images, got 4"):
-        PackedPixels.room(3, mean_image).take(rows, np.arange(4))
+        PackedPixels.allocate(3, mean_image).take(rows, np.arange(4))
 
 
-@pytest.mark.parametrize("name", ["weights", "biases", "room", "out"])
+@pytest.mark.parametrize("name", ["weights", "biases", "buffer", "out"])
 @pytest.mark.parametrize("axis", [0, 1, -2, -1])
 def test_arrays_that_do_not_fit_together_are_refused(name: str, axis: int) -> None:
     rows, mean_image, *_ = _make(5, 600, 1)
@@ -145,24 +145,25 @@ def test_arrays_that_do_not_fit_together_are_refused(name: str, axis: int) -> No
     arrays = {
         "weights": np.ones((3, 2, 200, LANES), np.float32),
         "biases": np.ones((2, 1, LANES), np.float32),
-        "room": Rounded.room(1, 3, 200).words,
+        "buffer": Rounded.allocate(1, 3, 200).words,
         "out": np.ones((2, 5, LANES), np.float32),
     }
     cut = np.delete(arrays[name], 0, axis=axis)
-    if name == "room" and axis == 0:
+    if name == "buffer" and axis == 0:
         pytest.skip("there may be room for any number of panels, one or more")
     arrays[name] = np.ascontiguousarray(cut)
-    room = dataclasses.replace(Rounded.room(1, 3, 200), words=arrays["room"])
+    buffer = dataclasses.replace(Rounded.allocate(1, 3, 200), words=arrays["buffer"])
     with pytest.raises(ValueError, match="do not fit together"):
-        multiply_pixels(pixels, arrays["weights"], arrays["biases"], room, arrays["out"])
+        multiply_pixels(pixels, arrays["weights"], arrays["biases"], buffer, arrays["out"])
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, 3])
 def test_a_gradient_that_does_not_fit_is_refused(axis: int) -> None:
     rows, mean_image, *_ = _make(5, 600, 1)
     out = np.delete(np.ones((3, 2, 200, LANES), np.float32), 0, axis=axis)
+    rounded = Rounded.allocate(2, 1, 5)
     with pytest.raises(ValueError, match="do not fit together"):
-        multiply_pixels_transposed(_pack(rows, mean_image), slice(None), Rounded.room(2, 1, 5), out)
+        multiply_pixels_transposed(_pack(rows, mean_image), slice(None), rounded, out)
 
 
 _HASH = """

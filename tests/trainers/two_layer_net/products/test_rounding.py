@@ -18,7 +18,7 @@ ROWS = st.one_of(st.integers(1, 40), st.sampled_from([513, 601]))
 def _round(rows: Float32, factors: Float32) -> tuple[Rounded, NDArray[np.int64]]:
     """Round `rows`, shape (N, H); return the panels, and their integers, shape (N, H)."""
     blocks, panels = Blocks(len(rows)), Panels(rows.shape[1])
-    rounded = Rounded.room(panels.count, blocks.count, blocks.size)
+    rounded = Rounded.allocate(panels.count, blocks.count, blocks.size)
     of_words = np.zeros((blocks.count, rounded.words.shape[3] * BYTES), np.uint8)
     whole = factors.round()
     of_words[:, : blocks.size] = blocks.cut(whole[np.newaxis])[:, 0]
@@ -72,7 +72,7 @@ def test_numbers_that_are_not_finite_make_their_units_scale_not_finite(strange: 
 
 
 def test_a_slice_of_panels_shares_memory() -> None:
-    rounded = Rounded.room(3, 1, 8)
+    rounded = Rounded.allocate(3, 1, 8)
     rounded[1:2].take(
         np.ones((1, 1, 8, 16), np.float32), np.zeros((1, 4), np.int32), np.zeros((1, 8), np.float32)
     )
